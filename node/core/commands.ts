@@ -1,0 +1,81 @@
+import type { Priority } from './job.ts';
+import type { Profile } from './profile.ts';
+
+/**
+ * What a person may ask for. The pages, the API and the command line act only through this; the coordinator implements
+ * it (coordinator/commands.ts). Every command says what it wants the state to be, so doing it twice does no harm.
+ *
+ * All of them throw `PlainError` with a sentence for the person when the wish cannot be met.
+ */
+export interface Commands {
+  pauseAll(by: Actor): Promise<void>;
+  resumeAll(by: Actor): Promise<void>;
+  /** one library, or all; resolves when the scans have started, with their number */
+  scan(libraryId: number | null, by: Actor): Promise<number>;
+  cancelScan(libraryId: number, by: Actor): Promise<void>;
+
+  cancelJob(jobId: number, by: Actor): Promise<void>;
+  /** a failed, cancelled or kept job: its file is looked at again and queued anew */
+  retryJob(jobId: number, by: Actor): Promise<number>;
+  /** a running encode is stopped in place and goes on later where it was */
+  pauseJob(jobId: number, by: Actor): Promise<void>;
+  resumeJob(jobId: number, by: Actor): Promise<void>;
+  /** resolves with the number of jobs changed */
+  moveJobs(which: JobSelection, where: 'top' | 'end', by: Actor): Promise<number>;
+  prioritise(which: JobSelection, priority: Priority, by: Actor): Promise<number>;
+  /** waiting jobs leave the queue; their files stay as they are and are found again by the next scan only if `excluded` is false */
+  removeJobs(which: JobSelection, excluded: boolean, by: Actor): Promise<number>;
+  clearQueue(by: Actor): Promise<number>;
+
+  excludeFile(fileId: number, by: Actor): Promise<void>;
+  includeFile(fileId: number, by: Actor): Promise<void>;
+  /** puts the original back; the HEVC file goes to the trash in its place */
+  restore(originalId: number, by: Actor): Promise<void>;
+
+  addLibrary(wish: { path: string; name?: string; profile?: Partial<Profile> }, by: Actor): Promise<number>;
+  changeLibrary(libraryId: number, change: LibraryChange, by: Actor): Promise<void>;
+  /** forgets the library and its queue; no file is touched, the trash stays until its retention ends */
+  removeLibrary(libraryId: number, by: Actor): Promise<void>;
+
+  /** `null` means back to the default. Validates the whole group first: either all change or none. */
+  saveSettings(changes: SettingChange[], by: Actor): Promise<SettingProblem[]>;
+  /** encoders are tested again by real encodes on that node */
+  detectEncoders(nodeId: string, by: Actor): Promise<void>;
+}
+
+export interface Actor {
+  name: string;
+  via: 'page' | 'api' | 'cli' | 'system';
+}
+
+/** Either named jobs or everything waiting that a filter of the queue page matches. */
+export type JobSelection = { ids: number[] } | { filter: QueueFilter };
+
+export interface QueueFilter {
+  libraryId: number | null;
+  search: string | null;
+  codec: string | null;
+  priority: Priority | null;
+}
+
+export interface LibraryChange {
+  name?: string;
+  enabled?: boolean;
+  priority?: Priority;
+  profile?: Partial<Profile>;
+}
+
+export interface SettingChange {
+  key: string;
+  value: unknown;
+  /** the version the person saw; 0 when it was the default */
+  version: number;
+}
+
+export interface SettingProblem {
+  key: string;
+  /** a sentence for the person */
+  problem: string;
+  /** set when somebody else changed it meanwhile */
+  current?: unknown;
+}

@@ -1,0 +1,58 @@
+import { EventEmitter } from 'node:events';
+
+/**
+ * Things that happened inside this process, in the past tense. An event is a hint that something is worth reading
+ * again: it carries ids and live numbers, never the truth, which is in PostgreSQL.
+ */
+export interface EventMap {
+  'job.changed': { jobId: number; fileId: number | null; libraryId: number | null };
+  'job.progressed': Progress;
+  'queue.changed': { why: string };
+  'scan.progressed': { libraryId: number; seen: number; inspected: number; done: boolean };
+  'library.changed': { libraryId: number };
+  'node.changed': { nodeId: string };
+  'settings.changed': { keys: string[] };
+  'activity.added': { kind: string; severity: number };
+  'coordinator.changed': { term: number | null };
+}
+
+/** Live numbers of one running attempt; percent 0…100, times in milliseconds, sizes in bytes. */
+export interface Progress {
+  jobId: number;
+  attemptId: number;
+  nodeId: string;
+  phase: 'fetching' | 'encoding' | 'delivering' | 'verifying' | 'replacing';
+  percent: number;
+  fps: number | null;
+  speed: number | null;
+  leftMs: number | null;
+  outputBytes: number | null;
+  expectedBytes: number | null;
+  paused: boolean;
+}
+
+export interface Events {
+  on<K extends keyof EventMap>(type: K, listener: (event: EventMap[K]) => void): () => void;
+  emit<K extends keyof EventMap>(type: K, event: EventMap[K]): void;
+}
+
+/** A typed in-process bus. A listener that throws is reported to `onError` and never reaches the emitter. */
+export function createEvents(onError: (error: unknown) => void): Events {
+  const bus = new EventEmitter().setMaxListeners(0);
+  return {
+    on(type, listener) {
+      const safe = (event: EventMap[typeof type]): void => {
+        try {
+          listener(event);
+        } catch (error) {
+          onError(error);
+        }
+      };
+      bus.on(type, safe);
+      return () => void bus.off(type, safe);
+    },
+    emit(type, event) {
+      bus.emit(type, event);
+    },
+  };
+}
