@@ -1,0 +1,4 @@
+export interface Cage {
+  name: 'bubblewrap';
+  path: string;
+}
