@@ -1,0 +1,36 @@
+import { settings, settingGroups, specOf, type SettingGroup, type SettingKey, type SettingSpec } from './schema.ts';
+
+export interface DescribedSetting extends SettingSpec {
+  key: SettingKey;
+}
+
+/** The settings of one group in the order of the schema; hidden ones left out. */
+export function settingsOf(group: SettingGroup): DescribedSetting[] {
+  return (Object.keys(settings) as SettingKey[]).map((key) => ({ key, ...specOf(key) })).filter((s) => s.group === group && !s.hidden);
+}
+
+/** The table of the README and docs, as Markdown; a test compares it with the file. */
+export function settingsTable(): string {
+  const rows = (Object.keys(settingGroups) as SettingGroup[]).flatMap((group) =>
+    settingsOf(group).map((s) => `| ${s.label} | ${defaultOf(s)} | ${limitsOf(s)} | ${nameOf(s)} | ${s.help.replaceAll('|', '\\|')} |`),
+  );
+  return ['| Setting | Default | Allowed | Name | What it does |', '|---|---|---|---|---|', ...rows].join('\n');
+}
+
+function nameOf(s: DescribedSetting): string {
+  const names = s.scope === 'node' && s.flag ? [`\`--${s.flag}\``, `\`${s.env}\``] : [`\`${s.env}\``];
+  return names.join(', ');
+}
+
+function defaultOf(s: SettingSpec): string {
+  if (s.default === null || (Array.isArray(s.default) && s.default.length === 0)) return '–';
+  if (typeof s.default === 'boolean') return s.default ? 'on' : 'off';
+  const choice = s.choices?.find((c) => c.value === s.default);
+  return `${choice?.label ?? String(s.default)}${s.unit ? ` ${s.unit}` : ''}`;
+}
+
+function limitsOf(s: SettingSpec): string {
+  if (s.choices) return s.choices.map((c) => c.value).join(', ');
+  if (s.type === 'boolean') return 'on, off';
+  return s.min === undefined ? '–' : `${s.min} – ${s.max}`;
+}

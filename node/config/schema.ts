@@ -1,0 +1,373 @@
+/**
+ * Every setting of CodecShift, once: type, default, unit, limits, words. The form on the Settings page, its validation,
+ * the table in the README, the command line's flags and the environment override all follow from this list.
+ *
+ * scope 'cluster': stored in PostgreSQL, changed on the page, applied at once; an environment variable on the
+ *                  coordinator overrides it and is shown read-only.
+ * scope 'node':    belongs to one machine; given by flag or environment when the program starts.
+ */
+
+export interface SettingSpec {
+  scope: 'cluster' | 'node';
+  group: SettingGroup;
+  type: 'integer' | 'number' | 'boolean' | 'choice' | 'text' | 'list';
+  default: number | boolean | string | readonly string[] | null;
+  min?: number;
+  max?: number;
+  choices?: readonly { value: string; label: string }[];
+  unit?: string;
+  label: string;
+  help: string;
+  env: string;
+  /** the command line's flag, for scope 'node' */
+  flag?: string;
+  secret?: boolean;
+  /** changed by a button, not shown in the form */
+  hidden?: boolean;
+}
+
+export const settingGroups = {
+  general: 'General',
+  video: 'Video for new libraries',
+  scan: 'Scanning',
+  jobs: 'Jobs',
+  safety: 'Safety',
+  node: 'This machine',
+} as const;
+export type SettingGroup = keyof typeof settingGroups;
+
+export const settings = {
+  'queue.paused': {
+    scope: 'cluster',
+    group: 'general',
+    type: 'boolean',
+    default: false,
+    hidden: true,
+    env: 'CODECSHIFT_PAUSED',
+    label: 'Paused',
+    help: 'No new file is begun while this is on; running files finish.',
+  },
+  'queue.order': {
+    scope: 'cluster',
+    group: 'general',
+    type: 'choice',
+    default: 'saving',
+    env: 'CODECSHIFT_QUEUE_ORDER',
+    choices: [
+      { value: 'saving', label: 'Biggest saving first' },
+      { value: 'oldest', label: 'Longest in the library first' },
+      { value: 'smallest', label: 'Smallest file first' },
+    ],
+    label: 'Order of the queue',
+    help: 'Which file comes next inside one priority. Files you moved to the top or the end keep their place.',
+  },
+  'profile.quality': {
+    scope: 'cluster',
+    group: 'video',
+    type: 'integer',
+    default: 22,
+    min: 14,
+    max: 34,
+    env: 'CODECSHIFT_QUALITY',
+    label: 'Quality',
+    help: 'Lower is better and bigger: 18 is hard to tell from the original, 22 is very good, 28 is small. Every encoder is set to look the same.',
+  },
+  'profile.speed': {
+    scope: 'cluster',
+    group: 'video',
+    type: 'choice',
+    default: 'medium',
+    env: 'CODECSHIFT_SPEED',
+    choices: [
+      { value: 'fast', label: 'Fast' },
+      { value: 'medium', label: 'Medium' },
+      { value: 'slow', label: 'Slow, smaller files' },
+    ],
+    label: 'Speed',
+    help: 'How much time is spent on every frame. Slower makes smaller files of the same quality.',
+  },
+  'profile.tenBit': {
+    scope: 'cluster',
+    group: 'video',
+    type: 'boolean',
+    default: true,
+    env: 'CODECSHIFT_TEN_BIT',
+    label: 'Encode in 10 bit',
+    help: 'Fewer bands in dark scenes and a little smaller. Some players from before 2016 only play 8 bit.',
+  },
+  'profile.minSavingPercent': {
+    scope: 'cluster',
+    group: 'video',
+    type: 'integer',
+    default: 10,
+    min: 0,
+    max: 90,
+    unit: '%',
+    env: 'CODECSHIFT_MIN_SAVING',
+    label: 'Smallest worthwhile saving',
+    help: 'When the HEVC file is not at least this much smaller, the original stays.',
+  },
+  'scan.everyMinutes': {
+    scope: 'cluster',
+    group: 'scan',
+    type: 'integer',
+    default: 60,
+    min: 0,
+    max: 10080,
+    unit: 'minutes',
+    env: 'CODECSHIFT_SCAN_EVERY',
+    label: 'Look for new files every',
+    help: '0 means only when you ask for it.',
+  },
+  'scan.settleSeconds': {
+    scope: 'cluster',
+    group: 'scan',
+    type: 'integer',
+    default: 120,
+    min: 0,
+    max: 86400,
+    unit: 'seconds',
+    env: 'CODECSHIFT_SETTLE',
+    label: 'Leave new files alone for',
+    help: 'A file that changed more recently than this may still be written, and is looked at again later.',
+  },
+  'jobs.atOnce': {
+    scope: 'cluster',
+    group: 'jobs',
+    type: 'integer',
+    default: 1,
+    min: 1,
+    max: 16,
+    env: 'CODECSHIFT_AT_ONCE',
+    label: 'Files at once on one machine',
+    help: 'One file uses a whole processor well; graphics cards can take two or three.',
+  },
+  'jobs.leaseSeconds': {
+    scope: 'cluster',
+    group: 'jobs',
+    type: 'integer',
+    default: 45,
+    min: 10,
+    max: 600,
+    unit: 'seconds',
+    env: 'CODECSHIFT_LEASE',
+    label: 'A machine counts as lost after',
+    help: 'When nothing is heard of a running file for this long, it goes back into the queue.',
+  },
+  'jobs.stallMinutes': {
+    scope: 'cluster',
+    group: 'jobs',
+    type: 'number',
+    default: 10,
+    min: 0.1,
+    max: 240,
+    unit: 'minutes',
+    env: 'CODECSHIFT_STALL',
+    label: 'An encode counts as stuck after',
+    help: 'When an encode makes no progress for this long it is stopped and tried again.',
+  },
+  'jobs.maxFailures': {
+    scope: 'cluster',
+    group: 'jobs',
+    type: 'integer',
+    default: 3,
+    min: 1,
+    max: 10,
+    env: 'CODECSHIFT_MAX_FAILURES',
+    label: 'Tries per file',
+    help: 'After so many failures a file is left alone until you ask for it again.',
+  },
+  'jobs.minFreeGb': {
+    scope: 'cluster',
+    group: 'jobs',
+    type: 'number',
+    default: 2,
+    min: 0,
+    max: 10000,
+    unit: 'GB',
+    env: 'CODECSHIFT_MIN_FREE',
+    label: 'Keep free for others',
+    help: 'No file is begun on a machine whose temporary space would fall below this.',
+  },
+  'verify.timeoutMinutes': {
+    scope: 'cluster',
+    group: 'safety',
+    type: 'integer',
+    default: 240,
+    min: 1,
+    max: 2880,
+    unit: 'minutes',
+    env: 'CODECSHIFT_VERIFY_TIMEOUT',
+    label: 'Longest check of one file',
+    help: 'Checking decodes the whole new file. When it takes longer than this, the original stays and the file is tried again.',
+  },
+  'trash.keepDays': {
+    scope: 'cluster',
+    group: 'safety',
+    type: 'number',
+    default: 14,
+    min: 0,
+    max: 3650,
+    unit: 'days',
+    env: 'CODECSHIFT_KEEP_ORIGINALS',
+    label: 'Keep originals for',
+    help: 'A replaced original waits this long in .codecshift/trash on its own disk, and can be put back with one click. Its space is free only afterwards.',
+  },
+  'history.keepDays': {
+    scope: 'cluster',
+    group: 'general',
+    type: 'integer',
+    default: 365,
+    min: 1,
+    max: 3650,
+    unit: 'days',
+    env: 'CODECSHIFT_KEEP_HISTORY',
+    label: 'Keep the activity log for',
+    help: 'Results and statistics of files are kept for good; only the log of small events is shortened.',
+  },
+  libraries: {
+    scope: 'node',
+    group: 'node',
+    type: 'list',
+    default: [],
+    env: 'CODECSHIFT_LIBRARIES',
+    flag: 'library',
+    label: 'Libraries',
+    help: 'A folder to watch; may be given several times (in the environment: separated like PATH).',
+  },
+  dataDir: {
+    scope: 'node',
+    group: 'node',
+    type: 'text',
+    default: null,
+    env: 'CODECSHIFT_DATA_DIR',
+    flag: 'data-dir',
+    label: 'Data directory',
+    help: 'Where this machine keeps its key, database and unfinished encodes. Default: the usual place of the system.',
+  },
+  host: {
+    scope: 'node',
+    group: 'node',
+    type: 'text',
+    default: '127.0.0.1',
+    env: 'CODECSHIFT_HOST',
+    flag: 'host',
+    label: 'Address of the dashboard',
+    help: 'The address the dashboard listens on. There is no sign-in yet: leave it at 127.0.0.1 unless you trust everyone who can reach it.',
+  },
+  port: {
+    scope: 'node',
+    group: 'node',
+    type: 'integer',
+    default: 8265,
+    min: 0,
+    max: 65535,
+    env: 'CODECSHIFT_PORT',
+    flag: 'port',
+    label: 'Port of the dashboard',
+    help: '0 takes any free port.',
+  },
+  name: {
+    scope: 'node',
+    group: 'node',
+    type: 'text',
+    default: null,
+    env: 'CODECSHIFT_NAME',
+    flag: 'name',
+    label: 'Name of this machine',
+    help: 'How it is called on the page. Default: its host name.',
+  },
+  databaseUrl: {
+    scope: 'node',
+    group: 'node',
+    type: 'text',
+    default: null,
+    env: 'DATABASE_URL',
+    flag: 'database-url',
+    secret: true,
+    label: 'PostgreSQL',
+    help: 'postgres://user:password@host/database, version 15 or newer. Without it a database inside the data directory is used.',
+  },
+  ffmpeg: {
+    scope: 'node',
+    group: 'node',
+    type: 'text',
+    default: null,
+    env: 'CODECSHIFT_FFMPEG',
+    flag: 'ffmpeg',
+    label: 'ffmpeg',
+    help: 'Path of the ffmpeg to use. Default: the one of the system, else the bundled one.',
+  },
+  ffprobe: {
+    scope: 'node',
+    group: 'node',
+    type: 'text',
+    default: null,
+    env: 'CODECSHIFT_FFPROBE',
+    flag: 'ffprobe',
+    label: 'ffprobe',
+    help: 'Path of the ffprobe to use. Default: the one beside ffmpeg.',
+  },
+  stop: {
+    scope: 'node',
+    group: 'node',
+    type: 'choice',
+    default: 'cancel',
+    env: 'CODECSHIFT_STOP',
+    flag: 'stop',
+    choices: [
+      { value: 'cancel', label: 'cancel' },
+      { value: 'finish', label: 'finish' },
+    ],
+    label: 'When the program is stopped',
+    help: 'cancel: running encodes are given back and begin anew later. finish: they are finished first; a second Ctrl-C cancels them.',
+  },
+  logLevel: {
+    scope: 'node',
+    group: 'node',
+    type: 'choice',
+    default: 'info',
+    env: 'CODECSHIFT_LOG_LEVEL',
+    flag: 'log-level',
+    choices: [
+      { value: 'debug', label: 'debug' },
+      { value: 'info', label: 'info' },
+      { value: 'warn', label: 'warn' },
+      { value: 'error', label: 'error' },
+    ],
+    label: 'Log',
+    help: 'How much is written to the log.',
+  },
+} as const satisfies Record<string, SettingSpec>;
+
+type Specs = typeof settings;
+export type SettingKey = keyof Specs;
+type Scoped<S extends 'cluster' | 'node'> = { [K in SettingKey]: Specs[K]['scope'] extends S ? K : never }[SettingKey];
+export type ClusterKey = Scoped<'cluster'>;
+export type NodeKey = Scoped<'node'>;
+
+type Value<S extends SettingSpec> = S['type'] extends 'integer' | 'number'
+  ? number
+  : S['type'] extends 'boolean'
+    ? boolean
+    : S['type'] extends 'list'
+      ? string[]
+      : S extends { choices: readonly { value: infer V }[] }
+        ? V
+        : S['default'] extends null
+          ? string | null
+          : string;
+
+export type ClusterSettings = { readonly [K in ClusterKey]: Value<Specs[K]> };
+export type NodeOptions = { readonly [K in NodeKey]: Value<Specs[K]> };
+
+export const clusterKeys = (Object.keys(settings) as SettingKey[]).filter((k): k is ClusterKey => settings[k].scope === 'cluster');
+export const nodeKeys = (Object.keys(settings) as SettingKey[]).filter((k): k is NodeKey => settings[k].scope === 'node');
+
+export function specOf(key: SettingKey): SettingSpec {
+  return settings[key];
+}
+
+export function isClusterKey(key: string): key is ClusterKey {
+  return (clusterKeys as string[]).includes(key);
+}
