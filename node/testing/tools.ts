@@ -1,0 +1,65 @@
+import { accessSync, constants, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/**
+ * The programs the tests need, and where they are on this machine. Independent of ffmpeg/locate.ts on purpose: a test
+ * must not find its judge through the code that it judges.
+ */
+export type Tool = 'ffmpeg' | 'ffprobe' | 'chromium' | 'postgres';
+
+export const repository = join(import.meta.dirname, '..', '..');
+
+/** The absolute path of a tool, or null. The PATH comes first, then the usual places, then what npm installed. */
+export function findTool(tool: Tool): string | null {
+  return candidates(tool).find(isExecutable) ?? null;
+}
+
+/** As `findTool`, for tests that cannot go on without it. */
+export function requireTool(tool: Tool): string {
+  const path = findTool(tool);
+  if (path === null) throw new Error(`This test needs ${tool}. "npm run pretest" installs it where it can.`);
+  return path;
+}
+
+/** The folder of real files from public test suites, beside the repository or named by CODECSHIFT_MEDIA. */
+export const sharedMediaFolder = process.env['CODECSHIFT_MEDIA'] ?? join(repository, '..', 'shared', 'media');
+
+function candidates(tool: Tool): string[] {
+  const names = tool === 'chromium' ? ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'] : [tool];
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
+  return [...onPath, ...otherPlaces(tool)];
+}
+
+function otherPlaces(tool: Tool): string[] {
+  const modules = join(repository, 'node_modules');
+  switch (tool) {
+    case 'ffmpeg':
+      return [join(modules, '@ffmpeg-binary', 'linux-x64', 'ffmpeg')];
+    case 'ffprobe':
+      return [join(modules, '@ffprobe-installer', 'linux-x64', 'ffprobe')];
+    case 'postgres':
+      return [...postgresFolders(), '/usr/local/pgsql/bin'].map((folder) => join(folder, 'postgres'));
+    case 'chromium':
+      return [];
+  }
+}
+
+/** Debian keeps the server's programs off the PATH, one folder per version. Newest first. */
+function postgresFolders(): string[] {
+  const base = '/usr/lib/postgresql';
+  try {
+    const versions = readdirSync(base).filter((name) => /^\d+$/.test(name));
+    return versions.toSorted((a, b) => Number(b) - Number(a)).map((version) => join(base, version, 'bin'));
+  } catch {
+    return [];
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
