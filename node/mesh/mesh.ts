@@ -11,7 +11,12 @@ export interface Mesh {
    * Asks one node and waits for its answer.
    * @throws PlainError when the node cannot be reached, refuses, answers nonsense, or the signal aborts
    */
-  request<P extends Protocol>(to: string, protocol: P, body: ProtocolRequest<P>, options?: { signal?: AbortSignal }): Promise<ProtocolResponse<P>>;
+  request<P extends Protocol>(
+    to: string,
+    protocol: P,
+    body: ProtocolRequest<P>,
+    options?: { signal?: AbortSignal },
+  ): Promise<ProtocolResponse<P>>;
   /** Answers requests of one protocol; one handler per protocol. What it throws reaches the asker as a refusal. */
   handle<P extends Protocol>(protocol: P, handler: (body: ProtocolRequest<P>, from: string) => Promise<ProtocolResponse<P>>): void;
   /** A hint to everyone, this node included. May be lost. */
