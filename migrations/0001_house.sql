@@ -90,7 +90,9 @@ create index scans_recent on scans (library_id, id desc);
 create table media_files (
   id           bigint generated always as identity primary key,
   library_id   int not null references libraries(id) on delete cascade,
-  path         text not null,                         -- below the library's root, '/' separators; for a name that is not UTF-8 a readable stand-in
+  -- below the library's root, '/' separators; for a name that is not UTF-8 a readable stand-in. Byte order, so that the
+  -- order is the same on every server and in a merge with a directory walk
+  path         text collate "C" not null,
   title        text not null,                         -- what a person calls it: "Metropolis", "The Lucy Show"
   detail       text not null default '',              -- "1927", "S02 E14"
   size_bytes   bigint not null,
@@ -153,8 +155,11 @@ create table jobs (
   check (retry_at is null or state = 'available'),
   check (state <> 'held' or reason is not null)
 );
+create sequence job_pins;                             -- a later pin goes before (or behind) an earlier one
 create unique index jobs_live on jobs (file_id)                       where state in ('available', 'running', 'held');
-create index jobs_claim       on jobs (class, priority, rank, id)     where state = 'available' and retry_at is null;
+-- A claim reads the head of each (class, library) that may run now: one index descent each. A library whose keepers are
+-- away costs nothing, where a filter over (class, priority) would read past all of its jobs.
+create index jobs_claim       on jobs (class, library_id, priority, rank, id) where state = 'available' and retry_at is null;
 create index jobs_order       on jobs (priority, rank, id)            where state = 'available';
 create index jobs_library     on jobs (library_id, priority, rank, id) where state = 'available';
 create index jobs_retry       on jobs (retry_at)                      where state = 'available' and retry_at is not null;
@@ -193,8 +198,11 @@ alter table jobs add constraint jobs_attempt foreign key (attempt_id) references
 -- originals waiting in a trash until their retention ends
 create table originals (
   id          bigint generated always as identity primary key,
-  attempt_id  bigint not null unique references attempts(id),
+  -- ids only: the trash outlives a library that was removed, and with it the job and the attempt
+  attempt_id  bigint not null unique,
+  job_id      bigint not null,
   file_id     bigint references media_files(id) on delete set null,
+  title       text not null default '',
   root_id     uuid not null references roots(id),
   path        text not null,                          -- where it was, below the root
   trash_path  text not null,                          -- where it waits, below the root
@@ -219,7 +227,7 @@ create table stats_daily (
 
 create table settings (
   key        text primary key check (key ~ '^[a-z][a-z0-9_.]{0,63}$'),
-  value      jsonb not null,
+  value      jsonb,                                    -- null: back to the default; the row stays so that `version` only grows
   version    int not null default 1,
   updated_at timestamptz not null default now(),
   updated_by text not null
@@ -244,6 +252,7 @@ create table activity (
   by text,                                            -- the person, when a person did it
   params jsonb not null default '{}'
 );
+create index activity_library on activity (library_id, id) where library_id is not null;
 create index activity_job on activity (job_id, id) where job_id is not null;
 create index activity_file on activity (file_id, id) where file_id is not null;
 create index activity_look on activity (id desc) where severity > 0;

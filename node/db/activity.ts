@@ -1,0 +1,90 @@
+import type { Queryable } from './connect.ts';
+import { cutPage, keyset, type Order, type Page, type PageWish } from './page.ts';
+import { json, text } from './values.ts';
+
+/** What happened, for people: one row per event, made into a sentence when it is shown. */
+export interface Activity {
+  id: number;
+  at: Date;
+  term: number;
+  kind: string;
+  /** 0 a note, 1 needs a look, 2 failed */
+  severity: 0 | 1 | 2;
+  nodeId: string | null;
+  libraryId: number | null;
+  jobId: number | null;
+  fileId: number | null;
+  by: string | null;
+  params: Record<string, unknown>;
+}
+
+export interface NewActivity {
+  kind: string;
+  severity?: 0 | 1 | 2;
+  nodeId?: string | null;
+  libraryId?: number | null;
+  jobId?: number | null;
+  fileId?: number | null;
+  by?: string | null;
+  params?: Record<string, unknown>;
+}
+
+const columns = `id, at, term, kind, severity, node_id as "nodeId", library_id as "libraryId", job_id as "jobId",
+  file_id as "fileId", by, params`;
+const newestFirst: Order[] = [{ sql: 'id', cast: 'bigint', descending: true }];
+
+export async function addActivity(q: Queryable, event: NewActivity): Promise<number> {
+  const [row] = await q.query<{ id: number }>(
+    `insert into activity (term, kind, severity, node_id, library_id, job_id, file_id, by, params)
+     values (coalesce(nullif(current_setting('codecshift.term', true), '')::bigint, 0), $1, $2, $3, $4, $5, $6, $7, $8) returning id`,
+    [
+      event.kind, event.severity ?? 0, event.nodeId ?? null, event.libraryId ?? null, event.jobId ?? null, event.fileId ?? null,
+      text(event.by ?? null), json(event.params ?? {}),
+    ],
+  );
+  return row!.id;
+}
+
+export interface ActivityFilter {
+  libraryId?: number | null;
+  minSeverity?: 0 | 1 | 2;
+}
+
+export async function listActivity(q: Queryable, filter: ActivityFilter = {}, wish: PageWish = {}): Promise<Page<Activity>> {
+  const set = keyset(newestFirst, wish, 2);
+  // written out, not a parameter: only a constant matches the partial index over severity > 0
+  const severe = filter.minSeverity ? `severity > 0 and severity >= ${Number(filter.minSeverity)}` : 'true';
+  const rows = await q.query<Activity & { key: string[] }>(
+    `select ${columns}, ${set.key} as key from activity
+      where ($1::int is null or library_id = $1) and ${severe} and ${set.where} order by ${set.orderBy} limit ${set.limit}`,
+    [filter.libraryId ?? null, ...set.params],
+  );
+  return cutPage(rows, set);
+}
+
+/** A job's story, oldest first. */
+export function activityForJob(q: Queryable, jobId: number): Promise<Activity[]> {
+  return q.query<Activity>(`select ${columns} from activity where job_id = $1 order by id limit 500`, [jobId]);
+}
+
+/** A file's story, newest first. */
+export function activityForFile(q: Queryable, fileId: number): Promise<Activity[]> {
+  return q.query<Activity>(`select ${columns} from activity where file_id = $1 order by id desc limit 200`, [fileId]);
+}
+
+/** What needs a person's look, newest first, not older than a number of days. */
+export function needsALook(q: Queryable, days = 7, most = 20): Promise<Activity[]> {
+  return q.query<Activity>(
+    `select ${columns} from activity where severity > 0 and at > now() - make_interval(days => $1) order by id desc limit ${Math.min(200, Math.max(1, Math.trunc(most)))}`,
+    [days],
+  );
+}
+
+/** Forgets notes older than a number of days, at most 5,000 rows at a time. Returns how many went. */
+export async function forgetActivity(q: Queryable, days: number): Promise<number> {
+  const rows = await q.query(
+    `delete from activity where id in (select id from activity where at < now() - make_interval(days => $1) order by id limit 5000) returning 1`,
+    [days],
+  );
+  return rows.length;
+}

@@ -1,0 +1,56 @@
+import type { Queryable } from './connect.ts';
+import { text } from './values.ts';
+
+/**
+ * The coordinator's lease: one row, the database's clock, and a term that grows with every new holder session. All
+ * other tables refuse writes that do not carry the current term (migration 0001, `assert_term`).
+ */
+export interface Lease {
+  term: number;
+  holder: string | null;
+  session: string | null;
+  url: string | null;
+  /** nobody else can take it before this moment */
+  held: boolean;
+}
+
+export interface Candidate {
+  node: string;
+  /** a uuid made at process start: a restarted holder is a new session and takes a new term */
+  session: string;
+  url: string | null;
+  ttlSeconds: number;
+}
+
+/** Takes the lease when it is free, or renews it without a new term when this very session holds it. Returns the term, or null when another session leads. */
+export async function acquireLease(q: Queryable, who: Candidate): Promise<number | null> {
+  if (await renewLease(q, who)) return (await readLease(q)).term;
+  const rows = await q.query<{ term: number }>(
+    `update coordinator set term = term + 1, holder = $1, session = $2, url = $3,
+            lease_until = clock_timestamp() + make_interval(secs => $4)
+      where lease_until <= clock_timestamp() returning term`,
+    [who.node, who.session, text(who.url), who.ttlSeconds],
+  );
+  return rows[0]?.term ?? null;
+}
+
+/** False: the lease ended or another session has it; stop leading at once. */
+export async function renewLease(q: Queryable, who: Candidate): Promise<boolean> {
+  const rows = await q.query(
+    `update coordinator set lease_until = clock_timestamp() + make_interval(secs => $3), url = $4
+      where holder = $1 and session = $2 and lease_until > clock_timestamp() returning 1`,
+    [who.node, who.session, who.ttlSeconds, text(who.url)],
+  );
+  return rows.length > 0;
+}
+
+/** A graceful stop frees the lease at once, so that only crashes wait for it to end. */
+export async function resignLease(q: Queryable, who: Pick<Candidate, 'node' | 'session'>): Promise<void> {
+  await q.query(`update coordinator set lease_until = '-infinity' where holder = $1 and session = $2`, [who.node, who.session]);
+}
+
+export async function readLease(q: Queryable): Promise<Lease> {
+  const [row] = await q.query<Lease>(`select term, holder, session, url, lease_until > clock_timestamp() as held from coordinator`);
+  if (!row) throw new Error('the coordinator table has no row');
+  return row;
+}

@@ -1,0 +1,51 @@
+import type { Queryable } from './connect.ts';
+import type { NodeRoot } from './nodes.ts';
+import { text } from './values.ts';
+
+/** A root: a directory tree known by the id in its marker file, wherever nodes mount it. */
+export async function upsertRoot(q: Queryable, id: string): Promise<void> {
+  await q.query(`insert into roots (id) values ($1) on conflict (id) do nothing`, [id]);
+}
+
+export interface RootReport {
+  root: string;
+  path: string;
+  writable: boolean;
+  problem: string | null;
+}
+
+/** Replaces what is known about a node's roots by what its hello said, in one statement. Unknown roots are created. */
+export async function setNodeRoots(q: Queryable, nodeId: string, roots: RootReport[]): Promise<void> {
+  await q.query(
+    `with said as (
+       select * from unnest($2::uuid[], $3::text[], $4::boolean[], $5::text[]) as s(root_id, path, writable, problem)
+     ), made as (
+       insert into roots (id) select root_id from said on conflict (id) do nothing
+     ), gone as (
+       delete from node_roots where node_id = $1 and root_id not in (select root_id from said)
+     )
+     insert into node_roots (node_id, root_id, path, writable, problem)
+     select $1, root_id, path, writable, problem from said
+     on conflict (node_id, root_id) do update set path = excluded.path, writable = excluded.writable,
+       problem = excluded.problem, checked_at = now()`,
+    [nodeId, roots.map((r) => r.root), roots.map((r) => text(r.path)), roots.map((r) => r.writable), roots.map((r) => text(r.problem))],
+  );
+}
+
+const columns = `node_id as "nodeId", root_id as "rootId", path, writable, problem, checked_at as "checkedAt"`;
+
+/** Where nodes have which root; of one node, or of all. */
+export function listNodeRoots(q: Queryable, nodeId: string | null = null): Promise<NodeRoot[]> {
+  return q.query<NodeRoot>(`select ${columns} from node_roots where $1::text is null or node_id = $1 order by node_id, path`, [nodeId]);
+}
+
+/** The approved nodes that can write under this root now, the one seen last first. Presence is the caller's to know. */
+export function keepersOf(q: Queryable, rootId: string): Promise<NodeRoot[]> {
+  return q.query<NodeRoot>(
+    `select r.node_id as "nodeId", r.root_id as "rootId", r.path, r.writable, r.problem, r.checked_at as "checkedAt"
+       from node_roots r join nodes n on n.id = r.node_id
+      where r.root_id = $1 and r.writable and r.problem is null and n.standing = 'approved'
+      order by n.last_seen_at desc, n.id`,
+    [rootId],
+  );
+}
