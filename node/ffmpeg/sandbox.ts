@@ -1,4 +1,157 @@
+import { access, constants } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf } from '../errors.ts';
+import { run } from './process.ts';
+
+/**
+ * Media is hostile. What ffmpeg may do is narrowed twice:
+ *
+ * 1. By its own lists, on every input, on every platform: only the protocol `file:` (no playlist reaches the network),
+ *    only demuxers of real media containers (a text file named .mkv is else opened as an HLS or ffconcat list and pulls
+ *    in any other file, in spite of the protocol list), only the decoders that film collections need (MagicYUV's
+ *    CVE-2026-8461 was reachable by ffprobe too).
+ * 2. By a cage, where the machine has one: bubblewrap without network, with the system read-only, the one input
+ *    read-only, and the workspace writable; nothing else of the disk exists in there.
+ *
+ * Limits: `-max_alloc` bounds a single allocation, prlimit the size of the output file and core dumps. There is no
+ * RLIMIT_AS: x265's threads and GPU drivers reserve address space by the gigabyte that they never touch. There is no
+ * RLIMIT_CPU on encodes: a long film honestly takes days of CPU time; stalls are found by progress.
+ */
+
+/** Demuxers by ffmpeg's names. HLS, DASH, concat, SDP, image sequences and the like must never be here. */
+export const allowedFormats = [
+  'matroska', 'webm', 'mov', 'mp4', 'm4a', '3gp', '3g2', 'mj2', 'mpegts', 'mpeg', 'mpegvideo', 'avi', 'asf', 'flv', 'ogg', 'mxf', 'dv', 'h264',
+  'hevc', 'm4v',
+];
+
+/** Decoders by ffmpeg's names. */
+export const allowedDecoders = [
+  // film
+  'h264', 'hevc', 'av1', 'libdav1d', 'libaom-av1', 'vp8', 'vp9', 'libvpx', 'libvpx-vp9', 'mpeg1video', 'mpeg2video', 'mpeg4', 'msmpeg4v1',
+  'msmpeg4v2', 'msmpeg4', 'wmv1', 'wmv2', 'wmv3', 'vc1', 'theora', 'flv', 'h263', 'h261', 'vp6', 'vp6f', 'svq1', 'svq3', 'dvvideo', 'prores',
+  'dnxhd', 'ffv1', 'rawvideo', 'mjpeg', 'cinepak', 'vvc',
+  // covers
+  'png', 'bmp', 'gif', 'webp',
+  // sound
+  'aac', 'aac_latm', 'ac3', 'eac3', 'dca', 'truehd', 'mlp', 'mp1', 'mp1float', 'mp2', 'mp2float', 'mp3', 'mp3float', 'flac', 'alac', 'opus',
+  'libopus', 'vorbis', 'libvorbis', 'wmav1', 'wmav2', 'wmapro', 'wmavoice', 'wmalossless', 'adpcm_ms', 'adpcm_ima_wav', 'adpcm_ima_qt',
+  'adpcm_swf', 'nellymoser', 'speex', 'libspeex', 'amrnb', 'amrwb', 'qdm2', 'gsm_ms', 'pcm_s16le', 'pcm_s16be', 'pcm_s24le', 'pcm_s24be',
+  'pcm_s32le', 'pcm_s32be', 'pcm_f32le', 'pcm_f32be', 'pcm_u8', 'pcm_s8', 'pcm_alaw', 'pcm_mulaw', 'pcm_bluray', 'pcm_dvd',
+  // subtitles
+  'subrip', 'srt', 'ass', 'ssa', 'mov_text', 'webvtt', 'text', 'dvbsub', 'dvdsub', 'pgssub', 'xsub', 'cc_dec', 'libzvbi_teletextdec',
+];
+
+/** More streams than any film has; beyond it a file is refused, not read. */
+export const MAX_STREAMS = 200;
+
+const MAX_ALLOC = String(1024 ** 3);
+
+/** Options before every command of ffmpeg. */
+export const safeGlobals = ['-hide_banner', '-nostdin', '-max_alloc', MAX_ALLOC];
+
+/** Options before every `-i` of ffmpeg, and for ffprobe. */
+export const safeInput = [
+  '-protocol_whitelist', 'file', '-format_whitelist', allowedFormats.join(','), '-codec_whitelist', allowedDecoders.join(','),
+  '-max_streams', String(MAX_STREAMS),
+];
+
+/** An absolute path as ffmpeg must see it: a name can then be no option, no other protocol, no pattern. */
+export function fileUrl(absolutePath: string): string {
+  if (!path.isAbsolute(absolutePath)) throw new TypeError(`not an absolute path: ${absolutePath}`);
+  return `file:${absolutePath}`;
+}
+
 export interface Cage {
   name: 'bubblewrap';
   path: string;
+}
+
+/** What may be seen from inside: everything else of the disk does not exist there. */
+export interface View {
+  /** absolute paths of files that may be read */
+  read: string[];
+  /** absolute path of a directory that may be written */
+  write?: string;
+  /** graphics devices; only encodes need them */
+  devices?: boolean;
+  /** the largest file that may be written, in bytes */
+  maxFileBytes?: number;
+}
+
+/** The helpers of the machine, absolute paths; null where it has none. */
+export interface Wrappers {
+  nice: string | null;
+  prlimit: string | null;
+  cage: Cage | null;
+  /** why there is no cage, in words; null when there is one */
+  cageProblem: string | null;
+}
+
+/** What stands before the program: low priority, limits, cage; as much of it as this machine has. */
+export function wrapper(by: Wrappers, program: string, view: View): string[] {
+  const limits = view.maxFileBytes === undefined ? [] : [`--fsize=${view.maxFileBytes}`];
+  return [
+    ...(by.nice ? [by.nice, '-n', '10'] : []),
+    ...(by.prlimit ? [by.prlimit, '--core=0', ...limits] : []),
+    ...(by.cage ? bubblewrap(by.cage, program, view) : []),
+  ];
+}
+
+const system = [
+  '/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/etc/ld.so.cache', '/etc/ld.so.conf', '/etc/ld.so.conf.d', '/etc/alternatives',
+  '/etc/OpenCL', '/etc/vulkan', '/etc/libva.conf', '/nix/store', '/gnu/store', '/run/opengl-driver',
+];
+const devices = [
+  '/dev/dri', '/dev/kfd', '/dev/dxg', '/dev/nvidia0', '/dev/nvidia1', '/dev/nvidia2', '/dev/nvidia3', '/dev/nvidiactl', '/dev/nvidia-uvm',
+  '/dev/nvidia-uvm-tools', '/dev/nvidia-modeset',
+];
+
+function bubblewrap(cage: Cage, program: string, view: View): string[] {
+  const readOnly = (p: string): string[] => ['--ro-bind', p, p];
+  const maybe = (flag: string, paths: string[]): string[] => paths.flatMap((p) => [flag, p, p]);
+  return [
+    cage.path, '--die-with-parent', '--unshare-net', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try',
+    // as root without any capability other people's files could not be read; read-only mounts stay read-only
+    ...(process.getuid?.() === 0 ? ['--cap-drop', 'ALL', '--cap-add', 'CAP_DAC_OVERRIDE'] : []),
+    ...maybe('--ro-bind-try', system), '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp',
+    ...(view.devices ? [...maybe('--dev-bind-try', devices), '--ro-bind-try', '/sys', '/sys'] : []),
+    ...(system.some((d) => program.startsWith(`${d}/`)) ? [] : readOnly(program)),
+    ...(view.write === undefined ? [] : ['--bind', view.write, view.write]),
+    ...view.read.flatMap(readOnly),
+    '--chdir', '/', '--',
+  ];
+}
+
+/** Finds the helpers; the cage counts only when the program really ran inside it. */
+export async function findWrappers(program: string, signal?: AbortSignal): Promise<Wrappers> {
+  if (process.platform === 'win32') return { nice: null, prlimit: null, cage: null, cageProblem: 'there is no sandbox for Windows yet' };
+  const [nice, prlimit, bwrap] = await Promise.all([onPath('nice'), onPath('prlimit'), onPath('bwrap')]);
+  if (process.platform !== 'linux' || !bwrap) {
+    const cageProblem = process.platform === 'linux' ? 'bubblewrap is not installed' : 'there is no sandbox for this platform yet';
+    return { nice, prlimit, cage: null, cageProblem };
+  }
+  const cage: Cage = { name: 'bubblewrap', path: bwrap };
+  const bare = { nice, prlimit, cage, cageProblem: null };
+  try {
+    await run({ command: [program, '-version'], wrapper: wrapper(bare, program, { read: [] }), what: 'run in the sandbox', signal, timeoutMs: 15_000 });
+    return bare;
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { nice, prlimit, cage: null, cageProblem: messageOf(error) };
+  }
+}
+
+/** The absolute path of a program on PATH, or null. Empty and relative entries of PATH are ignored. */
+export async function onPath(name: string): Promise<string | null> {
+  const file = process.platform === 'win32' ? `${name}.exe` : name;
+  for (const directory of (process.env['PATH'] ?? '').split(path.delimiter)) {
+    if (!path.isAbsolute(directory)) continue;
+    const candidate = path.join(directory, file);
+    if (await isExecutable(candidate)) return candidate;
+  }
+  return null;
+}
+
+export async function isExecutable(file: string): Promise<boolean> {
+  return access(file, constants.X_OK).then(() => true, () => false);
 }
