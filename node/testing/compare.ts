@@ -1,0 +1,292 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { requireTool } from './tools.ts';
+
+/**
+ * A second opinion. It lists every difference between an original and its conversion, reading both with ffprobe and
+ * ffmpeg itself and sharing no code with the rooms that made the conversion or judged it, so that a mistake in
+ * ffmpeg/probe.ts or core/verdict.ts cannot hide itself here.
+ *
+ * What must differ is told apart from what may not: the codec of the film stream is reported under `film.codec`, and a
+ * test says which differences it expects.
+ */
+export interface Difference {
+  /** where, in dots: 'film.rotation', 'audio1.language', 'tags.title', 'chapters', 'attachment0.bytes' */
+  what: string;
+  original: string;
+  output: string;
+}
+
+/** Every difference, in file order. Pictures count as streams of their own kind. */
+export async function differences(original: string, output: string): Promise<Difference[]> {
+  const [before, after] = await Promise.all([examine(original), examine(output)]);
+  const found: Difference[] = [];
+  const note: Note = (what, a, b) => {
+    if (a !== b) found.push({ what, original: String(a), output: String(b) });
+  };
+  note('container', before.container, after.container);
+  compareDuration(before, after, note);
+  compareTags('tags', before.tags, after.tags, note);
+  note('chapters', before.chapters, after.chapters);
+  for (const kind of kinds) {
+    const [a, b] = [before.streams[kind], after.streams[kind]];
+    note(`${kind}.count`, a.length, b.length);
+    for (let i = 0; i < Math.min(a.length, b.length); i++) compareStream(kind === 'film' ? kind : `${kind}${i}`, a[i]!, b[i]!, note);
+  }
+  return found;
+}
+
+/** The differences as lines, for an assertion's message. */
+export function inWords(found: Difference[]): string[] {
+  return found.map(({ what, original, output }) => `${what}: ${original} -> ${output}`);
+}
+
+/** True when every stream decodes to its end without one line on stderr. */
+export async function decodesCleanly(path: string): Promise<boolean> {
+  try {
+    const { stderr } = await ffmpeg([
+      '-xerror',
+      '-i',
+      `file:${path}`,
+      '-map',
+      '0:v?',
+      '-map',
+      '0:a?',
+      '-fps_mode',
+      'passthrough',
+      '-f',
+      'null',
+      '-',
+    ]);
+    return stderr.trim() === '';
+  } catch {
+    return false;
+  }
+}
+
+type Note = (what: string, original: string | number | null, output: string | number | null) => void;
+const kinds = ['film', 'picture', 'audio', 'subtitle', 'attachment', 'data'] as const;
+type Kind = (typeof kinds)[number];
+
+interface Examined {
+  container: string;
+  seconds: number;
+  tags: Record<string, string>;
+  chapters: string;
+  streams: Record<Kind, Examination[]>;
+}
+
+interface Examination {
+  facts: Record<string, string | number | null>;
+  tags: Record<string, string>;
+  /** seconds after the film's first frame; null when the container does not say */
+  start: number | null;
+  /** seconds of one frame of the film, the tolerance of times */
+  frame: number;
+}
+
+interface Described {
+  streams: DescribedStream[];
+  chapters: { start_time: string; end_time: string; tags?: Record<string, string> }[];
+  format: { format_name: string; duration?: string; tags?: Record<string, string> };
+}
+
+interface DescribedStream {
+  index: number;
+  codec_type: string;
+  codec_name?: string;
+  start_time?: string;
+  avg_frame_rate?: string;
+  nb_read_packets?: string;
+  disposition: Record<string, number>;
+  tags?: Record<string, string>;
+  side_data_list?: { side_data_type: string; rotation?: number }[];
+  [key: string]: unknown;
+}
+
+async function examine(path: string): Promise<Examined> {
+  const described = await describe(path);
+  const film = described.streams.find((stream) => kindOf(stream) === 'film');
+  const frame = film ? 1 / rate(film) : 0.04;
+  const streams: Record<Kind, Examination[]> = { film: [], picture: [], audio: [], subtitle: [], attachment: [], data: [] };
+  for (const stream of described.streams) {
+    const kind = kindOf(stream);
+    const start = film === stream || kind === 'picture' || kind === 'attachment' ? null : startAfter(film, stream);
+    streams[kind].push({ facts: await factsOf(path, stream, kind), tags: cleanTags(stream.tags), start, frame });
+  }
+  return {
+    container: described.format.format_name,
+    seconds: Number(described.format.duration ?? Number.NaN),
+    tags: cleanTags(described.format.tags),
+    chapters: described.chapters
+      .map((c) => `${Number(c.start_time).toFixed(2)}-${Number(c.end_time).toFixed(2)} ${c.tags?.['title'] ?? ''}`)
+      .join(' | '),
+    streams,
+  };
+}
+
+async function describe(path: string): Promise<Described> {
+  const args = ['-v', 'error', '-of', 'json', '-count_packets', '-show_streams', '-show_chapters', '-show_format', `file:${path}`];
+  const { stdout } = await promisify(execFile)(requireTool('ffprobe'), args, { maxBuffer: 1 << 26 });
+  return JSON.parse(stdout) as Described;
+}
+
+function kindOf(stream: DescribedStream): Kind {
+  if (stream.codec_type !== 'video') return stream.codec_type as Kind;
+  return stream.disposition['attached_pic'] || stream.disposition['timed_thumbnails'] ? 'picture' : 'film';
+}
+
+function rate(stream: DescribedStream): number {
+  const [above, below] = (stream.avg_frame_rate ?? '25/1').split('/').map(Number);
+  return above && below ? above / below : 25;
+}
+
+function startAfter(film: DescribedStream | undefined, stream: DescribedStream): number | null {
+  if (stream.start_time === undefined) return null;
+  return Number(stream.start_time) - Number(film?.start_time ?? 0);
+}
+
+async function factsOf(path: string, stream: DescribedStream, kind: Kind): Promise<Examination['facts']> {
+  const text = (key: string): string | null => (stream[key] === undefined || stream[key] === 'unknown' ? null : String(stream[key]));
+  const general = {
+    codec: stream.codec_name ?? null,
+    disposition: Object.keys(stream.disposition)
+      .filter((key) => stream.disposition[key] === 1)
+      .join('+'),
+  };
+  switch (kind) {
+    case 'film':
+      return { ...general, ...pictureFacts(stream, text), frames: await decodedFrames(path, stream.index) };
+    case 'picture':
+      return { ...general, width: text('width'), height: text('height'), bytes: await copiedBytes(path, stream.index) };
+    case 'audio':
+      return {
+        ...general,
+        channels: text('channels'),
+        layout: text('channel_layout'),
+        sampleRate: text('sample_rate'),
+        sound: await sound(path, stream.index),
+      };
+    case 'subtitle':
+      return { ...general, lines: await subtitleText(path, stream) };
+    case 'attachment':
+      return { ...general, bytes: await attachmentBytes(path, stream.index) };
+    case 'data':
+      return { ...general, packets: text('nb_read_packets') };
+  }
+}
+
+function pictureFacts(stream: DescribedStream, text: (key: string) => string | null): Examination['facts'] {
+  const turned = stream.side_data_list?.find((data) => data.rotation !== undefined)?.rotation ?? 0;
+  return {
+    width: text('width'),
+    height: text('height'),
+    sar: text('sample_aspect_ratio') ?? '1:1',
+    rotation: turned,
+    chroma: (text('pix_fmt') ?? '').replace(/^yuvj/, 'yuv').replace(/\d+le$/, ''),
+    range: text('color_range') ?? 'tv',
+    space: text('color_space'),
+    transfer: text('color_transfer'),
+    primaries: text('color_primaries'),
+    fieldOrder: text('field_order') ?? 'progressive',
+    sideData: (stream.side_data_list ?? [])
+      .map((data) => data.side_data_type)
+      .filter((type) => type !== 'CPB properties')
+      .toSorted()
+      .join('+'),
+  };
+}
+
+async function decodedFrames(path: string, index: number): Promise<number> {
+  const args = [
+    '-v',
+    'error',
+    '-of',
+    'json',
+    '-count_frames',
+    '-select_streams',
+    String(index),
+    '-show_entries',
+    'stream=nb_read_frames',
+    `file:${path}`,
+  ];
+  const { stdout } = await promisify(execFile)(requireTool('ffprobe'), args);
+  return Number((JSON.parse(stdout) as { streams: { nb_read_frames: string }[] }).streams[0]?.nb_read_frames);
+}
+
+async function copiedBytes(path: string, index: number): Promise<string> {
+  return (await ffmpeg(['-i', `file:${path}`, '-map', `0:${index}`, '-c', 'copy', '-f', 'md5', '-'])).stdout.trim();
+}
+
+/**
+ * Sound is compared as decoded samples. The packets of one AAC or PCM stream have different bytes in different
+ * containers (ADTS headers, packet sizes), the samples do not.
+ */
+async function sound(path: string, index: number): Promise<string> {
+  return (await ffmpeg(['-i', `file:${path}`, '-map', `0:${index}`, '-f', 'md5', '-'])).stdout.trim();
+}
+
+/** The words on the screen with their times, which survive a change from mov_text to SRT; pictures as packets. */
+async function subtitleText(path: string, stream: DescribedStream): Promise<string> {
+  const textual = ['subrip', 'ass', 'ssa', 'mov_text', 'webvtt', 'text'].includes(stream.codec_name ?? '');
+  if (!textual) return `${stream.nb_read_packets} packets`;
+  const target = stream.codec_name === 'ass' ? 'ass' : 'srt';
+  const { stdout } = await ffmpeg(['-i', `file:${path}`, '-map', `0:${stream.index}`, '-f', target, '-']);
+  return stdout.trim().replaceAll('\r', '');
+}
+
+async function attachmentBytes(path: string, index: number): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'codecshift-attachment-'));
+  const out = join(folder, 'attachment');
+  try {
+    // ffmpeg writes the attachment and then complains that no output file was named: only the file counts.
+    await ffmpeg(['-y', `-dump_attachment:${index}`, out, '-i', `file:${path}`]).catch(() => undefined);
+    return createHash('sha256')
+      .update(await readFile(out))
+      .digest('hex');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function ffmpeg(args: string[]): Promise<{ stdout: string; stderr: string }> {
+  return promisify(execFile)(requireTool('ffmpeg'), ['-hide_banner', '-nostdin', '-v', 'error', ...args], { maxBuffer: 1 << 26 });
+}
+
+function compareDuration(before: Examined, after: Examined, note: Note): void {
+  if (Number.isNaN(before.seconds) && Number.isNaN(after.seconds)) return;
+  const frame = before.streams.film[0]?.frame ?? 0.04;
+  // Containers round the last frame's duration their own way: two frames of difference are not a missing scene.
+  if (!(Math.abs(before.seconds - after.seconds) <= Math.max(2 * frame, 0.1))) note('duration', before.seconds, after.seconds);
+}
+
+/** Written by every muxer about itself: these name the program or the file, not the film. */
+const muxerTags =
+  /^(encoder|encoded_by|major_brand|minor_version|compatible_brands|duration|vendor_id|creation_time|_statistics_.*|bps|number_of_.*)(-.*)?$/;
+
+function cleanTags(tags: Record<string, string> = {}): Record<string, string> {
+  const entries = Object.entries(tags).map(([key, value]) => [key.toLowerCase(), value] as const);
+  return Object.fromEntries(entries.filter(([key, value]) => !muxerTags.test(key) && !isFiller(key, value)));
+}
+
+/** What MP4 writes when nobody said anything. */
+function isFiller(key: string, value: string): boolean {
+  if (key === 'language') return value === 'und';
+  return key === 'handler_name' && /^(VideoHandler|SoundHandler|SubtitleHandler|DataHandler|TimeCodeHandler)$/.test(value);
+}
+
+function compareTags(where: string, before: Record<string, string>, after: Record<string, string>, note: Note): void {
+  for (const key of new Set([...Object.keys(before), ...Object.keys(after)]))
+    note(`${where}.${key}`, before[key] ?? null, after[key] ?? null);
+}
+
+function compareStream(where: string, before: Examination, after: Examination, note: Note): void {
+  for (const key of Object.keys(before.facts)) note(`${where}.${key}`, before.facts[key]!, after.facts[key]!);
+  compareTags(where, before.tags, after.tags, note);
+  if (before.start === null || after.start === null) return;
+  if (Math.abs(before.start - after.start) > before.frame + 0.003) note(`${where}.start`, before.start.toFixed(3), after.start.toFixed(3));
+}
