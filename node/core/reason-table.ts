@@ -43,13 +43,10 @@ export const reasonTable = {
   'stream-not-keepable': skip('Stream can’t be kept', 'Stream {index} ({codec|codec}[, {language|language}][, “{title}”]) can’t be kept in {container|container}; nothing is dropped, so the file stays as it is.'),
   'odd-dimensions': skip('Odd size', 'The picture is {width}×{height}; HEVC needs even numbers and the picture must not be cut.'),
   'absurd-dimensions': skip('Unusual size', 'The picture is {width}×{height}, which is outside what HEVC encoders handle.'),
-  'size-changes': skip('Size changes', 'The picture changes its size in the middle of the film.'),
   'raw-stream': skip('Raw stream', 'It is a raw video stream without timestamps; they would have to be guessed.'),
   'no-duration': skip('No duration', 'The file does not say how long it is, so a copy could not be checked against it.'),
   'no-size': skip('No picture size', 'The file does not say how large its picture is.'),
-  'starts-elsewhere': skip('Odd start', 'It starts at {start|seconds}; the copy could not be lined up with it.'),
   'read-only': skip('Read-only', 'Its folder can’t be written to, so the file can’t be replaced.', { retry: true }),
-  'still-picture': skip('Still picture', 'It is one picture, not a film.'),
 
   // it is not a film, or not one that we open
   'no-video': skip('No video', 'There is no video in it.'),
@@ -70,6 +67,7 @@ export const reasonTable = {
   'name-too-long': skip('Name too long', 'Its name is {bytes} bytes long; no temporary name would fit beside it. A shorter name helps.'),
   'not-a-file': skip('Not a file', 'It is not an ordinary file.'),
   'outside-root': skip('Outside the library', 'The path leads outside the library, so it is not touched.'),
+  'another-root': skip('Another library root', 'This folder is a library root of its own; its films belong to that one.'),
   'no-permission': skip('No permission', 'CodecShift may not read it[: {message}].', { retry: true }),
 
   // goes on by itself
@@ -92,6 +90,8 @@ export const reasonTable = {
 
   // needs a person
   'root-is-another': hold('Another disk', 'Another disk or folder is mounted in its place[ ({path})]; it is not the library we knew, so nothing is touched.'),
+  'root-damaged': hold('Marker damaged', 'The file[ {path}] that says which library this is can’t be read, so nothing is touched until it is put back or removed.'),
+  'root-refused': hold('Not a film folder', '{path} {why}.'),
   'source-damaged': hold('Original damaged', 'The original itself has errors[: {message}]; no copy of it could be checked. It stays as it is.'),
   'locked-by-another': hold('Locked by another', 'Another program or node has locked the file[ since {since}][ ({owner})].', { retry: true }),
   'target-exists': hold('Name taken', 'There is already a file called “{name}”, and it is not overwritten.'),
@@ -151,6 +151,7 @@ export const reasonTable = {
   'timecode-regenerated': note('Timecode', 'The timecode track is made anew from the file’s timecode.'),
   'timecode-as-tag': note('Timecode', 'The timecode track is kept as a tag.'),
   'chapter-track': note('Chapters', 'It only names the chapters, and those are kept as chapters.'),
+  'disc-navigation': note('Disc navigation', 'It holds the jumps of a disc menu, which mean nothing outside the disc.'),
   'padded-to-ten': note('10 bit', 'Encoded with 10 bits for smoother dark scenes.', { profile: 'tenBit' }),
   'deinterlaced': note('Deinterlaced', 'The interlaced picture becomes progressive.', { profile: 'interlaced' }),
 };

@@ -1,0 +1,266 @@
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
+import { codeOf, PlainError } from '../errors.ts';
+import { createDurably, removeIfThere, syncDirectory } from './durable.ts';
+
+/**
+ * The room that touches originals. Everything else in the house asks; this room acts, and only below a root.
+ *
+ *   roots        a directory tree that carries `.codecshift/root.json`; every path is checked to stay inside
+ *   walk         what films are there · fingerprint: which file is which
+ *   workspace    where encodes are made, in our own data directory
+ *   deliver      output ──▶ `.tmp_<attempt>_<name>` beside the original, whole and synced, or not at all
+ *   swap         the journalled replacement (exchange.ts draws its steps) · restore: the same backwards
+ *   recover      finishes or undoes what a dead process left · trash: where originals wait · cleanup: leftovers
+ *
+ * What lies in a root's `.codecshift/`:
+ *
+ *   root.json                          who this tree is
+ *   journal/<attempt>.json             one swap or restore and how far it came
+ *   journal/<attempt>.delivery.json    "the `.tmp_` file of this name and inode is ours"
+ *   trash/<date>/<attempt>/<name>      an original, and `where.json`: where it belongs, for a person without our books
+ *
+ * The rules: no call writes over a name that is not proven ours. No name is removed before the bytes behind it are
+ * proven to have another name, or to be our own superseded output. Every step is on the disk before the next one.
+ */
+
+export interface Root {
+  id: string;
+  /** real path on this node */
+  path: string;
+  writable: boolean;
+  /** reason code while the root can only be read: `read-only` */
+  problem: string | null;
+}
+
+export interface AdoptedFolder {
+  rootId: string;
+  rootPath: string;
+  /** below the root, '/' separators, '' is the root itself */
+  folder: string;
+}
+
+/** Our own directory in every root. */
+export const OURS = '.codecshift';
+const MARKER = 'root.json';
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * Takes a directory that a person named. If it lies in a root already it is a folder of that root; else it becomes one.
+ * Two processes that adopt it at once agree on one id.
+ * @param dataDir CodecShift's own data directory, which must not be mixed with films
+ * @throws PlainError `root-refused`, `read-only`, `root-damaged`
+ */
+export async function adoptRoot(path: string, options: { dataDir?: string } = {}): Promise<AdoptedFolder> {
+  const real = await realDirectory(path);
+  await refuseUnsuitable(real, options.dataDir);
+  for (let above = real; ; above = dirname(above)) {
+    const marker = await readMarker(above);
+    if (marker) return { rootId: marker.id, rootPath: above, folder: slashes(relative(above, real)) };
+    if (above === dirname(above)) break;
+  }
+  return { rootId: await createMarker(real), rootPath: real, folder: '' };
+}
+
+/**
+ * Looks whether a known root is here. An unmounted disk leaves an empty directory behind: without its marker nothing in
+ * it may be believed, least of all that films are gone.
+ * @throws PlainError `root-not-mounted`, `root-is-another`, `root-damaged`
+ */
+export async function openRoot(known: { path: string; id: string }): Promise<Root> {
+  const real = await realpath(known.path).catch((error: unknown) => {
+    throw notMounted(known.path, error);
+  });
+  const marker = await readMarker(real);
+  if (!marker) throw notMounted(known.path);
+  if (marker.id !== known.id) {
+    throw new PlainError(`${known.path} now holds another library root than before. Nothing in it was touched.`, {
+      reason: { code: 'root-is-another', params: { path: known.path } },
+      retry: true,
+    });
+  }
+  const writable = await probeWriting(real);
+  return { id: marker.id, path: real, writable, problem: writable ? null : 'read-only' };
+}
+
+/** Cheap look before every act on a root: is it still the one that was opened? @throws as `openRoot` */
+export async function requireMounted(root: Root): Promise<void> {
+  const marker = await readMarker(root.path);
+  if (!marker) throw notMounted(root.path);
+  if (marker.id !== root.id) {
+    throw new PlainError(`${root.path} now holds another library root than before. Nothing in it was touched.`, {
+      reason: { code: 'root-is-another', params: { path: root.path } },
+      retry: true,
+    });
+  }
+}
+
+/**
+ * The absolute path of a file below a root. The directory must exist and really be inside; the last part may be missing,
+ * and is not followed when it is a symlink.
+ * @throws PlainError `outside-root`, `missing` (its directory is gone)
+ */
+export async function resolveInRoot(root: Pick<Root, 'path'>, relativePath: string): Promise<string> {
+  const parts = relativePath === '' ? [] : relativePath.split('/');
+  const bad = parts.some((p) => p === '' || p === '.' || p === '..' || p.includes('\0') || (sep === '\\' && /[\\:]/.test(p)));
+  if (bad || relativePath.includes('\0')) throw outside(root.path, relativePath);
+  if (parts.length === 0) return root.path;
+  const parent = join(root.path, ...parts.slice(0, -1));
+  const real = await realpath(parent).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') {
+      throw new PlainError(`The directory of ${relativePath} is not there any more.`, {
+        cause: error,
+        reason: { code: 'missing', params: { path: relativePath } },
+      });
+    }
+    throw error;
+  });
+  if (!isInside(root.path, real)) throw outside(root.path, relativePath);
+  return join(real, parts.at(-1) ?? '');
+}
+
+/** The same path below the root, '/' separators. */
+export function relativeTo(root: Pick<Root, 'path'>, absolutePath: string): string {
+  return slashes(relative(root.path, absolutePath));
+}
+
+/** Does a directory carry a root's marker (of whatever root)? */
+export async function hasMarker(directory: string | Buffer): Promise<boolean> {
+  const marker = typeof directory === 'string' ? join(directory, OURS, MARKER) : Buffer.concat([directory, Buffer.from(`/${OURS}/${MARKER}`)]);
+  return await lstat(marker).then(
+    () => true,
+    () => false,
+  );
+}
+
+export function isInside(directory: string, path: string): boolean {
+  const way = relative(directory, path);
+  return way === '' || (!isAbsolute(way) && way !== '..' && !way.startsWith(`..${sep}`));
+}
+
+async function realDirectory(path: string): Promise<string> {
+  if (path.includes('\0') || path.trim() === '') throw refused('An empty path', 'is not a folder');
+  if (!isAbsolute(path)) throw refused(path, 'is not a full path; please begin it at the top of the disk');
+  try {
+    const real = await realpath(path);
+    if (!(await stat(real)).isDirectory()) throw refused(path, 'is a file, not a folder');
+    return real;
+  } catch (error) {
+    if (error instanceof PlainError) throw error;
+    const why = codeOf(error) === 'EACCES' ? 'may not be opened by this user' : 'is not there';
+    throw new PlainError(`${path} ${why}.`, { cause: error, reason: { code: 'root-refused', params: { path, why } } });
+  }
+}
+
+/**
+ * Places where nobody keeps films and where replacing files does harm. A home directory as a whole is refused too: it
+ * holds camera originals, projects and games; a folder inside it is welcome.
+ */
+async function refuseUnsuitable(real: string, dataDir: string | undefined): Promise<void> {
+  const home = await realpath(homedir()).catch(() => homedir());
+  const whole = process.platform === 'win32' ? [parse(home).root, dirname(home)] : ['/', '/home', '/Users', '/var', '/opt', '/run', '/private', '/private/var'];
+  if (whole.some((place) => same(real, place))) throw refused(real, 'holds the whole system; please name the folder of films in it');
+  if (same(real, home)) throw refused(real, 'is your whole home folder; please name the folder of films in it');
+  if (same(real, tmpdir()) || same(real, '/tmp')) throw refused(real, 'is emptied by the system from time to time');
+  const system = process.platform === 'win32' ? [process.env['SystemRoot'] ?? 'C:\\Windows', process.env['ProgramFiles'] ?? 'C:\\Program Files'] : systemTrees;
+  if (system.some((place) => isInside(place, real))) throw refused(real, 'belongs to the system');
+  if (real.split(sep).includes(OURS)) throw refused(real, 'is a folder that CodecShift itself made');
+  if (dataDir === undefined) return;
+  const data = await realpath(dataDir).catch(() => resolve(dataDir));
+  if (isInside(data, real)) throw refused(real, "lies in CodecShift's own data directory");
+  const way = relative(real, data).split(sep);
+  // the walk never enters hidden directories, so ~/.local/share below a root does no harm
+  if (isInside(real, data) && !way.some((part) => part.startsWith('.'))) {
+    throw refused(real, `contains CodecShift's own data directory (${data}); please put that elsewhere with --data-dir`);
+  }
+}
+
+const systemTrees = ['/etc', '/proc', '/sys', '/dev', '/boot', '/usr', '/bin', '/sbin', '/lib', '/lib64', '/System', '/Library', '/private/etc'];
+
+function same(a: string, b: string): boolean {
+  return relative(a, b) === '';
+}
+
+async function readMarker(directory: string, tries = 50): Promise<{ id: string } | null> {
+  const path = join(directory, OURS, MARKER);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP'].includes(codeOf(error) ?? '')) return null;
+    throw notMounted(directory, error); // EIO, ESTALE, ENOTCONN: the disk or the server went away
+  }
+  const id = idIn(text);
+  if (id) return { id };
+  // where the file system has no links, another process may be in the middle of writing it
+  if (tries > 0 && text.length < 40) {
+    await new Promise((done) => setTimeout(done, 20));
+    return await readMarker(directory, tries - 1);
+  }
+  throw new PlainError(`${path} is damaged. CodecShift will not touch this folder until the file is restored or removed by hand.`, {
+    reason: { code: 'root-damaged', params: { path } },
+  });
+}
+
+function idIn(text: string): string | null {
+  try {
+    const id = (JSON.parse(text) as { id?: unknown } | null)?.id;
+    return typeof id === 'string' && uuid.test(id) ? id : null;
+  } catch {
+    return null;
+  }
+}
+
+async function createMarker(directory: string): Promise<string> {
+  const id = randomUUID();
+  const text = `${JSON.stringify({ id, createdAt: new Date().toISOString(), version: 1, about: 'CodecShift library root. Keep this file.' }, null, 2)}\n`;
+  const ours = join(directory, OURS);
+  try {
+    await mkdir(ours, { recursive: true });
+    await syncDirectory(directory);
+    if (await createDurably(join(ours, MARKER), text, join(ours, `${MARKER}.${id}`))) return id;
+  } catch (error) {
+    throw new PlainError(`CodecShift may not write into ${directory}, so it could never replace a film there (${codeOf(error) ?? 'error'}).`, {
+      cause: error,
+      reason: { code: 'read-only', params: { path: directory } },
+    });
+  }
+  const winner = await readMarker(directory);
+  if (!winner) throw notMounted(directory);
+  return winner.id;
+}
+
+async function probeWriting(directory: string): Promise<boolean> {
+  const probe = join(directory, OURS, `probe-${randomUUID()}`);
+  try {
+    if (!(await createDurably(probe, '', `${probe}.new`))) return false;
+    return await removeIfThere(probe);
+  } catch {
+    await removeIfThere(probe).catch(() => false);
+    return false;
+  }
+}
+
+function notMounted(path: string, cause?: unknown): PlainError {
+  return new PlainError(`${path} does not hold its library at the moment: its disk is probably not mounted. Nothing is counted as deleted.`, {
+    cause,
+    reason: { code: 'root-not-mounted', params: { path } },
+    retry: true,
+  });
+}
+
+function refused(path: string, why: string): PlainError {
+  return new PlainError(`${path} ${why}.`, { reason: { code: 'root-refused', params: { path, why } } });
+}
+
+function outside(root: string, path: string): PlainError {
+  return new PlainError(`${JSON.stringify(path.slice(0, 300))} is not a path inside ${root}.`, {
+    reason: { code: 'outside-root', params: { path: path.slice(0, 300) } },
+  });
+}
+
+function slashes(path: string): string {
+  return sep === '/' ? path : path.split(sep).join('/');
+}
