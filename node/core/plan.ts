@@ -1,6 +1,11 @@
-import type { Container, Fingerprint, Probe } from './media.ts';
+import { disliked, fits, staysItself } from './containers.ts';
+import { bitsPerPixel, expectedBytes } from './estimate.ts';
+import { firstMatch } from './glob.ts';
+import type { Container, Fingerprint, Probe, Stream, VideoStream } from './media.ts';
+import { filmStreams, isPicture } from './media.ts';
 import type { Profile } from './profile.ts';
 import type { Reason } from './reasons.ts';
+import { reason } from './reasons.ts';
 
 /** Facts about the file that are not in the probe but decide about it. */
 export interface FileFacts {
@@ -11,6 +16,8 @@ export interface FileFacts {
   madeByUs: boolean;
   /** the keeper may not write into the directory */
   readOnly: boolean;
+  /** a person said: leave this file alone */
+  excludedBy?: string | null | undefined;
 }
 
 export type Plan = SkipPlan | WorkPlan;
@@ -34,6 +41,8 @@ export interface WorkPlan {
   video: VideoPlan | null;
   /** size the output is expected to have, in bytes, for ordering the queue and for the forecast */
   expectedBytes: number;
+  /** what a person should know about the whole file, for example that the container changes */
+  notes?: Reason[];
 }
 
 export interface StreamPlan {
@@ -57,4 +66,210 @@ export interface VideoPlan {
   deinterlace: boolean;
 }
 
-export declare function makePlan(probe: Probe, file: FileFacts, profile: Profile): Plan;
+/**
+ * Skip, remux or transcode, with the reason a person would want to hear first. Pure: the same probe, facts and profile
+ * always give the same plan. A work plan accounts for every source stream; where one could not be kept, the file is skipped.
+ */
+export function makePlan(probe: Probe, file: FileFacts, profile: Profile): Plan {
+  const films = filmStreams(probe);
+  const film = films[0];
+  for (const rule of [...fileRules, ...contentRules]) {
+    const found = rule({ probe, file, profile, films, film: film! });
+    if (found) return { action: 'skip', reason: found };
+  }
+  return planWork(probe, file, profile, film!);
+}
+
+interface Case {
+  probe: Probe;
+  file: FileFacts;
+  profile: Profile;
+  films: VideoStream[];
+  /** present after the rule 'no-video' has passed */
+  film: VideoStream;
+}
+
+type Rule = (c: Case) => Reason | null;
+
+/** What a person decided, and what is known without looking at the film. */
+const fileRules: Rule[] = [
+  ({ file }) => (file.excludedBy ? reason('excluded-by-person', { by: file.excludedBy }) : null),
+  ({ file, profile }) => {
+    const pattern = firstMatch(file.path, profile.exclude);
+    return pattern === null ? null : reason('excluded-path', { pattern });
+  },
+  ({ file }) => (file.madeByUs ? reason('made-by-us') : null),
+];
+
+/**
+ * The order is the order of usefulness: what the file is, then what would be lost, then what it would be worth, and last
+ * what merely stands in the way today. "Already HEVC" is a better answer than "read-only".
+ */
+const contentRules: Rule[] = [
+  // what the file is
+  ({ probe }) => (probe.sizeBytes === 0 ? reason('empty-file') : null),
+  ({ probe }) => (probe.container === 'unknown' ? reason('format-not-allowed', { format: probe.formatName }) : null),
+  ({ probe }) => (probe.streams.length > 200 ? reason('too-many-streams', { count: probe.streams.length, limit: 200 }) : null),
+  ({ probe }) => (probe.streams.some((s) => s.kind === 'video') ? null : reason('no-video')),
+  ({ films }) => (films.length === 0 ? reason('only-pictures') : null),
+  ({ probe, films, film, profile }) =>
+    films.every((f) => f.codec === 'hevc') && !wantsRemux(probe, films, film, profile) ? reason('already-hevc') : null,
+  ({ films }) => (films.length > 1 ? reason('several-videos', { count: films.length }) : null),
+  ({ film, profile }) =>
+    (profile.alsoEfficient as string[]).includes(film.codec) ? reason('already-efficient-codec', { codec: film.codec }) : null,
+  ({ film }) => (masters.has(film.codec) ? reason('lossless-source', { codec: film.codec }) : null),
+  ({ film }) => (film.codec === 'hevc' || convertible.has(film.codec) ? null : reason('unknown-codec', { codec: film.codec })),
+  ({ film }) => (film.width > 0 && film.height > 0 ? null : reason('no-size')),
+  ({ film }) => (film.pixelFormat === null ? reason('damaged', { message: 'its picture format can’t be read' }) : null),
+  ({ probe }) => (probe.container === 'raw' ? reason('raw-stream') : null),
+  ({ probe }) => (probe.durationMs !== null && probe.durationMs > 0 ? null : reason('no-duration')),
+
+  // what a new encode would lose or could not make
+  ({ film }) => (film.hdr?.kind === 'dolby-vision' ? reason('dolby-vision', { profile: film.hdr.dolbyVisionProfile }) : null),
+  whenEncoding(({ film }) => (film.hdr?.kind === 'hdr10plus' ? reason('hdr10plus') : null)),
+  ({ film, profile }) =>
+    film.hdr && profile.hdr === 'skip' ? reason('hdr-skipped', { kind: film.hdr.kind === 'hlg' ? 'HLG' : 'HDR10' }) : null,
+  whenEncoding(({ film }) => (film.hasAlpha ? reason('alpha') : null)),
+  whenEncoding(({ film }) =>
+    film.chroma === '4:2:0' || film.chroma === '4:0:0' ? null : reason('chroma', { chroma: film.chroma ?? film.pixelFormat }),
+  ),
+  whenEncoding(({ film }) => (film.bitDepth > 10 ? reason('bit-depth', { bitDepth: film.bitDepth }) : null)),
+  whenEncoding(({ film }) => (film.closedCaptions ? reason('closed-captions') : null)),
+  whenEncoding(({ film }) => (twoViews(film) ? reason('stereo-3d', { layout: film.tags['stereo_mode'] }) : null)),
+  whenEncoding(({ film, profile }) => (isInterlaced(film) && profile.interlaced === 'skip' ? reason('interlaced') : null)),
+  whenEncoding(({ film }) => (outOfRange(film) ? reason('absurd-dimensions', { width: film.width, height: film.height }) : null)),
+  whenEncoding(({ film }) =>
+    film.width % 2 || film.height % 2 ? reason('odd-dimensions', { width: film.width, height: film.height }) : null,
+  ),
+
+  // what it would be worth
+  ({ probe, profile }) => (probe.sizeBytes < profile.minSizeMb * 1e6 ? reason('too-small', { limitMb: profile.minSizeMb }) : null),
+  ({ probe, profile }) =>
+    probe.durationMs! < profile.minDurationSeconds * 1000 ? reason('too-short', { limit: profile.minDurationSeconds }) : null,
+  whenEncoding(({ probe, film, profile }) => {
+    const bits = bitsPerPixel(probe, film);
+    return bits !== null && bits < profile.minBitsPerPixel
+      ? reason('already-efficient', { bitsPerPixel: Math.round(bits * 1000) / 1000, limit: profile.minBitsPerPixel })
+      : null;
+  }),
+
+  // what stands in the way today
+  ({ file, profile }) =>
+    file.fingerprint.links > 1 && profile.hardLinked === 'skip' ? reason('hard-linked', { links: file.fingerprint.links }) : null,
+  ({ file }) => (file.readOnly ? reason('read-only') : null),
+];
+
+/** Rules about encoding do not bind a re-wrap, which leaves the pictures as they are. */
+function whenEncoding(rule: Rule): Rule {
+  return (c) => (c.film.codec === 'hevc' ? null : rule(c));
+}
+
+/** Dolby Vision needs its description in the container, which a re-wrap by ffmpeg does not always write. */
+function wantsRemux(probe: Probe, films: VideoStream[], film: VideoStream, profile: Profile): boolean {
+  return profile.remux && films.length === 1 && disliked.has(probe.container) && film.hdr?.kind !== 'dolby-vision';
+}
+
+/** `unknown` from these two is no answer: DV is interlaced by nature, MPEG-2 mostly so at broadcast sizes. */
+export function isInterlaced(film: VideoStream): boolean {
+  if (film.fieldOrder === 'progressive') return false;
+  if (film.fieldOrder !== 'unknown') return true;
+  return film.codec === 'dvvideo' || (film.codec === 'mpeg2video' && [480, 486, 576, 1080, 1088].includes(film.height));
+}
+
+function outOfRange(film: VideoStream): boolean {
+  const [short, long] = [Math.min(film.width, film.height), Math.max(film.width, film.height)];
+  return short < 32 || long > 8192 || film.width * film.height > 8192 * 4320;
+}
+
+/** MVC keeps the second eye in frames that a decoder drops; side by side is an ordinary picture and stays. */
+function twoViews(film: VideoStream): boolean {
+  return /^block_/.test(film.tags['stereo_mode'] ?? '') || /multiview|stereo high/i.test(film.codecProfile ?? '');
+}
+
+function planWork(probe: Probe, file: FileFacts, profile: Profile, film: VideoStream): Plan {
+  const remux = film.codec === 'hevc';
+  const blocked: Stream[] = [];
+  for (const container of candidates(probe.container, profile)) {
+    const mapped = mapStreams(probe, container, film, remux);
+    if (!('streams' in mapped)) {
+      blocked.push(mapped.blocked);
+      continue;
+    }
+    return {
+      action: remux ? 'remux' : 'transcode',
+      reason: whyWork(probe, film, container, remux),
+      container,
+      extension: extensionFor(container, probe.container, file.path),
+      ...mapped,
+      video: remux ? null : { bitDepth: film.bitDepth > 8 || profile.tenBit ? 10 : 8, deinterlace: isInterlaced(film) },
+      expectedBytes: remux ? probe.sizeBytes : expectedBytes(probe, profile),
+      notes: container === probe.container ? [] : [reason('container-changes', { from: probe.container, to: container })],
+    };
+  }
+  return { action: 'skip', reason: notKeepable(blocked.at(-1)!) };
+}
+
+/** The same container where it can be, else MKV, which holds nearly everything. */
+function candidates(from: Container, profile: Profile): Container[] {
+  if (!staysItself.has(from) || (profile.remux && disliked.has(from))) return ['matroska'];
+  return from === 'matroska' ? ['matroska'] : [from, 'matroska'];
+}
+
+interface Mapped {
+  streams: StreamPlan[];
+  dropped: DroppedStream[];
+}
+
+function mapStreams(probe: Probe, container: Container, film: VideoStream, remux: boolean): Mapped | { blocked: Stream } {
+  const streams: StreamPlan[] = [];
+  const dropped: DroppedStream[] = [];
+  for (const stream of inOutputOrder(probe.streams, container)) {
+    if (stream.index === film.index) {
+      streams.push({ index: stream.index, kind: 'video', action: remux ? 'copy' : 'encode', codec: 'hevc', note: null });
+      continue;
+    }
+    const fit = fits(stream, container, probe.container, probe.chapters.length > 0);
+    if (fit.how === 'no') return { blocked: stream };
+    if (fit.how === 'implied') dropped.push({ index: stream.index, reason: reason(fit.by) });
+    else if (fit.how === 'copy') streams.push({ index: stream.index, kind: stream.kind, action: 'copy', codec: stream.codec, note: null });
+    else {
+      const note = reason('styling-lost', { from: stream.codec, to: fit.codec });
+      streams.push({ index: stream.index, kind: stream.kind, action: 'convert', codec: fit.codec, note });
+    }
+  }
+  return { streams, dropped };
+}
+
+/** Matroska keeps attachments (and covers, which are attachments there) behind all tracks. */
+function inOutputOrder(streams: Stream[], container: Container): Stream[] {
+  if (container !== 'matroska') return streams;
+  const attached = (stream: Stream) => stream.kind === 'attachment' || isPicture(stream);
+  return [...streams.filter((s) => !attached(s)), ...streams.filter(attached)];
+}
+
+function notKeepable(stream: Stream): Reason {
+  const { index, codec, language, title } = stream;
+  return reason('stream-not-keepable', { index, codec: stream.codecTag && codec === 'bin_data' ? `${codec} ${stream.codecTag}` : codec, language, title, container: 'matroska' });
+}
+
+function whyWork(probe: Probe, film: VideoStream, container: Container, remux: boolean): Reason {
+  if (remux) return reason('rewrap', { from: probe.container, to: container });
+  const megabits = film.bitrate ?? probe.bitrate;
+  const params = { codec: film.codec, height: film.height, megabits: megabits === null ? null : Math.round(megabits / 1e5) / 10 };
+  return reason(film.codec === 'h264' ? 'not-hevc' : 'older-codec', params);
+}
+
+function extensionFor(container: Container, from: Container, path: string): string {
+  const own = /\.[^./\s]{1,12}$/.exec(path)?.[0] ?? '';
+  if (container === from) return own;
+  return container === 'matroska' ? '.mkv' : `.${container}`;
+}
+
+/** Lossless and mastering formats: somebody chose to spend that space. */
+const masters = new Set(['ffv1', 'huffyuv', 'ffvhuff', 'utvideo', 'rawvideo', 'v210', 'magicyuv', 'prores', 'dnxhd', 'lagarith', 'cfhd', 'jpeg2000']);
+
+/** Film codecs that are known to decode exactly, frame for frame, in every ffmpeg we accept. */
+const convertible = new Set([
+  'h264', 'mpeg1video', 'mpeg2video', 'mpeg4', 'msmpeg4v1', 'msmpeg4v2', 'msmpeg4v3', 'wmv1', 'wmv2', 'wmv3', 'vc1', 'vp6', 'vp6f',
+  'vp8', 'vp9', 'av1', 'theora', 'mjpeg', 'dvvideo', 'flv1', 'h263', 'rv30', 'rv40', 'svq1', 'svq3', 'cinepak', 'indeo3', 'indeo5',
+]);
