@@ -1,0 +1,239 @@
+import { randomUUID } from 'node:crypto';
+import type { Reason } from '../core/reasons.ts';
+import type { ClusterSettings } from '../config/schema.ts';
+import { addActivity } from '../db/activity.ts';
+import type { Database } from '../db/connect.ts';
+import { listLibraries, readLibrary, setLibraryProblem, type Library } from '../db/libraries.ts';
+import { filesToInspect, saveInspected } from '../db/media-files.ts';
+import { keepersOf } from '../db/roots.ts';
+import { endAbandonedScans, endScan, progressScan, startScan, type Scan, type ScanCounts } from '../db/scans.ts';
+import { PlainError, messageOf } from '../errors.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import type { Mesh } from '../mesh/mesh.ts';
+import { inspectFile, inspectionProblem } from './inspection.ts';
+import { listLibrary } from './listing.ts';
+
+/**
+ * Finds out what is in the libraries. A scan has two halves:
+ *
+ *   listing     keeper walks the folder, pages of names ─▶ only the difference is written  (new · changed · missing)
+ *   inspecting  every 'new' file: fingerprint + ffprobe by the keeper ─▶ core/plan ─▶ skipped with a reason, or a job
+ *
+ * Jobs become available while the scan still runs. One scan per library at a time, enforced by the database. Files
+ * still being written are 'settling' and bring another scan shortly after.
+ */
+export interface Scanner {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** false when a scan of this library runs already */
+  scan(libraryId: number): Promise<boolean>;
+  cancel(libraryId: number): void;
+}
+
+export interface ScannerParts {
+  mesh: Mesh;
+  db: Database;
+  settings: () => ClusterSettings;
+  events: Events;
+  /** new jobs are there: tell the nodes */
+  offer: () => void;
+  log: Log;
+}
+
+const INSPECT_AT_ONCE = 2;
+
+export function createScanner(parts: ScannerParts): Scanner {
+  const { db, events, log } = parts;
+  const running = new Map<number, { abort: AbortController; ended: Promise<void> }>();
+  const soon = new Map<number, NodeJS.Timeout>();
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  return {
+    async start() {
+      await endAbandonedScans(db, { code: 'interrupted' });
+      timer = setInterval(() => void scanDue().catch(report), 20_000);
+      timer.unref();
+      await scanDue(true);
+    },
+    async stop() {
+      stopped = true;
+      clearInterval(timer);
+      for (const t of soon.values()) clearTimeout(t);
+      for (const run of running.values()) run.abort.abort();
+      await Promise.all([...running.values()].map((run) => run.ended));
+    },
+    scan,
+    cancel: (libraryId) =>
+      running.get(libraryId)?.abort.abort(new PlainError('Cancelled on the page.', { reason: { code: 'cancelled-by-person' } })),
+  };
+
+  function report(error: unknown): void {
+    log.error({ err: error }, 'scanning failed');
+  }
+
+  async function scanDue(atStart = false): Promise<void> {
+    const every = parts.settings()['scan.everyMinutes'] * 60_000;
+    for (const library of await listLibraries(db)) {
+      if (!library.enabled || running.has(library.id)) continue;
+      const age = library.lastScanAt ? Date.now() - library.lastScanAt.getTime() : Infinity;
+      if (age === Infinity || (every > 0 && (age >= every || atStart))) await scan(library.id);
+    }
+  }
+
+  async function scan(libraryId: number): Promise<boolean> {
+    if (stopped || running.has(libraryId)) return false;
+    const library = await readLibrary(db, libraryId);
+    if (!library) throw new PlainError('This library does not exist any more.');
+    const abort = new AbortController();
+    const entry = { abort, ended: Promise.resolve() };
+    running.set(libraryId, entry);
+    const row = await startScan(db, libraryId).catch((error: unknown) => {
+      running.delete(libraryId);
+      throw error;
+    });
+    if (!row) {
+      running.delete(libraryId);
+      return false;
+    }
+    entry.ended = carryOut(library, row, abort.signal)
+      .catch(report)
+      .finally(() => running.delete(libraryId));
+    return true;
+  }
+
+  async function carryOut(library: Library, row: Scan, signal: AbortSignal): Promise<void> {
+    const counts: ScanCounts = { seen: 0, added: 0, changed: 0, moved: 0, missing: 0, problems: 0, inspected: 0 };
+    const progress = async (done = false): Promise<void> => {
+      await progressScan(db, row.id, counts);
+      events.emit('scan.progressed', { libraryId: library.id, seen: counts.seen, inspected: counts.inspected, done });
+    };
+    let state: 'completed' | 'failed' | 'cancelled' = 'completed';
+    let reason: Reason | null = null;
+    try {
+      const keeper = await pickKeeper(library);
+      const settling = await list(library, keeper, counts, progress, signal);
+      await inspectNew(library, keeper, counts, progress, signal);
+      if (settling) scanSoon(library.id);
+    } catch (error) {
+      state = signal.aborted ? 'cancelled' : 'failed';
+      reason = signal.aborted ? { code: stopped ? 'interrupted' : 'cancelled-by-person' } : inspectionProblem(error);
+      if (state === 'failed') log.warn({ library: library.name, why: messageOf(error) }, 'a scan failed');
+    }
+    await finish(library, row, state, counts, reason);
+  }
+
+  async function pickKeeper(library: Library): Promise<string> {
+    const keeper = (await keepersOf(db, library.rootId))[0];
+    if (keeper) return keeper.nodeId;
+    throw new PlainError(`No machine has the folder of "${library.name}" mounted now.`, {
+      reason: { code: 'root-not-mounted' },
+      retry: true,
+    });
+  }
+
+  async function list(
+    library: Library,
+    keeper: string,
+    counts: ScanCounts,
+    progress: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const scanId = randomUUID();
+    try {
+      const onPage = async (now: Partial<ScanCounts>): Promise<void> => {
+        Object.assign(counts, { seen: now.seen, added: now.added, changed: now.changed, problems: now.problems });
+        await progress();
+      };
+      const found = await listLibrary(
+        { mesh: parts.mesh, db, settleSeconds: parts.settings()['scan.settleSeconds'], onPage },
+        library,
+        keeper,
+        scanId,
+        signal,
+      );
+      counts.missing = found.missing;
+      return found.settling;
+    } finally {
+      await parts.mesh.request(keeper, 'inspect', { op: 'end-list', scan: scanId }).catch(() => {});
+    }
+  }
+
+  async function inspectNew(
+    library: Library,
+    keeper: string,
+    counts: ScanCounts,
+    progress: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let after = 0; ;) {
+      const page = await filesToInspect(db, library.id, after);
+      const last = page.at(-1);
+      if (!last) return;
+      const queue = page.values();
+      const lane = async (): Promise<void> => {
+        for (const file of queue) {
+          signal.throwIfAborted();
+          await inspectOne(library, keeper, file.id, counts, signal);
+          if (counts.inspected % 5 === 0) await progress();
+        }
+      };
+      const lanes = await Promise.allSettled(Array.from({ length: INSPECT_AT_ONCE }, lane));
+      for (const ended of lanes) if (ended.status === 'rejected') throw ended.reason;
+      await progress();
+      after = last.id;
+    }
+  }
+
+  /** One file that cannot be inspected never stops the others, unless the whole root is gone. */
+  async function inspectOne(library: Library, keeper: string, fileId: number, counts: ScanCounts, signal: AbortSignal): Promise<void> {
+    try {
+      const became = await inspectFile({ mesh: parts.mesh, db, settings: parts.settings }, library, keeper, fileId, signal);
+      if (became === 'moved') counts.moved++;
+      if (became === 'queued') parts.offer();
+    } catch (error) {
+      const code = error instanceof PlainError ? error.reason?.code : null;
+      if (signal.aborted || code === 'root-not-mounted' || code === 'root-is-another') throw error;
+      log.warn({ library: library.name, file: fileId, why: messageOf(error) }, 'a file could not be inspected');
+      await saveInspected(db, [
+        { id: fileId, fingerprint: null, probe: null, status: 'skipped', reason: inspectionProblem(error), expectedBytes: null },
+      ]);
+    }
+    counts.inspected++;
+  }
+
+  async function finish(
+    library: Library,
+    row: Scan,
+    state: 'completed' | 'failed' | 'cancelled',
+    counts: ScanCounts,
+    reason: Reason | null,
+  ): Promise<void> {
+    await endScan(db, row.id, state, counts, reason);
+    await setLibraryProblem(db, library.id, state === 'failed' ? reason : null);
+    if (state === 'failed') {
+      await addActivity(db, {
+        kind: 'scan-failed',
+        severity: 1,
+        libraryId: library.id,
+        params: { library: library.name, reason: reason?.code ?? '' },
+      });
+      events.emit('activity.added', { kind: 'scan-failed', severity: 1 });
+    }
+    events.emit('scan.progressed', { libraryId: library.id, seen: counts.seen, inspected: counts.inspected, done: true });
+    events.emit('library.changed', { libraryId: library.id });
+  }
+
+  function scanSoon(libraryId: number): void {
+    if (stopped || soon.has(libraryId)) return;
+    const t = setTimeout(
+      () => {
+        soon.delete(libraryId);
+        scan(libraryId).catch(report);
+      },
+      (parts.settings()['scan.settleSeconds'] + 1) * 1000,
+    );
+    soon.set(libraryId, t.unref());
+  }
+}
