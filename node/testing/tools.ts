@@ -14,6 +14,11 @@ export function findTool(tool: Tool): string | null {
   return candidates(tool).find(isExecutable) ?? null;
 }
 
+/** The same, but only what the system itself has: not what npm installed. */
+export function findSystemTool(tool: Tool): string | null {
+  return candidates(tool).find((path) => !path.startsWith(join(repository, 'node_modules')) && isExecutable(path)) ?? null;
+}
+
 /** As `findTool`, for tests that cannot go on without it. */
 export function requireTool(tool: Tool): string {
   const path = findTool(tool);

