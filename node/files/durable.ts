@@ -25,7 +25,7 @@ export async function createDurably(path: string, text: string, fresh: string): 
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     if (!linksRefused(error) && codeOf(error) !== 'EXDEV') throw error;
-    return await createWithoutLinks(path, text);
+    return await createInPlace(path, text);
   } finally {
     await removeIfThere(fresh);
   }
@@ -33,7 +33,8 @@ export async function createDurably(path: string, text: string, fresh: string): 
   return true;
 }
 
-async function createWithoutLinks(path: string, text: string): Promise<boolean> {
+/** The same without a second name: who looks at the wrong moment sees an empty file. */
+export async function createInPlace(path: string, text: string): Promise<boolean> {
   try {
     await writeSynced(path, text, 'wx');
   } catch (error) {
