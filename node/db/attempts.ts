@@ -1,0 +1,120 @@
+import type { AttemptState } from '../core/job.ts';
+import type { Probe } from '../core/media.ts';
+import type { Reason } from '../core/reasons.ts';
+import type { Verdict } from '../core/verdict.ts';
+import type { Run } from './claims.ts';
+import type { Queryable } from './connect.ts';
+import { json, tail, text } from './values.ts';
+
+export interface Attempt {
+  id: number;
+  jobId: number;
+  term: number;
+  nodeId: string;
+  keeperId: string | null;
+  number: number;
+  state: AttemptState;
+  encoder: string | null;
+  command: string[] | null;
+  stderrTail: string | null;
+  outputBytes: number | null;
+  sha256: string | null;
+  outputProbe: Probe | null;
+  verdict: Verdict | null;
+  reason: Reason | null;
+  stats: Record<string, unknown>;
+  startedAt: Date;
+  encodedAt: Date | null;
+  endedAt: Date | null;
+}
+
+const columns = `a.id, a.job_id as "jobId", a.term, a.node_id as "nodeId", a.keeper_id as "keeperId", a.number, a.state, a.encoder, a.command,
+  a.stderr_tail as "stderrTail", a.output_bytes as "outputBytes", a.sha256, a.output_probe as "outputProbe", a.verdict, a.reason, a.stats,
+  a.started_at as "startedAt", a.encoded_at as "encodedAt", a.ended_at as "endedAt"`;
+
+/**
+ * The current attempt goes one step on and its lease is renewed. The job's row is written too, and that is what shuts the
+ * door against a reaper which looked a moment earlier: it sees the newer lease and lets go. Null when the attempt is over,
+ * is not the job's current one, or is not in one of `from`.
+ */
+export async function advance(q: Queryable, run: Run, from: AttemptState[], to: AttemptState, leaseSeconds: number, keeperId: string | null = null): Promise<Attempt | null> {
+  const rows = await q.query<Attempt>(
+    `with alive as (
+       update jobs j set lease_until = now() + make_interval(secs => $5)
+         from attempts b where j.id = $1 and j.attempt_id = $2 and j.state = 'running' and b.id = $2 and b.state = any($3::text[])
+       returning j.attempt_id
+     )
+     update attempts a set state = $4, keeper_id = coalesce($6, a.keeper_id) from alive where a.id = alive.attempt_id and a.state = any($3::text[])
+     returning ${columns}`,
+    [run.jobId, run.attemptId, from, to, leaseSeconds, keeperId],
+  );
+  return rows[0] ?? null;
+}
+
+export interface EncodedFacts {
+  outputBytes: number;
+  sha256: string;
+  encoder: string;
+  command: string[];
+  stderrTail: string;
+  stats: Record<string, unknown>;
+}
+
+/** The encode is complete: running → delivering, with what was made. Null when it is not the current attempt; repeated: the same row again. */
+export async function saveEncoded(q: Queryable, run: Run, facts: EncodedFacts, leaseSeconds: number): Promise<Attempt | null> {
+  const rows = await q.query<Attempt>(
+    `with alive as (
+       update jobs j set lease_until = now() + make_interval(secs => $3)
+         from attempts b where j.id = $1 and j.attempt_id = $2 and j.state = 'running' and b.id = $2 and b.state in ('running', 'delivering')
+       returning j.attempt_id
+     )
+     update attempts a set state = 'delivering', output_bytes = $4, sha256 = $5, encoder = $6, command = $7, stderr_tail = $8, stats = $9,
+            encoded_at = coalesce(a.encoded_at, now())
+       from alive where a.id = alive.attempt_id and a.state in ('running', 'delivering') returning ${columns}`,
+    [run.jobId, run.attemptId, leaseSeconds, facts.outputBytes, facts.sha256, text(facts.encoder), json(facts.command), tail(facts.stderrTail, 32_768), json(facts.stats)],
+  );
+  return rows[0] ?? null;
+}
+
+/** What the keeper measured, while the attempt is verifying. A yes does not replace anything: `advance` to replacing does. */
+export async function saveVerdict(
+  q: Queryable, run: Run, facts: { verdict: Verdict; outputProbe: Probe | null; outputBytes: number }, leaseSeconds: number,
+): Promise<Attempt | null> {
+  const rows = await q.query<Attempt>(
+    `with alive as (
+       update jobs j set lease_until = now() + make_interval(secs => $3)
+         from attempts b where j.id = $1 and j.attempt_id = $2 and j.state = 'running' and b.id = $2 and b.state = 'verifying'
+       returning j.attempt_id
+     )
+     update attempts a set verdict = $4, output_probe = $5, output_bytes = $6
+       from alive where a.id = alive.attempt_id and a.state = 'verifying' returning ${columns}`,
+    [run.jobId, run.attemptId, leaseSeconds, json(facts.verdict), json(facts.outputProbe), facts.outputBytes],
+  );
+  return rows[0] ?? null;
+}
+
+export async function readAttempt(q: Queryable, id: number): Promise<Attempt | null> {
+  return (await q.query<Attempt>(`select ${columns} from attempts a where a.id = $1`, [id]))[0] ?? null;
+}
+
+/** Attempts of the past that a node may still believe it runs: those of `ids` that are over, or unknown. */
+export async function overAttempts(q: Queryable, ids: number[]): Promise<number[]> {
+  const rows = await q.query<{ id: number }>(
+    `select s.id from unnest($1::bigint[]) as s(id)
+      where not exists (select 1 from attempts a join jobs j on j.id = a.job_id and j.attempt_id = a.id and j.state = 'running' where a.id = s.id)`,
+    [ids],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Everything unfinished, for a coordinator that has just taken over, oldest first. */
+export function openAttempts(q: Queryable): Promise<Attempt[]> {
+  return q.query<Attempt>(
+    `select ${columns} from attempts a join jobs j on j.attempt_id = a.id and j.id = a.job_id where a.ended_at is null and j.state = 'running' order by a.id`,
+  );
+}
+
+/** The attempts of one job, newest first. */
+export function listForJob(q: Queryable, jobId: number): Promise<Attempt[]> {
+  return q.query<Attempt>(`select ${columns} from attempts a where a.job_id = $1 order by a.id desc limit 100`, [jobId]);
+}

@@ -1,0 +1,299 @@
+import { retryDelaySeconds, type JobState } from '../core/job.ts';
+import type { Probe } from '../core/media.ts';
+import type { WorkPlan } from '../core/plan.ts';
+import type { Profile } from '../core/profile.ts';
+import type { Reason } from '../core/reasons.ts';
+import type { Queryable } from './connect.ts';
+import { json, limit, tail } from './values.ts';
+
+/**
+ * Runs of jobs: claimed, kept alive, given back, failed, lost. Every statement names the job and the attempt, and changes
+ * something only while that attempt is the job's current one: whoever lost a race gets null or false and nothing happened.
+ */
+export interface Run {
+  jobId: number;
+  attemptId: number;
+}
+
+export interface ClaimWish {
+  node: string;
+  /** what the node can run, from `jobClasses` of core/job.ts */
+  classes: number[];
+  term: number;
+  leaseSeconds: number;
+  /** nodes present now; a job is given only when one of them can write to its root. The claiming node is preferred. */
+  keepers: string[];
+}
+
+export interface ClaimedJob extends Run {
+  number: number;
+  fileId: number;
+  libraryId: number;
+  keeperId: string;
+  rootId: string;
+  /** the library's folder below the root */
+  folder: string;
+  /** the file's path below the library's folder */
+  path: string;
+  title: string;
+  detail: string;
+  fingerprint: { sizeBytes: number; mtimeMs: number; inode: string; links: number; hash: string };
+  probe: Probe;
+  plan: WorkPlan;
+  profile: Profile;
+  class: number;
+  priority: number;
+  failures: number;
+  inputBytes: number;
+  expectedBytes: number;
+  leaseUntil: Date;
+}
+
+/**
+ * Gives a node the best job it can run, with its attempt and lease, in one statement. Null when there is none.
+ * It autocommits: `now()` is the start of the transaction, and a lease made late in one would already be old.
+ */
+export async function claim(q: Queryable, wish: ClaimWish): Promise<ClaimedJob | null> {
+  return (await q.query<ClaimedJob>(claimSql(1), claimParams(wish)))[0] ?? null;
+}
+
+export function claimParams(wish: ClaimWish): unknown[] {
+  return [wish.node, wish.classes, wish.keepers, wish.leaseSeconds, wish.term];
+}
+
+/**
+ * `heads` reads the first few of each (class, library) from the claim index, without locks; `picked` locks the best that
+ * nobody else has locked. Reading 16 more than wanted leaves something for 16 claims at once. The second CTE's LIMIT also
+ * tells the planner that few rows come, so that it never scans `jobs` to join them.
+ */
+export function claimSql(wanted: number): string {
+  const rows = limit(wanted, 100);
+  return `
+with keepable as materialized (
+  select l.id, l.root_id, l.folder, k.keeper
+    from libraries l
+    cross join lateral (
+      select r.node_id as keeper from node_roots r
+       where r.root_id = l.root_id and r.writable and r.problem is null and r.node_id = any($3::text[])
+       order by r.node_id <> $1, r.node_id limit 1) k
+   where l.enabled
+), heads as materialized (
+  select h.id, h.priority, h.rank, l.root_id, l.folder, l.keeper
+    from keepable l
+    cross join unnest($2::smallint[]) as c(class)
+    cross join lateral (
+      select id, priority, rank from jobs
+       where state = 'available' and retry_at is null and class = c.class and library_id = l.id
+       order by priority, rank, id limit ${rows + 16}) h
+   order by h.priority, h.rank, h.id limit ${rows + 16}
+), picked as materialized (
+  select j.id, h.root_id, h.folder, h.keeper
+    from heads h join jobs j on j.id = h.id
+   where j.state = 'available' and j.retry_at is null
+   order by h.priority, h.rank, h.id limit ${rows} for update of j skip locked
+), started as (
+  insert into attempts (job_id, term, node_id, keeper_id, number)
+  select p.id, $5, $1, p.keeper, coalesce((select max(a.number) from attempts a where a.job_id = p.id), 0) + 1 from picked p
+  returning id, job_id, number
+), claimed as (
+  update jobs j set state = 'running', node_id = $1, attempt_id = s.id, lease_until = now() + make_interval(secs => $4),
+         started_at = now(), cancel_requested = false, paused = false, reason = null
+    from started s where j.id = s.job_id
+  returning j.id, j.file_id, j.library_id, j.attempt_id, s.number, j.plan, j.profile, j.class, j.priority, j.rank, j.failures,
+            j.input_bytes, j.expected_bytes, j.lease_until
+)
+select c.id as "jobId", c.attempt_id as "attemptId", c.number, c.file_id as "fileId", c.library_id as "libraryId", p.keeper as "keeperId",
+       p.root_id as "rootId", p.folder, f.path, f.title, f.detail, f.probe, c.plan, c.profile, c.class, c.priority, c.failures,
+       json_build_object('sizeBytes', f.size_bytes, 'mtimeMs', f.mtime_ms, 'inode', f.inode, 'links', f.links, 'hash', f.hash) as fingerprint,
+       c.input_bytes as "inputBytes", c.expected_bytes as "expectedBytes", c.lease_until as "leaseUntil"
+  from claimed c join picked p on p.id = c.id join media_files f on f.id = c.file_id
+ order by c.priority, c.rank, c.id`;
+}
+
+export interface Renewed extends Run {
+  cancelRequested: boolean;
+  paused: boolean;
+}
+
+/** Keeps runs alive. A run that is not in the answer is over: its worker must stop it. */
+export function renewLeases(q: Queryable, runs: Run[], leaseSeconds: number): Promise<Renewed[]> {
+  return q.query<Renewed>(
+    `update jobs j set lease_until = now() + make_interval(secs => $3)
+       from unnest($1::bigint[], $2::bigint[]) as r(job_id, attempt_id)
+      where j.id = r.job_id and j.attempt_id = r.attempt_id and j.state = 'running'
+     returning j.id as "jobId", j.attempt_id as "attemptId", j.cancel_requested as "cancelRequested", j.paused`,
+    [runs.map((r) => r.jobId), runs.map((r) => r.attemptId), leaseSeconds],
+  );
+}
+
+/** A new coordinator gives every run time to report before it declares anything lost. Returns how many run. */
+export async function graceLeases(q: Queryable, seconds: number): Promise<number> {
+  const rows = await q.query(
+    `update jobs set lease_until = greatest(lease_until, now() + make_interval(secs => $1)) where state = 'running' returning 1`,
+    [seconds],
+  );
+  return rows.length;
+}
+
+export interface EndedRun extends Run {
+  state: JobState;
+  retryAt: Date | null;
+  failures: number;
+  nodeId: string;
+  fileId: number;
+  libraryId: number;
+}
+
+/**
+ * Runs whose lease ended are lost; their jobs wait again after a back-off, or fail after too many failures. A run that is
+ * replacing its original is never declared lost here: only its keeper knows how far the swap came (`overdueReplacing`).
+ */
+export function reapExpired(q: Queryable, reason: Reason): Promise<EndedRun[]> {
+  return q.query<EndedRun>(
+    `with ended as materialized (
+       select j.id, j.attempt_id from jobs j join attempts a on a.id = j.attempt_id
+        where j.state = 'running' and j.lease_until < now() and a.state <> 'replacing'
+        order by j.lease_until limit 100 for update of j skip locked
+     ), ${endRuns({ attemptState: `'lost'`, counts: true, retry: 'true', delays: '$1', reason: '$2', details: '' })}`,
+    [delays(), json(reason)],
+  );
+}
+
+/** Runs that are replacing and whose lease ended: their keeper must be asked what became of the swap. */
+export function overdueReplacing(q: Queryable): Promise<(Run & { nodeId: string; keeperId: string })[]> {
+  return q.query(
+    `select j.id as "jobId", a.id as "attemptId", a.node_id as "nodeId", a.keeper_id as "keeperId"
+       from jobs j join attempts a on a.id = j.attempt_id
+      where j.state = 'running' and j.lease_until < now() and a.state = 'replacing' order by j.lease_until limit 100`,
+  );
+}
+
+/** Delayed retries whose time has come become claimable, at most 500. Returns how many. */
+export async function promoteDue(q: Queryable): Promise<number> {
+  const rows = await q.query(
+    `with due as materialized (
+       select id from jobs where state = 'available' and retry_at <= now() order by retry_at limit 500 for update skip locked
+     )
+     update jobs j set retry_at = null from due d where j.id = d.id returning 1`,
+  );
+  return rows.length;
+}
+
+export interface Failure {
+  reason: Reason;
+  /** false: trying again cannot help, for example a damaged source */
+  retry: boolean;
+  encoder?: string | null;
+  command?: string[] | null;
+  stderrTail?: string | null;
+}
+
+/** An attempt failed. Its job waits again after a back-off, or fails for good. Null when the attempt is not the current one. */
+export async function failAttempt(q: Queryable, run: Run, failure: Failure): Promise<EndedRun | null> {
+  const rows = await q.query<EndedRun>(
+    `with ended as materialized (
+       select id, attempt_id from jobs where id = $3 and attempt_id = $4 and state = 'running' for update
+     ), ${endRuns({ attemptState: `'failed'`, counts: true, retry: '$5', delays: '$1', reason: '$2', details: ', encoder = coalesce($6, a.encoder), command = coalesce($7::jsonb, a.command), stderr_tail = coalesce($8, a.stderr_tail)' })}`,
+    [
+      delays(), json(failure.reason), run.jobId, run.attemptId, failure.retry, failure.encoder ?? null, json(failure.command ?? null),
+      tail(failure.stderrTail ?? null, 32_768),
+    ],
+  );
+  return rows[0] ?? null;
+}
+
+/** The node gives the job back (it stops, or has no room): no failure is counted. It waits `delaySeconds` before the next claim. */
+export async function releaseAttempt(q: Queryable, run: Run, reason: Reason, delaySeconds = 0): Promise<EndedRun | null> {
+  const rows = await q.query<EndedRun>(
+    `with ended as materialized (
+       select id, attempt_id from jobs where id = $3 and attempt_id = $4 and state = 'running' for update
+     ), ${endRuns({ attemptState: `'cancelled'`, counts: false, retry: 'true', delays: '$1', reason: '$2', details: '' })}`,
+    [[delaySeconds], json(reason), run.jobId, run.attemptId],
+  );
+  return rows[0] ?? null;
+}
+
+/** The worker stopped because it was asked to: job and attempt are cancelled. Null when the attempt is not the current one. */
+export async function cancelAttempt(q: Queryable, run: Run, reason: Reason): Promise<EndedRun | null> {
+  const rows = await q.query<EndedRun>(
+    `with ended as materialized (
+       select id, attempt_id from jobs where id = $3 and attempt_id = $4 and state = 'running' for update
+     ), ${endRuns({ attemptState: `'cancelled'`, counts: false, retry: 'true', delays: '$1', reason: '$2', details: '', cancel: true })}`,
+    [[0], json(reason), run.jobId, run.attemptId],
+  );
+  return rows[0] ?? null;
+}
+
+/** An attempt ended in a way that needs a person: its job is held with this reason until somebody decides. */
+export async function holdAttempt(q: Queryable, run: Run, reason: Reason): Promise<boolean> {
+  const rows = await q.query(
+    `with held as (
+       update jobs set state = 'held', reason = $3, node_id = null, lease_until = null, cancel_requested = false, paused = false
+        where id = $1 and attempt_id = $2 and state = 'running' returning attempt_id
+     ), ended as (
+       update attempts a set state = 'failed', reason = $3, ended_at = now() from held h where a.id = h.attempt_id
+     )
+     select 1 from held`,
+    [run.jobId, run.attemptId, json(reason)],
+  );
+  return rows.length > 0;
+}
+
+/** The back-off of each failure, with one jitter for the statement: the database knows the count, core the rule. */
+function delays(): number[] {
+  const random = Math.random();
+  return Array.from({ length: 20 }, (_, i) => retryDelaySeconds(i + 1, random));
+}
+
+interface Ending {
+  attemptState: string;
+  counts: boolean;
+  retry: string;
+  delays: string;
+  reason: string;
+  details: string;
+  cancel?: boolean;
+}
+
+/**
+ * The common end of a run, as CTEs after `ended(id, attempt_id)`: the job waits again, fails or is cancelled (when a
+ * person had asked for it, with the person's reason), its attempt is closed, its file follows a final end, the day counts it.
+ */
+function endRuns(how: Ending): string {
+  const again = `(${how.retry}::boolean and j.failures + ${how.counts ? 1 : 0} < j.max_failures)`;
+  const cancel = how.cancel ? 'true' : 'j.cancel_requested';
+  return `changed as (
+       update jobs j set
+         failures = j.failures + ${how.counts ? `case when ${cancel} then 0 else 1 end` : '0'},
+         state = case when ${cancel} then 'cancelled' when ${again} then 'available' else 'failed' end,
+         retry_at = case when not ${cancel} and ${again} and ${delayOf(how)} > 0 then now() + make_interval(secs => ${delayOf(how)}) end,
+         finished_at = case when ${cancel} or not ${again} then now() end,
+         reason = case when j.cancel_requested then coalesce(j.reason, ${how.reason}::jsonb) else ${how.reason}::jsonb end,
+         node_id = null, lease_until = null, cancel_requested = false, paused = false
+        from ended e where j.id = e.id
+       returning j.id, j.attempt_id, j.state, j.retry_at, j.failures, j.file_id, j.library_id, j.reason
+     ), closed as (
+       update attempts a set state = case when c.state = 'cancelled' then 'cancelled' else ${how.attemptState} end, ended_at = now(),
+              reason = ${how.reason}::jsonb${how.details}
+         from changed c where a.id = c.attempt_id
+       returning a.id, a.node_id, a.started_at
+     ), file as (
+       update media_files f set status = case c.state when 'failed' then 'failed' when 'cancelled' then 'skipped' else f.status end,
+              reason = c.reason, updated_at = now()
+         from changed c where f.id = c.file_id and c.state <> 'available' and f.status <> 'missing'
+     ), day as (
+       insert into stats_daily (day, node_id, failed, busy_ms)
+       select (now() at time zone 'utc')::date, a.node_id, count(*) filter (where c.state = 'failed'),
+              coalesce(sum((extract(epoch from now() - a.started_at) * 1000)::bigint), 0)
+         from changed c join closed a on a.id = c.attempt_id group by a.node_id
+       on conflict (day, node_id) do update set failed = stats_daily.failed + excluded.failed, busy_ms = stats_daily.busy_ms + excluded.busy_ms
+     )
+     select c.id as "jobId", c.attempt_id as "attemptId", c.state, c.retry_at as "retryAt", c.failures, a.node_id as "nodeId",
+            c.file_id as "fileId", c.library_id as "libraryId"
+       from changed c join closed a on a.id = c.attempt_id`;
+}
+
+function delayOf(how: Ending): string {
+  const list = `${how.delays}::float8[]`;
+  return `(${list})[least(j.failures + 1, cardinality(${list}))]`;
+}
