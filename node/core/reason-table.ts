@@ -15,6 +15,7 @@ export const reasonTable = {
   'already-hevc': done('Already HEVC', 'It is HEVC already.'),
   'already-efficient-codec': done('Efficient format', '{codec|codec} is at least as efficient as HEVC; this library counts it as finished.', { profile: 'alsoEfficient' }),
   'made-by-us': done('Made by CodecShift', 'CodecShift made this file; it is never converted a second time.'),
+  'converted': done('Converted', 'CodecShift converted it to HEVC[, {saved|size} smaller].'),
   'replaced': done('Replaced', 'The original was replaced by its HEVC copy[, {saved|size} smaller].'),
   'restored': done('Restored', 'A person put the original back; it will not be converted again by itself.'),
 

@@ -1,7 +1,13 @@
-import type { Probe } from './media.ts';
+import type { Compared, Kind } from './compare.ts';
+import { chapterWords, colorWords, compareStreams, geometryWords, hdrWords, kindOf, sameChapters, wantedTags } from './compare.ts';
+import { frameRateOf } from './estimate.ts';
+import type { Container, Probe, VideoStream } from './media.ts';
+import { filmStreams } from './media.ts';
+import { codecName, containerName } from './names.ts';
 import type { WorkPlan } from './plan.ts';
 import type { Profile } from './profile.ts';
-import type { Reason } from './reasons.ts';
+import type { Reason, ReasonCode } from './reasons.ts';
+import { reason } from './reasons.ts';
 
 /** Everything the keeper measured about original and output. The verdict reads nothing else. */
 export interface Evidence {
@@ -35,4 +41,225 @@ export interface Check {
   passed: boolean;
 }
 
-export declare function judge(evidence: Evidence): Verdict;
+/**
+ * May this output replace that original? Every check is made and shown; the first that failed gives the reason, so their
+ * order is the order of harm: is it the right thing at all, is it whole, is everything in it, does it look the same, and
+ * only then whether it is worth it. An original that is itself damaged is not the output's fault: that is 'source-damaged',
+ * for a person to decide.
+ */
+export function judge(evidence: Evidence): Verdict {
+  const film = filmStreams(evidence.original)[0];
+  const made = filmStreams(evidence.output);
+  const results = film ? allChecks(evidence, film, made) : [noFilm()];
+  const checks = results.map(({ check }) => check);
+  const failed = results.find(({ check }) => !check.passed);
+  if (!failed) return { accepted: true, checks };
+  return { accepted: false, reason: blame(evidence, failed.reason), checks };
+}
+
+/** Whether the verdict needs to know how the original decodes, and its frames decoded rather than its packets counted. */
+export function needsOriginalDecode(evidence: Evidence): boolean {
+  if (evidence.originalDecodeErrors !== null) return false;
+  return evidence.decodeErrors.length > 0 || !sameFrames(evidence) || !sameDuration(evidence).passed;
+}
+
+interface Result {
+  check: Check;
+  reason: Reason;
+}
+
+function allChecks(e: Evidence, film: VideoStream, made: VideoStream[]): Result[] {
+  const output = made[0];
+  return [
+    containerCheck(e),
+    videoCheck(e, film, made),
+    decodeCheck(e),
+    durationCheck(e),
+    framesCheck(e),
+    ...(['audio', 'subtitle', 'picture', 'attachment', 'data'] as const).flatMap((kind) => streamCheck(e, kind)),
+    chaptersCheck(e, film),
+    tagsCheck(e),
+    ...(output ? [colourCheck(film, output), geometryCheck(film, output), startCheck(e, film, output)] : []),
+    sizeCheck(e),
+  ];
+}
+
+function result(name: Check['name'], original: string, output: string, passed: boolean, code: ReasonCode, params?: Record<string, string | number>): Result {
+  return { check: { name, original, output, passed }, reason: reason(code, params ?? { original, output }) };
+}
+
+function noFilm(): Result {
+  return result('video', 'no film', '?', false, 'video-differs', { output: 'unknown', planned: 'none' });
+}
+
+/** Failures that a damaged original explains are not held against the output. */
+function blame(e: Evidence, why: Reason): Reason {
+  const fromDamage = ['decode-errors', 'frames-differ', 'duration-differs'].includes(why.code);
+  if (!fromDamage || !e.originalDecodeErrors || e.originalDecodeErrors.length === 0) return why;
+  return reason('source-damaged', { message: e.originalDecodeErrors[0]! });
+}
+
+function containerCheck({ plan, original, output }: Evidence): Result {
+  const passed = output.container === plan.container || bothApple(output.container, plan.container);
+  const planned = containerName(plan.container);
+  return result('container', containerName(original.container), containerName(output.container), passed, 'container-differs', {
+    output: containerName(output.container),
+    planned,
+  });
+}
+
+/** MP4 and MOV are told apart only by a brand that muxers write as they like. */
+function bothApple(a: Container, b: Container): boolean {
+  return [a, b].every((container) => container === 'mp4' || container === 'mov');
+}
+
+function videoCheck({ plan, original }: Evidence, film: VideoStream, made: VideoStream[]): Result {
+  const depth = plan.video?.bitDepth ?? film.bitDepth;
+  const output = made[0];
+  const passed =
+    made.length === 1 &&
+    output?.codec === 'hevc' &&
+    output.bitDepth === depth &&
+    (output.chroma === film.chroma || (film.chroma === '4:0:0' && output.chroma === '4:2:0')) &&
+    (plan.action === 'remux' || profileFits(output, depth)) &&
+    !(plan.video?.deinterlace && output.fieldOrder !== 'progressive' && output.fieldOrder !== 'unknown');
+  const found = made.length === 0 ? 'missing' : made.map(videoWords).join(', ');
+  const planned = `HEVC ${depth} bit ${film.chroma ?? ''}`.trim();
+  return result('video', filmStreams(original).map(videoWords).join(', '), found, passed, 'video-differs', { output: found, planned });
+}
+
+/** Main 10 may hold 8 bits; an encoder that says neither is not trusted to be playable. */
+function profileFits(output: VideoStream, depth: number): boolean {
+  const profile = (output.codecProfile ?? '').toLowerCase();
+  return profile === 'main 10' || profile === 'rext' || (depth === 8 && profile.startsWith('main'));
+}
+
+function videoWords(film: VideoStream): string {
+  return [codecName(film.codec), `${film.bitDepth} bit`, film.chroma ?? ''].join(' ').trim();
+}
+
+function decodeCheck({ decodeErrors, originalDecodeErrors }: Evidence): Result {
+  const words = (lines: string[]) => (lines.length === 0 ? 'clean' : `${lines.length} errors: ${lines[0]!.slice(0, 200)}`);
+  const original = originalDecodeErrors === null ? 'not needed' : words(originalDecodeErrors);
+  const first = decodeErrors[0] ?? '';
+  return result('decode', original, words(decodeErrors), decodeErrors.length === 0, 'decode-errors', { message: first.slice(0, 300) });
+}
+
+function durationCheck(e: Evidence): Result {
+  const { before, after, passed } = sameDuration(e);
+  const words = (ms: number | null) => (ms === null ? 'not told' : `${(ms / 1000).toFixed(2)} s`);
+  return result('duration', words(before), words(after), passed, 'duration-differs', { original: (before ?? 0) / 1000, output: (after ?? 0) / 1000 });
+}
+
+/**
+ * Half a percent, but never more than a second for containers that know their length, two for those that estimate it, and
+ * never less than two frames: half a percent of a three-hour film would be 54 seconds of missing ending.
+ */
+function sameDuration({ original, output }: Evidence): { before: number | null; after: number | null; passed: boolean } {
+  const [before, after] = [original.durationMs, output.durationMs];
+  if (before === null || after === null) return { before, after, passed: false };
+  const film = filmStreams(original)[0];
+  const frame = film ? 1000 / frameRateOf(film) : 40;
+  const ceiling = exact.has(original.container) ? 1000 : 2000;
+  const tolerance = Math.max(Math.min(before * 0.005, ceiling), 2 * frame, 100);
+  return { before, after, passed: Math.abs(before - after) <= tolerance };
+}
+
+const exact: ReadonlySet<Container> = new Set(['matroska', 'webm', 'mp4', 'mov']);
+
+function framesCheck(e: Evidence): Result {
+  const words = ({ frames, counted }: FrameCount) => `${frames} ${counted === 'decoded' ? 'decoded' : 'counted'}`;
+  return result('frames', words(e.originalFrames), words(e.outputFrames), sameFrames(e), 'frames-differ', {
+    original: e.originalFrames.frames,
+    output: e.outputFrames.frames,
+  });
+}
+
+function sameFrames({ originalFrames, outputFrames }: Evidence): boolean {
+  return originalFrames.frames > 0 && originalFrames.frames === outputFrames.frames;
+}
+
+const names: Record<Kind, { check: Check['name']; words: string }> = {
+  audio: { check: 'audio', words: 'sound tracks' },
+  subtitle: { check: 'subtitles', words: 'subtitles' },
+  picture: { check: 'attachments', words: 'cover pictures' },
+  attachment: { check: 'attachments', words: 'attachments' },
+  data: { check: 'attachments', words: 'data tracks' },
+};
+
+function streamCheck(e: Evidence, kind: Kind): Result[] {
+  const compared = compareStreams(kind, e.plan, e.original, e.output);
+  const allowed = kind === 'data' ? withoutImplied(e, compared) : compared;
+  if (allowed.expected.length + allowed.found.length === 0 && kind !== 'audio' && kind !== 'subtitle') return [];
+  const [original, output] = [listed(allowed.expected), listed(allowed.found)];
+  const code = kind === 'attachment' || kind === 'picture' ? 'attachments-differ' : 'streams-differ';
+  return [result(names[kind].check, original, output, original === output, code, { kind: names[kind].words, original, output })];
+}
+
+/** Timecode and chapter tracks that the plan left to the muxer may be there again. */
+function withoutImplied({ plan, output }: Evidence, compared: Compared): Compared {
+  const implied = new Set(['tmcd', 'text']);
+  const kept = output.streams.filter((s) => kindOf(s) === 'data' && !(plan.dropped.length > 0 && implied.has(s.codecTag ?? '')));
+  return kept.length === 0 ? { ...compared, found: [] } : compared;
+}
+
+function listed(lines: string[]): string {
+  return lines.length === 0 ? 'none' : lines.join('; ');
+}
+
+function chaptersCheck({ original, output }: Evidence, film: VideoStream): Result {
+  const passed = sameChapters(original, output, Math.max(1000 / frameRateOf(film), 20));
+  return result('chapters', chapterWords(original.chapters), chapterWords(output.chapters), passed, 'chapters-differ');
+}
+
+function tagsCheck({ original, output }: Evidence): Result {
+  const wanted = wantedTags(original.tags);
+  const found = wantedTags(output.tags);
+  const lost = [...wanted].filter(([name, value]) => found.get(name) !== value);
+  const words = (pairs: [string, string | undefined][]) => pairs.map(([name, value]) => `${name}: ${value?.slice(0, 80) ?? 'missing'}`).join('; ');
+  if (lost.length === 0) return result('tags', `${wanted.size} kept`, `${found.size} found`, true, 'tags-differ');
+  return result('tags', words(lost), words(lost.map(([name]) => [name, found.get(name)])), false, 'tags-differ');
+}
+
+function colourCheck(film: VideoStream, output: VideoStream): Result {
+  const before = [colorWords(film.color), hdrWords(film.hdr)];
+  const after = [colorWords(output.color), hdrWords(output.hdr)];
+  const sameColor = String(before[0]) === String(after[0]);
+  const sameHdr = String(before[1]) === String(after[1]);
+  const words = (both: string[][]) => both.flat().filter((word) => word !== 'none').join(' · ');
+  return result('colour', words(before), words(after), sameColor && sameHdr, sameColor ? 'hdr-differs' : 'colour-differs');
+}
+
+function geometryCheck(film: VideoStream, output: VideoStream): Result {
+  const [before, after] = [geometryWords(film).join(' · '), geometryWords(output).join(' · ')];
+  return result('geometry', before, after, before === after, 'geometry-differs');
+}
+
+/** How far each sound track starts from the picture; more than a frame would be out of step. */
+function startCheck(e: Evidence, film: VideoStream, output: VideoStream): Result {
+  const [before, after] = [offsets(e.original, film), offsets(e.output, output)];
+  const guessed = exact.has(e.original.container) ? 1 : 2;
+  const tolerance = (1000 / frameRateOf(film)) * guessed + 5;
+  const worst = before.map((ms, at) => Math.abs(ms - (after[at] ?? ms))).indexOf(Math.max(...before.map((ms, at) => Math.abs(ms - (after[at] ?? ms)))));
+  const passed = before.every((ms, at) => Math.abs(ms - (after[at] ?? ms)) <= tolerance);
+  const words = (all: number[]) => (all.length === 0 ? 'no sound' : all.map((ms) => `${Math.round(ms)} ms`).join(', '));
+  return result('start', words(before), words(after), passed, 'sync-differs', {
+    original: Math.round(before[worst] ?? 0),
+    output: Math.round(after[worst] ?? 0),
+  });
+}
+
+function offsets(probe: Probe, film: VideoStream): number[] {
+  return probe.streams.flatMap((s) => (s.kind === 'audio' && s.startMs !== null && film.startMs !== null ? [s.startMs - film.startMs] : []));
+}
+
+/** A re-wrap must not grow by more than the container's own bytes; an encode must be worth it. */
+function sizeCheck({ plan, profile, originalBytes, outputBytes }: Evidence): Result {
+  const saved = originalBytes > 0 ? (1 - outputBytes / originalBytes) * 100 : 0;
+  const words = (bytes: number) => `${bytes.toLocaleString('en')} bytes`;
+  const limit = plan.action === 'remux' ? -2 : profile.minSavingPercent;
+  const passed = outputBytes > 0 && saved >= limit && (plan.action === 'remux' || saved > 0);
+  const code = saved > 0 && plan.action !== 'remux' ? 'small-saving' : 'not-smaller';
+  const params = { saved: Math.floor(saved * 10) / 10, limit: profile.minSavingPercent, output: outputBytes, original: originalBytes };
+  return result('size', words(originalBytes), words(outputBytes), passed, code, params);
+}
