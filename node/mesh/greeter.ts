@@ -11,8 +11,8 @@ export interface Greeter {
   stop(): void;
   /** the node that coordinates, as far as this node knows, or null */
   coordinator(): string | null;
-  /** something about this node changed: tell at once */
-  tell(): void;
+  /** something about this node changed: tell now; resolves when the coordinator knows, or could not be told */
+  tell(): Promise<void>;
   onWelcome(listener: (welcome: Welcome) => void): void;
 }
 
@@ -27,16 +27,16 @@ export function createGreeter(options: { mesh: Mesh; facts: () => Promise<Hello>
   let timer: NodeJS.Timeout | undefined;
   let unsubscribe: (() => void) | undefined;
   let talking: Promise<void> | null = null;
-  let again = false;
+  let next: Promise<void> | null = null;
 
   return {
     start() {
       unsubscribe = mesh.subscribe('coordinator', (message) => {
         if (current && message.term <= current.term) return;
         current = { node: message.node, term: message.term };
-        tell();
+        void tell();
       });
-      timer = setInterval(tell, options.everyMs ?? 15_000);
+      timer = setInterval(() => void tell(), options.everyMs ?? 15_000);
       timer.unref();
     },
     stop() {
@@ -49,18 +49,14 @@ export function createGreeter(options: { mesh: Mesh; facts: () => Promise<Hello>
     onWelcome: (listener) => void listeners.push(listener),
   };
 
-  function tell(): void {
-    if (talking) {
-      again = true;
-      return;
-    }
-    talking = hello().finally(() => {
-      talking = null;
-      if (again) {
-        again = false;
-        tell();
-      }
+  /** One hello at a time; whoever asks meanwhile shares the one after it, because its facts are newer. */
+  function tell(): Promise<void> {
+    if (!talking) return (talking = hello().finally(() => (talking = null)));
+    next ??= talking.then(() => {
+      next = null;
+      return tell();
     });
+    return next;
   }
 
   async function hello(): Promise<void> {

@@ -1,0 +1,61 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { messageOf, PlainError } from '../errors.ts';
+import { nodeKeys, specOf } from '../config/schema.ts';
+
+export interface Parsed {
+  values: Record<string, unknown>;
+  positionals: string[];
+}
+
+/**
+ * Parses one command's flags and runs it. Every mistake becomes one sentence on stderr and exit code 2 (wrong use) or
+ * 1 (could not be done); a stack trace never reaches a person.
+ */
+export async function command(
+  args: string[],
+  help: string,
+  options: NonNullable<ParseArgsConfig['options']>,
+  body: (parsed: Parsed) => Promise<number | void>,
+): Promise<number> {
+  let parsed: Parsed;
+  try {
+    parsed = parseArgs({
+      args,
+      options: { ...options, help: { type: 'boolean', short: 'h' }, json: { type: 'boolean' } },
+      allowPositionals: true,
+    }) as Parsed;
+  } catch (error) {
+    process.stderr.write(`${messageOf(error).split('. To specify')[0]}\n\n${help}`);
+    return 2;
+  }
+  if (parsed.values['help']) {
+    process.stdout.write(help);
+    return 0;
+  }
+  try {
+    return (await body(parsed)) ?? 0;
+  } catch (error) {
+    if (error instanceof PlainError) process.stderr.write(`${error.message}\n`);
+    else
+      process.stderr.write(
+        `Something unexpected went wrong: ${messageOf(error)}\n${process.env['CODECSHIFT_LOG_LEVEL'] === 'debug' && error instanceof Error ? `${error.stack}\n` : ''}`,
+      );
+    return 1;
+  }
+}
+
+/** The flags of the settings with scope 'node', as parseArgs wants them. */
+export function nodeFlags(only?: string[]): NonNullable<ParseArgsConfig['options']> {
+  const specs = nodeKeys.map(specOf).filter((s) => s.flag && (!only || only.includes(s.flag)));
+  return Object.fromEntries(specs.map((s) => [s.flag!, { type: 'string' as const, multiple: s.type === 'list' }]));
+}
+
+/** Their help lines. */
+export function nodeFlagHelp(only?: string[]): string {
+  const specs = nodeKeys.map(specOf).filter((s) => s.flag && (!only || only.includes(s.flag)));
+  return specs.map((s) => `  --${s.flag!.padEnd(15)} ${s.help} (${s.env})`).join('\n');
+}
+
+export function print(json: boolean, data: unknown, text: () => string): void {
+  process.stdout.write(json ? `${JSON.stringify(data, null, 2)}\n` : `${text().trimEnd()}\n`);
+}

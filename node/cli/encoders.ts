@@ -1,0 +1,29 @@
+import { loadOptions } from '../config/load.ts';
+import type { EncoderReport } from '../core/encoder-choice.ts';
+import { detectEncoders } from '../ffmpeg/detect.ts';
+import { locateTools } from '../ffmpeg/locate.ts';
+import { command, nodeFlags, print } from './arguments.ts';
+
+const help = `codecshift encoders [--json]
+
+Tests every HEVC encoder of this machine by encoding a few frames, in 8 and in 10 bit, and says why one does not work.
+`;
+
+export function run(args: string[]): Promise<number> {
+  return command(args, help, nodeFlags(['ffmpeg', 'ffprobe']), async ({ values }) => {
+    const options = loadOptions(values);
+    const tools = await locateTools({ configured: { ffmpeg: options.ffmpeg ?? undefined, ffprobe: options.ffprobe ?? undefined } });
+    const encoders = await detectEncoders({ tools });
+    const { path, version, from } = tools.ffmpeg;
+    print(values['json'] === true, { ffmpeg: { path, version, from }, encoders }, () =>
+      [`ffmpeg ${version} (${from}, ${path})`, ...encoders.map(line)].join('\n'),
+    );
+    return encoders.some((e) => e.works) ? 0 : 1;
+  });
+}
+
+function line(e: EncoderReport): string {
+  const device = e.device ? ` on ${e.device}` : '';
+  const able = e.works ? `works${e.tenBit ? ', 8 and 10 bit' : ', 8 bit only'}` : 'does not work';
+  return `${e.works ? '✓' : '✗'} ${e.name}${device}: ${able}${e.reason ? ` — ${e.reason}` : ''}`;
+}

@@ -1,0 +1,72 @@
+import { access, constants, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { loadOptions } from '../config/load.ts';
+import { makePlan, type Plan } from '../core/plan.ts';
+import type { Probe } from '../core/media.ts';
+import { defaultProfile } from '../core/profile.ts';
+import { sentence } from '../core/reasons.ts';
+import { PlainError } from '../errors.ts';
+import { fingerprint } from '../files/fingerprint.ts';
+import { locateTools } from '../ffmpeg/locate.ts';
+import { probeFile } from '../ffmpeg/probe.ts';
+import { command, nodeFlags, print } from './arguments.ts';
+
+const help = `codecshift plan FILE [--json]
+
+Says what CodecShift would do with one file under the default profile, and why. Nothing is changed.
+`;
+
+interface Answer {
+  file: string;
+  plan: Plan;
+  sentence: string;
+  probe: Probe | null;
+}
+
+export function run(args: string[]): Promise<number> {
+  return command(args, help, nodeFlags(['ffmpeg', 'ffprobe']), async ({ values, positionals }) => {
+    const file = positionals[0];
+    if (!file) throw new PlainError(`Name a file: codecshift plan FILE`);
+    const answer = await planFile(path.resolve(file), values);
+    print(values['json'] === true, answer, () => words(answer));
+  });
+}
+
+async function planFile(file: string, values: Record<string, unknown>): Promise<Answer> {
+  const found = await stat(file).catch((error: unknown) => {
+    throw new PlainError(`${file} is not there.`, { cause: error });
+  });
+  if (!found.isFile()) throw new PlainError(`${file} is not a file.`);
+  const options = loadOptions(values);
+  const tools = await locateTools({ configured: { ffmpeg: options.ffmpeg ?? undefined, ffprobe: options.ffprobe ?? undefined } });
+  try {
+    const print_ = await fingerprint(file);
+    const probe = await probeFile({ tools, path: file });
+    const readOnly = await access(path.dirname(file), constants.W_OK).then(
+      () => false,
+      () => true,
+    );
+    const plan = makePlan(probe, { path: path.basename(file), fingerprint: print_, madeByUs: false, readOnly }, defaultProfile);
+    return { file, plan, sentence: sentence(plan.reason), probe };
+  } catch (error) {
+    if (!(error instanceof PlainError) || !error.reason) throw error;
+    return { file, plan: { action: 'skip', reason: error.reason }, sentence: sentence(error.reason), probe: null };
+  }
+}
+
+function words({ plan, sentence: why, file }: Answer): string {
+  const head = `${path.basename(file)}: ${plan.action === 'skip' ? 'left alone' : plan.action}\n  ${why}`;
+  if (plan.action === 'skip') return head;
+  const streams = plan.streams.map(
+    (s) =>
+      `  stream ${s.index} ${s.kind}: ${s.action === 'encode' ? `encode to ${s.codec}` : s.action === 'convert' ? `convert to ${s.codec}` : `keep (${s.codec})`}${s.note ? ` — ${sentence(s.note)}` : ''}`,
+  );
+  const dropped = plan.dropped.map((d) => `  stream ${d.index}: not carried over — ${sentence(d.reason)}`);
+  return [
+    head,
+    `  container: ${plan.container} (${plan.extension})`,
+    ...streams,
+    ...dropped,
+    `  expected size: about ${(plan.expectedBytes / 1e6).toFixed(1)} MB`,
+  ].join('\n');
+}

@@ -1,0 +1,55 @@
+import { loadOptions } from '../config/load.ts';
+import { createLog } from '../log.ts';
+import { version } from '../version.ts';
+import { command, nodeFlagHelp, nodeFlags } from './arguments.ts';
+
+const help = `codecshift run [options]
+
+Starts this machine: watches the libraries, converts what should be HEVC, shows the dashboard.
+
+${nodeFlagHelp()}
+
+Ctrl-C stops it. All other settings are on the page.
+`;
+
+/** Runs until a signal; resolves with the exit code. */
+export function run(args: string[]): Promise<number> {
+  return command(args, help, nodeFlags(), async ({ values, positionals }) => {
+    const folders = [...((values['library'] as string[] | undefined) ?? []), ...positionals];
+    const options = loadOptions(folders.length ? { ...values, library: folders } : values);
+    const log = createLog({ level: options.logLevel, pretty: process.stderr.isTTY });
+    const { startNode } = await import('../node.ts');
+    const stopped = new AbortController();
+    const signals = listenForStop(stopped);
+    const node = await startNode({ options, log, signal: stopped.signal });
+    process.stdout.write(`CodecShift ${version}\nDashboard: ${node.url}\n`);
+    const [first, second] = [await signals.first, signals.second];
+    if (first !== 'stopped')
+      process.stderr.write(options.stop === 'finish' ? 'Finishing what runs. Press Ctrl-C again to give it up.\n' : 'Stopping.\n');
+    await node.stop({ how: options.stop, hurry: second });
+    return 0;
+  });
+}
+
+/** First signal: stop in order. Second: cancel what still runs. Third: leave at once. */
+function listenForStop(stopped: AbortController): { first: Promise<string>; second: Promise<void> } {
+  const first = Promise.withResolvers<string>();
+  const second = Promise.withResolvers<void>();
+  let count = 0;
+  const heard = (signal: string): void => {
+    count++;
+    if (count === 1) {
+      stopped.abort();
+      first.resolve(signal);
+    } else if (count === 2) second.resolve();
+    else process.exit(130);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const) {
+    try {
+      process.on(signal, () => heard(signal));
+    } catch {
+      // a signal this platform does not have
+    }
+  }
+  return { first: first.promise, second: second.promise };
+}

@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util';
+
+/**
+ * Reads which command is meant and loads only that one: `--help` must answer at once, so nothing else is imported here.
+ * The table is the command line's only list of commands; each file in cli/ declares its own flags.
+ */
+const commands: Record<string, { help: string; load: () => Promise<{ run: (args: string[]) => Promise<number> }> }> = {
+  run: { help: 'start this machine: scan, convert, show the dashboard', load: () => import('./cli/run.ts') },
+  status: { help: 'what is going on, from the running program', load: () => import('./cli/status.ts') },
+  scan: { help: 'look for new files now', load: () => import('./cli/scan.ts') },
+  pause: { help: 'begin no new files; running ones finish', load: () => import('./cli/pause.ts') },
+  resume: { help: 'go on after a pause', load: () => import('./cli/resume.ts') },
+  jobs: { help: 'list the queue, or act on one job', load: () => import('./cli/jobs.ts') },
+  plan: { help: 'say what would be done with one file, and why', load: () => import('./cli/plan.ts') },
+  encoders: { help: 'test the encoders of this machine by real encodes', load: () => import('./cli/encoders.ts') },
+  doctor: { help: 'check everything this machine needs, in plain words', load: () => import('./cli/doctor.ts') },
+};
+
+const usage = `CodecShift turns a film collection into HEVC, safely.
+
+  codecshift <command> [options]
+
+${Object.entries(commands)
+  .map(([name, { help }]) => `  ${name.padEnd(10)} ${help}`)
+  .join('\n')}
+
+  codecshift <command> --help   shows the options of one command
+  --json                        answers of every command but run as JSON
+`;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: string[]): Promise<number> {
+  const { positionals } = parseArgs({ args: argv, strict: false, allowPositionals: true });
+  const name = argv[0] && !argv[0].startsWith('-') ? argv[0] : positionals[0];
+  if (argv.includes('--version') && (!name || !Object.hasOwn(commands, name))) return printVersion();
+  if (!name || !Object.hasOwn(commands, name)) {
+    const asked = name === undefined || name === 'help';
+    (asked ? process.stdout : process.stderr).write(asked ? usage : `There is no command "${name}".\n\n${usage}`);
+    return asked ? 0 : 2;
+  }
+  const rest = argv.filter((_, i) => i !== argv.indexOf(name));
+  const command = await commands[name]!.load();
+  return command.run(rest);
+}
+
+async function printVersion(): Promise<number> {
+  const { version } = await import('./version.ts');
+  process.stdout.write(`${version}\n`);
+  return 0;
+}
