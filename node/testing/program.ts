@@ -1,0 +1,164 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { repository } from './tools.ts';
+
+/**
+ * CodecShift as a person starts it: a process of its own, of which a test sees what a person sees (the lines it prints,
+ * its page, its API, its exit code).
+ */
+export interface Program {
+  url: string;
+  pid: number;
+  /** everything it printed so far, both streams */
+  output(): string;
+  /** GET, or POST when there is a body; throws with the answer's text unless the status is 2xx */
+  api<T = unknown>(path: string, body?: unknown): Promise<T>;
+  /** as `fetch`, with the path below the program's URL and the right to change things */
+  request(path: string, init?: RequestInit): Promise<Response>;
+  /** SIGTERM, then its end; fails when it doesn't end within a minute */
+  stop(): Promise<Ended>;
+  /** SIGKILL to the program alone: what it started lives on, as after a real crash */
+  kill(): Promise<Ended>;
+  /** resolves when the process has ended by itself or otherwise */
+  ended: Promise<Ended>;
+}
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  output: string;
+}
+
+export interface ProgramOptions {
+  dataDir: string;
+  libraries?: readonly string[];
+  /** further words of the command line */
+  args?: readonly string[];
+  env?: Record<string, string>;
+  /** the program itself, or another entry of the same composition, for example one with fault points */
+  entry?: string;
+  port?: number;
+}
+
+const defaults: Record<string, string> = {
+  // Clips are new files: without this they would be left alone for two minutes.
+  CODECSHIFT_SETTLE: '0',
+  CODECSHIFT_SPEED: 'fast',
+  CODECSHIFT_AT_ONCE: '2',
+  CODECSHIFT_MIN_FREE: '0',
+};
+
+/** Starts the program and waits for the line with its address. Throws with its whole output when it ends before. */
+export async function startProgram(options: ProgramOptions): Promise<Program> {
+  const { child, output, ended } = launch(options);
+  const url = await new Promise<string>((resolve, reject) => {
+    const look = (): void => {
+      const found = /Dashboard:\s+(http:\/\/\S+)/.exec(output());
+      if (found) resolve(found[1]!.replace(/\/$/, ''));
+    };
+    child.stdout!.on('data', look);
+    void ended.then((end) => reject(new Error(`The program ended before it was ready (${end.code ?? end.signal}):\n${end.output}`)));
+  });
+  const request = (path: string, init: RequestInit = {}): Promise<Response> => fetch(new URL(path, url), authorised(init, options.dataDir));
+  return {
+    url,
+    pid: child.pid!,
+    output,
+    ended,
+    request,
+    api: <T>(path: string, body?: unknown) => askApi<T>(request, path, body),
+    stop: () => endBy(child, ended, 'SIGTERM', options.dataDir),
+    kill: () => endBy(child, ended, 'SIGKILL', options.dataDir),
+  };
+}
+
+/** Starts the program where it is expected to refuse, and waits for its end. */
+export async function runProgram(options: ProgramOptions): Promise<Ended> {
+  return launch(options).ended;
+}
+
+/**
+ * Looks again and again until `look` gives something, and returns that. Not a sleep: it ends with the condition, and
+ * with `what` in the error when the condition never comes.
+ */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
+  limitMs = 240_000,
+): Promise<T> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const found = await look();
+    if (found !== null && found !== undefined && found !== false) return found;
+    if (performance.now() > deadline) throw new Error(`Waited ${limitMs / 1000} s in vain for: ${what}`);
+    await pause(100);
+  }
+}
+
+interface Launched {
+  child: ChildProcess;
+  output(): string;
+  ended: Promise<Ended>;
+}
+
+function launch(options: ProgramOptions): Launched {
+  const entry = options.entry ?? join(repository, 'node', 'main.ts');
+  const libraries = (options.libraries ?? []).flatMap((folder) => ['--library', folder]);
+  const words = ['run', ...libraries, '--data-dir', options.dataDir, '--port', String(options.port ?? 0), ...(options.args ?? [])];
+  const child = spawn(process.execPath, [join(repository, 'scripts', 'node.cjs'), entry, ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...cleanEnvironment(), ...defaults, ...options.env },
+    cwd: dirname(options.dataDir),
+  });
+  let text = '';
+  const collect = (chunk: Buffer): void => void (text += chunk.toString());
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, output: text }));
+  });
+  // A failed test must not leave a program behind that goes on encoding.
+  const killLater = (): void => void child.kill('SIGKILL');
+  process.once('exit', killLater);
+  void ended.then(() => process.off('exit', killLater));
+  return { child, output: () => text, ended };
+}
+
+/** The test's own settings for CodecShift must not leak into the program. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const entries = Object.entries(process.env).filter(([key]) => !/^(CODECSHIFT_|DATABASE_URL|NODE_TEST|NODE_OPTIONS)/.test(key));
+  return Object.fromEntries(entries);
+}
+
+async function endBy(child: ChildProcess, ended: Promise<Ended>, signal: 'SIGTERM' | 'SIGKILL', dataDir: string): Promise<Ended> {
+  child.kill(signal);
+  const tooLong = new AbortController();
+  const late = pause(60_000, null, { signal: tooLong.signal, ref: false }).then(() => {
+    child.kill('SIGKILL');
+    throw new Error(`The program on ${dataDir} did not end within a minute of ${signal}`);
+  });
+  try {
+    return await Promise.race([ended, late]);
+  } finally {
+    late.catch(() => undefined);
+    tooLong.abort();
+  }
+}
+
+async function askApi<T>(request: Program['request'], path: string, body: unknown): Promise<T> {
+  const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  const answer = await request(`/api/v1${path}`, init);
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${init.method ?? 'GET'} ${path} answered ${answer.status}: ${text}`);
+  return (text === '' ? null : JSON.parse(text)) as T;
+}
+
+/** The program leaves its address and a secret in the data directory for the command line; a test comes in the same way. */
+function authorised(init: RequestInit, dataDir: string): RequestInit {
+  const { secret } = JSON.parse(readFileSync(join(dataDir, 'running.json'), 'utf8')) as { secret: string };
+  return { ...init, headers: { accept: 'application/json', ...init.headers, authorization: `Bearer ${secret}` } };
+}
