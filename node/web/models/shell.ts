@@ -1,0 +1,55 @@
+/** What the frame around every page shows. */
+export interface ShellView {
+  title: string;
+  section: Section | null;
+  body: string;
+  theme: Theme;
+  css: string;
+  js: string;
+  favicon: string;
+  build: string;
+  /** address of the page's stream; null when the page is not live */
+  live: string | null;
+  nodeName: string;
+  version: string;
+  status: ShellStatus;
+  toasts: ToastView[];
+  /** what the search field holds */
+  search: string;
+  /** this page's own address, to come back to after an action */
+  here: string;
+}
+
+export type Section = 'overview' | 'queue' | 'library' | 'nodes' | 'history' | 'settings';
+export type Theme = 'system' | 'light' | 'dark';
+
+/** The part of the frame that changes while a page is open. */
+export interface ShellStatus {
+  waiting: number;
+  failed: number;
+  paused: { by: string; at: Date } | null;
+  scanning: { library: string; seen: number; inspected: number }[];
+  hasLibraries: boolean;
+}
+
+export interface ToastView {
+  tone: 'note' | 'error';
+  text: string;
+}
+
+export interface StatusView {
+  status: ShellStatus;
+}
+export interface NavView extends StatusView {
+  section: Section | null;
+}
+export interface ThemeView {
+  theme: Theme;
+}
+export interface TabsView extends ThemeView {
+  section: Section | null;
+}
+export interface ToastPart {
+  toast: ToastView;
+}
+export interface Empty {}

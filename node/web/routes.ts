@@ -1,0 +1,50 @@
+/**
+ * Every address of the site, made in one place. Views never join strings into an address themselves: a value from a
+ * file name could turn it into `javascript:`; here everything variable is a number or is encoded.
+ */
+export const url = {
+  overview: (): string => '/',
+  queue: (query: Query = {}): string => `/queue${search(query)}`,
+  job: (id: number): string => `/jobs/${int(id)}`,
+  jobAction: (id: number, action: 'pause' | 'resume' | 'cancel' | 'retry' | 'top' | 'end' | 'restore'): string => `/jobs/${int(id)}/${action}`,
+  library: (id?: number): string => (id === undefined ? '/library' : `/library/${int(id)}`),
+  files: (query: Query = {}): string => `/files${search(query)}`,
+  file: (id: number): string => `/files/${int(id)}`,
+  nodes: (): string => '/nodes',
+  nodeDetect: (id: string): string => `/nodes/${encodeURIComponent(id)}/detect`,
+  history: (query: Query = {}): string => `/history${search(query)}`,
+  settings: (group?: string): string => (group === undefined ? '/settings' : `/settings/${encodeURIComponent(group)}`),
+  events: (view: string, query: Query = {}): string => `/events${search({ view, ...query })}`,
+  pauseAll: (): string => '/pause',
+  resumeAll: (): string => '/resume',
+  scan: (): string => '/scan',
+  addLibrary: (): string => '/library',
+  theme: (): string => '/theme',
+} as const;
+
+export type Query = Record<string, string | number | boolean | null | undefined>;
+
+function search(query: Query): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined && value !== '') params.set(key, String(value));
+  }
+  return params.size > 0 ? `?${params}` : '';
+}
+
+function int(id: number): number {
+  if (!Number.isSafeInteger(id) || id < 0) throw new Error(`not an id: ${id}`);
+  return id;
+}
+
+/** Where a form may send a person back to: a path of this site, never another one. */
+export function safeBack(wanted: unknown, otherwise: string): string {
+  if (typeof wanted !== 'string' || !wanted.startsWith('/') || wanted.startsWith('//') || wanted.includes('\\')) return otherwise;
+  // eslint-disable-next-line no-control-regex
+  return /[\u0000-\u001f]/.test(wanted) ? otherwise : wanted;
+}
+
+/** An id from an address, or null when it is none. */
+export function idFrom(text: string | undefined): number | null {
+  return text !== undefined && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : null;
+}

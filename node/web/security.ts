@@ -1,0 +1,124 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
+import type { MiddlewareHandler } from 'hono';
+import { getCookie, setCookie } from 'hono/cookie';
+import { refuse } from './errors.ts';
+import type { Env } from './web.ts';
+
+/**
+ * Who may talk to this page, as long as there is no sign-in and behind it. Three gates, in this order:
+ *
+ *   1. Host     must be a name of this machine: stops DNS rebinding (a stranger's page whose name suddenly points here).
+ *   2. Origin   a request that changes something must come from this very page: `Sec-Fetch-Site: same-origin`, or where
+ *               the browser sends none (plain http on a LAN name), an `Origin` equal to the Host.
+ *   3. token    and carry the form's token, bound by HMAC to a cookie: another port of the same host is "same site" for
+ *               cookies, and old browsers send neither header.
+ *
+ * The command line shows `Authorization: Bearer <secret>` instead and needs no browser's proof.
+ * Measured rules: research on CSRF in Chromium, see ARCHITECTURE.md.
+ */
+export interface SecurityOptions {
+  secret: string;
+  allowedHosts: readonly string[];
+}
+
+const CSP = [
+  "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'", "connect-src 'self'",
+  "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "object-src 'none'", "require-trusted-types-for 'script'", 'trusted-types htmx',
+].join('; ');
+
+const fixedHeaders: Record<string, string> = {
+  'Content-Security-Policy': CSP,
+  'X-Content-Type-Options': 'nosniff',
+  // not no-referrer: browsers would then send `Origin: null` with our own forms
+  'Referrer-Policy': 'same-origin',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Permissions-Policy': 'camera=(), microphone=(), geolocation=()',
+  'X-Frame-Options': 'DENY',
+};
+
+export function securityHeaders(): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    await next();
+    for (const [name, value] of Object.entries(fixedHeaders)) c.res.headers.set(name, value);
+    if (!c.res.headers.has('Cache-Control')) c.res.headers.set('Cache-Control', 'no-store');
+  };
+}
+
+/** Gate 1, for every request. */
+export function hostGate(options: SecurityOptions): MiddlewareHandler<Env> {
+  const extra = new Set(options.allowedHosts.map((name) => name.toLowerCase()));
+  return async (c, next) => {
+    const host = hostOf(c.req.header('host'));
+    if (host === null || !isOurName(host, extra)) throw refuse('unknown-host');
+    await next();
+  };
+}
+
+/** Gates 2 and 3, for every request that may change something; also gives each visitor the cookie of gate 3. */
+export function originGate(options: SecurityOptions): MiddlewareHandler<Env> {
+  const key = createHmac('sha256', options.secret).update('form token').digest();
+  return async (c, next) => {
+    const bearer = /^Bearer ([\w-]+)$/.exec(c.req.header('authorization') ?? '')?.[1];
+    if (bearer !== undefined) {
+      if (!same(bearer, options.secret)) throw refuse('wrong-token');
+      c.set('actor', { name: 'command line', via: 'cli' });
+      c.set('csrf', '');
+      return next();
+    }
+    let cookie = getCookie(c, 'codecshift_form');
+    if (!cookie || !/^[\w-]{22}$/.test(cookie)) {
+      cookie = randomBytes(16).toString('base64url').slice(0, 22);
+      setCookie(c, 'codecshift_form', cookie, { httpOnly: true, sameSite: 'Strict', path: '/' });
+    }
+    const token = createHmac('sha256', key).update(cookie).digest('base64url');
+    c.set('csrf', token);
+    c.set('actor', { name: 'dashboard', via: c.req.path.startsWith('/api/') ? 'api' : 'page' });
+    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+      if (!fromOurPage(c.req.header('sec-fetch-site'), c.req.header('origin'), c.req.header('host'))) throw refuse('foreign-origin');
+      const sent = c.req.header('x-csrf-token') ?? (await c.req.parseBody().catch(() => ({}) as Record<string, unknown>))['csrf'];
+      if (typeof sent !== 'string' || !same(sent, token)) throw refuse('old-form');
+    }
+    return next();
+  };
+}
+
+/** Gate 2 as a rule of its own, so that every case can be tested. */
+export function fromOurPage(site: string | undefined, origin: string | undefined, host: string | undefined): boolean {
+  if (site !== undefined) return site === 'same-origin';
+  if (origin === undefined || origin === 'null' || host === undefined) return false;
+  try {
+    return new URL(origin).host === new URL(`http://${host}`).host;
+  } catch {
+    return false;
+  }
+}
+
+/** Loopback, any address in numbers, `*.local`, this machine's own names, and what the settings add. */
+export function isOurName(host: string, extra: ReadonlySet<string>): boolean {
+  if (host === 'localhost' || host.endsWith('.localhost') || host.endsWith('.local')) return true;
+  if (isIP(host.replace(/^\[|\]$/g, '')) !== 0) return true;
+  if (extra.has(host)) return true;
+  const machine = hostname().toLowerCase();
+  const short = machine.split('.')[0]!;
+  // Routers add their own suffix to a bare name; a stranger cannot register these.
+  return host === machine || host === short || ['.lan', '.home', '.internal', '.home.arpa', '.fritz.box'].some((end) => host === short + end);
+}
+
+/** The addresses at which this machine is reached from the network, for the message at start. */
+export function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).filter((a) => !a.internal && a.family === 'IPv4').map((a) => a.address));
+}
+
+function hostOf(header: string | undefined): string | null {
+  const match = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i.exec(header ?? '');
+  return match ? match[1]!.toLowerCase().replace(/\.$/, '') : null;
+}
+
+function same(a: string, b: string): boolean {
+  const left = createHmac('sha256', 'compare').update(a).digest();
+  const right = createHmac('sha256', 'compare').update(b).digest();
+  return timingSafeEqual(left, right);
+}

@@ -1,0 +1,77 @@
+// Everything small: toasts, questions before dangerous buttons, keys, menus. Nothing here is needed to use the site.
+(() => {
+  const $ = (id) => document.getElementById(id);
+
+  // Toasts: notes go after six seconds, errors stay until they are closed.
+  const arm = (toast) => toast.dataset.tone === 'note' && setTimeout(() => toast.remove(), 6000);
+  const toasts = $('toasts');
+  toasts.querySelectorAll('.toast').forEach(arm);
+  new MutationObserver((list) => list.forEach((m) => m.addedNodes.forEach((n) => n.dataset && arm(n)))).observe(toasts, { childList: true });
+  const shout = (text) => {
+    const toast = $('toast-template').content.firstElementChild.cloneNode(true);
+    toast.querySelector('span').textContent = text;
+    toasts.append(toast);
+  };
+  document.addEventListener('htmx:response:error', (e) => {
+    const { response, sourceElement } = e.detail.ctx;
+    if (response.status >= 500 && sourceElement.id !== 'live') shout('Something broke here and nothing was changed. Number ' + (response.headers.get('X-Request-Id') || 'unknown') + '.');
+  });
+  document.addEventListener('htmx:error', (e) => {
+    if (e.detail.ctx && e.detail.ctx.sourceElement.id !== 'live' && !e.detail.ctx.response) shout('CodecShift does not answer. Nothing was changed.');
+  });
+
+  // A form or button with data-confirm asks first. Without JavaScript it acts at once, and every action can be undone or repeated.
+  const ask = $('confirm');
+  document.addEventListener('submit', (e) => {
+    const text = e.submitter?.dataset.confirm ?? e.target.dataset.confirm;
+    if (!text || e.target.dataset.sure) return;
+    e.preventDefault();
+    e.stopImmediatePropagation();
+    $('confirm-text').textContent = text;
+    $('confirm-yes').textContent = e.submitter?.dataset.yes ?? (e.submitter?.textContent.trim() || 'Yes');
+    ask.onclose = () => {
+      if (ask.returnValue !== 'yes') return;
+      e.target.dataset.sure = '1';
+      e.target.requestSubmit(e.submitter);
+      delete e.target.dataset.sure;
+    };
+    ask.returnValue = '';
+    ask.showModal();
+  }, true);
+
+  // A dialog that came by htmx opens itself; Esc and focus are the browser's.
+  document.addEventListener('htmx:after:swap', () => document.querySelectorAll('dialog[data-open]:not([open])').forEach((d) => d.showModal()));
+
+  document.addEventListener('click', (e) => {
+    const closer = e.target.closest('[data-close]');
+    if (closer) closer.closest('dialog, .toast')?.[closer.closest('dialog') ? 'close' : 'remove']();
+    const copy = e.target.closest('[data-copy]');
+    if (copy) navigator.clipboard?.writeText($(copy.dataset.copy).textContent).then(() => (copy.lastChild.textContent = 'Copied'));
+    document.querySelectorAll('details.menu[open], .tabs details[open]').forEach((d) => d.contains(e.target) || (d.open = false));
+  });
+
+  // Keys; off inside fields and when the browser's own modifier is held.
+  const places = { o: '/', q: '/queue', l: '/library', n: '/nodes', h: '/history', s: '/settings' };
+  let g = 0;
+  document.addEventListener('keydown', (e) => {
+    if (e.key === 'Escape') document.querySelectorAll('details.menu[open]').forEach((d) => ((d.open = false), d.firstElementChild.focus()));
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest('input, textarea, select, [contenteditable]') || document.querySelector('dialog[open]')) return;
+    if (e.key === '/') (e.preventDefault(), $('search').focus());
+    else if (e.key === '?') $('keys').showModal();
+    else if (e.key === 'g') g = Date.now();
+    else if (Date.now() - g < 1500 && places[e.key]) location.href = places[e.key];
+  });
+
+  // The theme is a form with a cookie; here it changes without loading the page.
+  document.addEventListener('submit', (e) => {
+    if (!e.target.matches('.theme')) return;
+    e.preventDefault();
+    const theme = e.submitter.value;
+    document.documentElement.dataset.theme = theme;
+    document.querySelectorAll('.theme button').forEach((b) => b.setAttribute('aria-pressed', String(b.value === theme)));
+    fetch(e.target.action, { method: 'POST', body: new URLSearchParams({ theme, csrf: e.target.elements.csrf.value }), redirect: 'manual' });
+  });
+
+  // The window to compare two pictures: a range sets one CSS variable.
+  document.addEventListener('input', (e) => e.target.matches('[data-compare]') && e.target.closest('.compare')?.style.setProperty('--x', e.target.value + '%'));
+})();
