@@ -40,7 +40,7 @@ export function chooseEncoder(
   const able = reports.filter((r) => r.works && (bitDepth === 8 || r.tenBit) && isEncoderName(r.name) && allowed(r, profile.encoder));
   const best = able.toSorted((a, b) => rank(a) - rank(b))[0];
   if (best) return { choice: { name: best.name as EncoderName, device: best.device } };
-  return { choice: null, reason: { code: profile.encoder === 'hardware' ? 'no-hardware-encoder' : 'no-encoder', params: { bits: bitDepth } } };
+  return { choice: null, reason: { code: profile.encoder === 'hardware' ? 'no-hardware-encoder' : 'no-encoder', params: { bitDepth } } };
 }
 
 function allowed(report: EncoderReport, wish: Profile['encoder']): boolean {
