@@ -14,6 +14,8 @@ export interface Tool {
   version: string;
   /** [5, 1, 9]; null when the version is not a number (a nightly build) */
   release: number[] | null;
+  /** the last year in its copyright line: how old a build is that has no release number */
+  year: number | null;
   from: 'configured' | 'system' | 'bundled';
 }
 
@@ -69,7 +71,7 @@ async function tryTool(
     const version = /^ff(?:mpeg|probe) version (\S+)/m.exec(stdout)?.[1];
     if (!version || !stdout.startsWith(`${name} version`)) return { problem: `it is not ${name}`, cause: null };
     if (name === 'ffmpeg' && !/^ V\S+ libx265 /m.test((await ask('-encoders')).stdout)) return { problem: 'it has no libx265', cause: null };
-    return { tool: { name, path: file, version: version.slice(0, 80), release: parseRelease(version), from } };
+    return { tool: { name, path: file, version: version.slice(0, 80), release: parseRelease(version), year: Number(/Copyright \(c\) \d{4}-(\d{4})/.exec(stdout)?.[1]) || null, from } };
   } catch (error) {
     signal?.throwIfAborted();
     return { problem: messageOf(error).replace(/\.$/, ''), cause: error };

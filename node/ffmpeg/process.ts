@@ -52,8 +52,8 @@ export interface Running {
   /** false where the platform cannot */
   pause(): boolean;
   resume(): boolean;
-  /** ends the run; `done` then rejects with this error */
-  stop(because: unknown): void;
+  /** ends the run; `done` then rejects with the error made of its end */
+  stop(because: (ended: Ended) => unknown): void;
 }
 
 /** A run of ffmpeg or ffprobe that went wrong, with everything needed to repeat it by hand. */
@@ -98,16 +98,21 @@ export function start(request: RunRequest): Running {
   const guard = pid !== null && (request.timeoutMs ?? Infinity) >= GUARDED_FROM_MS ? startGuard(pid) : null;
   if (pid !== null && !request.wrapper?.length) lowerPriority(pid);
 
-  let stoppedBecause: { error: unknown } | null = null;
-  const stop = (error: unknown): void => {
-    stoppedBecause ??= { error };
+  let because: ((ended: Ended) => unknown) | null = null;
+  let timedOut = false;
+  const stop = (why: (ended: Ended) => unknown): void => {
+    because ??= why;
     group.end();
   };
-  const stdout = collect(child.stdout, request.onLine, request.maxStdoutBytes ?? 1024 * 1024, () => stop(new TooMuchOutput()));
+  const stdout = collect(child.stdout, request.onLine, request.maxStdoutBytes ?? 1024 * 1024, () => stop((ended) => new ToolError(`${toolName(ended.command)} said more than it may while trying to ${request.what}.`, ended)));
   const stderr = tail(child.stderr, request.onErrorLine);
-  const onAbort = (): void => stop(request.signal?.reason);
+  const onAbort = (): void => stop(() => request.signal?.reason);
   request.signal?.addEventListener('abort', onAbort, { once: true });
-  const timer = request.timeoutMs === undefined ? null : setTimeout(() => stop(new TimedOut()), request.timeoutMs);
+  const onTimeout = (): void => {
+    timedOut = true;
+    stop((ended) => timeoutError(request, ended));
+  };
+  const timer = request.timeoutMs === undefined ? null : setTimeout(onTimeout, request.timeoutMs);
 
   const finish = async (): Promise<Ended> => {
     const result = await child.finally(() => {
@@ -118,27 +123,23 @@ export function start(request: RunRequest): Running {
     });
     const ended: Ended = {
       command: request.command, exitCode: result.exitCode ?? null, killedBy: result.signal ?? null,
-      stdout: stdout(), stderrTail: stderr(), timedOut: stoppedBecause?.error instanceof TimedOut,
+      stdout: stdout(), stderrTail: stderr(), timedOut,
     };
-    return judgeEnd(request, ended, stoppedBecause, result.failed ? result.cause ?? result : null);
+    if (because) throw because(ended);
+    return judgeEnd(request, ended, result.failed ? result.cause ?? result : null);
   };
   return { pid, done: finish(), pause: () => group.signal('SIGSTOP'), resume: () => group.signal('SIGCONT'), stop };
 }
 
-class TimedOut extends Error {}
-class TooMuchOutput extends Error {}
+function timeoutError(request: RunRequest, ended: Ended): ToolError {
+  const seconds = Math.round((request.timeoutMs ?? 0) / 1000);
+  return new ToolError(`${toolName(ended.command)} did not ${request.what} within ${seconds} seconds and was ended.`, ended, { retry: true });
+}
 
-function judgeEnd(request: RunRequest, ended: Ended, stopped: { error: unknown } | null, cause: unknown): Ended {
-  const tool = toolName(ended.command);
-  if (stopped?.error instanceof TimedOut) {
-    const seconds = Math.round((request.timeoutMs ?? 0) / 1000);
-    throw new ToolError(`${tool} did not ${request.what} within ${seconds} seconds and was ended.`, ended, { retry: true });
-  }
-  if (stopped?.error instanceof TooMuchOutput) throw new ToolError(`${tool} said more than it may while trying to ${request.what}.`, ended);
-  if (stopped) throw stopped.error;
+function judgeEnd(request: RunRequest, ended: Ended, cause: unknown): Ended {
   if (ended.exitCode === 0) return ended;
   const why = lastLine(ended.stderrTail) ?? (ended.killedBy ? `it was ended by ${ended.killedBy}` : startProblem(cause, ended));
-  throw new ToolError(`${tool} could not ${request.what}: ${why}`, ended, { cause, retry: ended.killedBy === 'SIGKILL' });
+  throw new ToolError(`${toolName(ended.command)} could not ${request.what}: ${why}`, ended, { cause, retry: ended.killedBy === 'SIGKILL' });
 }
 
 function startProblem(cause: unknown, ended: Ended): string {
@@ -154,7 +155,7 @@ function toolName(command: string[]): string {
 const empty = [
   /^Conversion failed!?$/, /^Error while (processing|filtering)/, /^(\[[^\]]+\] )?(Nothing was written|Task finished with error|Terminating thread)/,
   /^(\[[^\]]+\] )?Error (sending frames|submitting|while decoding|initializing|opening output|encoding a frame)/, /^Exiting/, /^Last message repeated/,
-  /^(\[[^\]]+\] )?Could not open encoder before EOF/, /^(\[[^\]]+\] )?video:/, /^(\[[^\]]+\] )?Output file is empty/,
+  /^(\[[^\]]+\] )?(Could not open encoder before EOF|Error while opening encoder)/, /^Error parsing (global )?options/, /^Failed to set value/, /^(\[[^\]]+\] )?video:/, /^(\[[^\]]+\] )?Output file is empty/,
 ];
 
 /** The last line of stderr that says something, without memory addresses; null when there is none. */
@@ -228,14 +229,18 @@ function lowerPriority(pid: number): void {
   }
 }
 
-/** What a driver needs to be found, and nothing that changes what ffmpeg writes (FFREPORT) or in which language. */
+/**
+ * What a driver needs to be found, and nothing that changes what ffmpeg writes (FFREPORT) or in which language.
+ * GCONV_PATH leads nowhere: the bundled static ffprobe crashes when it loads a converter of another glibc (measured on
+ * every transport stream that names its service), and nobody here needs one.
+ */
 const passed = [
   'PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'windir', 'LD_LIBRARY_PATH', 'LIBVA_DRIVER_NAME', 'LIBVA_DRIVERS_PATH',
   'CUDA_VISIBLE_DEVICES', 'CUDA_CACHE_PATH', 'NVIDIA_VISIBLE_DEVICES', 'NVIDIA_DRIVER_CAPABILITIES', 'XDG_RUNTIME_DIR', 'ONEVPL_SEARCH_PATH',
 ];
 
 function toolEnvironment(): Record<string, string> {
-  const env: Record<string, string> = { LC_ALL: 'C', AV_LOG_FORCE_NOCOLOR: '1' };
+  const env: Record<string, string> = { LC_ALL: 'C', AV_LOG_FORCE_NOCOLOR: '1', GCONV_PATH: '/nonexistent' };
   for (const name of passed) if (process.env[name] !== undefined) env[name] = process.env[name];
   return env;
 }
