@@ -9,6 +9,8 @@ export interface FileFilter {
   status?: FileStatus | FileStatus[] | null;
   codec?: string | null;
   search?: string | null;
+  /** a reason's code */
+  reason?: string | null;
   /** 'saving' lists only files that have an expected size */
   sort?: 'recent' | 'title' | 'saving';
 }
@@ -29,12 +31,12 @@ const orders: Record<NonNullable<FileFilter['sort']>, Order[]> = {
 export async function listFiles(q: Queryable, filter: FileFilter, wish: PageWish = {}): Promise<Page<MediaFileRow>> {
   const sort = filter.sort ?? 'recent';
   const statuses = filter.status ? [filter.status].flat() : null;
-  const params: unknown[] = [filter.libraryId ?? null, statuses, filter.codec ?? null, likePattern(filter.search)];
+  const params: unknown[] = [filter.libraryId ?? null, statuses, filter.codec ?? null, likePattern(filter.search), filter.reason ?? null];
   const set = keyset(orders[sort], wish, params.length + 1);
   const rows = await q.query<MediaFileRow & { key: string[] }>(
     `select ${fileColumns}, ${set.key} as key from media_files f
       where ($1::int is null or f.library_id = $1) and ($2::text[] is null or f.status = any($2)) and ($3::text is null or f.codec = $3)
-        and ${searchSql('$4')} ${sort === 'saving' ? 'and f.expected_bytes is not null' : ''} and ${set.where}
+        and ${searchSql('$4')} and ($5::text is null or f.reason ->> 'code' = $5) ${sort === 'saving' ? 'and f.expected_bytes is not null' : ''} and ${set.where}
       order by ${set.orderBy} limit ${set.limit}`,
     [...params, ...set.params],
   );

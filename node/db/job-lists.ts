@@ -25,6 +25,8 @@ export interface JobRow {
   hdr: string | null;
   durationMs: number | null;
   action: 'remux' | 'transcode';
+  /** why it is in the queue at all; `reason` says what went wrong or how it ended */
+  planReason: Reason | null;
   class: number;
   priority: number;
   rank: number;
@@ -60,7 +62,7 @@ export interface JobDetail extends JobRow {
 }
 
 const columns = `j.id, j.file_id as "fileId", j.library_id as "libraryId", l.name as "libraryName", f.title, f.detail, f.path, f.container, f.codec,
-  f.width, f.height, f.hdr, f.duration_ms as "durationMs", j.plan ->> 'action' as action, j.class, j.priority, j.rank, j.state, j.outcome,
+  f.width, f.height, f.hdr, f.duration_ms as "durationMs", j.plan ->> 'action' as action, j.plan -> 'reason' as "planReason", j.class, j.priority, j.rank, j.state, j.outcome,
   j.retry_at as "retryAt", j.failures, j.max_failures as "maxFailures", j.cancel_requested as "cancelRequested", j.paused,
   j.input_bytes as "inputBytes", j.expected_bytes as "expectedBytes", j.output_bytes as "outputBytes", j.reason,
   j.created_at as "createdAt", j.started_at as "startedAt", j.finished_at as "finishedAt", j.lease_until as "leaseUntil",
@@ -130,6 +132,15 @@ export async function readJob(q: Queryable, id: number): Promise<JobDetail | nul
 /** The jobs of one file, newest first. */
 export function jobsOfFile(q: Queryable, fileId: number): Promise<JobRow[]> {
   return q.query<JobRow>(`select ${columns} from ${tables} where j.file_id = $1 order by j.id desc limit 100`, [fileId]);
+}
+
+/** The newest job of each of these files that ever had one. */
+export function lastJobsOf(q: Queryable, fileIds: number[]): Promise<{ fileId: number; jobId: number }[]> {
+  return q.query(
+    `select s.id as "fileId", j.id as "jobId" from unnest($1::bigint[]) as s(id)
+      cross join lateral (select id from jobs where file_id = s.id order by id desc limit 1) j`,
+    [fileIds],
+  );
 }
 
 /** How many waiting jobs a filter of the queue page matches, counted exactly up to `most`. */

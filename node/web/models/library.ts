@@ -1,0 +1,116 @@
+import { sentence } from '../../core/reasons.ts';
+import { priorities, type FileStatus, type Priority } from '../../core/job.ts';
+import type { LibraryOverview } from '../../db/libraries.ts';
+import type { Scan } from '../../db/scans.ts';
+import { plural } from '../format.ts';
+import { codecBar, type CodecBar, type CodecCount } from './codec-bar.ts';
+import { rulesInWords } from './profile-form.ts';
+
+/** One library as the list and its own page show it. */
+export interface LibraryView {
+  id: number;
+  name: string;
+  enabled: boolean;
+  priority: Priority;
+  /** below the root; '' is the root itself */
+  folder: string;
+  /** where the machines of this house have it */
+  places: { node: string; path: string; problem: string | null }[];
+  bar: CodecBar;
+  bytes: number;
+  files: number;
+  couldWinBytes: number;
+  reclaimedBytes: number;
+  statuses: StatusCount[];
+  /** why it can't be read now, in a sentence; null when all is well */
+  problem: string | null;
+  scan: ScanView | null;
+  lastScanAt: Date | null;
+  rules: string[];
+}
+
+export interface StatusCount {
+  status: FileStatus;
+  word: string;
+  count: number;
+}
+
+export interface ScanView {
+  running: boolean;
+  startedAt: Date;
+  endedAt: Date | null;
+  /** "12,408 files seen, 12 new" */
+  words: string;
+  /** how it ended when not well */
+  problem: string | null;
+}
+
+/** What a person reads for each status of a file, in the order in which they ask. */
+export const fileStatuses: readonly { status: FileStatus; word: string }[] = [
+  { status: 'queued', word: 'Waiting' },
+  { status: 'done', word: 'Finished' },
+  { status: 'kept', word: 'Kept original' },
+  { status: 'skipped', word: 'Skipped' },
+  { status: 'failed', word: 'Failed' },
+  { status: 'settling', word: 'Still being written' },
+  { status: 'new', word: 'Not looked at yet' },
+  { status: 'missing', word: 'Missing' },
+];
+
+export function statusWord(status: string): string {
+  return fileStatuses.find((s) => s.status === status)?.word ?? status;
+}
+
+export interface Place {
+  rootId: string;
+  path: string;
+  problem: string | null;
+  nodeName: string;
+}
+
+export function libraryView(library: LibraryOverview, counts: readonly CodecCount[], scan: Scan | null, places: readonly Place[]): LibraryView {
+  return {
+    id: library.id,
+    name: library.name,
+    enabled: library.enabled,
+    priority: priorities[library.priority] ?? 'normal',
+    folder: library.folder,
+    places: places
+      .filter((p) => p.rootId === library.rootId)
+      .map((p) => ({ node: p.nodeName, path: joined(p.path, library.folder), problem: p.problem && sentence({ code: p.problem }) })),
+    bar: codecBar(counts),
+    bytes: library.bytes,
+    files: library.files,
+    couldWinBytes: Math.max(0, library.bytes - library.expectedBytes),
+    reclaimedBytes: Math.max(0, library.reclaimedBytes),
+    statuses: fileStatuses.map((s) => ({ ...s, count: Math.max(0, library.byStatus[s.status] ?? 0) })).filter((s) => s.count > 0),
+    problem: library.problem ? sentence(library.problem) : null,
+    scan: scan && scanView(scan),
+    lastScanAt: library.lastScanAt,
+    rules: rulesInWords(library.profile),
+  };
+}
+
+/** A path as that machine writes it; Windows shares keep their own separator. */
+function joined(root: string, folder: string): string {
+  if (!folder) return root;
+  const slash = root.includes('\\') && !root.includes('/') ? '\\' : '/';
+  return `${root.replace(/[\\/]+$/, '')}${slash}${folder.replaceAll('/', slash)}`;
+}
+
+export function scanView(scan: Scan): ScanView {
+  const running = scan.state === 'running';
+  const found = (['added', 'changed', 'moved', 'missing'] as const).filter((key) => scan[key] > 0).map((key) => `${scan[key].toLocaleString('en-US')} ${scanWords[key]}`);
+  if (scan.problems > 0) found.push(plural(scan.problems, 'problem'));
+  const seen = `${plural(scan.seen, 'file')} seen`;
+  const rest = running && scan.inspected > 0 ? [`${scan.inspected.toLocaleString('en-US')} looked into`, ...found] : found;
+  return {
+    running,
+    startedAt: scan.startedAt,
+    endedAt: scan.endedAt,
+    words: rest.length ? `${seen}, ${rest.join(', ')}` : running ? seen : `${seen}, nothing new`,
+    problem: scan.state === 'failed' || scan.state === 'cancelled' ? (scan.reason ? sentence(scan.reason) : scan.state === 'failed' ? 'The scan failed.' : 'The scan was cancelled.') : null,
+  };
+}
+
+const scanWords = { added: 'new', changed: 'changed', moved: 'moved', missing: 'missing' } as const;
