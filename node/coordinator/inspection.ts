@@ -117,7 +117,6 @@ async function queue(
   await enqueue(q, [
     {
       fileId: file.id,
-      libraryId: library.id,
       class: jobClass(work),
       priority: library.priority,
       rank: rankOf(settings['queue.order'], file, fingerprint.sizeBytes, work.expectedBytes),

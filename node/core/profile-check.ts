@@ -2,11 +2,27 @@ import type { Profile } from './profile.ts';
 
 type Rule = (value: unknown) => string | null;
 
-const whole = (min: number, max: number): Rule => (v) => (Number.isInteger(v) && (v as number) >= min && (v as number) <= max ? null : `must be a whole number from ${min} to ${max}`);
-const between = (min: number, max: number): Rule => (v) => (typeof v === 'number' && v >= min && v <= max ? null : `must be a number from ${min} to ${max}`);
-const oneOf = (...values: string[]): Rule => (v) => (values.includes(v as string) ? null : `must be one of ${values.join(', ')}`);
+const whole =
+  (min: number, max: number): Rule =>
+  (v) =>
+    Number.isInteger(v) && (v as number) >= min && (v as number) <= max ? null : `must be a whole number from ${min} to ${max}`;
+const between =
+  (min: number, max: number): Rule =>
+  (v) =>
+    typeof v === 'number' && v >= min && v <= max ? null : `must be a number from ${min} to ${max}`;
+const oneOf =
+  (...values: string[]): Rule =>
+  (v) =>
+    values.includes(v as string) ? null : `must be one of ${values.join(', ')}`;
 const onOff: Rule = (v) => (typeof v === 'boolean' ? null : 'must be true or false');
-const listOf = (rule: Rule, most: number): Rule => (v) => (!Array.isArray(v) ? 'must be a list' : v.length > most ? `may have at most ${most} entries` : (v.map(rule).find((p) => p !== null) ?? null));
+const listOf =
+  (rule: Rule, most: number): Rule =>
+  (v) =>
+    !Array.isArray(v)
+      ? 'must be a list'
+      : v.length > most
+        ? `may have at most ${most} entries`
+        : (v.map(rule).find((p) => p !== null) ?? null);
 const pattern: Rule = (v) => (typeof v === 'string' && v.length > 0 && v.length <= 500 ? null : 'must be texts of 1 to 500 characters');
 
 const rules: Record<keyof Profile, Rule> = {

@@ -291,3 +291,12 @@ export async function includeFile(q: Queryable, id: number): Promise<boolean> {
   );
   return rows.length > 0;
 }
+
+/** What is known of these paths of a library; unknown ones are not in the answer. */
+export function filesByPath(q: Queryable, libraryId: number, paths: string[]): Promise<KnownFile[]> {
+  return q.query<KnownFile>(
+    `select id, path, size_bytes as "sizeBytes", mtime_ms as "mtimeMs", inode, hash, status from media_files
+      where library_id = $1 and path = any($2::text[])`,
+    [libraryId, paths.map((path) => text(path))],
+  );
+}

@@ -188,6 +188,7 @@ export const protocols = {
         target: relativePath,
         fingerprint,
         sha256: hex64,
+        hardLinked: v.picklist(['skip', 'replace']),
       }),
       v.object({ op: v.literal('discard'), term: id, job: id, attempt: id, root: uuid, path: relativePath }),
       v.object({

@@ -1,0 +1,281 @@
+import type { ClusterSettings } from '../config/schema.ts';
+import type { Fingerprint, Probe } from '../core/media.ts';
+import type { Reason } from '../core/reasons.ts';
+import { targetPath } from '../core/target.ts';
+import type { Verdict } from '../core/verdict.ts';
+import { advance, readAttempt, saveEncoded, saveVerdict, type Attempt } from '../db/attempts.ts';
+import { cancelAttempt, failAttempt, holdAttempt, releaseAttempt, type EndedRun } from '../db/claims.ts';
+import type { Database } from '../db/connect.ts';
+import { runContext, type RunContext } from '../db/run-context.ts';
+import { setStatus } from '../db/media-files.ts';
+import { completeKept, completeReplaced } from '../db/results.ts';
+import { messageOf } from '../errors.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import type { Mesh } from '../mesh/mesh.ts';
+import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+
+type Report = ProtocolRequest<'report'>;
+type Of<E extends Report['event']> = Extract<Report, { event: E }>;
+type Answer = ProtocolResponse<'report'>;
+
+/**
+ * What becomes of an attempt after its encode. Every step is one fenced row in the database first, then a message; a
+ * message that gets lost is sent again by the rescuer, and whoever receives it twice does nothing the second time.
+ *
+ *   encoded ─▶ delivering ─grant verify─▶ verifying ─▶ verified: yes ─▶ replacing ─grant replace─▶ replaced ─▶ succeeded
+ *                                             │            no, too little saved ─▶ rejected, original kept
+ *                                             │            no, anything else ────▶ tried once more, then kept
+ *                                             └─ not-verified ─▶ failed, tried again
+ */
+export interface Finisher {
+  report(report: Report): Promise<Answer>;
+  /** asks the keeper (again) for what an open attempt waits for */
+  continue(attempt: Attempt): Promise<void>;
+  /** the attempt is over: keeper and worker throw away what they still hold of it */
+  over(attempt: Attempt): Promise<void>;
+}
+
+export interface FinisherParts {
+  mesh: Mesh;
+  db: Database;
+  term: number;
+  settings: () => ClusterSettings;
+  events: Events;
+  offer: () => void;
+  restored: (report: Of<'restored'> | Of<'not-restored'> | Of<'expired'>) => Promise<Answer>;
+  log: Log;
+}
+
+const yes: Answer = { accepted: true, why: null };
+const late: Answer = { accepted: false, why: 'this attempt is over' };
+
+export function createFinisher(parts: FinisherParts): Finisher {
+  const { db, mesh, log } = parts;
+  return { report, continue: proceed, over: async (attempt) => over(attempt, await runContext(db, attempt.id)) };
+
+  function report(r: Report): Promise<Answer> {
+    switch (r.event) {
+      case 'encoded':
+        return encoded(r);
+      case 'failed':
+        return ended(r, () =>
+          failAttempt(db, runOf(r), {
+            reason: r.reason as Reason,
+            retry: r.retry,
+            encoder: r.encoder,
+            command: r.command,
+            stderrTail: r.stderrTail,
+          }),
+        );
+      case 'cancelled':
+        return ended(r, () => cancelAttempt(db, runOf(r), { code: 'cancelled-by-person' }));
+      case 'released':
+        return ended(r, () => releaseAttempt(db, runOf(r), r.reason as Reason));
+      case 'verified':
+        return verified(r);
+      case 'not-verified':
+        return notVerified(r);
+      case 'replaced':
+        return replaced(r);
+      case 'not-replaced':
+        return notVerified(r);
+      case 'restored':
+      case 'not-restored':
+      case 'expired':
+        return parts.restored(r);
+    }
+  }
+
+  async function encoded(r: Of<'encoded'>): Promise<Answer> {
+    const facts = {
+      outputBytes: r.output.sizeBytes,
+      sha256: r.output.sha256,
+      encoder: r.encoder,
+      command: r.command,
+      stderrTail: r.stderrTail,
+      stats: { ...r.stats, frames: r.output.frames },
+    };
+    const attempt = await saveEncoded(db, runOf(r), facts, lease());
+    if (!attempt) return refuse(r);
+    changed(r.job);
+    void proceed(attempt);
+    return yes;
+  }
+
+  async function verified(r: Of<'verified'>): Promise<Answer> {
+    const verdict = r.verdict as unknown as Verdict;
+    const saved = await saveVerdict(
+      db,
+      runOf(r),
+      { verdict, outputProbe: r.outputProbe as unknown as Probe | null, outputBytes: r.outputBytes },
+      lease(),
+    );
+    if (!saved) return refuse(r);
+    if (!verdict.accepted) return rejected(r, verdict, saved);
+    const replacing = await advance(db, runOf(r), ['verifying'], 'replacing', lease());
+    if (!replacing) return refuse(r);
+    changed(r.job);
+    void proceed(replacing);
+    return yes;
+  }
+
+  /** Too little saved: the file is as small as it gets. Anything else might have been this run's bad luck: once more. */
+  async function rejected(r: Of<'verified'>, verdict: Extract<Verdict, { accepted: false }>, attempt: Attempt): Promise<Answer> {
+    const { code } = verdict.reason;
+    const context = await runContext(db, r.attempt);
+    const final = code === 'small-saving' || code === 'not-smaller' || (context?.failures ?? 0) >= 1;
+    if (code === 'source-damaged') await holdAttempt(db, runOf(r), verdict.reason);
+    else if (final)
+      await completeKept(db, runOf(r), {
+        reason: verdict.reason,
+        verdict,
+        activity: { kind: 'kept', severity: code === 'small-saving' || code === 'not-smaller' ? 0 : 1, params: { reason: code } },
+      });
+    else await failAttempt(db, runOf(r), { reason: verdict.reason, retry: true });
+    await over(attempt, context);
+    changed(r.job);
+    return yes;
+  }
+
+  async function notVerified(r: Of<'not-verified'> | Of<'not-replaced'>): Promise<Answer> {
+    const reason = r.reason as Reason;
+    const attempt = await readAttempt(db, r.attempt);
+    if (reason.code === 'file-changed' || reason.code === 'original-gone') {
+      const run = await cancelAttempt(db, runOf(r), reason);
+      if (run) await setStatus(db, [run.fileId], 'new', null);
+      return settle(r, run, attempt);
+    }
+    if (reason.code === 'cancelled-by-person') return settle(r, await cancelAttempt(db, runOf(r), reason), attempt);
+    if (reason.code === 'shut-down') return yes;
+    if (needsPerson.has(reason.code)) {
+      const held = await holdAttempt(db, runOf(r), reason);
+      if (held && attempt) await over(attempt, await runContext(db, r.attempt));
+      changed(r.job);
+      return held ? yes : late;
+    }
+    return settle(r, await failAttempt(db, runOf(r), { reason, retry: r.retry }), attempt);
+  }
+
+  async function replaced(r: Of<'replaced'>): Promise<Answer> {
+    const attempt = await readAttempt(db, r.attempt);
+    const context = await runContext(db, r.attempt);
+    const original = { ...r.original, fingerprint: r.original.fingerprint as Fingerprint };
+    const fingerprint = r.fingerprint as Fingerprint;
+    const saved = original.fingerprint.sizeBytes - fingerprint.sizeBytes;
+    const done = await completeReplaced(db, runOf(r), {
+      path: r.path,
+      fingerprint,
+      probe: r.probe as unknown as Probe | null,
+      original,
+      retentionSeconds: Math.round(parts.settings()['trash.keepDays'] * 86_400),
+      reason: { code: 'replaced', params: { saved } },
+      activity: {
+        kind: 'replaced',
+        params: { title: context?.title ?? '', before: original.fingerprint.sizeBytes, after: fingerprint.sizeBytes },
+      },
+    });
+    if (attempt) await over(attempt, context);
+    changed(r.job);
+    return done ? yes : late;
+  }
+
+  /** A run that ended before there was an output to check. */
+  async function ended(r: Report, end: () => Promise<EndedRun | null>): Promise<Answer> {
+    const run = await end();
+    if (!run) return refuse(r);
+    changed(run.jobId);
+    if (run.state === 'available' && !run.retryAt) parts.offer();
+    return yes;
+  }
+
+  async function settle(r: Report, run: EndedRun | null, attempt: Attempt | null): Promise<Answer> {
+    if (attempt) await over(attempt, await runContext(db, r.attempt));
+    changed(r.job);
+    return run ? yes : late;
+  }
+
+  async function refuse(r: Report): Promise<Answer> {
+    const attempt = await readAttempt(db, r.attempt);
+    if (attempt?.endedAt) await over(attempt, await runContext(db, r.attempt));
+    return late;
+  }
+
+  async function proceed(attempt: Attempt): Promise<void> {
+    const context = await runContext(db, attempt.id);
+    if (!context || !attempt.keeperId) return;
+    try {
+      if (attempt.state === 'delivering' || attempt.state === 'verifying') await grantVerify(attempt, context);
+      if (attempt.state === 'replacing') await grantReplace(attempt, context);
+    } catch (error) {
+      log.info({ attempt: attempt.id, why: messageOf(error) }, 'the keeper could not be asked; it will be asked again');
+    }
+  }
+
+  async function grantVerify(attempt: Attempt, context: RunContext): Promise<void> {
+    const run = { jobId: attempt.jobId, attemptId: attempt.id };
+    const verifying = await advance(db, run, ['delivering', 'verifying'], 'verifying', lease());
+    if (!verifying) return;
+    await mesh.request(attempt.keeperId!, 'grant', {
+      op: 'verify',
+      ...ids(attempt),
+      root: context.rootId,
+      path: context.path,
+      fingerprint: context.fingerprint,
+      probe: context.probe as unknown as Record<string, unknown>,
+      plan: context.plan as unknown as Record<string, unknown>,
+      profile: context.profile as unknown as Record<string, unknown>,
+      output: {
+        node: attempt.nodeId,
+        sizeBytes: attempt.outputBytes!,
+        sha256: attempt.sha256!,
+        frames: typeof attempt.stats['frames'] === 'number' ? attempt.stats['frames'] : null,
+      },
+      timeoutSeconds: parts.settings()['verify.timeoutMinutes'] * 60,
+    });
+  }
+
+  async function grantReplace(attempt: Attempt, context: RunContext): Promise<void> {
+    const target = targetPath(context.path, context.plan.extension);
+    await mesh.request(attempt.keeperId!, 'grant', {
+      op: 'replace',
+      ...ids(attempt),
+      root: context.rootId,
+      path: context.path,
+      target,
+      fingerprint: context.fingerprint,
+      sha256: attempt.sha256!,
+      hardLinked: context.profile.hardLinked,
+    });
+  }
+
+  /** The attempt is over: keeper and worker throw away what they still hold of it. Lost messages are made good by hello. */
+  async function over(attempt: Attempt, context: RunContext | null): Promise<void> {
+    const quiet = (error: unknown): void =>
+      log.debug({ attempt: attempt.id, why: messageOf(error) }, 'a node could not be told that an attempt is over');
+    if (context && attempt.keeperId)
+      await mesh
+        .request(attempt.keeperId, 'grant', { op: 'discard', ...ids(attempt), root: context.rootId, path: context.path })
+        .catch(quiet);
+    await mesh.request(attempt.nodeId, 'control', { term: parts.term, attempt: attempt.id, want: 'forget' }).catch(quiet);
+  }
+
+  function ids(attempt: Attempt): { term: number; job: number; attempt: number } {
+    return { term: parts.term, job: attempt.jobId, attempt: attempt.id };
+  }
+
+  function lease(): number {
+    return parts.settings()['jobs.leaseSeconds'];
+  }
+
+  function changed(jobId: number): void {
+    parts.events.emit('job.changed', { jobId, fileId: null, libraryId: null });
+  }
+}
+
+/** Conditions that trying again by itself would not mend, and that a person has to see. */
+const needsPerson = new Set(['source-damaged', 'target-exists', 'foreign-file', 'swap-unclear', 'not-enough-trust', 'root-is-another']);
+
+function runOf(r: Report): { jobId: number; attemptId: number } {
+  return { jobId: r.job, attemptId: r.attempt };
+}

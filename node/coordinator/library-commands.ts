@@ -1,0 +1,150 @@
+import path from 'node:path';
+import type { Actor, Commands, LibraryChange } from '../core/commands.ts';
+import { priorities } from '../core/job.ts';
+import { profileProblems } from '../core/profile-check.ts';
+import { defaultProfile, type Profile } from '../core/profile.ts';
+import type { ClusterSettings } from '../config/schema.ts';
+import { addActivity } from '../db/activity.ts';
+import { prioritiseJobs, removeJobs } from '../db/jobs.ts';
+import { addLibrary, changeLibrary, listLibraries, readLibrary, removeLibrary, type Library } from '../db/libraries.ts';
+import { filesToPlan } from '../db/replan.ts';
+import { upsertRoot } from '../db/roots.ts';
+import { runningJobs } from '../db/job-lists.ts';
+import { messageOf, PlainError } from '../errors.ts';
+import type { CoordinatorParts, Term } from './coordinator.ts';
+import { planAgain } from './inspection.ts';
+
+/** Adding, changing and removing libraries. No file is ever touched by any of these. */
+export function libraryCommands(parts: CoordinatorParts, term: Term): Pick<Commands, 'addLibrary' | 'changeLibrary' | 'removeLibrary'> {
+  const { mesh, events, log } = parts;
+  const { db } = term;
+
+  return {
+    async addLibrary(wish, by) {
+      requireLawful(wish.profile ?? {});
+      const folder = wish.path.trim();
+      if (!path.isAbsolute(folder))
+        throw new PlainError(`"${folder}" is not a whole path. Write it from the start, for example /media/films.`);
+      const answer = await mesh.request(mesh.self, 'inspect', { op: 'adopt', path: folder });
+      if (answer.op !== 'adopted') throw new PlainError(`${folder} could not be added.`);
+      const existing = await listLibraries(db);
+      const same = existing.find((l) => l.rootId === answer.root && l.folder === answer.folder);
+      if (same) return same.id;
+      refuseOverlap(existing, answer.root, answer.folder);
+      await upsertRoot(db, answer.root);
+      const name = freeName(wish.name?.trim() || path.basename(folder) || folder, existing);
+      const profile = { ...wishesOf(parts.settings.current()), ...wish.profile };
+      const { library } = await addLibrary(db, { name, rootId: answer.root, folder: answer.folder, profile });
+      await addActivity(db, { kind: 'library-added', libraryId: library.id, by: by.name, params: { name } });
+      events.emit('library.changed', { libraryId: library.id });
+      if (!answer.writable) log.warn({ library: name }, 'the folder is read-only here; its files can be looked at, but not replaced');
+      await term.scanner.scan(library.id);
+      return library.id;
+    },
+
+    async changeLibrary(libraryId, change, by) {
+      const library = await known(libraryId);
+      const profile = change.profile ? { ...library.profile, ...lawful(change.profile) } : undefined;
+      const name = change.name?.trim();
+      if (name !== undefined && (name === '' || name.length > 200)) throw new PlainError('A library needs a name of 1 to 200 characters.');
+      if (name && (await listLibraries(db)).some((l) => l.id !== libraryId && l.name === name))
+        throw new PlainError(`There is a library called "${name}" already.`);
+      await changeLibrary(db, libraryId, {
+        ...(name ? { name } : {}),
+        ...(change.enabled === undefined ? {} : { enabled: change.enabled }),
+        ...(change.priority ? { priority: priorities.indexOf(change.priority) } : {}),
+        ...(profile ? { profile } : {}),
+      });
+      if (change.priority) await prioritiseJobs(db, wholeLibrary(libraryId), change.priority);
+      await addActivity(db, { kind: 'library-changed', libraryId, by: by.name, params: described(change) });
+      events.emit('library.changed', { libraryId });
+      if (profile)
+        void replan(libraryId).catch((error: unknown) =>
+          log.warn({ library: library.name, why: messageOf(error) }, 'files could not be planned again'),
+        );
+      if (change.enabled) term.offer();
+    },
+
+    async removeLibrary(libraryId, by: Actor) {
+      const library = await known(libraryId);
+      term.scanner.cancel(libraryId);
+      const running = (await runningJobs(db)).filter((job) => job.libraryId === libraryId);
+      if (running.length)
+        throw new PlainError(
+          `${running.length === 1 ? 'One file' : `${running.length} files`} of "${library.name}" ${running.length === 1 ? 'is' : 'are'} being worked on. Cancel ${running.length === 1 ? 'it' : 'them'} first, then remove the library.`,
+        );
+      await removeLibrary(db, libraryId);
+      await addActivity(db, { kind: 'library-removed', by: by.name, params: { name: library.name } });
+      events.emit('library.changed', { libraryId });
+    },
+  };
+
+  async function known(libraryId: number): Promise<Library> {
+    const library = await readLibrary(db, libraryId);
+    if (!library) throw new PlainError('This library does not exist any more.');
+    return library;
+  }
+
+  /** The new profile is for everything that has not been encoded yet, so what waits is decided again. */
+  async function replan(libraryId: number): Promise<void> {
+    const library = await known(libraryId);
+    for (let after = 0; !term.signal.aborted;) {
+      const page = await filesToPlan(db, libraryId, after);
+      const last = page.at(-1);
+      if (!last) break;
+      for (const file of page) {
+        if (file.jobId !== null)
+          await removeJobs(db, { ids: [file.jobId] }, { reason: { code: 'superseded' }, excludedBy: null, fileStatus: 'new' });
+        await planAgain({ mesh, db, settings: parts.settings.current }, library, file);
+      }
+      after = last.id;
+    }
+    events.emit('queue.changed', { why: 'a profile changed' });
+    events.emit('library.changed', { libraryId });
+    term.offer();
+  }
+}
+
+function wishesOf(settings: ClusterSettings): Profile {
+  return {
+    ...defaultProfile,
+    quality: settings['profile.quality'],
+    speed: settings['profile.speed'],
+    tenBit: settings['profile.tenBit'],
+    minSavingPercent: settings['profile.minSavingPercent'],
+  };
+}
+
+/** One file must not belong to two libraries: two jobs could want to replace it. */
+function refuseOverlap(existing: Library[], root: string, folder: string): void {
+  const inside = (a: string, b: string): boolean => b === '' || a === b || a.startsWith(`${b}/`);
+  const other = existing.find((l) => l.rootId === root && (inside(folder, l.folder) || inside(l.folder, folder)));
+  if (other) throw new PlainError(`This folder overlaps the library "${other.name}". A file can belong to one library only.`);
+}
+
+function freeName(wanted: string, existing: Library[]): string {
+  const taken = new Set(existing.map((l) => l.name));
+  const base = wanted.slice(0, 190);
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? base : `${base} ${n}`;
+    if (!taken.has(name)) return name;
+  }
+}
+
+function lawful(change: Partial<Profile>): Partial<Profile> {
+  requireLawful(change);
+  return change;
+}
+
+function requireLawful(change: object): void {
+  const problems = profileProblems(change);
+  if (problems.length) throw new PlainError(`${problems.map((p) => `${p.key} ${p.problem}`).join('; ')}.`);
+}
+
+function wholeLibrary(libraryId: number): { filter: { libraryId: number; search: null; codec: null; priority: null } } {
+  return { filter: { libraryId, search: null, codec: null, priority: null } };
+}
+
+function described(change: LibraryChange): Record<string, unknown> {
+  return { ...change, profile: change.profile ? JSON.stringify(change.profile) : undefined };
+}

@@ -1,0 +1,147 @@
+import type { ClusterSettings } from '../config/schema.ts';
+import { forgetActivity } from '../db/activity.ts';
+import { openAttempts, type Attempt } from '../db/attempts.ts';
+import { promoteDue, reapExpired, renewLeases, type EndedRun, type Renewed, type Run } from '../db/claims.ts';
+import { isStaleTerm, type Database } from '../db/connect.ts';
+import { foldCounters } from '../db/counters.ts';
+import { dueOriginals } from '../db/originals.ts';
+import { messageOf } from '../errors.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import type { Mesh } from '../mesh/mesh.ts';
+import type { TopicMessage } from '../mesh/messages.ts';
+
+/**
+ * Sees to it that nothing is stuck for ever: keeps the leases of runs that are heard of, takes back those that are not,
+ * brings retries whose time has come, asks keepers again for what got lost on the way, and lets trash expire.
+ */
+export interface Rescuer {
+  start(): void;
+  stop(): Promise<void>;
+  /** a sign of life of a run */
+  heard(progress: TopicMessage<'progress'>, from: string): void;
+  /** a keeper is here again: ask it at once for what waits for it */
+  askAgain(keeper: string): void;
+}
+
+export interface RescuerParts {
+  mesh: Mesh;
+  db: Database;
+  term: number;
+  settings: () => ClusterSettings;
+  events: Events;
+  offer: () => void;
+  continue: (attempt: Attempt) => Promise<void>;
+  expire: (originals: Awaited<ReturnType<typeof dueOriginals>>) => Promise<void>;
+  onStale: () => void;
+  log: Log;
+  everyMs?: number;
+}
+
+export function createRescuer(parts: RescuerParts): Rescuer {
+  const { db, events, log } = parts;
+  const alive = new Map<number, Run & { node: string }>();
+  const asked = new Map<number, number>();
+  let timer: NodeJS.Timeout | undefined;
+  let turn: Promise<void> = Promise.resolve();
+  let stopped = false;
+  let turns = 0;
+  let lastDay = '';
+
+  return {
+    start() {
+      timer = setInterval(() => (turn = turn.then(round)), parts.everyMs ?? 3000);
+      timer.unref();
+    },
+    async stop() {
+      stopped = true;
+      clearInterval(timer);
+      await turn;
+    },
+    heard(progress, from) {
+      alive.set(progress.attempt, { jobId: progress.job, attemptId: progress.attempt, node: from });
+      const { node, job, attempt, ...numbers } = progress;
+      events.emit('job.progressed', { jobId: job, attemptId: attempt, nodeId: node, ...numbers });
+    },
+    askAgain(keeper) {
+      turn = turn.then(() => guarded('asking a keeper again', () => askKeepers((a) => a.keeperId === keeper)));
+    },
+  };
+
+  async function round(): Promise<void> {
+    if (stopped) return;
+    turns++;
+    await guarded('renewing leases', renew);
+    await guarded('taking back lost runs', reap);
+    await guarded('bringing retries', promote);
+    if (turns % 5 === 0) await guarded('asking keepers again', () => askKeepers(isOverdue));
+    if (turns % 2 === 0) await guarded('folding counters', () => foldCounters(db));
+    if (turns % 20 === 1) await guarded('emptying trash', async () => parts.expire(await dueOriginals(db)));
+    if (turns % 20 === 2) await guarded('database upkeep', () => db.maintain());
+    await guarded('shortening the log', forgetOld);
+  }
+
+  async function guarded(what: string, work: () => Promise<unknown>): Promise<void> {
+    if (stopped) return;
+    try {
+      await work();
+    } catch (error) {
+      if (isStaleTerm(error)) parts.onStale();
+      else log.warn({ why: messageOf(error) }, `${what} did not work; it is tried again`);
+    }
+  }
+
+  async function renew(): Promise<void> {
+    const runs = [...alive.values()];
+    alive.clear();
+    if (runs.length === 0) return;
+    const renewed = new Map((await renewLeases(db, runs, parts.settings()['jobs.leaseSeconds'])).map((r) => [r.attemptId, r]));
+    for (const run of runs) await tell(run, renewed.get(run.attemptId));
+  }
+
+  /** A wish that a lost message did not bring: the run is over, is to be cancelled, or stands still. */
+  async function tell(run: Run & { node: string }, row: Renewed | undefined): Promise<void> {
+    const want = !row ? 'forget' : row.cancelRequested ? 'cancel' : row.paused ? 'pause' : null;
+    if (!want) return;
+    await parts.mesh
+      .request(run.node, 'control', { term: parts.term, attempt: run.attemptId, want })
+      .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'a node could not be told'));
+  }
+
+  async function reap(): Promise<void> {
+    for (const lost of await reapExpired(db, { code: 'lost-node' })) announce(lost);
+  }
+
+  async function promote(): Promise<void> {
+    if ((await promoteDue(db)) > 0) {
+      events.emit('queue.changed', { why: 'retries are due' });
+      parts.offer();
+    }
+  }
+
+  async function askKeepers(which: (attempt: Attempt) => boolean): Promise<void> {
+    for (const attempt of await openAttempts(db)) {
+      if (attempt.state === 'running' || !which(attempt)) continue;
+      asked.set(attempt.id, Date.now());
+      await parts.continue(attempt);
+    }
+  }
+
+  /** Silence for half a lease: the keeper may never have got the grant, or may have been started anew. */
+  function isOverdue(attempt: Attempt): boolean {
+    return !alive.has(attempt.id) && Date.now() - (asked.get(attempt.id) ?? 0) > (parts.settings()['jobs.leaseSeconds'] * 1000) / 3;
+  }
+
+  async function forgetOld(): Promise<void> {
+    const today = new Date().toISOString().slice(0, 10);
+    if (today === lastDay) return;
+    await forgetActivity(db, parts.settings()['history.keepDays']);
+    lastDay = today;
+  }
+
+  function announce(run: EndedRun): void {
+    log.info({ job: run.jobId, attempt: run.attemptId, node: run.nodeId }, 'nothing was heard of a run; its job goes back into the queue');
+    events.emit('job.changed', { jobId: run.jobId, fileId: run.fileId, libraryId: run.libraryId });
+    parts.offer();
+  }
+}

@@ -1,0 +1,69 @@
+import type { Actor, Commands, SettingChange, SettingProblem } from '../core/commands.ts';
+import { checkValue } from '../config/check.ts';
+import { overriddenBy } from '../config/load.ts';
+import { isClusterKey, specOf } from '../config/schema.ts';
+import { addActivity } from '../db/activity.ts';
+import { changeRetention } from '../db/originals.ts';
+import { rerank } from '../db/replan.ts';
+import { putSettings, readSettings, type SettingWrite } from '../db/settings.ts';
+import { PlainError } from '../errors.ts';
+import type { CoordinatorParts, Term } from './coordinator.ts';
+
+/** Settings as people change them: validated as a group, written with their history, in force at once. */
+export function settingCommands(parts: CoordinatorParts, term: Term): Pick<Commands, 'saveSettings' | 'pauseAll' | 'resumeAll'> {
+  const { events, settings } = parts;
+  const { db } = term;
+
+  return {
+    async saveSettings(changes, by) {
+      const { writes, problems } = check(changes);
+      if (problems.length) return problems;
+      const conflicts = await putSettings(db, writes, by.name, by.via);
+      if (conflicts.length)
+        return conflicts.map((row) => ({ key: row.key, problem: `was changed by ${row.updatedBy} meanwhile`, current: row.value }));
+      await apply(writes.map((w) => w.key));
+      return [];
+    },
+    pauseAll: (by) => pause(true, by),
+    resumeAll: (by) => pause(false, by),
+  };
+
+  async function pause(paused: boolean, by: Actor): Promise<void> {
+    const variable = overriddenBy('queue.paused');
+    if (variable) throw new PlainError(`${variable} in the environment decides about pausing.`);
+    const row = (await readSettings(db)).find((s) => s.key === 'queue.paused');
+    if ((row?.value ?? false) === paused) return;
+    const conflicts = await putSettings(db, [{ key: 'queue.paused', value: paused, version: row?.version ?? 0 }], by.name, by.via);
+    if (conflicts.length) return pause(paused, by);
+    await addActivity(db, { kind: paused ? 'paused' : 'resumed', by: by.name });
+    await apply(['queue.paused']);
+  }
+
+  async function apply(keys: string[]): Promise<void> {
+    await settings.reload(db);
+    const now = settings.current();
+    if (keys.includes('queue.order')) await rerank(db, now['queue.order']);
+    if (keys.includes('trash.keepDays')) await changeRetention(db, Math.round(now['trash.keepDays'] * 86_400));
+    events.emit('settings.changed', { keys });
+    if (keys.some((key) => key.startsWith('queue.'))) events.emit('queue.changed', { why: 'a setting changed' });
+    term.offer();
+  }
+}
+
+function check(changes: SettingChange[]): { writes: SettingWrite[]; problems: SettingProblem[] } {
+  const writes: SettingWrite[] = [];
+  const problems: SettingProblem[] = [];
+  for (const { key, value, version } of changes) {
+    const problem = (text: string): number => problems.push({ key, problem: text });
+    if (!isClusterKey(key)) {
+      problem('is not a setting of the cluster');
+      continue;
+    }
+    const variable = overriddenBy(key);
+    const checked = value === null ? ({ ok: true, value: null } as const) : checkValue(specOf(key), value);
+    if (variable) problem(`is set by ${variable} in the environment`);
+    else if (checked.ok) writes.push({ key, value: checked.value, version });
+    else problem(checked.problem);
+  }
+  return { writes, problems };
+}

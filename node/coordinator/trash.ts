@@ -1,0 +1,146 @@
+import path from 'node:path';
+import type { Actor } from '../core/commands.ts';
+import type { Fingerprint, Probe } from '../core/media.ts';
+import type { Reason } from '../core/reasons.ts';
+import { sentence } from '../core/reasons.ts';
+import { addActivity } from '../db/activity.ts';
+import type { Database } from '../db/connect.ts';
+import { jobsOfFile } from '../db/job-lists.ts';
+import { readFile } from '../db/media-files.ts';
+import { markExpired, originalOfAttempt, readOriginal, type Original } from '../db/originals.ts';
+import { completeRestored } from '../db/results.ts';
+import { keepersOf } from '../db/roots.ts';
+import { messageOf, PlainError } from '../errors.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import type { Mesh } from '../mesh/mesh.ts';
+import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+
+type Report = Extract<ProtocolRequest<'report'>, { event: 'restored' | 'not-restored' | 'expired' }>;
+
+/**
+ * Originals after their replacement: put back when a person asks, deleted by their keeper when their time is over.
+ *
+ *   kept ──restore (a person)──▶ restored        kept ──retention ends──▶ expired
+ */
+export interface Trash {
+  restore(originalId: number, by: Actor): Promise<void>;
+  expire(due: Original[]): Promise<void>;
+  report(report: Report): Promise<ProtocolResponse<'report'>>;
+}
+
+export function createTrash(parts: { mesh: Mesh; db: Database; term: number; events: Events; log: Log }): Trash {
+  const { mesh, db, events, log } = parts;
+  const asked = new Map<number, { by: Actor; done: PromiseWithResolvers<void> }>();
+
+  return {
+    async restore(originalId, by) {
+      const original = await readOriginal(db, originalId);
+      if (!original || original.state !== 'kept') throw new PlainError('This original is not in the trash any more.');
+      const file = original.fileId === null ? null : await readFile(db, original.fileId);
+      if (file && (await jobsOfFile(db, file.id)).some((job) => job.state === 'running'))
+        throw new PlainError('This file is being worked on. Cancel that first.');
+      const keeper = await keeperOf(original);
+      const waiting = { by, done: Promise.withResolvers<void>() };
+      asked.set(original.attemptId, waiting);
+      try {
+        await mesh.request(keeper, 'grant', {
+          op: 'restore',
+          ...ids(original),
+          ...placesOf(original, file),
+          fingerprint: original.fingerprint,
+        });
+        await Promise.race([waiting.done.promise, patience(60_000)]);
+      } finally {
+        asked.delete(original.attemptId);
+      }
+    },
+
+    async expire(due) {
+      for (const original of due) {
+        try {
+          await mesh.request(await keeperOf(original), 'grant', {
+            op: 'expire',
+            ...ids(original),
+            root: original.rootId,
+            trashPath: original.trashPath,
+            fingerprint: original.fingerprint,
+          });
+        } catch (error) {
+          log.debug({ original: original.id, why: messageOf(error) }, 'an original could not be deleted from the trash yet');
+        }
+      }
+    },
+
+    async report(r) {
+      const original = await originalOfAttempt(db, r.attempt);
+      if (!original) return { accepted: false, why: 'no original is known of this attempt' };
+      if (r.event === 'expired') return expired(original);
+      if (r.event === 'not-restored') return notRestored(original, r.reason as Reason);
+      return restored(original, r);
+    },
+  };
+
+  async function keeperOf(original: Original): Promise<string> {
+    const keeper = (await keepersOf(db, original.rootId))[0];
+    if (!keeper)
+      throw new PlainError('The disk with this original is not mounted on any machine now.', {
+        reason: { code: 'root-not-mounted' },
+        retry: true,
+      });
+    return keeper.nodeId;
+  }
+
+  function ids(original: Original): { term: number; job: number; attempt: number } {
+    return { term: parts.term, job: original.jobId, attempt: original.attemptId };
+  }
+
+  async function expired(original: Original): Promise<ProtocolResponse<'report'>> {
+    const done = await markExpired(db, original.id);
+    return { accepted: done, why: done ? null : 'it had left the trash already' };
+  }
+
+  async function restored(original: Original, r: Extract<Report, { event: 'restored' }>): Promise<ProtocolResponse<'report'>> {
+    const by = asked.get(original.attemptId)?.by.name ?? 'a person';
+    const done = await completeRestored(db, original.id, {
+      path: r.path,
+      fingerprint: r.fingerprint as Fingerprint,
+      probe: r.probe as unknown as Probe | null,
+      reason: { code: 'restored', params: { by } },
+      by,
+      activity: { kind: 'restored', params: { title: original.title } },
+    });
+    asked.get(original.attemptId)?.done.resolve();
+    events.emit('job.changed', { jobId: original.jobId, fileId: original.fileId, libraryId: null });
+    return { accepted: done, why: done ? null : 'it had left the trash already' };
+  }
+
+  async function notRestored(original: Original, reason: Reason): Promise<ProtocolResponse<'report'>> {
+    await addActivity(db, {
+      kind: 'not-restored',
+      severity: 1,
+      jobId: original.jobId,
+      fileId: original.fileId,
+      params: { title: original.title, reason: reason.code },
+    });
+    events.emit('activity.added', { kind: 'not-restored', severity: 1 });
+    asked.get(original.attemptId)?.done.reject(new PlainError(sentence(reason), { reason }));
+    return { accepted: true, why: null };
+  }
+}
+
+/** Where the film stands now and where its original shall stand: beside it, under the name it had, also after a move. */
+function placesOf(
+  original: Original,
+  file: { path: string; status: string } | null,
+): { root: string; path: string; trashPath: string; current: string } {
+  const current = file && file.status !== 'missing' ? file.path : original.path;
+  const directory = path.posix.dirname(current);
+  const name = path.posix.basename(original.path);
+  return { root: original.rootId, path: directory === '.' ? name : `${directory}/${name}`, trashPath: original.trashPath, current };
+}
+
+/** The restore goes on after this; only the person's page stops waiting. */
+function patience(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
