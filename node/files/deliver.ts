@@ -8,7 +8,7 @@ import { codeOf, PlainError } from '../errors.ts';
 import { diskFull, isDiskFull, requireSpace } from './disk.ts';
 import { linksRefused, lstatIfThere, removeIfThere, syncDirectory, syncFile, type Fault } from './durable.ts';
 import { fingerprint, sha256File } from './fingerprint.ts';
-import { readDelivery, removeDelivery, writeDelivery, type Delivery } from './journal.ts';
+import { isFinished, readDelivery, readJournal, removeDelivery, writeDelivery, type Delivery } from './journal.ts';
 import { tmpName } from './names.ts';
 import { relativeTo, requireMounted, resolveInRoot, type Root } from './roots.ts';
 
@@ -41,6 +41,24 @@ export interface Delivered {
  * @throws PlainError `no-space`, `disk-full`, `hash-mismatch`, `foreign-file`, `read-only`, `root-not-mounted`; AbortError
  */
 export async function deliver(wish: DeliverWish): Promise<Delivered> {
+  const key = `${wish.root.id}:${wish.attempt}`;
+  if (delivering.has(key)) throw new PlainError(`Attempt ${wish.attempt} is being delivered already.`, { reason: { code: 'in-use' }, retry: true });
+  delivering.add(key);
+  try {
+    return await perform(wish);
+  } finally {
+    delivering.delete(key);
+  }
+}
+
+const delivering = new Set<string>();
+
+/** Attempts that this process is delivering right now: recovery leaves them alone. */
+export function isDelivering(root: Pick<Root, 'id'>, attempt: number): boolean {
+  return delivering.has(`${root.id}:${attempt}`);
+}
+
+async function perform(wish: DeliverWish): Promise<Delivered> {
   await requireMounted(wish.root);
   const beside = await resolveInRoot(wish.root, wish.target);
   const absolutePath = join(dirname(beside), tmpName(wish.attempt, basename(beside)));
@@ -62,8 +80,13 @@ export async function deliver(wish: DeliverWish): Promise<Delivered> {
 /**
  * Removes what an attempt delivered. Only the file that the delivery's note proves to be ours goes; nothing else does.
  * @returns false when there was nothing, or nothing provable
+ * @throws PlainError `interrupted` while a swap of this attempt is unfinished
  */
 export async function discard(root: Root, attempt: number): Promise<boolean> {
+  const journal = await readJournal(root, attempt);
+  if (journal && !isFinished(journal)) {
+    throw new PlainError(`The output of attempt ${attempt} is taking its place right now.`, { reason: { code: 'interrupted' }, retry: true });
+  }
   const delivery = await readDelivery(root, attempt);
   if (!delivery) return false;
   const path = await resolveInRoot(root, delivery.tmpPath);

@@ -42,6 +42,8 @@ export interface Journal {
   /** a restore fetches its file from here */
   fetchFrom: string | null;
   refuseHardLinked: boolean;
+  /** what could not be carried over */
+  notes: string[];
   result: SwapResult | null;
   reason: Reason | null;
 }
@@ -53,7 +55,7 @@ export interface SwapResult {
   original: { path: string; trashPath: string; fingerprint: Fingerprint } | null;
   /** of the file that stands under the name now */
   fingerprint: Fingerprint;
-  /** things that could not be carried over: 'owner-not-kept', 'mode-not-kept' */
+  /** things that could not be carried over: 'owner-not-kept', 'group-not-kept', 'mode-not-kept', 'original-gone' */
   notes: string[];
 }
 
