@@ -45,6 +45,7 @@ export function completeReplaced(q: Queryable, run: Run, done: Replaced): Promis
     const job = await endJob(t, run, { outcome: 'replaced', from: ['replacing'], to: 'succeeded', outputBytes: done.fingerprint.sizeBytes, reason: done.reason });
     if (!job) return false;
     await forgetNewcomer(t, job.libraryId, done.path, job.fileId);
+    await keepOriginalProbe(t, run, job.fileId);
     await writeFile(t, job.fileId, {
       path: done.path, fingerprint: done.fingerprint, probe: done.probe ?? job.outputProbe, status: 'done', reason: done.reason,
       originalBytes: done.original.fingerprint.sizeBytes, madeHash: done.fingerprint.hash,
@@ -181,5 +182,14 @@ async function writeFile(q: Queryable, id: number, end: FileEnd): Promise<void> 
        from jsonb_to_record($2::jsonb) as s(container text, codec text, width int, height int, duration_ms bigint, bitrate bigint,
             bit_depth smallint, hdr text, probe jsonb) where f.id = $1`,
     [id, json(probeColumns(end.probe))],
+  );
+}
+
+/** The file's row is about to describe the new file; what the original was like stays with the attempt, for the job's page. */
+async function keepOriginalProbe(q: Queryable, run: Run, fileId: number): Promise<void> {
+  await q.query(
+    `update attempts a set stats = a.stats || jsonb_build_object('originalProbe', f.probe) from media_files f
+      where a.id = $1 and f.id = $2 and f.probe is not null`,
+    [run.attemptId, fileId],
   );
 }
