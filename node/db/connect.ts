@@ -1,10 +1,41 @@
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import pg from 'pg';
+import type { Log } from '../log.ts';
+import { PlainError } from '../errors.ts';
+import { openEmbedded, type Embedded } from './embedded.ts';
+import { exportTables } from './export.ts';
+import { maintenance } from './maintenance.ts';
+import { migrate, readMigrations, type Migration, type MigrationSession } from './migrate.ts';
+import { explainConnection, isUnreachable } from './pg-errors.ts';
+import { poolDatabase } from './pool.ts';
+
+/**
+ * The database room. One interface over `pg`, one set of statements and migrations, two places where PostgreSQL can be:
+ *
+ *   DATABASE_URL ──▶ pg.Pool (8) ── TCP ──────────────▶ PostgreSQL 15 or newer
+ *   nothing      ──▶ pg.Pool (1) ── wire.ts, a thread ─▶ PGlite on <data dir>/database, see embedded.ts
+ *
+ * Rules that keep it one path: inside `tx` only the transaction is used (with one session anything else would wait for
+ * ever); no state of a session between calls except the term; no COPY, no cursors, no LISTEN; LIMIT is written into the SQL.
+ *
+ * Who may write: the coordinator alone. Its lease is a row with a term that grows with every new holder; every connection
+ * carries the term it writes for, and a trigger on each table refuses all but the current one. So a coordinator that was
+ * frozen and replaced cannot change anything when it wakes up (`isStaleTerm`), whatever it still believes.
+ *
+ * A file per table, a function per statement; each takes a `Queryable` first, the Database or a transaction:
+ *   coordinator nodes roots libraries scans media-files file-lists      who and what there is
+ *   jobs claims attempts results job-lists                              work: waiting, running, ended, shown
+ *   originals stats counters settings activity                          the trash, numbers, wishes, the story
+ */
+
 /** One statement at a time, outside or inside a transaction. Rows come with int8 and numeric as numbers, timestamps as Date. */
 export interface Queryable {
   query<R = Record<string, unknown>>(sql: string, params?: unknown[]): Promise<R[]>;
 }
 
 export interface Database extends Queryable {
-  /** Runs `fn` in one transaction; it commits when `fn` resolves. Never use the Database itself inside: only `q`. */
+  /** Runs `fn` in one transaction; it commits when `fn` resolves, and may run again after a deadlock. Inside use only `q`. */
   tx<T>(fn: (q: Queryable) => Promise<T>): Promise<T>;
   /** The same connections, writing as the coordinator of this term; refused (see `isStaleTerm`) once another one leads. */
   withTerm(term: number): Database;
@@ -16,7 +47,143 @@ export interface Database extends Queryable {
   close(): Promise<void>;
 }
 
+export interface ConnectOptions {
+  /** null: the embedded database in `<dataDir>/database` */
+  url: string | null;
+  dataDir: string;
+  log: Log;
+  signal?: AbortSignal;
+  /** how long to wait for an external database that is not there yet; containers start in any order. Seconds, 30 unless said */
+  patienceSeconds?: number;
+  /** null: connect without bringing the schema up to date */
+  migrations?: Migration[] | null;
+}
+
 /** True when the write was refused because another coordinator has taken over: step down at once. */
 export function isStaleTerm(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === 'CS001';
+}
+
+/**
+ * Opens the database and brings its schema up to date.
+ * @throws PlainError when it is unreachable, refuses the password, is too old, is in use, or was written by a newer build
+ */
+export async function connectDatabase(options: ConnectOptions): Promise<Database> {
+  return options.url === null ? connectEmbedded(options) : connectExternal(options, options.url);
+}
+
+async function connectEmbedded(options: ConnectOptions): Promise<Database> {
+  const { dataDir, log } = options;
+  const embedded = await openEmbedded({ dataDir, log });
+  return overEmbedded(embedded, options);
+}
+
+/** The Database over an open embedded one; tests use it to crash the thread below. */
+export async function overEmbedded(embedded: Embedded, options: ConnectOptions): Promise<Database> {
+  const pool = new pg.Pool({ stream: () => embedded.socket(), user: 'postgres', database: 'postgres', max: 1, idleTimeoutMillis: 0 });
+  const exports = path.join(options.dataDir, 'exports');
+  const database = poolDatabase({
+    pool, log: options.log, embedded: true, maintain: maintenance({ embedded: true, exports, log: options.log }), closed: () => embedded.close(),
+  });
+  return upToDate(database, options, async () => {
+    const client = await pool.connect();
+    try {
+      await migrate(sessionOf(client), {
+        ...migrateOptions(options, true),
+        beforeUpgrade: async (from, session) => {
+          const at = await exportTables(session, exports, { label: `before-upgrade-from-${from}`, signal: options.signal });
+          options.log.info(`the database is copied to ${at} before its upgrade`);
+        },
+      });
+    } finally {
+      client.release();
+    }
+  });
+}
+
+async function connectExternal(options: ConnectOptions, url: string): Promise<Database> {
+  const { log } = options;
+  const config = clientConfig(url);
+  await firstContact(config, url, options);
+  const pool = new pg.Pool({
+    ...config,
+    max: 8,
+    idleTimeoutMillis: 60_000,
+    connectionTimeoutMillis: 10_000,
+    statement_timeout: 60_000,
+    // part of the fence: a coordinator frozen inside a transaction would otherwise block its successor, and its COMMIT would succeed
+    idle_in_transaction_session_timeout: 4_000,
+  });
+  const database = poolDatabase({ pool, log, embedded: false, maintain: maintenance({ embedded: false, exports: null, log }), closed: async () => {} });
+  return upToDate(database, options, () => migrateOnce(config, url, options));
+}
+
+async function upToDate(database: Database, options: ConnectOptions, bring: () => Promise<void>): Promise<Database> {
+  try {
+    if (options.migrations !== null) await bring();
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+function clientConfig(url: string): pg.ClientConfig {
+  try {
+    new URL(url);
+  } catch (cause) {
+    throw new PlainError('The database address is not a URL. It looks like postgres://user:password@host:5432/codecshift.', { cause });
+  }
+  return { connectionString: url, application_name: 'codecshift', keepAlive: true, connectionTimeoutMillis: 10_000 };
+}
+
+/** Waits for a server that is still starting, then looks whether it is new enough. */
+async function firstContact(config: pg.ClientConfig, url: string, options: ConnectOptions): Promise<void> {
+  const until = performance.now() + (options.patienceSeconds ?? 30) * 1000;
+  for (let told = false; ; told = true) {
+    options.signal?.throwIfAborted();
+    try {
+      return await withClient(config, async (client) => {
+        const { rows } = await client.query<{ v: string }>(`select current_setting('server_version_num') as v`);
+        const major = Math.floor(Number(rows[0]?.v) / 10_000);
+        if (major < 15) throw new PlainError(`The database is PostgreSQL ${major}; CodecShift needs 15 or newer.`);
+      });
+    } catch (error) {
+      if (error instanceof PlainError) throw error;
+      if (!isUnreachable(error) || performance.now() > until) throw explainConnection(error, url);
+      if (!told) options.log.warn(`${explainConnection(error, url).message} Waiting for it.`);
+      await wait(500, null, options.signal ? { signal: options.signal } : {});
+    }
+  }
+}
+
+async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(config);
+  client.on('error', () => {}); // the failing call reports it
+  try {
+    await client.connect();
+    return await work(client);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** A migration may take long, so it has a connection without time limits. */
+async function migrateOnce(config: pg.ClientConfig, url: string, options: ConnectOptions): Promise<void> {
+  try {
+    await withClient(config, (client) => migrate(sessionOf(client), migrateOptions(options, false)));
+  } catch (error) {
+    throw error instanceof PlainError || options.signal?.aborted ? error : explainConnection(error, url);
+  }
+}
+
+function sessionOf(client: pg.Client | pg.PoolClient): MigrationSession {
+  return {
+    query: async <R>(sql: string, params: unknown[] = []) => (await client.query(sql, params)).rows as R[],
+    exec: async (sql) => void (await client.query(sql)),
+  };
+}
+
+function migrateOptions(options: ConnectOptions, embedded: boolean): { migrations: Migration[]; embedded: boolean; signal?: AbortSignal } {
+  return { migrations: options.migrations ?? readMigrations(), embedded, ...(options.signal ? { signal: options.signal } : {}) };
 }

@@ -48,3 +48,11 @@ export async function totals(q: Queryable, nodeId: string | null = null): Promis
   const [row] = await q.query<Omit<DayStats, 'day'>>(`select ${sums} from stats_daily where $1::text is null or node_id = $1`, [nodeId]);
   return row!;
 }
+
+/** The newest encodes that came to an end, at most 200: how fast the machines are. */
+export function newestRuns(q: Queryable): Promise<{ startedAt: Date; finishedAt: Date; inputBytes: number }[]> {
+  return q.query(
+    `select started_at as "startedAt", finished_at as "finishedAt", input_bytes as "inputBytes" from jobs
+      where state = 'completed' and started_at is not null order by finished_at desc, id desc limit 200`,
+  );
+}

@@ -1,0 +1,116 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { Log } from '../log.ts';
+import { PlainError } from '../errors.ts';
+import { lockDirectory } from './directory-lock.ts';
+import type { WorkerInput, WorkerNote } from './embedded-worker.ts';
+import { WorkerSocket } from './wire.ts';
+
+/**
+ * The embedded PostgreSQL: PGlite in a worker thread, made safe by five guards (see research notes in ARCHITECTURE.md).
+ *
+ *   1 a file system that really syncs, and a first start that is durable      durable-fs.ts, embedded-worker.ts
+ *   2 one process per directory, by a lock of the operating system            directory-lock.ts
+ *   3 checkpoint, vacuum and analyze, which single-user mode never does       maintenance.ts
+ *   4 a logical export every night and before every upgrade                   export.ts
+ *   5 a start that proves that a commit reaches the disk, or refuses          embedded-worker.ts
+ *
+ *   starting ─▶ ready ─▶ closed
+ *      ▲          │ the thread died: reported, opened again (crash recovery replays the log)
+ *      └──────────┘ five times within a minute ─▶ given up, every query says why
+ */
+export interface Embedded {
+  /** a new connection; the one before it is dead by then, because the pool has one */
+  socket(): WorkerSocket;
+  /** kills the thread as a crash would; for the watchdog and for tests */
+  crash(): Promise<void>;
+  close(): Promise<void>;
+  readonly created: boolean;
+}
+
+/** @throws PlainError when the directory is in use, damaged or not durable */
+export async function openEmbedded(options: { dataDir: string; log: Log; unsafe?: boolean }): Promise<Embedded> {
+  const { dataDir, log } = options;
+  makeDirectory(dataDir);
+  const lock = lockDirectory(dataDir);
+  const input: WorkerInput = { directory: path.join(dataDir, 'database'), unsafe: options.unsafe ?? false };
+  let closing = false;
+  let deaths: number[] = [];
+  let current: Promise<Worker>;
+  let created = false;
+
+  const start = async (): Promise<Worker> => {
+    const { worker, note } = await startWorker(input);
+    created ||= note.created;
+    worker.once('exit', () => {
+      if (closing) return;
+      const now = performance.now();
+      deaths = [...deaths.filter((at) => now - at < 60_000), now];
+      if (deaths.length > 5) {
+        log.fatal('the embedded database stopped again and again; CodecShift cannot go on without it');
+        current = Promise.reject(new PlainError('The embedded database stopped five times within a minute. Its log lines say why; the newest export is in the data directory.'));
+      } else {
+        log.error('the embedded database stopped; opening it again');
+        current = start();
+      }
+      current.catch(() => {}); // whoever asks for the next connection sees the error
+    });
+    return worker;
+  };
+
+  try {
+    current = start();
+    await current;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+  return {
+    get created(): boolean {
+      return created;
+    },
+    socket: () => new WorkerSocket(current),
+    crash: async () => void (await (await current).terminate()),
+    async close() {
+      closing = true;
+      const worker = await current.catch(() => null);
+      if (worker) await closeWorker(worker);
+      lock.release();
+    },
+  };
+}
+
+function makeDirectory(dataDir: string): void {
+  try {
+    fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    fs.accessSync(dataDir, fs.constants.W_OK);
+  } catch (cause) {
+    throw new PlainError(`The data directory ${dataDir} cannot be written to. Give it to this user, or choose another one with --data-dir.`, { cause });
+  }
+}
+
+type ReadyNote = Extract<WorkerNote, { note: 'ready' }>;
+
+function startWorker(input: WorkerInput): Promise<{ worker: Worker; note: ReadyNote }> {
+  const worker = new Worker(new URL('./embedded-worker.ts', import.meta.url), { workerData: input, name: 'database' });
+  return new Promise((resolve, reject) => {
+    const fail = (why: string, cause?: unknown): void => {
+      void worker.terminate();
+      reject(new PlainError(`The embedded database in ${input.directory} cannot be opened: ${why}`, { cause }));
+    };
+    worker.once('message', (note: WorkerNote) => {
+      if (note.note === 'ready') resolve({ worker, note });
+      else fail(note.note === 'refused' ? note.why : 'it closed while starting');
+    });
+    worker.on('error', (error: unknown) => fail(error instanceof Error ? error.message : String(error), error));
+    worker.once('exit', (code) => fail(`its thread ended with code ${code}`));
+  });
+}
+
+function closeWorker(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    worker.once('exit', () => resolve());
+    worker.postMessage('close');
+  });
+}

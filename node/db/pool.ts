@@ -1,0 +1,162 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setTimeout as wait } from 'node:timers/promises';
+import pg from 'pg';
+import type { Log } from '../log.ts';
+import type { Database, Queryable } from './connect.ts';
+import { interrupted, isConnectionLoss, isNotCarriedOut, isUnreachable } from './pg-errors.ts';
+
+/**
+ * Statements and transactions over a pool. Connections are checked out here and not by `pool.query`, which destroys the
+ * connection after every SQL error (pg-pool 3.14). Every checkout carries the term of the coordinator that asks.
+ */
+export interface PoolParts {
+  pool: pg.Pool;
+  log: Log;
+  embedded: boolean;
+  maintain(db: Database): Promise<void>;
+  /** what else to close, after the pool */
+  closed(): Promise<void>;
+}
+
+/** How long a statement waits for a database that restarts, before its error goes to the caller. */
+const PATIENCE_MS = 30_000;
+
+interface Shared extends PoolParts {
+  terms: WeakMap<pg.PoolClient, string>;
+  inside: AsyncLocalStorage<{ open: boolean }>;
+  stopped: AbortController;
+  closing: Promise<void> | null;
+}
+
+export function poolDatabase(parts: PoolParts): Database {
+  const shared: Shared = { ...parts, terms: new WeakMap(), inside: new AsyncLocalStorage(), stopped: new AbortController(), closing: null };
+  shared.pool.on('error', (error) => parts.log.warn({ err: error }, 'an idle database connection broke'));
+  // without its own listener a connection that breaks while checked out ends the process
+  shared.pool.on('connect', (client) => client.on('error', () => {}));
+  return forTerm(shared, '');
+}
+
+function forTerm(shared: Shared, term: string): Database {
+  const database: Database = {
+    embedded: shared.embedded,
+    sessions: shared.pool.options.max,
+    async query<R>(sql: string, params: unknown[] = []): Promise<R[]> {
+      refuseInside(shared);
+      return persist(shared, isRead(sql), (client) => run<R>(client, sql, params), term);
+    },
+    async tx<T>(fn: (q: Queryable) => Promise<T>): Promise<T> {
+      refuseInside(shared);
+      return persist(shared, false, (client) => transaction(shared, client, fn), term);
+    },
+    withTerm: (next) => forTerm(shared, String(next)),
+    maintain: () => shared.maintain(database),
+    close: () => (shared.closing ??= close(shared)),
+  };
+  return database;
+}
+
+async function close(shared: Shared): Promise<void> {
+  shared.stopped.abort();
+  await shared.pool.end();
+  await shared.closed();
+}
+
+/** With one session, a query outside the transaction that waits for it would wait for ever. */
+function refuseInside(shared: Shared): void {
+  if (shared.inside.getStore()?.open) throw new Error('use the transaction that was handed to you: the database itself was used inside tx()');
+}
+
+/** pg's parsers make these numbers once for all; a value beyond 2^53 is a defect and must not be rounded in silence. */
+pg.types.setTypeParser(pg.types.builtins.INT8, safeNumber);
+pg.types.setTypeParser(pg.types.builtins.NUMERIC, (value) => Number(value));
+
+function safeNumber(value: string): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`the database holds ${value}, which is too big for a number`);
+  return number;
+}
+
+/**
+ * Runs `work` on a connection, again and again while the database is away: always when the statement was surely not
+ * carried out, and after a lost connection only when it just read.
+ */
+async function persist<T>(shared: Shared, read: boolean, work: (client: pg.PoolClient) => Promise<T>, term: string): Promise<T> {
+  const started = performance.now();
+  for (let pause = 25; ; pause = Math.min(pause * 2, 1000)) {
+    const outcome = await attempt(shared, work, term);
+    if (outcome.done) return outcome.value;
+    const { error, connected } = outcome;
+    const again = connected ? isNotCarriedOut(error) || (read && isConnectionLoss(error)) : isUnreachable(error);
+    if (!again || shared.stopped.signal.aborted || performance.now() - started > PATIENCE_MS) {
+      throw connected && isConnectionLoss(error) ? interrupted(error) : error;
+    }
+    await wait(pause * (0.75 + Math.random() / 2), null, { signal: shared.stopped.signal }).catch(() => {});
+  }
+}
+
+type Outcome<T> = { done: true; value: T } | { done: false; error: unknown; connected: boolean };
+
+async function attempt<T>(shared: Shared, work: (client: pg.PoolClient) => Promise<T>, term: string): Promise<Outcome<T>> {
+  let client: pg.PoolClient;
+  try {
+    client = await checkout(shared, term);
+  } catch (error) {
+    return { done: false, error, connected: false };
+  }
+  try {
+    const value = await work(client);
+    client.release();
+    return { done: true, value };
+  } catch (error) {
+    client.release(isConnectionLoss(error));
+    return { done: false, error, connected: true };
+  }
+}
+
+async function checkout(shared: Shared, term: string): Promise<pg.PoolClient> {
+  const client = await shared.pool.connect();
+  if (shared.terms.get(client) === term) return client;
+  try {
+    // UTC, so that a time read as text is the same everywhere
+    await client.query(`select set_config('codecshift.term', $1, false), set_config('TimeZone', 'UTC', false)`, [term]);
+    shared.terms.set(client, term);
+    return client;
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
+async function run<R>(client: pg.PoolClient, sql: string, params: unknown[]): Promise<R[]> {
+  return (await client.query(sql, params)).rows as R[];
+}
+
+async function transaction<T>(shared: Shared, client: pg.PoolClient, fn: (q: Queryable) => Promise<T>): Promise<T> {
+  const state = { open: true };
+  const q: Queryable = {
+    async query<R>(sql: string, params: unknown[] = []): Promise<R[]> {
+      if (!state.open) throw new Error('this transaction is over');
+      return run<R>(client, sql, params);
+    },
+  };
+  await client.query('begin');
+  try {
+    const value = await shared.inside.run(state, () => fn(q));
+    state.open = false;
+    const ended = await client.query('commit');
+    // PostgreSQL answers COMMIT of a failed transaction with ROLLBACK and no error: somebody swallowed the error inside
+    if (ended.command === 'ROLLBACK') throw new Error('the transaction failed inside and was rolled back, but its error was not passed on');
+    return value;
+  } catch (error) {
+    state.open = false;
+    if (!isConnectionLoss(error)) await client.query('rollback');
+    throw error;
+  } finally {
+    state.open = false;
+  }
+}
+
+/** Only plain reads may be repeated after a lost connection. A word too many makes a read a write, which is safe. */
+function isRead(sql: string): boolean {
+  return /^\s*(select|with|show|explain)\b/i.test(sql) && !/\b(insert|update|delete|merge|for\s+(no\s+key\s+)?update|nextval|setval|set_config|pg_\w*lock\w*)\b/i.test(sql);
+}

@@ -1,0 +1,178 @@
+import { createHash, randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { describe } from 'node:test';
+import pg from 'pg';
+import { connectDatabase, type Database } from '../db/connect.ts';
+import { acquireLease } from '../db/coordinator.ts';
+import { migrate, readMigrations } from '../db/migrate.ts';
+import { createLog, type Log } from '../log.ts';
+import { findPostgres, startPostgres, type TestPostgres } from './postgres.ts';
+
+/**
+ * Empty, migrated databases for tests, on both engines.
+ *
+ *   eachDatabase((kind) => {
+ *     test('…', async (t) => {
+ *       const db = await freshDatabase(t, kind);
+ *       const leader = await db.lead();          // writes need a coordinator's term
+ *
+ * `scripts/test.ts` starts one server for all test files and hands its address down in CODECSHIFT_TEST_DATABASE_URL; a
+ * single test file that runs without it starts its own.
+ */
+export type DatabaseKind = 'postgres' | 'embedded';
+
+export interface TestDatabase extends Database {
+  /** of an external database */
+  readonly url: string | null;
+  readonly dataDir: string;
+  readonly kind: DatabaseKind;
+  /** becomes the coordinator for an hour, as a new session: a further call takes over with the next term */
+  lead(): Promise<Database>;
+}
+
+interface Cleanup {
+  after(fn: () => Promise<void> | void): void;
+}
+
+/** Runs the same tests on both engines; without a PostgreSQL on this machine its half is skipped and says so. */
+export function eachDatabase(body: (kind: DatabaseKind) => void): void {
+  const missing = havePostgres() ? false : 'no PostgreSQL on this machine (set CODECSHIFT_TEST_POSTGRES_BIN)';
+  describe('on PostgreSQL', { skip: missing }, () => body('postgres'));
+  describe('on the embedded database', () => body('embedded'));
+}
+
+export function havePostgres(): boolean {
+  return Boolean(process.env['CODECSHIFT_TEST_DATABASE_URL']) || findPostgres() !== null;
+}
+
+/** A migrated, empty database that goes away with the test. */
+export async function freshDatabase(t: Cleanup, kind: DatabaseKind): Promise<TestDatabase> {
+  const dataDir = temporaryDirectory(t);
+  const url = kind === 'postgres' ? await freshUrl(t) : null;
+  if (kind === 'embedded') fs.cpSync(await embeddedTemplate(), dataDir, { recursive: true });
+  const database = await connectDatabase({ url, dataDir, log: quietLog() });
+  t.after(() => database.close());
+  return Object.assign(database, { url, dataDir, kind, lead: () => lead(database) });
+}
+
+async function lead(database: Database): Promise<Database> {
+  await database.query(`update coordinator set lease_until = '-infinity'`);
+  const term = await acquireLease(database, { node: 'test-coordinator', session: randomUUID(), url: null, ttlSeconds: 3600 });
+  if (term === null) throw new Error('the lease was not free');
+  return database.withTerm(term);
+}
+
+/** The address of a new database with today's schema, dropped after the test. */
+export async function freshUrl(t: Cleanup): Promise<string> {
+  const server = await serverUrl();
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  const template = await serverTemplate();
+  await admin(server, (client) => client.query(`create database ${name} template ${template}`));
+  t.after(() => dropDatabase(server, name));
+  return withDatabase(server, name);
+}
+
+/** The address of a new database without any table. */
+export async function emptyUrl(t: Cleanup): Promise<string> {
+  const server = await serverUrl();
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  await admin(server, (client) => client.query(`create database ${name} template template0`));
+  t.after(() => dropDatabase(server, name));
+  return withDatabase(server, name);
+}
+
+async function dropDatabase(server: string, name: string): Promise<void> {
+  await admin(server, (client) => client.query(`drop database if exists ${name} with (force)`));
+}
+
+export function temporaryDirectory(t: Cleanup): string {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'codecshift-test-'));
+  t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** A log that says nothing unless CODECSHIFT_TEST_LOG is set. */
+export function quietLog(): Log {
+  return createLog({ level: process.env['CODECSHIFT_TEST_LOG'] ?? 'silent', pretty: false });
+}
+
+let own: Promise<TestPostgres> | null = null;
+
+async function serverUrl(): Promise<string> {
+  const given = process.env['CODECSHIFT_TEST_DATABASE_URL'];
+  if (given) return given;
+  own ??= startPostgres().then((server) => {
+    process.once('exit', () => server.stop());
+    return server;
+  });
+  return (await own).url;
+}
+
+let template: Promise<string> | null = null;
+
+/** The template database, named after the schema's checksum and made once per server, whichever process comes first. */
+function serverTemplate(): Promise<string> {
+  return (template ??= serverUrl().then((server) =>
+    admin(server, async (client) => {
+      const name = `template_${schemaDigest()}`;
+      await client.query('select pg_advisory_lock(8112026)');
+      try {
+        const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name]);
+        if (rowCount === 0) await makeTemplate(server, client, name);
+        return name;
+      } finally {
+        await client.query('select pg_advisory_unlock(8112026)');
+      }
+    }),
+  ));
+}
+
+async function makeTemplate(server: string, client: pg.Client, name: string): Promise<void> {
+  await client.query(`create database ${name}_new template template0`);
+  await admin(withDatabase(server, `${name}_new`), async (fresh) => {
+    const session = {
+      query: async <R>(sql: string, params: unknown[] = []) => (await fresh.query(sql, params)).rows as R[],
+      exec: async (sql: string) => void (await fresh.query(sql)),
+    };
+    await migrate(session, { migrations: readMigrations(), embedded: false });
+  });
+  await client.query(`alter database ${name}_new rename to ${name}`);
+}
+
+function schemaDigest(): string {
+  const hash = createHash('sha256');
+  for (const migration of readMigrations()) hash.update(migration.sha256);
+  return hash.digest('hex').slice(0, 16);
+}
+
+async function admin<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+export function withDatabase(url: string, name: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${name}`;
+  return changed.href;
+}
+
+let embedded: Promise<string> | null = null;
+
+/** A data directory that has been through its first start, made once per process and copied for each test. */
+function embeddedTemplate(): Promise<string> {
+  return (embedded ??= (async () => {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'codecshift-embedded-'));
+    process.once('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
+    const database = await connectDatabase({ url: null, dataDir: directory, log: quietLog() });
+    await database.close();
+    return directory;
+  })());
+}
