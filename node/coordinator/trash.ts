@@ -111,8 +111,18 @@ export function createTrash(parts: { mesh: Mesh; db: Database; term: number; eve
       activity: { kind: 'restored', params: { title: original.title } },
     });
     asked.get(original.attemptId)?.done.resolve();
+    await acknowledge(original, r.path);
     events.emit('job.changed', { jobId: original.jobId, fileId: original.fileId, libraryId: null });
     return { accepted: done, why: done ? null : 'it had left the trash already' };
+  }
+
+  /** The journal has done its duty, and the HEVC file that left its place is not needed any more. */
+  async function acknowledge(original: Original, path_: string): Promise<void> {
+    try {
+      await mesh.request(await keeperOf(original), 'grant', { op: 'discard', ...ids(original), root: original.rootId, path: path_ });
+    } catch (error) {
+      log.debug({ why: messageOf(error) }, 'a keeper could not be told that a restore is in the books');
+    }
   }
 
   async function notRestored(original: Original, reason: Reason): Promise<ProtocolResponse<'report'>> {

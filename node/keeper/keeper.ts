@@ -1,0 +1,184 @@
+import { PlainError, messageOf } from '../errors.ts';
+import type { Fault } from '../files/durable.ts';
+import type { Tools } from '../ffmpeg/locate.ts';
+import type { Log } from '../log.ts';
+import type { Mesh } from '../mesh/mesh.ts';
+import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+import type { Outbox, Report } from '../mesh/outbox.ts';
+import { createInspector } from './inspect.ts';
+import { letExpire, putBack, recoverRoot, replace, throwAway, type ReplaceParts } from './replace.ts';
+import type { KeeperRoots } from './roots.ts';
+import { verify, type VerifyGrant } from './verify.ts';
+
+/**
+ * The only role that touches originals: lists and probes files, takes outputs to their side, judges them, swaps, keeps
+ * the trash, restores. It acts on grants of the current term and on nothing else, and only in roots of its own.
+ *
+ *   inspect ─▶ answers at once
+ *   grant   ─▶ accepted at once, worked on in the background, one check and one swap at a time
+ *                verify ─▶ 'verified' | 'not-verified'      replace ─▶ 'replaced' | 'not-replaced'
+ *                restore ─▶ 'restored' | 'not-restored'     expire ─▶ 'expired'      discard ─▶ (nothing to tell)
+ *
+ * A grant that comes twice joins the work that runs already. At the start every root is recovered before anything else.
+ */
+export interface Keeper {
+  /** recovers every mounted root */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface KeeperParts {
+  mesh: Mesh;
+  roots: KeeperRoots;
+  tools: Tools;
+  outbox: Outbox;
+  outputOf: (node: string, attempt: number, extension: string) => Promise<string>;
+  onAdopted: () => Promise<void>;
+  log: Log;
+  fault?: Fault;
+}
+
+type Grant = ProtocolRequest<'grant'>;
+type Numbers = { phase: 'delivering' | 'verifying' | 'replacing'; percent: number };
+
+interface Work {
+  grant: Grant;
+  abort: AbortController;
+  numbers: Numbers;
+  ended: Promise<void>;
+}
+
+export function createKeeper(parts: KeeperParts): Keeper {
+  const { mesh, log, roots, tools } = parts;
+  const swaps: ReplaceParts = { node: mesh.self, roots, ...(parts.fault ? { fault: parts.fault } : {}) };
+  const inspector = createInspector({ roots, tools, onAdopted: parts.onAdopted });
+  const working = new Map<number, Work>();
+  const lanes = { verify: Promise.resolve(), swap: Promise.resolve() };
+  let recovered: Promise<void> = Promise.resolve();
+  let highestTerm = 0;
+  let stopped = false;
+  let beat: NodeJS.Timeout | undefined;
+
+  mesh.handle('inspect', (ask) => inspector.answer(ask));
+  mesh.handle('grant', (grant) => take(grant));
+
+  return {
+    async start() {
+      recovered = recoverAll();
+      await recovered;
+      beat = setInterval(tellProgress, 1000);
+      beat.unref();
+    },
+    async stop() {
+      stopped = true;
+      clearInterval(beat);
+      inspector.stop();
+      for (const work of working.values())
+        work.abort.abort(new PlainError('The program was stopped.', { reason: { code: 'shut-down' }, retry: true }));
+      await Promise.all([...working.values()].map((work) => work.ended));
+    },
+  };
+
+  async function recoverAll(): Promise<void> {
+    for (const { root: id, problem } of await roots.report()) {
+      if (problem && problem !== 'read-only') continue;
+      try {
+        for (const report of await recoverRoot(swaps, await roots.open(id))) await parts.outbox.post(report);
+      } catch (error) {
+        log.warn({ root: id, why: messageOf(error) }, 'a root could not be recovered yet');
+      }
+    }
+  }
+
+  async function take(grant: Grant): Promise<ProtocolResponse<'grant'>> {
+    if (stopped) return { accepted: false, why: 'this node is stopping' };
+    if (grant.term < highestTerm) return { accepted: false, why: `term ${grant.term} is over, ${highestTerm} is known here` };
+    highestTerm = grant.term;
+    await recovered;
+    if (grant.op === 'discard') return giveUp(grant);
+    const running = working.get(grant.attempt);
+    if (running)
+      return { accepted: running.grant.op === grant.op, why: running.grant.op === grant.op ? null : `busy with ${running.grant.op}` };
+    begin(grant);
+    return { accepted: true, why: null };
+  }
+
+  async function giveUp(grant: Extract<Grant, { op: 'discard' }>): Promise<ProtocolResponse<'grant'>> {
+    const running = working.get(grant.attempt);
+    if (running && running.grant.op !== 'verify') return { accepted: false, why: `busy with ${running.grant.op}` };
+    running?.abort.abort(new PlainError('The attempt was given up.', { reason: { code: 'cancelled-by-person' } }));
+    await running?.ended;
+    await throwAway(swaps, grant);
+    return { accepted: true, why: null };
+  }
+
+  function begin(grant: Exclude<Grant, { op: 'discard' }>): void {
+    const phase = grant.op === 'verify' ? 'delivering' : 'replacing';
+    const work: Work = { grant, abort: new AbortController(), numbers: { phase, percent: 0 }, ended: Promise.resolve() };
+    working.set(grant.attempt, work);
+    const lane = grant.op === 'verify' ? 'verify' : 'swap';
+    work.ended = lanes[lane] = lanes[lane].then(() => carryOut(work, grant)).finally(() => working.delete(grant.attempt));
+  }
+
+  async function carryOut(work: Work, grant: Exclude<Grant, { op: 'discard' }>): Promise<void> {
+    try {
+      const report = await perform(work, grant);
+      const interrupted = 'reason' in report && report.reason.code === 'shut-down';
+      if (!interrupted) await parts.outbox.post(report);
+      log.info({ attempt: grant.attempt, asked: grant.op, became: report.event }, 'a grant was carried out');
+    } catch (error) {
+      log.warn(
+        { attempt: grant.attempt, asked: grant.op, why: messageOf(error) },
+        'a grant could not be carried out; the coordinator asks again',
+      );
+    }
+  }
+
+  function perform(work: Work, grant: Exclude<Grant, { op: 'discard' }>): Promise<Report> {
+    switch (grant.op) {
+      case 'verify':
+        return verifyWithin(work, grant);
+      case 'replace':
+        return replace(swaps, grant);
+      case 'restore':
+        return putBack(swaps, grant);
+      case 'expire':
+        return letExpire(swaps, grant);
+    }
+  }
+
+  async function verifyWithin(work: Work, grant: VerifyGrant): Promise<Report> {
+    const tooLong = new PlainError('Checking took too long.', {
+      reason: { code: 'timeout', params: { limit: grant.timeoutSeconds } },
+      retry: true,
+    });
+    const timer = setTimeout(() => work.abort.abort(tooLong), grant.timeoutSeconds * 1000);
+    try {
+      const onProgress = (phase: 'delivering' | 'verifying', percent: number): void => void (work.numbers = { phase, percent });
+      return await verify({ node: mesh.self, roots, tools, outputOf: parts.outputOf, onProgress }, grant, work.abort.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Keeps the leases of what is worked on or waits its turn here, and the page alive. */
+  function tellProgress(): void {
+    for (const { grant, numbers } of working.values()) {
+      if (grant.op !== 'verify' && grant.op !== 'replace') continue;
+      const percent = Math.min(100, Math.max(0, numbers.percent));
+      mesh.publish('progress', {
+        node: mesh.self,
+        job: grant.job,
+        attempt: grant.attempt,
+        phase: numbers.phase,
+        percent,
+        fps: null,
+        speed: null,
+        leftMs: null,
+        outputBytes: null,
+        expectedBytes: null,
+        paused: false,
+      });
+    }
+  }
+}

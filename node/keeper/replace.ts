@@ -1,0 +1,143 @@
+import type { Fingerprint } from '../core/media.ts';
+import { PlainError } from '../errors.ts';
+import { discard } from '../files/deliver.ts';
+import type { Fault } from '../files/durable.ts';
+import { forget, readDelivery, readJournal, type SwapResult } from '../files/journal.ts';
+import { recover, type RecoveredOutcome } from '../files/recover.ts';
+import { isExchanging, restore, swap } from '../files/swap.ts';
+import { expire } from '../files/trash.ts';
+import type { Root } from '../files/roots.ts';
+import type { ProtocolRequest } from '../mesh/messages.ts';
+import type { Report } from '../mesh/outbox.ts';
+import type { KeeperRoots } from './roots.ts';
+import { failureOf } from './verify.ts';
+
+type Grant<O extends ProtocolRequest<'grant'>['op']> = Extract<ProtocolRequest<'grant'>, { op: O }>;
+
+export interface ReplaceParts {
+  node: string;
+  roots: KeeperRoots;
+  /** for crash tests: called at every journalled step */
+  fault?: Fault;
+}
+
+const never = new AbortController().signal;
+
+/**
+ * The swap of one attempt, on a grant of the coordinator's term, of an output that this keeper itself delivered and
+ * judged. A grant for anything else finds no delivery and is refused.
+ */
+export async function replace(parts: ReplaceParts, grant: Grant<'replace'>): Promise<Report> {
+  const ids = { job: grant.job, attempt: grant.attempt };
+  try {
+    const root = await parts.roots.open(grant.root);
+    const delivery = await readDelivery(root, grant.attempt);
+    const done = await readJournal(root, grant.attempt);
+    if (!delivery && !done)
+      throw new PlainError('The output is not here any more; the file is encoded again.', {
+        reason: { code: 'delivery-failed' },
+        retry: true,
+      });
+    if (delivery && delivery.sha256 !== grant.sha256)
+      throw new PlainError('The delivered output is not the one that was granted.', { reason: { code: 'hash-mismatch' }, retry: true });
+    const result = await swap({
+      root,
+      node: parts.node,
+      ...ids,
+      term: grant.term,
+      path: grant.path,
+      target: grant.target,
+      tmpPath: delivery?.tmpPath ?? done!.tmpPath,
+      fingerprint: grant.fingerprint as Fingerprint,
+      sha256: grant.sha256,
+      ...(delivery?.fingerprint ? { verified: delivery.fingerprint } : {}),
+      refuseHardLinked: grant.hardLinked === 'skip',
+      ...(parts.fault ? { fault: parts.fault } : {}),
+    });
+    return replacedReport(ids, result);
+  } catch (error) {
+    return { event: 'not-replaced', ...ids, ...failureOf(error, never, 'swap-failed') };
+  }
+}
+
+export async function putBack(parts: ReplaceParts, grant: Grant<'restore'>): Promise<Report> {
+  const ids = { job: grant.job, attempt: grant.attempt };
+  try {
+    const root = await parts.roots.open(grant.root);
+    await forgetFinished(root, grant.attempt);
+    const { path, trashPath, current, term } = grant;
+    const fault = parts.fault ? { fault: parts.fault } : {};
+    const result = await restore({
+      root,
+      node: parts.node,
+      ...ids,
+      term,
+      path,
+      trashPath,
+      current,
+      fingerprint: grant.fingerprint as Fingerprint,
+      ...fault,
+    });
+    return { event: 'restored', ...ids, path: result.path, fingerprint: result.fingerprint, probe: null };
+  } catch (error) {
+    return { event: 'not-restored', ...ids, reason: failureOf(error, never, 'restore-failed').reason };
+  }
+}
+
+/** Deletes one original from the trash; true when it is gone. */
+export async function letExpire(parts: ReplaceParts, grant: Grant<'expire'>): Promise<Report> {
+  const root = await parts.roots.open(grant.root);
+  await expire({ root, trashPath: grant.trashPath, fingerprint: grant.fingerprint as Fingerprint });
+  return { event: 'expired', job: grant.job, attempt: grant.attempt };
+}
+
+/**
+ * The coordinator has the outcome in its books: what is left of the attempt here goes. After a restore that includes the
+ * HEVC file which left its place: it is ours, proved by the journal, and superseded.
+ */
+export async function throwAway(parts: ReplaceParts, grant: Grant<'discard'>): Promise<void> {
+  const root = await parts.roots.open(grant.root);
+  if (isExchanging(root, grant.attempt)) throw new PlainError('This attempt is being swapped at this moment.', { retry: true });
+  await discard(root, grant.attempt);
+  await forgetFinished(root, grant.attempt);
+}
+
+async function forgetFinished(root: Root, attempt: number): Promise<void> {
+  const journal = await readJournal(root, attempt);
+  if (!journal) return;
+  const left = journal.kind === 'restore' && journal.step === 'done' ? journal.result?.original : null;
+  if (left) await expire({ root, trashPath: left.trashPath, fingerprint: left.fingerprint });
+  await forget(root, attempt);
+}
+
+/** Finishes or undoes what an earlier process left half done on a root; what became of it is reported like a fresh result. */
+export async function recoverRoot(parts: ReplaceParts, root: Root): Promise<Report[]> {
+  const outcomes = await recover(root, { node: parts.node, ...(parts.fault ? { fault: parts.fault } : {}) });
+  return outcomes.flatMap((outcome) => reportOf(outcome) ?? []);
+}
+
+function reportOf(outcome: RecoveredOutcome): Report | null {
+  const ids = { job: outcome.job, attempt: outcome.attempt };
+  const reason = outcome.reason ?? { code: 'interrupted' as const };
+  const bounded = failureOf(new PlainError('', { reason }), never, 'swap-failed').reason;
+  if (outcome.outcome === 'done' && outcome.result) {
+    if (outcome.kind === 'swap') return replacedReport(ids, outcome.result);
+    return { event: 'restored', ...ids, path: outcome.result.path, fingerprint: outcome.result.fingerprint, probe: null };
+  }
+  if (outcome.kind === 'restore') return { event: 'not-restored', ...ids, reason: bounded };
+  // undone: everything is as it was and the output still waits; the coordinator's next grant finds it. Unclear: a person.
+  return outcome.outcome === 'unclear' ? { event: 'not-replaced', ...ids, reason: bounded, retry: false } : null;
+}
+
+function replacedReport(ids: { job: number; attempt: number }, result: SwapResult): Report {
+  if (!result.original) throw new PlainError('The swap ended without an original in the trash.', { reason: { code: 'swap-unclear' } });
+  const { path, trashPath, fingerprint } = result.original;
+  return {
+    event: 'replaced',
+    ...ids,
+    path: result.path,
+    fingerprint: result.fingerprint,
+    probe: null,
+    original: { path, trashPath, fingerprint },
+  };
+}
