@@ -14,9 +14,9 @@ export interface Compared {
   found: string[];
 }
 
-export type Kind = 'audio' | 'subtitle' | 'picture' | 'attachment' | 'data';
+export type Kind = 'film' | 'audio' | 'subtitle' | 'picture' | 'attachment' | 'data';
 
-export function kindOf(stream: Stream): Kind | 'film' {
+export function kindOf(stream: Stream): Kind {
   if (isPicture(stream)) return 'picture';
   return stream.kind === 'video' ? 'film' : stream.kind;
 }

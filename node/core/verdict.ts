@@ -76,7 +76,8 @@ function allChecks(e: Evidence, film: VideoStream, made: VideoStream[]): Result[
     decodeCheck(e),
     durationCheck(e),
     framesCheck(e),
-    ...(['audio', 'subtitle', 'picture', 'attachment', 'data'] as const).flatMap((kind) => streamCheck(e, kind)),
+    ...soundLengthCheck(e),
+    ...(['film', 'audio', 'subtitle', 'picture', 'attachment', 'data'] as const).flatMap((kind) => streamCheck(e, kind)),
     chaptersCheck(e, film),
     tagsCheck(e),
     ...(output ? [colourCheck(film, output), geometryCheck(film, output), startCheck(e, film, output)] : []),
@@ -131,7 +132,7 @@ function videoCheck({ plan, original }: Evidence, film: VideoStream, made: Video
 /** Main 10 may hold 8 bits; an encoder that says neither is not trusted to be playable. */
 function profileFits(output: VideoStream, depth: number): boolean {
   const profile = (output.codecProfile ?? '').toLowerCase();
-  return profile === 'main 10' || profile === 'rext' || (depth === 8 && profile.startsWith('main'));
+  return profile === 'main 10' || (depth === 8 && profile.startsWith('main'));
 }
 
 function videoWords(film: VideoStream): string {
@@ -167,6 +168,19 @@ function sameDuration({ original, output }: Evidence): { before: number | null; 
 
 const exact: ReadonlySet<Container> = new Set(['matroska', 'webm', 'mp4', 'mov']);
 
+/** A track that was cut short hides behind a whole film: the file is as long as its longest stream. */
+function soundLengthCheck({ plan, original, output }: Evidence): Result[] {
+  const made = output.streams.filter((stream) => stream.kind === 'audio');
+  const planned = plan.streams.filter((stream) => stream.kind === 'audio');
+  return planned.flatMap(({ index }, at) => {
+    const [before, after] = [original.streams.find((stream) => stream.index === index)?.durationMs, made[at]?.durationMs];
+    if (!before || !after) return [];
+    const passed = Math.abs(before - after) <= Math.max(500, Math.min(before * 0.005, 2000));
+    const words = (ms: number) => `sound track ${at + 1}: ${(ms / 1000).toFixed(2)} s`;
+    return passed ? [] : [result('duration', words(before), words(after), false, 'duration-differs', { original: before / 1000, output: after / 1000 })];
+  });
+}
+
 function framesCheck(e: Evidence): Result {
   const words = ({ frames, counted }: FrameCount) => `${frames} ${counted === 'decoded' ? 'decoded' : 'counted'}`;
   return result('frames', words(e.originalFrames), words(e.outputFrames), sameFrames(e), 'frames-differ', {
@@ -180,6 +194,7 @@ function sameFrames({ originalFrames, outputFrames }: Evidence): boolean {
 }
 
 const names: Record<Kind, { check: Check['name']; words: string }> = {
+  film: { check: 'video', words: 'film track’s names' },
   audio: { check: 'audio', words: 'sound tracks' },
   subtitle: { check: 'subtitles', words: 'subtitles' },
   picture: { check: 'attachments', words: 'cover pictures' },
