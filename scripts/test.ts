@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
-import { existsSync, globSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync } from 'node:fs';
+import { findPostgres, startPostgres } from '../node/testing/postgres.ts';
+import type { TestPostgres } from '../node/testing/postgres.ts';
 import { repository } from '../node/testing/tools.ts';
 
 /**
@@ -13,11 +14,9 @@ const filters = words.filter((word) => !word.startsWith('--'));
 const options = words.filter((word) => word.startsWith('--'));
 
 const database = await startDatabase();
-try {
-  process.exitCode = await runTests(chosenFiles(), database?.env ?? {});
-} finally {
-  await database?.stop();
-}
+// Also when the run is interrupted: a server of its own must not outlive it.
+process.once('exit', () => database?.stop());
+process.exitCode = await runTests(chosenFiles(), database ? { CODECSHIFT_TEST_DATABASE_URL: database.url } : {});
 
 function chosenFiles(): string[] {
   const all = globSync(['node/**/*.test.ts', 'scripts/**/*.test.ts'], { cwd: repository });
@@ -34,7 +33,7 @@ function longestFirst(a: string, b: string): number {
 
 function runTests(files: string[], env: Record<string, string>): Promise<number> {
   // Node's own default would be one file at a time on two cores, while most tests wait for processes and not for the CPU.
-  const defaults = ['--test', '--test-concurrency=4', '--test-reporter=spec', '--test-timeout=600000'];
+  const defaults = ['--test', '--test-concurrency=4', '--test-reporter=spec', '--test-timeout=900000'];
   const child = spawn(process.execPath, [...defaults, ...options, ...files], {
     cwd: repository,
     stdio: 'inherit',
@@ -47,12 +46,13 @@ function runTests(files: string[], env: Record<string, string>): Promise<number>
   });
 }
 
-interface RunningDatabase {
-  env: Record<string, string>;
-  stop(): Promise<void>;
-}
-
-async function startDatabase(): Promise<RunningDatabase | null> {
-  if (!existsSync(join(repository, 'node', 'testing', 'database.ts'))) return null;
-  return null;
+/** Without a PostgreSQL on this machine the tests on it skip themselves and say so. */
+async function startDatabase(): Promise<TestPostgres | null> {
+  if (process.env['CODECSHIFT_TEST_DATABASE_URL'] || findPostgres() === null) return null;
+  try {
+    return await startPostgres();
+  } catch (error) {
+    console.log(`PostgreSQL does not start here, tests on it may fail: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
+  }
 }
