@@ -34,9 +34,9 @@ export async function createDurably(path: string, text: string, fresh: string): 
 }
 
 /** The same without a second name: who looks at the wrong moment sees an empty file. */
-export async function createInPlace(path: string, text: string): Promise<boolean> {
+export async function createInPlace(path: string, text: string, made?: () => void | Promise<void>): Promise<boolean> {
   try {
-    await writeSynced(path, text, 'wx');
+    await writeSynced(path, text, 'wx', made);
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     await removeIfThere(path);
@@ -46,9 +46,10 @@ export async function createInPlace(path: string, text: string): Promise<boolean
   return true;
 }
 
-async function writeSynced(path: string, text: string, flags: 'w' | 'wx'): Promise<void> {
+async function writeSynced(path: string, text: string, flags: 'w' | 'wx', made?: () => void | Promise<void>): Promise<void> {
   const file = await open(path, flags, 0o644);
   try {
+    await made?.();
     await file.writeFile(text);
     await file.sync();
   } finally {

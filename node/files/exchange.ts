@@ -82,7 +82,7 @@ const acts: Record<Step, (act: Act) => Promise<Change>> = {
 async function lock({ root, journal, fault, recovering }: Act): Promise<Change> {
   const { node, job, attempt, term, since } = journal;
   const path = await resolveInRoot(root, journal.lockPath);
-  await takeLock(path, { who: 'codecshift', node, job, attempt, term, since }, { emptyIsOurs: recovering ?? false });
+  await takeLock(path, { who: 'codecshift', node, job, attempt, term, since }, { emptyIsOurs: recovering ?? false, ...(fault ? { fault } : {}) });
   await fault?.('lock made');
   return { step: 'locked' };
 }

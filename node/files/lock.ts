@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { reason } from '../core/reasons.ts';
 import { codeOf, PlainError } from '../errors.ts';
-import { createInPlace, lstatIfThere, removeIfThere, syncDirectory } from './durable.ts';
+import { createInPlace, lstatIfThere, removeIfThere, syncDirectory, type Fault } from './durable.ts';
 
 /** What a `<name>.lock` beside an original says. It is for people and for other nodes: the journal is the proof. */
 export interface LockNote {
@@ -19,8 +19,8 @@ export interface LockNote {
  * @param path absolute
  * @throws PlainError `locked-by-another`
  */
-export async function takeLock(path: string, note: LockNote, options: { emptyIsOurs?: boolean } = {}): Promise<void> {
-  if (await createInPlace(path, `${JSON.stringify(note)}\n`)) return;
+export async function takeLock(path: string, note: LockNote, options: { emptyIsOurs?: boolean; fault?: Fault } = {}): Promise<void> {
+  if (await createInPlace(path, `${JSON.stringify(note)}\n`, () => options.fault?.('lock named'))) return;
   const holder = await readLock(path);
   if (holder !== 'missing' && isOurs(holder, note, options.emptyIsOurs ?? false)) return;
   throw lockedByAnother(path, holder);

@@ -92,13 +92,7 @@ export async function restore(wish: RestoreWish): Promise<SwapResult> {
   });
 }
 
-/** The points at which `fault` is called, in order, for tests that end the process at each of them. */
-export const swapSteps = {
-  sameName: [
-    'swap:prepared', 'lock made', 'swap:locked', 'swap:fetched', 'swap:checked', 'output dressed', 'swap:dressed', 'swap:dressed', 'trash ready',
-    'original linked', 'swap:kept', 'output renamed', 'swap:replaced', 'old trash left', 'lock removed', 'swap:unlocked', 'swap:done',
-  ],
-} as const;
+export { swapSteps } from './swap-steps.ts';
 
 const running = new Map<string, Promise<SwapResult>>();
 

@@ -21,6 +21,8 @@ export async function keep({ root, journal, fault }: Act): Promise<Change> {
     const trashed = await prepareTrash(root, now, trashPath);
     await fault?.('trash ready');
     const how = await secondName(path, trashed);
+    // the original waits there since before a crash, and somebody put another file under its name
+    if (how === 'taken' && (await holds(trashed, journal.outgoing))) throw changed(journal.path);
     if (how === 'refused') return { journal: now, step: 'kept', method: 'rename' };
     if (how === 'linked') {
       await fault?.('original linked');
@@ -161,13 +163,14 @@ function putInPlace(tmp: string, path: string, trashed: string): void {
   }
 }
 
-async function secondName(path: string, trashed: string): Promise<'linked' | 'other disk' | 'refused'> {
+async function secondName(path: string, trashed: string): Promise<'linked' | 'other disk' | 'taken' | 'refused'> {
   if (await sameFile(path, trashed)) return 'linked'; // before the crash
   try {
     await link(path, trashed);
     return 'linked';
   } catch (error) {
     if (codeOf(error) === 'EXDEV') return 'other disk';
+    if (codeOf(error) === 'EEXIST') return 'taken';
     if (linksRefused(error)) return 'refused';
     throw error;
   }

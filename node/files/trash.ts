@@ -57,6 +57,7 @@ export async function prepareTrash(root: Root, journal: Journal, trashPath: stri
 export async function leaveTrash(trashed: string): Promise<void> {
   if (await lstatIfThere(trashed)) return;
   await removeIfThere(join(dirname(trashed), NOTE));
+  await removeIfThere(join(dirname(trashed), `${NOTE}.new`)); // a process died while it wrote the note
   if (await removeEmptyDirectory(dirname(trashed))) await removeEmptyDirectory(dirname(dirname(trashed)));
 }
 
