@@ -11,15 +11,22 @@ export function size(bytes: number): string {
   return `${value}${NBSP}${unit}`;
 }
 
-/** The number and the unit apart, for figures that are set larger than their unit. */
-export function sizeParts(bytes: number): { value: string; unit: string } {
+/** A size in the unit of another one, so that two that stand beside each other compare at a glance: "0.7 GB" after "3.1 GB" */
+export function sizeLike(bytes: number, like: number): string {
+  const unit = sizeParts(like).unit;
+  const n = bytes / 1000 ** units.indexOf(unit as (typeof units)[number]);
+  return n >= 0.1 && n < 1 && unit !== 'B' ? `${n.toFixed(1)}${NBSP}${unit}` : size(bytes);
+}
+
+/** The number and the unit apart, for figures that are set larger than their unit. `digits` behind the point below 10. */
+export function sizeParts(bytes: number, digits = 1): { value: string; unit: string } {
   let n = Math.abs(bytes);
   let i = 0;
   while (n >= 999.5 && i < units.length - 1) {
     n /= 1000;
     i++;
   }
-  const text = i === 0 ? String(Math.round(n)) : n >= 100 ? n.toFixed(0) : n >= 10 ? trim(n.toFixed(1)) : n.toFixed(i >= 4 ? 2 : 1);
+  const text = i === 0 ? String(Math.round(n)) : n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(digits);
   return { value: (bytes < 0 ? '−' : '') + text, unit: units[i]! };
 }
 

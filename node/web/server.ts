@@ -47,7 +47,7 @@ export function createWeb(parts: WebParts): { start(): Promise<{ url: string }>;
     async start() {
       const { app, web } = await createApp(parts);
       endStreams = () => web.live.stop();
-      server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
+      server = createAdaptorServer({ fetch: app.fetch }) as Server;
       server.headersTimeout = 20_000;
       server.requestTimeout = 60_000;
       server.keepAliveTimeout = 5_000;

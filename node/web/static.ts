@@ -34,7 +34,7 @@ interface Asset {
 }
 
 const root = path.join(import.meta.dirname, '../../static');
-const styles = ['tokens', 'base', 'layout', 'components', 'charts', 'pages'];
+const styles = ['tokens', 'base', 'layout', 'components', 'charts', 'overview', 'pages'];
 const scripts = ['trusted', 'live', 'page'];
 
 export async function loadAssets(): Promise<Assets> {

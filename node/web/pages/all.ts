@@ -1,5 +1,12 @@
 import type { PageModule } from '../web.ts';
+import { filePages } from './files.ts';
+import { historyPages } from './history.ts';
+import { jobPages } from './jobs.ts';
+import { libraryPages } from './library.ts';
+import { nodePages } from './nodes.ts';
 import { overviewPages } from './overview.ts';
+import { queuePages } from './queue.ts';
+import { settingsPages } from './settings.ts';
 
 /** Every page module, in the order in which routes are tried. */
-export const pageModules: readonly PageModule[] = [overviewPages];
+export const pageModules: readonly PageModule[] = [overviewPages, queuePages, jobPages, libraryPages, filePages, nodePages, historyPages, settingsPages];

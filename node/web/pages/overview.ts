@@ -1,26 +1,175 @@
 import { setCookie } from 'hono/cookie';
-import type { PageModule } from '../web.ts';
+import { readLease } from '../../db/coordinator.ts';
+import { countsByState } from '../../db/counters.ts';
+import { listFinished, listHeld, listWaiting, runningJobs } from '../../db/job-lists.ts';
+import { fileCounts, listLibraries } from '../../db/libraries.ts';
+import { listNodes } from '../../db/nodes.ts';
+import { listNodeRoots } from '../../db/roots.ts';
+import { lastDays, newestRuns, totals } from '../../db/stats.ts';
+import type { EventMap, Progress } from '../../events.ts';
+import { codec, codecTone, fps, resolution, saving, savingPercent, size, sizeLike, sizeParts } from '../format.ts';
+import { lookItems } from '../models/look.ts';
+import { isAway, nodeCard } from '../models/node.ts';
+import { heroView, sum, type FinishedView, type HeroView, type LookView, type NextView, type NodesView, type OverviewView, type RunningView } from '../models/overview.ts';
+import { runningJob, runningNow, type RunningFacts } from '../models/running.ts';
+import { refuse } from '../errors.ts';
+import type { PageModule, Web } from '../web.ts';
 
+/** The first page: is it working, what is it doing, how much did I win, when is it finished. */
 export const overviewPages: PageModule = (app, web) => {
-  app.get('/', async (c) => web.page(c, { title: 'Overview', section: 'overview', view: 'overview/index', model: {} }));
+  registerLive(web);
+
+  app.get('/', async (c) => {
+    const libraries = await listLibraries(web.db);
+    const live = { view: 'overview' };
+    if (libraries.length === 0) return web.page(c, { title: 'Overview', section: 'overview', view: 'overview/welcome', model: { path: '', problem: '' }, live: { view: 'welcome' } });
+    return web.page(c, { title: 'Overview', section: 'overview', view: 'overview/index', model: await overview(web), live });
+  });
 
   app.post('/pause', (c) => web.act(c, async () => {
     await web.commands.pauseAll(c.get('actor'));
-    return 'Paused. Running jobs finish.';
+    return 'Paused. Running jobs finish, no new one begins.';
   }));
   app.post('/resume', (c) => web.act(c, async () => {
     await web.commands.resumeAll(c.get('actor'));
     return 'Going on.';
   }));
   app.post('/scan', (c) => web.act(c, async () => {
-    const n = await web.commands.scan(null, c.get('actor'));
-    return n === 1 ? 'Looking through one library.' : `Looking through ${n} libraries.`;
+    const started = await web.commands.scan(null, c.get('actor'));
+    return started === 0 ? 'Already looking through every library.' : started === 1 ? 'Looking through one library.' : `Looking through ${started} libraries.`;
   }));
   app.post('/theme', async (c) => {
     const theme = (await c.req.parseBody())['theme'];
-    return web.act(c, async () => {
-      const known = theme === 'light' || theme === 'dark';
-      setCookie(c, 'codecshift_theme', known ? theme : 'system', { path: '/', sameSite: 'Lax', httpOnly: true, maxAge: 400 * 86_400 });
-    });
+    if (theme !== 'light' && theme !== 'dark' && theme !== 'system') throw refuse('not-found', 'There is no such colour scheme.');
+    return web.act(c, async () => setCookie(c, 'codecshift_theme', theme, { path: '/', sameSite: 'Lax', httpOnly: true, maxAge: 400 * 86_400 }));
   });
 };
+
+async function overview(web: Web): Promise<OverviewView> {
+  const [hero, running, next, look, nodes, finished] = await Promise.all([readHero(web), readRunning(web), readNext(web), readLook(web), readNodes(web), readFinished(web)]);
+  return { hasLibraries: true, hero, running, next, look, nodes, finished };
+}
+
+function registerLive(web: Web): void {
+  const jobs: (keyof EventMap)[] = ['job.changed', 'queue.changed'];
+  const files: (keyof EventMap)[] = [...jobs, 'library.changed', 'scan.progressed'];
+  /** what the last rendering of the list showed, for the numbers that come every second */
+  let shown = new Map<number, RunningFacts>();
+
+  web.live.register('overview', {
+    regions: {
+      hero: { on: files, everyMs: 5000, render: async () => web.views.render('overview/_hero', await readHero(web)) },
+      running: {
+        on: [...jobs, 'settings.changed'],
+        render: async () => {
+          const rows = await runningJobs(web.db);
+          shown = new Map(rows.map((row) => [row.id, row]));
+          return web.views.render('overview/_running', await readRunning(web, rows));
+        },
+      },
+      next: { on: files, everyMs: 2000, render: async () => web.views.render('overview/_next', await readNext(web)) },
+      look: { on: ['job.changed', 'library.changed', 'node.changed', 'activity.added'], everyMs: 2000, render: async () => web.views.render('overview/_look', await readLook(web)) },
+      nodes: { on: ['node.changed', 'job.changed', 'coordinator.changed'], everyMs: 2000, render: async () => web.views.render('overview/_nodes', await readNodes(web)) },
+      finished: { on: jobs, render: async () => web.views.render('overview/_finished', await readFinished(web)) },
+    },
+    tick: (running) => [
+      ...running.flatMap((progress) => {
+        const facts = shown.get(progress.jobId);
+        return facts ? jobPartials(web, facts, progress) : [];
+      }),
+      { target: 'together', swap: 'innerMorph' as const, html: together(running.filter((p) => shown.has(p.jobId))) },
+    ],
+  });
+  // The first library makes the page another one: the stream of the empty page says so by loading it again.
+  web.live.register('welcome', { regions: { welcome: { on: ['library.changed'], render: async () => ((await listLibraries(web.db)).length > 0 ? web.views.render('overview/_begun', {}) : '') } } });
+}
+
+/** The three places of a running job that move; also used by the queue and job pages. */
+export function jobPartials(web: Pick<Web, 'views'>, facts: RunningFacts, progress: Progress) {
+  const now = runningNow(facts, progress);
+  return [
+    { target: `job-${facts.id}-now`, swap: 'innerMorph' as const, html: web.views.render('shared/_job-now', { now }) },
+    { target: `job-${facts.id}-bar`, swap: 'innerMorph' as const, html: web.views.render('shared/_job-bar', { now }) },
+    { target: `job-${facts.id}-rate`, swap: 'innerMorph' as const, html: web.views.render('shared/_job-rate', { now }) },
+  ];
+}
+
+async function readHero({ db, now }: Web): Promise<HeroView> {
+  const [cells, days, paces, ever] = await Promise.all([fileCounts(db), lastDays(db, 30), newestRuns(db), totals(db)]);
+  return heroView({ cells, days, paces, finishedEver: ever.replaced + ever.kept, now: now() });
+}
+
+async function readRunning(web: Web, rows?: Awaited<ReturnType<typeof runningJobs>>): Promise<RunningView> {
+  const [jobs, counts] = await Promise.all([rows ?? runningJobs(web.db), countsByState(web.db)]);
+  const progress = jobs.flatMap((job) => web.live.progressOf(job.id) ?? []);
+  return {
+    jobs: jobs.map((job) => runningJob(job, web.live.progressOf(job.id))),
+    together: together(progress),
+    waiting: counts.available,
+    paused: web.settings()['queue.paused'] === true,
+  };
+}
+
+function together(progress: readonly Progress[]): string {
+  const encoding = progress.filter((p) => p.phase === 'encoding' && !p.paused && p.fps !== null);
+  return encoding.length > 1 ? `${fps(sum(encoding, (p) => p.fps ?? 0))} together` : '';
+}
+
+const orders: Record<string, string> = { saving: 'biggest saving first', oldest: 'longest in the library first', smallest: 'smallest first' };
+
+async function readNext(web: Web): Promise<NextView> {
+  const [page, counts] = await Promise.all([listWaiting(web.db, undefined, { size: 7 }), countsByState(web.db)]);
+  return {
+    waiting: counts.available,
+    order: orders[String(web.settings()['queue.order'] ?? 'saving')] ?? '',
+    scanned: '',
+    jobs: page.rows.map((job) => ({
+      id: job.id, title: job.title, detail: job.detail, library: job.libraryName,
+      format: [resolution(job.width, job.height), codec(job.codec)].filter(Boolean).join(' '), tone: codecTone(job.codec),
+      size: size(job.inputBytes), saving: saving(job.inputBytes, job.expectedBytes),
+    })),
+  };
+}
+
+async function readLook({ db, now }: Web): Promise<LookView> {
+  const [libraries, held, counts, nodes, roots] = await Promise.all([listLibraries(db), listHeld(db, undefined, { size: 3 }), countsByState(db), listNodes(db), listNodeRoots(db)]);
+  const names = new Map(nodes.map((n) => [n.id, n.name]));
+  const inUse = new Set(libraries.map((l) => l.rootId));
+  return {
+    items: lookItems({
+      libraries, held: held.rows, heldCount: counts.held, failedCount: counts.failed,
+      nodes: nodes.filter((n) => n.standing === 'approved').map((n) => ({
+        name: n.name, away: isAway(n, now()), draining: n.draining, working: n.encoders.filter((e) => e.works).length, tested: n.encoders.length,
+      })),
+      roots: roots.filter((r) => inUse.has(r.rootId)).map((r) => ({ ...r, nodeName: names.get(r.nodeId) ?? 'a node' })),
+    }),
+  };
+}
+
+async function readNodes({ db, now }: Web): Promise<NodesView> {
+  const [nodes, running, lease] = await Promise.all([listNodes(db), runningJobs(db), readLease(db)]);
+  return { nodes: nodes.map((node) => nodeCard(node, running.filter((job) => job.nodeId === node.id).length, lease.held && lease.holder === node.id, now())) };
+}
+
+async function readFinished({ db }: Web): Promise<FinishedView> {
+  const page = await listFinished(db, undefined, { size: 5 });
+  return {
+    jobs: page.rows.map((job) => {
+      const kept = job.outcome !== 'replaced' || job.outputBytes === null;
+      const after = job.outputBytes ?? job.inputBytes;
+      return {
+        id: job.id, title: job.title, detail: job.detail, kept,
+        sizes: kept ? '' : pair(job.inputBytes, after),
+        saving: job.outcome === 'restored' ? 'Restored' : kept ? 'Kept original' : savingPercent(job.inputBytes, after),
+      };
+    }),
+  };
+}
+
+/** "22.7 → 8.9 GB": the unit once when both share it */
+function pair(before: number, after: number): string {
+  const unit = sizeParts(before).unit;
+  const to = sizeLike(after, before);
+  return to.endsWith(`\u00a0${unit}`) ? `${sizeParts(before).value} → ${to}` : `${size(before)} → ${to}`;
+}
+

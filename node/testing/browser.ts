@@ -1,0 +1,106 @@
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { findTool } from './tools.ts';
+
+/**
+ * A real browser for tests of the pages. The system's Chromium, or the one CHROMIUM_PATH names, or the one that npm
+ * brought (@sparticuz/chromium: it needs no package of the system). One process serves a whole test file.
+ */
+export interface TestBrowser {
+  /** A page of its own with empty cookies; it fails the test on any console error, page error or CSP violation. */
+  open(t: TestContext, options?: OpenOptions): Promise<Page>;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  width?: number;
+  height?: number;
+  theme?: 'light' | 'dark';
+  javaScript?: boolean;
+  /** text of console errors that this test provokes on purpose */
+  allow?: RegExp;
+}
+
+const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+export async function launchBrowser(): Promise<TestBrowser> {
+  const { executable, args } = await locate();
+  const browser = await chromium.launch({ executablePath: executable, args: [...flags, ...args], timeout: 120_000 });
+  return { open: (t, options) => open(browser, t, options), close: () => browser.close() };
+}
+
+async function locate(): Promise<{ executable: string; args: string[] }> {
+  const wished = process.env['CHROMIUM_PATH'] ?? findTool('chromium');
+  if (wished) return { executable: wished, args: [] };
+  const { default: bundled } = await import('@sparticuz/chromium');
+  // It is made for machines without graphics: software rendering in one process.
+  return { executable: await bundled.executablePath(), args: bundled.args.filter((arg) => !/^--(single-process|headless)/.test(arg)) };
+}
+
+async function open(browser: Browser, t: TestContext, options: OpenOptions = {}): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: { width: options.width ?? 1440, height: options.height ?? 900 },
+    colorScheme: options.theme ?? 'light',
+    reducedMotion: 'reduce',
+    javaScriptEnabled: options.javaScript ?? true,
+  });
+  context.setDefaultTimeout(60_000);
+  const faults = await watch(context, options.allow);
+  t.after(async () => {
+    await context.close();
+    if (faults.length > 0) throw new Error(`the page complained:\n${faults.join('\n')}`);
+  });
+  return context.newPage();
+}
+
+/** Everything a page must not do, gathered until the test ends. */
+async function watch(context: BrowserContext, allow: RegExp | undefined): Promise<string[]> {
+  const faults: string[] = [];
+  const note = (text: string): void => {
+    if (!allow?.test(text)) faults.push(text);
+  };
+  context.on('console', (message) => {
+    if (message.type() === 'error' || /content security policy|trusted ?type/i.test(message.text())) note(`console: ${message.text()} (${message.location().url})`);
+  });
+  context.on('weberror', (error) => note(`page error: ${error.error().message}`));
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP violation: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`));
+  });
+  return faults;
+}
+
+/** Waits until the page's stream has connected and delivered its snapshot. */
+export async function waitLive(page: Page): Promise<void> {
+  await page.waitForFunction(() => document.documentElement.dataset['live'] === 'live');
+}
+
+export interface Violation {
+  id: string;
+  help: string;
+  nodes: string[];
+}
+
+/** axe-core over the whole page; injected by the debugger, which the page's CSP does not stop. */
+export async function accessibilityProblems(page: Page): Promise<Violation[]> {
+  const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  await page.evaluate(source);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(node: Document, options: object): Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[] }> } };
+    const result = await axe.run(document, { runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] } });
+    return result.violations.map((v) => ({ id: v.id, help: v.help, nodes: v.nodes.map((n) => `${n.html} ${n.failureSummary ?? ''}`.slice(0, 400)) }));
+  });
+}
+
+/** How many pixels the page is wider than its window, and the first elements that stick out. */
+export async function overflow(page: Page): Promise<{ pixels: number; elements: string[] }> {
+  return page.evaluate(() => {
+    const width = document.documentElement.clientWidth;
+    const out = [...document.querySelectorAll('body *')].filter((e) => {
+      const box = e.getBoundingClientRect();
+      return box.width > 0 && (box.right > width + 1 || box.left < -1) && getComputedStyle(e).position !== 'fixed';
+    });
+    return { pixels: document.documentElement.scrollWidth - width, elements: out.slice(0, 5).map((e) => `${e.tagName}.${e.getAttribute('class')} ${Math.round(e.getBoundingClientRect().right)}`) };
+  });
+}

@@ -1,0 +1,46 @@
+import { sentence, type Reason } from '../../core/reasons.ts';
+import { plural } from '../format.ts';
+import { url } from '../routes.ts';
+
+/** One thing that needs a person. It is made from how things are now, so that it goes away with its cause. */
+export interface LookItem {
+  tone: 'warn' | 'bad';
+  title: string;
+  text: string;
+  href: string;
+}
+
+export interface LookFacts {
+  libraries: readonly { id: number; name: string; problem: Reason | null; enabled: boolean }[];
+  held: readonly { id: number; title: string; reason: Reason | null }[];
+  heldCount: number;
+  failedCount: number;
+  nodes: readonly { name: string; away: boolean; draining: boolean; working: number; tested: number }[];
+  roots: readonly { nodeName: string; path: string; problem: string | null; writable: boolean }[];
+}
+
+/** The worst first: what stops everything, then what stops one library, then single files. */
+export function lookItems(facts: LookFacts): LookItem[] {
+  const items: LookItem[] = [];
+  for (const node of facts.nodes) {
+    if (node.away) items.push({ tone: 'warn', title: `${node.name} does not answer`, text: 'Its jobs go back to the queue by themselves.', href: url.nodes() });
+    else if (node.tested > 0 && node.working === 0) items.push({ tone: 'bad', title: `${node.name} has no working encoder`, text: 'Every test encode failed there; the reasons are on the Nodes page.', href: url.nodes() });
+  }
+  for (const library of facts.libraries) {
+    if (library.problem && library.enabled) items.push({ tone: 'warn', title: library.name, text: sentence(library.problem), href: url.library(library.id) });
+  }
+  for (const root of facts.roots) {
+    if (root.problem !== null && root.problem !== '') items.push({ tone: 'warn', title: `${root.path} on ${root.nodeName}`, text: rootSentence(root.problem, root.path), href: url.nodes() });
+    else if (!root.writable) items.push({ tone: 'warn', title: `${root.path} is read-only on ${root.nodeName}`, text: 'Files there can be encoded, but not replaced.', href: url.nodes() });
+  }
+  for (const job of facts.held.slice(0, 3)) {
+    items.push({ tone: 'warn', title: job.title, text: job.reason ? sentence(job.reason) : 'It waits for your decision.', href: url.job(job.id) });
+  }
+  if (facts.heldCount > 3) items.push({ tone: 'warn', title: `${plural(facts.heldCount - 3, 'more file')} ${facts.heldCount === 4 ? 'waits' : 'wait'} for a decision`, text: 'Nothing happens to them until then.', href: url.queue({ state: 'held' }) });
+  if (facts.failedCount > 0) items.push({ tone: 'bad', title: `${plural(facts.failedCount, 'job')} failed`, text: 'The originals are untouched. Each says why.', href: url.queue({ state: 'failed' }) });
+  return items;
+}
+
+function rootSentence(code: string, path: string): string {
+  return sentence({ code, params: { path } });
+}

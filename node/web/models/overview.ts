@@ -1,0 +1,209 @@
+import type { Segment } from '../charts.ts';
+import type { Bar } from '../charts.ts';
+import { count, day, duration, plural, size, sizeParts } from '../format.ts';
+import type { LookItem } from './look.ts';
+import type { NodeCard } from './node.ts';
+import type { RunningJob } from './running.ts';
+
+/** What the Overview shows. Each part is also a live region of its own and is rendered alone. */
+export interface OverviewView {
+  hasLibraries: boolean;
+  hero: HeroView;
+  running: RunningView;
+  next: NextView;
+  look: LookView;
+  nodes: NodesView;
+  finished: FinishedView;
+}
+
+export interface HeroView {
+  reclaimed: { value: string; unit: string };
+  /** null until something was converted */
+  days: { bars: Bar[]; today: string; caption: string } | null;
+  finished: { percent: string; of: string };
+  /** null until enough files are finished to say */
+  doneIn: { value: string; unit: string; note: string } | null;
+  doneInNote: string;
+  speed: { value: string; unit: string; trend: string; faster: boolean; note: string } | null;
+  bar: LibraryBarView;
+}
+
+export interface LibraryBarView {
+  segments: (Segment & { label: string; text: string })[];
+  total: number;
+  /** where the size now and the size in the end lie, in percent of the bar */
+  nowAt: number;
+  nowText: string;
+  doneAt: number | null;
+  doneText: string;
+  sentence: string;
+}
+
+export interface RunningView {
+  jobs: RunningJob[];
+  together: string;
+  waiting: number;
+  paused: boolean;
+}
+
+export interface NextView {
+  waiting: number;
+  order: string;
+  jobs: { id: number; title: string; detail: string; library: string; format: string; tone: Segment['tone']; size: string; saving: string }[];
+  scanned: string;
+}
+
+export interface LookView {
+  items: LookItem[];
+}
+
+export interface NodesView {
+  nodes: NodeCard[];
+}
+
+export interface FinishedView {
+  jobs: { id: number; title: string; detail: string; sizes: string; saving: string; kept: boolean }[];
+}
+
+/** Counted files of one library, status and codec. */
+export interface FileCell {
+  status: string;
+  codec: string;
+  files: number;
+  bytes: number;
+  expectedBytes: number;
+  originalBytes: number;
+}
+
+export interface HeroFacts {
+  cells: readonly FileCell[];
+  days: readonly { day: string; bytesIn: number; bytesOut: number; replaced: number; kept: number }[];
+  /** the newest finished encodes, for the pace */
+  paces: readonly { startedAt: Date; finishedAt: Date; inputBytes: number }[];
+  finishedEver: number;
+  now: Date;
+}
+
+/** Below this many finished files a forecast would be a guess. */
+export const ENOUGH = 20;
+
+export function heroView(facts: HeroFacts): HeroView {
+  const there = facts.cells.filter((c) => c.status !== 'missing' && c.files > 0);
+  const bar = libraryBar(there);
+  const files = sum(there, (c) => c.files);
+  const settled = sum(there.filter((c) => ['done', 'kept', 'skipped'].includes(c.status)), (c) => c.files);
+  const waitingBytes = sum(there.filter((c) => c.status === 'queued'), (c) => c.bytes);
+  const perDay = pacePerDay(facts.paces);
+  const enough = facts.finishedEver >= ENOUGH && perDay !== null;
+  return {
+    reclaimed: sizeParts(Math.max(0, sum(there, (c) => c.originalBytes - c.bytes))),
+    days: dayBars(facts.days),
+    finished: { percent: files === 0 ? '0' : share(settled, files), of: `${count(settled)} of ${plural(files, 'file')}` },
+    doneIn: enough && waitingBytes > 0 ? doneIn((waitingBytes / perDay) * 86_400_000, facts.now) : null,
+    doneInNote: waitingBytes === 0 ? 'Nothing waits' : `Known after ${ENOUGH} files`,
+    speed: perDay === null ? null : speedView(perDay, facts.days),
+    bar,
+  };
+}
+
+/** "62.8", and never "100" while one file is left, nor "0" when one is done. */
+function share(part: number, whole: number): string {
+  const percent = (part / whole) * 100;
+  if (part === whole) return '100';
+  if (part === 0) return '0';
+  return Math.min(99.9, Math.max(0.1, percent)).toFixed(1);
+}
+
+function doneIn(ms: number, now: Date): HeroView['doneIn'] {
+  const end = new Date(now.getTime() + ms);
+  const days = ms / 86_400_000;
+  if (days > 3650) return { value: '10', unit: 'years or more', note: 'with these encoders' };
+  const [value = '', ...unit] = duration(ms).split('\u00a0');
+  const note = days < 1 ? `about ${clockOf(end)}` : days > 300 ? `about ${end.getFullYear()}` : `about ${day(end)}`;
+  return { value, unit: unit.join(' '), note };
+}
+
+function clockOf(at: Date): string {
+  return `${String(at.getHours()).padStart(2, '0')}:${String(Math.floor(at.getMinutes() / 10) * 10).padStart(2, '0')}`;
+}
+
+/**
+ * Bytes of source per day of work: the time in which at least one encode ran, so that a pause or an empty queue does not
+ * make the machines look slow. Null without finished encodes.
+ */
+export function pacePerDay(paces: HeroFacts['paces']): number | null {
+  const runs = paces.map((p) => ({ from: p.startedAt.getTime(), to: p.finishedAt.getTime(), bytes: p.inputBytes })).sort((a, b) => a.from - b.from);
+  let busy = 0;
+  let until = -Infinity;
+  for (const run of runs) {
+    busy += Math.max(0, run.to - Math.max(run.from, until));
+    until = Math.max(until, run.to);
+  }
+  return busy <= 0 ? null : (sum(runs, (r) => r.bytes) / busy) * 86_400_000;
+}
+
+function speedView(perDay: number, days: HeroFacts['days']): HeroView['speed'] {
+  const { value, unit } = sizeParts(perDay, 2);
+  const week = sum(days.slice(-7), (d) => d.bytesIn);
+  const before = sum(days.slice(-14, -7), (d) => d.bytesIn);
+  if (week === 0 || before === 0) return { value, unit: `${unit}/day`, trend: '', faster: false, note: 'while it works' };
+  const change = Math.round((week / before - 1) * 100);
+  const trend = Math.abs(change) > 999 ? '' : `${change >= 0 ? '+' : '−'}${Math.abs(change)}\u00a0%`;
+  return { value, unit: `${unit}/day`, trend, faster: change > 0, note: trend ? 'on last week' : 'while it works' };
+}
+
+function dayBars(days: HeroFacts['days']): HeroView['days'] {
+  const won = days.map((d) => Math.max(0, d.bytesIn - d.bytesOut));
+  if (!won.some((v) => v > 0)) return null;
+  const today = won.at(-1) ?? 0;
+  const full = won.slice(0, -1).filter((v) => v > 0);
+  const range = full.length === 0 ? '' : `, between ${size(Math.min(...full))} and ${size(Math.max(...full))} on the days with work`;
+  return {
+    bars: won.map((value, i) => ({ value, open: i === won.length - 1 })),
+    today: size(today),
+    caption: `Space reclaimed per day over ${days.length} days${range}; ${size(today)} so far today`,
+  };
+}
+
+const groups = [
+  { tone: 'jade', label: 'HEVC, converted', of: (c: FileCell) => c.status === 'done' },
+  { tone: 'blue', label: 'Efficient already', of: (c: FileCell) => c.status !== 'queued' && ['hevc', 'av1', 'vp9', 'vvc'].includes(c.codec) },
+  { tone: 'amber', label: 'H.264, waiting', of: (c: FileCell) => c.status === 'queued' && c.codec === 'h264' },
+  { tone: 'mauve', label: 'Older formats, waiting', of: (c: FileCell) => c.status === 'queued' },
+  { tone: 'grey', label: 'Not looked at yet', of: (c: FileCell) => c.status === 'new' || c.status === 'settling' },
+  { tone: 'grey', label: 'Left as they are', of: () => true },
+] as const;
+
+/** The whole length is the library before CodecShift; what was won back is the hatched end. */
+export function libraryBar(cells: readonly FileCell[]): LibraryBarView {
+  const sums = groups.map(() => 0);
+  for (const cell of cells) sums[groups.findIndex((g) => g.of(cell))]! += cell.bytes;
+  const now = sum(cells, (c) => c.bytes);
+  const won = Math.max(0, sum(cells, (c) => c.originalBytes - c.bytes));
+  const end = sum(cells, (c) => (c.status === 'queued' ? Math.min(c.expectedBytes, c.bytes) : c.bytes));
+  const total = now + won;
+  const segments: LibraryBarView['segments'] = groups
+    .map((group, i) => ({ tone: group.tone as Segment['tone'], label: group.label, value: sums[i]!, text: size(sums[i]!) }))
+    .filter((s) => s.value > 0);
+  if (won > 0) segments.push({ tone: 'free', label: 'Reclaimed', value: won, text: size(won) });
+  const shrinks = end < now * 0.995 && total > 0;
+  return {
+    segments, total, nowAt: total === 0 ? 0 : (now / total) * 100, nowText: `${size(now)} now`,
+    doneAt: shrinks ? (end / total) * 100 : null, doneText: `${size(end)} when finished`,
+    sentence: `Library of ${size(total)} before CodecShift: ${segments.map((s) => `${s.label} ${s.text}`).join(', ')}.${shrinks ? ` Expected ${size(end)} when finished.` : ''}`,
+  };
+}
+
+export function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}
+
+export interface LibraryBarPart {
+  bar: LibraryBarView;
+}
+
+/** The page without a library: where the first folder is named. */
+export interface WelcomeView {
+  path: string;
+  problem: string;
+}
