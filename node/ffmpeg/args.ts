@@ -133,11 +133,16 @@ function keepRange(stream: VideoStream): string[] {
 }
 
 const colourNames = /^[a-z0-9-]{2,30}$/;
+/** Where ffprobe's word is not the one that ffmpeg's options know. */
+const optionNames: Record<string, Record<string, string>> = {
+  color_trc: { bt470m: 'gamma22', bt470bg: 'gamma28', log100: 'log', log316: 'log_sqrt', bt1361e: 'bt1361' },
+  colorspace: { gbr: 'rgb' },
+};
 
 function colour(stream: VideoStream, n: number): string[] {
   const { range, space, transfer, primaries, chromaLocation } = stream.color;
   const wanted = [['color_range', range], ['colorspace', space], ['color_trc', transfer], ['color_primaries', primaries], ['chroma_sample_location', chromaLocation]] as const;
-  return wanted.flatMap(([name, value]) => (value && colourNames.test(value) ? [`-${name}:${n}`, value] : []));
+  return wanted.flatMap(([name, value]) => (value && colourNames.test(value) ? [`-${name}:${n}`, optionNames[name]?.[value] ?? value] : []));
 }
 
 /** What ffmpeg before 7.1 does not hand to x265 by itself. */

@@ -3,7 +3,7 @@ import { filmStreams, type Probe } from '../core/media.ts';
 import type { WorkPlan } from '../core/plan.ts';
 import type { Profile } from '../core/profile.ts';
 import { reason } from '../core/reasons.ts';
-import type { Evidence, FrameCount } from '../core/verdict.ts';
+import { needsOriginalDecode, type Evidence } from '../core/verdict.ts';
 import type { Tools } from './locate.ts';
 import { probeFile } from './probe.ts';
 import { run, start, ToolError } from './process.ts';
@@ -43,16 +43,19 @@ export async function gatherEvidence(request: EvidenceRequest): Promise<Evidence
   const decoded = await decodeAll(request, request.output, output, say(0, 60));
   const packets = await countPackets(request, original);
   say(60, 70)(1);
-  const alike = decoded.errors.length === 0 && packets === decoded.frames;
-  const again = alike ? null : await decodeAll(request, request.original, original, say(70, 100));
-  request.onProgress?.(100);
-  const originalFrames: FrameCount = again ? { frames: again.frames, counted: 'decoded' } : { frames: packets, counted: 'packets' };
-  return {
+  const evidence: Evidence = {
     plan, profile, original, output,
     originalBytes: original.sizeBytes, outputBytes: output.sizeBytes,
-    originalFrames, outputFrames: { frames: decoded.frames, counted: 'decoded' },
-    decodeErrors: decoded.errors, originalDecodeErrors: again ? again.errors : null,
+    originalFrames: { frames: packets, counted: 'packets' }, outputFrames: { frames: decoded.frames, counted: 'decoded' },
+    decodeErrors: decoded.errors, originalDecodeErrors: null,
   };
+  if (needsOriginalDecode(evidence)) {
+    const again = await decodeAll(request, request.original, original, say(70, 100));
+    evidence.originalFrames = { frames: again.frames, counted: 'decoded' };
+    evidence.originalDecodeErrors = again.errors;
+  }
+  request.onProgress?.(100);
+  return evidence;
 }
 
 const MAX_ERRORS = 50;
@@ -107,7 +110,7 @@ function mapped(probe: Probe): string[] {
 /** Complaints of the null muxer are about timestamps of copies, not about decoding. */
 function note(errors: string[], line: string): void {
   const text = line.replace(/ @ 0x[0-9a-f]+\]/g, ']').trim().slice(0, 500);
-  if (text === '' || /^\[null\]|non.?monoton/i.test(text) || errors.length >= MAX_ERRORS) return;
+  if (text === '' || /^\[null\]|non.?monoton|^Last message repeated/i.test(text) || errors.length >= MAX_ERRORS) return;
   errors.push(text);
 }
 
