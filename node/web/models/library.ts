@@ -77,7 +77,7 @@ export function libraryView(library: LibraryOverview, counts: readonly CodecCoun
     folder: library.folder,
     places: places
       .filter((p) => p.rootId === library.rootId)
-      .map((p) => ({ node: p.nodeName, path: joined(p.path, library.folder), problem: p.problem && sentence({ code: p.problem }) })),
+      .map((p) => ({ node: p.nodeName, path: joined(p.path, library.folder), problem: p.problem && sentence({ code: p.problem, params: { path: p.path } }) })),
     bar: codecBar(counts),
     bytes: library.bytes,
     files: library.files,

@@ -134,7 +134,7 @@ export function queueView(facts: QueueFacts): QueueView {
 
 /** A row of the database with what only the page knows. */
 export function jobFacts(job: JobRow, queuePaused: boolean) {
-  return { ...job, priority: priorities[job.priority] ?? 'normal', trashUntil: null, queuePaused, planReason: job.state === 'available' ? job.reason : null };
+  return { ...job, priority: priorities[job.priority] ?? 'normal', trashUntil: null, queuePaused };
 }
 
 export function liveNumbers(p: Progress): LiveNumbers {
@@ -208,4 +208,10 @@ export function removeQuestion(n: number, exact: boolean, state: ListState, libr
     typed: null,
     problem: null,
   };
+}
+
+/** How much of the page a person looks at is different now; it changes only when asked to. */
+export interface ChangesPart {
+  changes: number;
+  href: string;
 }

@@ -1,5 +1,6 @@
 import { sentence, type Reason } from '../../core/reasons.ts';
-import type { JobState, Priority } from '../../core/job.ts';
+import { priorities, type JobState, type Priority } from '../../core/job.ts';
+import { url } from '../routes.ts';
 import { jobActions, stateWords, type JobAction, type JobFacts, type StateWords } from './job.ts';
 import { codec as codecWord, codecTone, resolution, type Tone } from '../format.ts';
 
@@ -61,7 +62,17 @@ export interface QueueRow {
   why: string;
   running: boolean;
   at: Date | null;
-  actions: (JobAction | 'exclude' | 'include')[];
+  menu: MenuItem[];
+}
+
+/** One entry of a row's menu: a button that posts to `href`, or a link. */
+export interface MenuItem {
+  label: string;
+  icon: string;
+  href: string;
+  post: boolean;
+  /** asked before, or '' */
+  confirm: string;
 }
 
 export interface JobRowFacts extends JobFacts {
@@ -101,7 +112,7 @@ export function jobRow(job: JobRowFacts, now: Date): QueueRow {
     why: rowSentence(job, state, now),
     running: job.state === 'running',
     at: job.finishedAt,
-    actions: jobActions(job, now),
+    menu: [...jobActions(job, now).flatMap((action) => jobMenu(action, job)), aboutFile(job.fileId)],
   };
 }
 
@@ -151,8 +162,45 @@ export function fileRow(file: FileRowFacts): QueueRow {
     why: file.reason ? sentence(file.reason) : 'No reason was noted.',
     running: false,
     at: file.updatedAt,
-    actions: [...(file.jobId !== null && (failed || file.status === 'kept') ? (['retry'] as const) : []), file.excludedBy === null ? 'exclude' : 'include'],
+    menu: [
+      ...(file.jobId !== null && (failed || file.status === 'kept') ? [post('Try again', 'rotate-ccw', url.jobAction(file.jobId, 'retry'))] : []),
+      file.excludedBy === null ? post('Leave alone', 'ban', `${url.file(file.id)}/exclude`) : post('Allow again', 'check', `${url.file(file.id)}/include`),
+      aboutFile(file.id),
+    ],
   };
+}
+
+function jobMenu(action: JobAction, job: JobRowFacts): MenuItem[] {
+  const href = url.jobAction(job.id, action);
+  switch (action) {
+    case 'top':
+      return [post('To the top', 'arrow-up', href)];
+    case 'end':
+      return [
+        post('To the end', 'arrow-down', href),
+        ...priorities.filter((p) => p !== job.priority).map((p) => post(`${p[0]!.toUpperCase()}${p.slice(1)} priority`, 'flag', `${url.job(job.id)}/priority/${p}`)),
+      ];
+    case 'pause':
+      return [post('Pause', 'pause', href)];
+    case 'resume':
+      return [post('Resume', 'play', href)];
+    case 'retry':
+      return [post('Try again', 'rotate-ccw', href)];
+    case 'cancel':
+      return job.state === 'running'
+        ? [post('Stop', 'x', href, `Stop encoding “${job.title}”? What is done so far is lost; the original is untouched.`)]
+        : [post('Cancel', 'x', href, `Take “${job.title}” out of the queue? The file stays as it is.`)];
+    case 'restore':
+      return [{ label: 'Undo…', icon: 'undo-2', href: url.job(job.id), post: false, confirm: '' }];
+  }
+}
+
+function post(label: string, icon: string, href: string, confirm = ''): MenuItem {
+  return { label, icon, href, post: true, confirm };
+}
+
+function aboutFile(fileId: number): MenuItem {
+  return { label: 'About this file', icon: 'info', href: url.file(fileId), post: false, confirm: '' };
 }
 
 /** "1080p H.264": the size of the picture as people say it, and the codec. */

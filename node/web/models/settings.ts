@@ -1,6 +1,6 @@
 import { settingsOf, type DescribedSetting } from '../../config/describe.ts';
 import { overriddenBy } from '../../config/load.ts';
-import { isClusterKey, settingGroups, type SettingGroup } from '../../config/schema.ts';
+import { isClusterKey, settingGroups, specOf, type SettingGroup } from '../../config/schema.ts';
 import type { SettingChange, SettingProblem } from '../../core/commands.ts';
 
 export interface StoredSetting {
@@ -32,6 +32,42 @@ export interface SettingField {
   problem: string | null;
   /** what somebody else saved meanwhile, in words; the person sees both values and decides */
   theirs: string | null;
+  typedWords: string;
+  /** what the form showed first: only what differs from it was changed by this person */
+  was: string;
+}
+
+export interface FieldView {
+  f: SettingField;
+}
+
+export interface SummaryView {
+  problems: { id: string; text: string }[];
+}
+
+export interface SettingsPage {
+  groups: { name: SettingGroup; label: string }[];
+  group: SettingGroup;
+  label: string;
+  fields: SettingField[];
+  summary: SummaryView['problems'];
+  changes: ChangeLine[];
+  now: Date;
+}
+
+/** One change of a setting, old and new in words. */
+export interface ChangeLine {
+  label: string;
+  before: string;
+  after: string;
+  at: Date;
+  by: string;
+  via: string;
+}
+
+export interface ChangesView {
+  changes: ChangeLine[];
+  now: Date;
 }
 
 /** The groups a person can change, in the order of the schema. */
@@ -61,7 +97,7 @@ export function settingFields(group: SettingGroup, facts: FormFacts): SettingFie
 function settingField(spec: DescribedSetting, facts: FormFacts): SettingField {
   const stored = facts.stored.find((s) => s.key === spec.key);
   const override = isClusterKey(spec.key) ? overriddenBy(spec.key, facts.env) : null;
-  const value = facts.effective[spec.key] ?? stored?.value ?? spec.default;
+  const inForce = facts.effective[spec.key] ?? stored?.value ?? spec.default;
   const problem = facts.problems?.find((p) => p.key === spec.key);
   const theirs = problem && 'current' in problem ? valueWords(spec, problem.current ?? spec.default) : null;
   return {
@@ -70,9 +106,9 @@ function settingField(spec: DescribedSetting, facts: FormFacts): SettingField {
     label: spec.label,
     help: spec.help,
     type: spec.type === 'boolean' ? 'boolean' : spec.type === 'choice' ? 'choice' : spec.type === 'integer' || spec.type === 'number' ? 'number' : 'text',
-    value: facts.typed && !override ? typedValue(spec, facts.typed) : inputValue(value),
+    value: facts.typed && !override ? typedValue(spec, facts.typed) : inputValue(inForce),
     // after a conflict the form carries the version the person has now seen, so that saving again is a decision
-    version: stored?.version ?? 0,
+    version: facts.typed && theirs === null ? postedVersion(spec.key, facts.typed) : (stored?.version ?? 0),
     defaultWords: valueWords(spec, spec.default),
     limits: limitWords(spec),
     unit: spec.unit ?? null,
@@ -82,8 +118,10 @@ function settingField(spec: DescribedSetting, facts: FormFacts): SettingField {
     choices: spec.choices ?? [],
     changed: stored !== undefined && stored.value !== null && JSON.stringify(stored.value) !== JSON.stringify(spec.default),
     override,
-    problem: problem?.problem ?? null,
+    problem: problem ? problemSentence(spec.label, problem.problem) : null,
     theirs,
+    typedWords: facts.typed ? valueWords(spec, typedAs(spec, typedValue(spec, facts.typed))) : '',
+    was: facts.typed && theirs === null ? (facts.typed.get(`was:${spec.key}`) ?? inputValue(inForce)) : inputValue(inForce),
   };
 }
 
@@ -105,6 +143,11 @@ export function readChanges(group: SettingGroup, form: URLSearchParams, facts: F
     changes.push({ key: spec.key, value: typedAs(spec, typed), version: Number(version) });
   }
   return changes;
+}
+
+function postedVersion(key: string, form: URLSearchParams): number {
+  const version = form.get(`v:${key}`) ?? '';
+  return /^\d{1,9}$/.test(version) ? Number(version) : 0;
 }
 
 /** A number stays a number where it is one; everything else goes on as typed, and the check says what is wrong with it. */
@@ -142,3 +185,30 @@ function limitWords(spec: DescribedSetting): string | null {
   if (spec.min === undefined) return `at most ${spec.max}`;
   return spec.max === undefined ? `at least ${spec.min}` : `${spec.min} to ${spec.max}`;
 }
+
+/** A problem completes "<label> …"; one that is a whole sentence stays as it is. */
+export function problemSentence(label: string, problem: string): string {
+  if (/^[A-Z]/.test(problem)) return problem;
+  return `${label} ${problem}${problem.endsWith('.') ? '' : '.'}`;
+}
+
+export interface ChangeRow {
+  key: string;
+  oldValue: unknown;
+  newValue: unknown;
+  at: Date;
+  by: string;
+  via: string;
+}
+
+export function changeLine(row: ChangeRow): ChangeLine {
+  // a key that this version does not know was written by another one; its value is shown as it is
+  const spec = isClusterKey(row.key) ? specOf(row.key) : null;
+  const words = (value: unknown): string => {
+    const text = valueWords(spec ?? {}, value ?? spec?.default ?? null);
+    return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  };
+  return { label: spec?.label ?? row.key, before: words(row.oldValue), after: words(row.newValue), at: row.at, by: row.by, via: viaWords[row.via] ?? row.via };
+}
+
+const viaWords: Record<string, string> = { page: 'on the page', api: 'by the API', cli: 'on the command line', system: 'by itself' };

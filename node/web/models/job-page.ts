@@ -1,0 +1,227 @@
+import { sentence, reasonEntry, label as reasonLabel } from '../../core/reasons.ts';
+import type { Check } from '../../core/verdict.ts';
+import type { Probe } from '../../core/media.ts';
+import { priorities } from '../../core/job.ts';
+import type { Activity } from '../../db/activity.ts';
+import type { Attempt } from '../../db/attempts.ts';
+import type { JobDetail } from '../../db/job-lists.ts';
+import type { Original } from '../../db/originals.ts';
+import type { Progress } from '../../events.ts';
+import { clock, codec, day, duration, encoder, resolution, saving, savingPercent, size, sizeParts } from '../format.ts';
+import { url } from '../routes.ts';
+import { activityLine, type ActivityLine } from './activity.ts';
+import { commandLine, jobActions, stateWords, timeline, type JobAction, type StateWords, type TimelineStep } from './job.ts';
+import { liveNumbers, type LiveNumbers } from './queue-page.ts';
+import { streamRows, type StreamRow } from './streams.ts';
+
+export interface Fact {
+  label: string;
+  value: string;
+  strong?: boolean;
+}
+
+export interface ActionView {
+  name: JobAction;
+  label: string;
+  icon: string;
+  strong: boolean;
+  confirm: string | null;
+  /** the original to put back */
+  original: number | null;
+}
+
+export interface JobPage {
+  id: number;
+  fileId: number;
+  libraryId: number;
+  title: string;
+  detail: string;
+  library: string;
+  now: Date;
+  state: StateWords;
+  /** the one large number: what was or will be won */
+  figure: { value: string; unit: string; label: string };
+  running: boolean;
+  progress: LiveNumbers | null;
+  actions: ActionView[];
+  steps: TimelineStep[];
+  facts: Fact[];
+  whyTitle: string;
+  why: string;
+  whyLink: { href: string; label: string } | null;
+  streams: StreamRow[];
+  streamNote: string;
+  planned: boolean;
+  finished: boolean;
+  checks: CheckLine[];
+  checkNote: string;
+  attempt: { command: string | null; stderr: string | null } | null;
+  attempts: { number: number; where: string; word: string; tone: string; at: Date; took: string | null; why: string | null }[];
+  activity: ActivityLine[];
+}
+
+export interface CheckLine extends Omit<Check, 'name'> {
+  name: string;
+}
+export interface ChecksView {
+  checks: CheckLine[];
+}
+export interface StreamsView {
+  streams: StreamRow[];
+  planned: boolean;
+  finished: boolean;
+}
+
+export interface JobPageFacts {
+  job: JobDetail;
+  original: Original | null;
+  activity: readonly Activity[];
+  progress: Progress | null;
+  nodeNames: ReadonlyMap<string, string>;
+  queuePaused: boolean;
+  now: Date;
+}
+
+export function jobPage(facts: JobPageFacts): JobPage {
+  const { job, now, original } = facts;
+  const last = job.attempts[0] ?? null;
+  const trashUntil = original?.state === 'kept' ? original.expiresAt : null;
+  const words = { ...job, priority: priorities[job.priority] ?? 'normal', trashUntil, queuePaused: facts.queuePaused } as const;
+  const verdictOf = job.attempts.find((a) => a.verdict !== null)?.verdict ?? null;
+  const after = job.attempts.find((a) => a.outputProbe !== null)?.outputProbe ?? null;
+  // after the swap the file's own probe is that of the new file; the original's was kept with the attempt
+  const before = job.outcome === 'replaced' || job.outcome === 'restored' ? originalProbe(job.attempts) : job.file.probe;
+  return {
+    id: job.id,
+    fileId: job.fileId,
+    libraryId: job.libraryId,
+    title: job.title || 'Untitled',
+    detail: job.detail,
+    library: job.libraryName,
+    now,
+    state: stateWords(words, now),
+    figure: figureOf(job),
+    running: job.state === 'running',
+    progress: facts.progress && job.state === 'running' ? liveNumbers(facts.progress) : null,
+    actions: jobActions(words, now).map((name) => actionView(name, job, original)),
+    steps: timeline({
+      foundAt: job.file.createdAt, queuedAt: job.createdAt, startedAt: last?.startedAt ?? job.startedAt, encodedAt: last?.encodedAt ?? null,
+      endedAt: job.finishedAt, state: job.state, outcome: job.outcome, attemptState: last?.state ?? null,
+    }),
+    facts: factsOf(job, last, original, facts.nodeNames, now),
+    whyTitle: job.outcome === 'kept' ? 'Why was the original kept?' : job.state === 'completed' ? 'Why was this converted?' : 'Why is this in the queue?',
+    ...whyOf(job),
+    streams: before ? streamRows(before, job.plan, after) : streamRows(after, null, null),
+    streamNote: !before && after ? 'of the new file' : after ? 'original and new file' : 'and what will become of it',
+    planned: before !== null,
+    finished: before !== null && after !== null,
+    checks: (verdictOf?.checks ?? []).map((check) => ({ ...check, name: checkWords[check.name] ?? check.name })),
+    checkNote: verdictOf === null ? '' : verdictOf.accepted ? 'all held' : `${verdictOf.checks.filter((c) => !c.passed).length} did not hold`,
+    attempt: last && {
+      command: last.command && last.command.length > 0 ? commandLine(last.command[0]!.includes('ffmpeg') ? last.command[0]! : 'ffmpeg', last.command[0]!.includes('ffmpeg') ? last.command.slice(1) : last.command) : null,
+      stderr: last.stderrTail?.trim() ? lastLines(last.stderrTail, 200) : null,
+    },
+    attempts: job.attempts.map((a) => attemptLine(a, facts.nodeNames)),
+    activity: facts.activity.map((event) => activityLine(event, false)),
+  };
+}
+
+function originalProbe(attempts: readonly Attempt[]): Probe | null {
+  const kept = attempts.find((a) => a.stats?.['originalProbe'])?.stats['originalProbe'] as Probe | undefined;
+  return kept && Array.isArray(kept.streams) ? kept : null;
+}
+
+function figureOf(job: JobDetail): JobPage['figure'] {
+  if (job.outputBytes !== null && job.outcome === 'replaced') {
+    const won = job.inputBytes - job.outputBytes;
+    return { ...signed(won), label: `${savingPercent(job.inputBytes, job.outputBytes)}, from ${size(job.inputBytes)} to ${size(job.outputBytes)}` };
+  }
+  if (job.state === 'available' || job.state === 'running' || job.state === 'held') {
+    return { ...signed(job.inputBytes - job.expectedBytes), label: `expected: ${size(job.inputBytes)} to about ${size(job.expectedBytes)}` };
+  }
+  return { ...sizeParts(job.inputBytes), label: 'unchanged' };
+}
+
+function signed(won: number): { value: string; unit: string } {
+  const parts = sizeParts(Math.abs(won));
+  return { value: `${won >= 0 ? '−' : '+'}${parts.value}`, unit: parts.unit };
+}
+
+function actionView(name: JobAction, job: JobDetail, original: Original | null): ActionView {
+  const running = job.state === 'running';
+  const views: Record<JobAction, Omit<ActionView, 'name' | 'original'>> = {
+    pause: { label: 'Pause', icon: 'pause', strong: false, confirm: null },
+    resume: { label: 'Resume', icon: 'play', strong: true, confirm: null },
+    top: { label: 'To the top', icon: 'arrow-up', strong: false, confirm: null },
+    end: { label: 'To the end', icon: 'arrow-down', strong: false, confirm: null },
+    cancel: {
+      label: running ? 'Stop' : 'Take out of the queue', icon: 'x', strong: false,
+      confirm: running ? 'Stop this encode? What is done so far is lost; the original is untouched.' : 'Take this file out of the queue? It stays as it is.',
+    },
+    retry: { label: 'Try again', icon: 'rotate-ccw', strong: true, confirm: null },
+    restore: {
+      label: `Undo (until ${original ? day(original.expiresAt) : ''})`, icon: 'undo-2', strong: false,
+      confirm: 'Put the original back? The HEVC file goes to the trash in its place.',
+    },
+  };
+  return { name, ...views[name], original: name === 'restore' ? (original?.id ?? null) : null };
+}
+
+function factsOf(job: JobDetail, last: Attempt | null, original: Original | null, names: ReadonlyMap<string, string>, now: Date): Fact[] {
+  const out = job.outputBytes ?? last?.outputBytes ?? null;
+  const list: (Fact | null)[] = [
+    { label: 'Original', value: size(job.inputBytes) },
+    out === null ? { label: 'Expected', value: `about ${size(job.expectedBytes)}` } : { label: 'New file', value: size(out) },
+    out === null ? null : { label: 'Saved', value: `${saving(job.inputBytes, out)} (${savingPercent(job.inputBytes, out)})`, strong: out < job.inputBytes },
+    { label: 'Format', value: [resolution(job.width, job.height), job.codec ? codec(job.codec) : ''].filter(Boolean).join(' ') || 'unknown' },
+    job.durationMs === null ? null : { label: 'Length', value: clock(job.durationMs) },
+    { label: 'Work', value: job.action === 'remux' ? 'Re-wrap, pictures untouched' : 'Encode to HEVC' },
+    job.state === 'available' ? { label: 'Priority', value: { high: 'High', normal: 'Normal', low: 'Low' }[priorities[job.priority] ?? 'normal'] } : null,
+    last ? { label: 'Node', value: names.get(last.nodeId) ?? last.nodeId } : null,
+    last?.encoder ? { label: 'Encoder', value: encoder(last.encoder) } : null,
+    last ? { label: 'Try', value: `${last.number} of ${Math.max(job.maxFailures, last.number)}` } : null,
+    job.finishedAt && job.startedAt ? { label: 'Took', value: duration(job.finishedAt.getTime() - job.startedAt.getTime()) } : null,
+    original?.state === 'kept' && original.expiresAt > now ? { label: 'Original in the trash until', value: day(original.expiresAt) } : null,
+    { label: 'Path', value: job.path },
+  ];
+  return list.filter((fact) => fact !== null);
+}
+
+/** Why the file was chosen, with the wish that decides it as a link. */
+function whyOf(job: JobDetail): Pick<JobPage, 'why' | 'whyLink'> {
+  const reason = job.outcome === 'kept' && job.reason ? job.reason : job.plan.reason;
+  const entry = reasonEntry(reason.code);
+  const link = entry.profile
+    ? { href: `${url.library(job.libraryId)}/rules#f-${entry.profile}`, label: `Rules of ${job.libraryName}` }
+    : entry.setting
+      ? { href: url.settings(entry.setting), label: 'The setting that decides this' }
+      : null;
+  return { why: sentence(reason), whyLink: link };
+}
+
+function attemptLine(a: Attempt, names: ReadonlyMap<string, string>): JobPage['attempts'][number] {
+  const [word, tone] = attemptWords[a.state] ?? [a.state, ''];
+  return {
+    number: a.number,
+    where: [names.get(a.nodeId) ?? a.nodeId, a.encoder ? encoder(a.encoder) : ''].filter(Boolean).join(' · '),
+    word,
+    tone,
+    at: a.startedAt,
+    took: a.endedAt ? duration(a.endedAt.getTime() - a.startedAt.getTime()) : null,
+    why: a.reason ? sentence(a.reason) : a.verdict && !a.verdict.accepted ? reasonLabel(a.verdict.reason) : null,
+  };
+}
+
+const attemptWords: Record<string, [string, string]> = {
+  running: ['encoding', ''], delivering: ['delivering', ''], verifying: ['checking', ''], replacing: ['replacing', ''], succeeded: ['succeeded', 'won'],
+  failed: ['failed', 'bad'], lost: ['lost', 'warn'], rejected: ['not good enough', 'warn'], cancelled: ['cancelled', ''],
+};
+
+const checkWords: Record<string, string> = {
+  container: 'Container', video: 'Video', audio: 'Audio', subtitles: 'Subtitles', attachments: 'Attachments', chapters: 'Chapters', tags: 'Tags', duration: 'Length',
+  frames: 'Frames', decode: 'Plays without errors', size: 'Smaller by enough', colour: 'Colour and HDR', start: 'Start times', geometry: 'Picture size and rotation',
+};
+
+export function lastLines(text: string, lines: number): string {
+  return text.replaceAll('\r\n', '\n').split(/[\n\r]/).filter((line) => line.trim() !== '').slice(-lines).join('\n');
+}

@@ -1,0 +1,187 @@
+import { PlainError } from '../../errors.ts';
+import { priorities, type FileStatus } from '../../core/job.ts';
+import { listFiles } from '../../db/file-lists.ts';
+import { fileCounts, libraryOverview, listLibraries, type FileCount, type LibraryOverview } from '../../db/libraries.ts';
+import { listNodes } from '../../db/nodes.ts';
+import { listNodeRoots } from '../../db/roots.ts';
+import { lastScans, listScans, type Scan } from '../../db/scans.ts';
+import { refuse } from '../errors.ts';
+import { plural } from '../format.ts';
+import { fileList, type FileList } from '../models/file-page.ts';
+import { libraryFigure, rulesPage, winOf, type AddForm, type LibraryList, type LibraryPage } from '../models/library-page.ts';
+import { fileStatuses, libraryView, scanView, type LibraryView, type Place } from '../models/library.ts';
+import { readListState, readText, type ListState } from '../models/list-state.ts';
+import { readLibraryForm } from '../models/profile-form.ts';
+import { idFrom, url } from '../routes.ts';
+import type { Ctx, PageModule, Web } from '../web.ts';
+import { queryOf, readForm } from './form.ts';
+
+/** Libraries: what is in them, what could be won, their scans and their rules. */
+export const libraryPages: PageModule = (app, web) => {
+  const listPage = (add: AddForm = { path: '', name: '', problem: null }) => readList(web, add);
+
+  app.get('/library', async (c) => web.page(c, { title: 'Library', section: 'library', view: 'library/index', model: await listPage(), live: { view: 'libraries' } }));
+
+  app.post('/library', async (c) => {
+    const form = await readForm(c);
+    const wish = { path: readText(form.get('path'), 4096) ?? '', name: readText(form.get('name'), 200) ?? '' };
+    try {
+      if (!wish.path) throw new PlainError('Say which folder: its whole path on this machine, for example /mnt/films.');
+      const id = await web.commands.addLibrary({ path: wish.path, ...(wish.name ? { name: wish.name } : {}) }, c.get('actor'));
+      return await web.act(c, async () => 'The library was added. The first scan has begun.', { back: url.library(id) });
+    } catch (error) {
+      if (!(error instanceof PlainError)) throw error;
+      const model = await listPage({ ...wish, problem: error.message });
+      return web.page(c, { title: 'Library', section: 'library', view: 'library/index', model, status: 422 });
+    }
+  });
+
+  app.get('/library/:id', async (c) => {
+    const page = await readPage(web, libraryId(c), readListState(statusAsState(queryOf(c)), ['all', ...fileStatuses.map((s) => s.status)]));
+    return web.page(c, { title: page.library.name, section: 'library', view: 'library/show', model: page, live: { view: 'library', query: { id: page.library.id } } });
+  });
+
+  app.post('/library/:id/scan', (c) => web.act(c, async () => {
+    const started = await web.commands.scan(libraryId(c), c.get('actor'));
+    return started > 0 ? 'The scan has begun.' : 'A scan of this library is running already.';
+  }));
+  app.post('/library/:id/cancel-scan', (c) => web.act(c, async () => {
+    await web.commands.cancelScan(libraryId(c), c.get('actor'));
+    return 'The scan was stopped. What it found so far stays.';
+  }));
+  for (const enabled of [true, false]) {
+    app.post(`/library/:id/${enabled ? 'enable' : 'disable'}`, (c) => web.act(c, async () => {
+      await web.commands.changeLibrary(libraryId(c), { enabled }, c.get('actor'));
+      return enabled ? 'Switched on: its files are converted again.' : 'Switched off: no file of it is converted.';
+    }));
+  }
+  rulesRoutes(app, web);
+  removeRoutes(app, web);
+
+  web.live.register('libraries', {
+    regions: { 'library-list': { on: ['library.changed', 'scan.progressed', 'queue.changed', 'job.changed'], everyMs: 2000, render: async () => web.views.render('library/_cards', await listPage()) } },
+  });
+  const one = (view: string) => async (params: URLSearchParams): Promise<string> => {
+    const id = idFrom(params.get('id') ?? undefined);
+    const library = id === null ? null : await readView(web, id);
+    return library ? web.views.render(view, { library, figure: libraryFigure(library), now: web.now() }) : '';
+  };
+  const concerns = (_type: string, event: object, params: URLSearchParams): boolean => !('libraryId' in event) || String(event.libraryId) === params.get('id');
+  web.live.register('library', {
+    params: ['id'],
+    regions: {
+      'lib-card': { on: ['library.changed', 'scan.progressed', 'job.changed', 'queue.changed'], when: concerns, everyMs: 2000, render: one('library/_head') },
+      'lib-actions': { on: ['library.changed', 'scan.progressed'], when: concerns, everyMs: 2000, render: one('library/_actions') },
+    },
+  });
+};
+
+function rulesRoutes(app: Parameters<PageModule>[0], web: Web): void {
+  const show = async (c: Ctx, model: object, status: 200 | 422) => web.page(c, { title: 'Rules', section: 'library', view: 'library/rules', model, status });
+  const read = async (c: Ctx) => {
+    const library = (await listLibraries(web.db)).find((l) => l.id === libraryId(c));
+    if (!library) throw gone(c);
+    return { ...library, priority: priorities[library.priority] ?? ('normal' as const) };
+  };
+  app.get('/library/:id/rules', async (c) => show(c, rulesPage(await read(c), null), 200));
+  app.post('/library/:id/rules', async (c) => {
+    const library = await read(c);
+    const form = await readForm(c);
+    const result = readLibraryForm(form);
+    if (Object.keys(result.problems).length > 0) return show(c, rulesPage(library, { form, result }), 422);
+    try {
+      const { name, enabled, priority, profile } = result;
+      await web.commands.changeLibrary(library.id, { name, enabled, priority, profile }, c.get('actor'));
+    } catch (error) {
+      if (!(error instanceof PlainError)) throw error;
+      return show(c, rulesPage(library, { form, result }, { name: `could not be saved: ${error.message.replace(/\.$/, '')}` }), 422);
+    }
+    return web.act(c, async () => 'Saved. It applies to every file that has not been encoded yet.', { back: url.library(library.id) });
+  });
+}
+
+function removeRoutes(app: Parameters<PageModule>[0], web: Web): void {
+  const ask = async (c: Ctx, problem: string | null) => {
+    const library = (await libraryOverview(web.db)).find((l) => l.id === libraryId(c));
+    if (!library) throw gone(c);
+    return web.page(c, {
+      title: 'Remove a library', section: 'library', view: 'queue/confirm', status: problem ? 422 : 200,
+      model: {
+        question: `Remove “${library.name}”?`,
+        text: `CodecShift forgets its ${plural(library.files, 'file')}, their history and their place in the queue. That cannot be undone. No file is touched; originals stay in the trash until their time is over.`,
+        action: `${url.library(library.id)}/remove`, confirmed: '1', button: 'Remove this library', back: url.library(library.id), hidden: [], typed: library.name, problem,
+      },
+    });
+  };
+  app.get('/library/:id/remove', (c) => ask(c, null));
+  app.post('/library/:id/remove', async (c) => {
+    const id = libraryId(c);
+    const library = (await listLibraries(web.db)).find((l) => l.id === id);
+    if (!library) throw gone(c);
+    const typed = ((await readForm(c)).get('typed') ?? '').trim().normalize();
+    if (typed !== library.name.trim().normalize()) return ask(c, `Type ${library.name} exactly as it is written, then it is removed.`);
+    return web.act(c, async () => {
+      await web.commands.removeLibrary(id, c.get('actor'));
+      return `“${library.name}” was removed. No file was touched.`;
+    }, { back: url.library() });
+  });
+}
+
+/** The form of a file list calls it `status`, which is what it is for a file. */
+export function statusAsState(query: URLSearchParams): URLSearchParams {
+  const copy = new URLSearchParams(query);
+  copy.delete('state');
+  const status = query.get('status');
+  if (status) copy.set('state', status);
+  return copy;
+}
+
+function libraryId(c: Ctx): number {
+  const id = idFrom(c.req.param('id'));
+  if (id === null || id > 2 ** 31 - 1) throw gone(c);
+  return id;
+}
+
+function gone(_c: Ctx): Error {
+  return refuse('not-found', 'There is no such library. It may have been removed.');
+}
+
+async function readList(web: Web, add: AddForm): Promise<LibraryList> {
+  const [overview, counts, scans, places] = await Promise.all([libraryOverview(web.db), fileCounts(web.db), lastScans(web.db), readPlaces(web)]);
+  return { libraries: overview.map((l) => viewOf(l, counts, scans, places)), add, now: web.now() };
+}
+
+async function readView(web: Web, id: number): Promise<LibraryView | null> {
+  const [overview, counts, scans, places] = await Promise.all([libraryOverview(web.db), fileCounts(web.db, id), lastScans(web.db), readPlaces(web)]);
+  const library = overview.find((l) => l.id === id);
+  return library ? viewOf(library, counts, scans, places) : null;
+}
+
+function viewOf(library: LibraryOverview, counts: readonly FileCount[], scans: readonly Scan[], places: readonly Place[]): LibraryView {
+  return libraryView(library, counts.filter((c) => c.libraryId === library.id), scans.find((s) => s.libraryId === library.id) ?? null, places);
+}
+
+async function readPlaces(web: Web): Promise<Place[]> {
+  const [roots, nodes] = await Promise.all([listNodeRoots(web.db), listNodes(web.db)]);
+  const names = new Map(nodes.map((n) => [n.id, n.name]));
+  return roots.map((root) => ({ rootId: root.rootId, path: root.path, problem: root.problem, nodeName: names.get(root.nodeId) ?? 'a former node' }));
+}
+
+async function readPage(web: Web, id: number, state: ListState): Promise<LibraryPage> {
+  const library = await readView(web, id);
+  if (!library) throw refuse('not-found', 'There is no such library. It may have been removed.');
+  const [files, wins, scans] = await Promise.all([
+    readFiles(web, state, id, library.files),
+    listFiles(web.db, { libraryId: id, status: 'queued', sort: 'saving' }, { size: 50 }),
+    listScans(web.db, id),
+  ]);
+  return { library, figure: libraryFigure(library), wins: wins.rows.map(winOf), files, scans: scans.slice(0, 8).map(scanView), now: web.now() };
+}
+
+/** One page of files, of one library or of all. */
+export async function readFiles(web: Web, state: ListState, id: number | null, total: number): Promise<FileList> {
+  const libraries = await listLibraries(web.db);
+  const status = state.state === 'all' ? null : (state.state as FileStatus);
+  const page = await listFiles(web.db, { libraryId: id ?? state.libraryId, status, codec: state.codec, search: state.search, reason: state.reason, sort: 'recent' }, state);
+  return fileList({ state, rows: page.rows, before: page.before, after: page.after, total, libraries, libraryId: id, path: id === null ? url.files() : url.library(id) });
+}

@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto';
+import type { JobSelection, QueueFilter } from '../../core/commands.ts';
+import { priorities } from '../../core/job.ts';
+import { countsByState } from '../../db/counters.ts';
+import { listFiles } from '../../db/file-lists.ts';
+import { countWaiting, lastJobsOf, listCancelled, listFinished, listHeld, listWaiting, runningJobs, type JobRow } from '../../db/job-lists.ts';
+import { fileCounts, listLibraries, type FileCount } from '../../db/libraries.ts';
+import type { Page } from '../../db/page.ts';
+import { count, plural } from '../format.ts';
+import { listQuery, readListState, type ListState } from '../models/list-state.ts';
+import { liveNumbers, queueView, removeQuestion, type ConfirmView, type QueueFacts } from '../models/queue-page.ts';
+import { tabLinks, tabs, tabStates, type TabLink } from '../models/queue.ts';
+import { idFrom, safeBack, url } from '../routes.ts';
+import type { Ctx, PageModule, Web } from '../web.ts';
+import { queryOf, readForm } from './form.ts';
+
+/**
+ * The queue: one list, seven tabs, its whole state in the URL. The order a person looks at never jumps: the stream
+ * moves numbers and bars in place, and says how many rows of this page would change; new rows come when asked for.
+ */
+export const queuePages: PageModule = (app, web) => {
+  const seen = createSeenPages();
+
+  app.get('/queue', async (c) => {
+    const state = readListState(queryOf(c), tabStates);
+    const facts = await readQueue(web, state);
+    const view = queueView(facts);
+    const page = seen.remember(rowIds(facts), state);
+    return web.page(c, { title: 'Queue', section: 'queue', view: 'queue/index', model: view, live: { view: 'queue', query: { state: state.state, page } } });
+  });
+
+  app.get('/queue/clear', async (c) => {
+    const jobs = await countsByState(web.db);
+    return web.page(c, { title: 'Clear queue', section: 'queue', view: 'queue/confirm', model: clearQuestion(jobs.available) });
+  });
+  app.post('/queue/clear', (c) => web.act(c, async () => {
+    const n = await web.commands.clearQueue(c.get('actor'));
+    return `${plural(n, 'file')} left the queue. Running files go on.`;
+  }, { back: url.queue() }));
+
+  app.post('/queue/bulk', (c) => bulk(c, web));
+
+  web.live.register('queue', {
+    params: ['state', 'page'],
+    regions: {
+      'queue-tabs': { on: ['job.changed', 'queue.changed', 'library.changed'], everyMs: 2000, render: async (params) => web.views.render('queue/_tabs', { tabs: await readTabs(web, params.get('state') ?? 'waiting') }) },
+      'queue-changes': { on: ['job.changed', 'queue.changed'], everyMs: 3000, render: async (params) => web.views.render('queue/_changes', await changesOf(web, seen, params.get('page'))) },
+    },
+    tick: (running) => running.map((p) => ({ target: `job-${p.jobId}-live`, swap: 'innerMorph' as const, html: web.views.render('queue/_progress', { progress: liveNumbers(p) }) })),
+  });
+};
+
+function clearQuestion(n: number): ConfirmView {
+  return {
+    question: n === 0 ? 'The queue is empty' : `Take all ${plural(n, 'waiting file')} out of the queue?`,
+    text: 'Running files go on. Every file stays as it is, and the next scan finds those that are still worth converting.',
+    action: '/queue/clear', confirmed: '1', button: `Clear ${count(n)}`, back: url.queue(), hidden: [], typed: null, problem: null,
+  };
+}
+
+export async function readQueue(web: Web, state: ListState): Promise<QueueFacts> {
+  const [links, libraries, counts] = await Promise.all([readTabs(web, state.state), listLibraries(web.db), fileCounts(web.db, state.libraryId)]);
+  const tab = tabs.find((t) => t.state === state.state) ?? tabs[0];
+  const base = { state, tabs: links, libraries, codecs: codecsOf(counts), progress: [], queuePaused: web.settings()['queue.paused'] === true, now: web.now(), jobs: [], files: [], before: null, after: null };
+  if (tab.of === 'files') {
+    const page = await listFiles(web.db, { status: tab.state === 'failed' ? 'failed' : 'skipped', libraryId: state.libraryId, codec: state.codec, search: state.search, reason: state.reason }, state);
+    const last = new Map((await lastJobsOf(web.db, page.rows.map((f) => f.id))).map((j) => [j.fileId, j.jobId]));
+    const names = new Map(libraries.map((l) => [l.id, l.name]));
+    return { ...base, files: page.rows.map((f) => ({ ...f, libraryName: names.get(f.libraryId) ?? '', jobId: last.get(f.id) ?? null })), before: page.before, after: page.after };
+  }
+  const page = await readJobs(web, tab.state, state);
+  const progress = page.rows.flatMap((job) => web.live.progressOf(job.id) ?? []);
+  return { ...base, jobs: page.rows, before: page.before, after: page.after, progress };
+}
+
+async function readJobs(web: Web, tab: string, state: ListState): Promise<Page<JobRow>> {
+  const filter = filterOf(state);
+  switch (tab) {
+    case 'running': {
+      const rows = (await runningJobs(web.db)).filter((job) => matches(job, filter));
+      return { rows, before: null, after: null };
+    }
+    case 'held':
+      return listHeld(web.db, filter, state);
+    case 'finished':
+      return listFinished(web.db, filter, state);
+    case 'cancelled':
+      return listCancelled(web.db, filter, state);
+    default:
+      return listWaiting(web.db, filter, state);
+  }
+}
+
+/** What runs is few and read whole, so its filter is here. */
+function matches(job: JobRow, filter: QueueFilter): boolean {
+  if (filter.libraryId !== null && job.libraryId !== filter.libraryId) return false;
+  if (filter.codec !== null && job.codec !== filter.codec) return false;
+  if (filter.priority !== null && priorities[job.priority] !== filter.priority) return false;
+  const words = filter.search?.toLowerCase().split(/\s+/) ?? [];
+  const text = `${job.title} ${job.detail} ${job.path}`.toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+export function filterOf(state: ListState): QueueFilter {
+  return { libraryId: state.libraryId, search: state.search, codec: state.codec, priority: state.priority };
+}
+
+async function readTabs(web: Web, current: string): Promise<TabLink[]> {
+  const [jobs, files] = await Promise.all([countsByState(web.db), fileCounts(web.db)]);
+  const byStatus: Record<string, number> = {};
+  for (const cell of files) byStatus[cell.status] = (byStatus[cell.status] ?? 0) + cell.files;
+  return tabLinks(current, jobs, byStatus);
+}
+
+function codecsOf(counts: readonly FileCount[]): string[] {
+  return [...new Set(counts.filter((c) => c.files > 0 && c.codec !== '').map((c) => c.codec))].sort();
+}
+
+/** One form around the table: chosen rows, or everything that the filter of the form matches. */
+async function bulk(c: Ctx, web: Web): Promise<Response> {
+  const form = await readForm(c);
+  const state = readListState(form, tabStates);
+  const back = safeBack(form.get('back'), url.queue());
+  const ids = form.getAll('id').flatMap((text) => idFrom(text) ?? []).slice(0, 1000);
+  const all = form.get('scope') === 'all';
+  const which: JobSelection = all ? { filter: filterOf(state) } : { ids };
+  const wish = form.get('do') ?? '';
+  const actor = c.get('actor');
+  if (!all && ids.length === 0) return web.act(c, async () => 'No file was chosen, so nothing was changed.', { back });
+  if ((wish === 'remove' || wish === 'exclude') && form.get('confirmed') !== '1') return askRemove(c, web, form, state, back, which, wish);
+  return web.act(c, async () => {
+    const priority = priorities.find((p) => p === wish);
+    if (priority) return `${plural(await web.commands.prioritise(which, priority, actor), 'file')} now ${priority === 'normal' ? 'normal' : priority} priority.`;
+    if (wish === 'top' || wish === 'end') return `${plural(await web.commands.moveJobs(which, wish, actor), 'file')} moved to the ${wish}.`;
+    if (wish === 'remove' || wish === 'exclude') {
+      const n = await web.commands.removeJobs(which, wish === 'exclude', actor);
+      return wish === 'exclude' ? `${plural(n, 'file')} left alone from now on.` : `${plural(n, 'file')} left the queue.`;
+    }
+    return 'Nothing was changed.';
+  }, { back });
+}
+
+async function askRemove(c: Ctx, web: Web, form: URLSearchParams, state: ListState, back: string, which: JobSelection, wish: string): Promise<Response> {
+  const most = 100_000;
+  const n = 'ids' in which ? which.ids.length : await countWaiting(web.db, which.filter, most);
+  const library = state.libraryId === null ? null : ((await listLibraries(web.db)).find((l) => l.id === state.libraryId)?.name ?? null);
+  const hidden = [...form].filter(([name]) => !['csrf', 'confirmed'].includes(name));
+  const words = 'ids' in which ? { ...state, search: null, codec: null, priority: null } : state;
+  const model = removeQuestion(n, n < most, words, 'ids' in which ? null : library, wish === 'exclude', '/queue/bulk', back, hidden);
+  return web.page(c, { title: 'Remove from the queue', section: 'queue', view: 'queue/confirm', model });
+}
+
+interface SeenPage {
+  ids: string[];
+  state: ListState;
+}
+
+type SeenPages = ReturnType<typeof createSeenPages>;
+
+/** What the last pages that were sent out showed, so that their streams can tell how much is different now. */
+function createSeenPages(most = 300) {
+  const pages = new Map<string, SeenPage>();
+  return {
+    remember(ids: string[], state: ListState): string {
+      const token = randomBytes(9).toString('base64url');
+      pages.set(token, { ids, state });
+      if (pages.size > most) pages.delete(pages.keys().next().value!);
+      return token;
+    },
+    get: (token: string | null): SeenPage | null => (token === null ? null : (pages.get(token) ?? null)),
+  };
+}
+
+function rowIds(facts: QueueFacts): string[] {
+  return [...facts.jobs.map((job) => `j${job.id}`), ...facts.files.map((file) => `f${file.id}`)];
+}
+
+async function changesOf(web: Web, seen: SeenPages, token: string | null): Promise<{ changes: number; href: string }> {
+  const page = seen.get(token);
+  if (!page) return { changes: 0, href: url.queue() };
+  const now = rowIds(await readQueue(web, page.state));
+  const here = url.queue(listQuery(page.state, tabStates[0]!));
+  return { changes: differences(page.ids, now), href: here };
+}
+
+/** How many rows are new, gone or in another place among those that stayed. */
+export function differences(before: readonly string[], now: readonly string[]): number {
+  const was = new Set(before);
+  const is = new Set(now);
+  const added = now.filter((id) => !was.has(id)).length;
+  const gone = before.filter((id) => !is.has(id)).length;
+  const stayed = before.filter((id) => is.has(id));
+  const order = now.filter((id) => was.has(id));
+  // the fewest rows that must move: all but the longest run that kept its order
+  return Math.max(added, gone) + stayed.length - longestOrdered(order.map((id) => stayed.indexOf(id)));
+}
+
+function longestOrdered(places: number[]): number {
+  const tails: number[] = [];
+  for (const place of places) {
+    const at = tails.findIndex((tail) => tail >= place);
+    if (at === -1) tails.push(place);
+    else tails[at] = place;
+  }
+  return tails.length;
+}
+
