@@ -2,10 +2,11 @@ import { createHash, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { describe } from 'node:test';
+import { after, describe } from 'node:test';
 import pg from 'pg';
 import { connectDatabase, type Database } from '../db/connect.ts';
 import { acquireLease } from '../db/coordinator.ts';
+import { derivedTables, exportedTables } from '../db/export.ts';
 import { migrate, readMigrations } from '../db/migrate.ts';
 import { createLog, type Log } from '../log.ts';
 import { findPostgres, startPostgres, type TestPostgres } from './postgres.ts';
@@ -49,12 +50,56 @@ export function havePostgres(): boolean {
 
 /** A migrated, empty database that goes away with the test. */
 export async function freshDatabase(t: Cleanup, kind: DatabaseKind): Promise<TestDatabase> {
-  const dataDir = temporaryDirectory(t);
-  const url = kind === 'postgres' ? await freshUrl(t) : null;
-  if (kind === 'embedded') fs.cpSync(await embeddedTemplate(), dataDir, { recursive: true });
+  if (kind === 'embedded') return freshEmbedded(t);
+  const [dataDir, url] = [temporaryDirectory(t), await freshUrl(t)];
   const database = await connectDatabase({ url, dataDir, log: quietLog() });
   t.after(() => database.close());
   return Object.assign(database, { url, dataDir, kind, lead: () => lead(database) });
+}
+
+const idle: { database: Database; dataDir: string }[] = [];
+after(async () => {
+  for (const { database } of idle.splice(0)) await database.close();
+});
+
+/** Opening the embedded database costs seconds on a busy machine, so the tests of one file empty it and hand it on. */
+async function freshEmbedded(t: Cleanup): Promise<TestDatabase> {
+  const kept = idle.pop() ?? (await openEmbeddedForTests());
+  let over = false;
+  let closed = false;
+  const guard = (database: Database): Database => ({
+    embedded: true,
+    sessions: database.sessions,
+    query: (sql, params) => (over ? Promise.reject(new Error('the test that used this database is over')) : database.query(sql, params)),
+    tx: (fn) => (over ? Promise.reject(new Error('the test that used this database is over')) : database.tx(fn)),
+    withTerm: (term) => guard(database.withTerm(term)),
+    maintain: () => database.maintain(),
+    close: () => {
+      closed = true;
+      return database.close();
+    },
+  });
+  t.after(async () => {
+    over = true;
+    if (closed) return;
+    await empty(kept.database);
+    idle.push(kept);
+  });
+  const database = guard(kept.database);
+  return Object.assign(database, { url: null, dataDir: kept.dataDir, kind: 'embedded' as const, lead: () => lead(database) });
+}
+
+async function openEmbeddedForTests(): Promise<{ database: Database; dataDir: string }> {
+  const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), 'codecshift-embedded-'));
+  process.once('exit', () => fs.rmSync(dataDir, { recursive: true, force: true }));
+  return { database: await connectDatabase({ url: null, dataDir, log: quietLog() }), dataDir };
+}
+
+async function empty(database: Database): Promise<void> {
+  const tables = [...exportedTables, ...derivedTables.filter((table) => table !== 'coordinator' && table !== 'schema_migrations')];
+  await database.query(`truncate ${tables.join(', ')} restart identity cascade`);
+  await database.query(`update coordinator set term = 0, holder = null, session = null, url = null, lease_until = '-infinity'`);
+  await database.query(`select setval('job_pins', 1, false)`);
 }
 
 async function lead(database: Database): Promise<Database> {
@@ -162,17 +207,4 @@ export function withDatabase(url: string, name: string): string {
   const changed = new URL(url);
   changed.pathname = `/${name}`;
   return changed.href;
-}
-
-let embedded: Promise<string> | null = null;
-
-/** A data directory that has been through its first start, made once per process and copied for each test. */
-function embeddedTemplate(): Promise<string> {
-  return (embedded ??= (async () => {
-    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'codecshift-embedded-'));
-    process.once('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
-    const database = await connectDatabase({ url: null, dataDir: directory, log: quietLog() });
-    await database.close();
-    return directory;
-  })());
 }

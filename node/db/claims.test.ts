@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import postgres from 'postgres';
+import { eachDatabase, freshDatabase } from '../testing/database.ts';
+import { aJob, aLibrary, aNode, because, someFiles, someJobs, testNode } from '../testing/records.ts';
+import { advance, openAttempts, overAttempts, readAttempt, saveEncoded, saveVerdict } from './attempts.ts';
+import { cancelAttempt, claim, failAttempt, graceLeases, holdAttempt, overdueReplacing, promoteDue, reapExpired, releaseAttempt, renewLeases } from './claims.ts';
+import type { ClaimWish, ClaimedJob } from './claims.ts';
+import type { Queryable } from './connect.ts';
+import { countsByState, foldCounters } from './counters.ts';
+import { listWaiting, readJob, runningJobs } from './job-lists.ts';
+import { clearAvailable, enqueue, holdJob, pinJobs, prioritiseJobs, removeJobs, requestCancel, setPaused, unholdJob } from './jobs.ts';
+import { changeLibrary } from './libraries.ts';
+import { readFile } from './media-files.ts';
+import { setNodeRoots } from './roots.ts';
+
+const wish = (change: Partial<ClaimWish> = {}): ClaimWish => ({ node: testNode, classes: [0, 1, 2], term: 1, leaseSeconds: 60, keepers: [testNode], ...change });
+const nothing = { libraryId: null, search: null, codec: null, priority: null };
+
+async function claimed(q: Queryable, change: Partial<ClaimWish> = {}): Promise<ClaimedJob> {
+  const job = await claim(q, wish(change));
+  assert.ok(job, 'there is a job to claim');
+  return job;
+}
+
+eachDatabase((kind) => {
+  test('a claim gives the whole job once, with an attempt, a lease and a keeper', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    await someJobs(q, library.id, 1);
+    const job = await claimed(q);
+    assert.equal(job.keeperId, testNode);
+    assert.equal(job.rootId, library.rootId);
+    assert.equal(job.path, 'film-00001.mkv');
+    assert.equal(job.number, 1);
+    assert.equal(job.probe.container, 'matroska');
+    assert.equal(job.fingerprint.hash.length, 64);
+    assert.equal(job.plan.expectedBytes, 400_000);
+    assert.ok(job.leaseUntil.getTime() > Date.now() - 60_000);
+    assert.equal(await claim(q, wish()), null);
+    assert.equal((await readAttempt(q, job.attemptId))?.state, 'running');
+    const [row] = await runningJobs(q);
+    assert.equal(row?.attemptState, 'running');
+    assert.equal(row?.nodeId, testNode);
+  });
+
+  test('queueing the same files twice makes one job each, and an excluded or missing file gets none', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    const files = await someFiles(q, library.id, 20);
+    assert.equal((await enqueue(q, files.map((id) => aJob(id)))).length, 20);
+    assert.equal((await enqueue(q, files.map((id) => aJob(id)))).length, 0);
+    assert.equal((await readFile(q, files[0]!))?.status, 'queued');
+    const others = await someFiles(q, library.id, 2, 'other');
+    await q.query(`update media_files set excluded_by = 'Ada' where id = $1`, [others[0]]);
+    await q.query(`update media_files set status = 'missing' where id = $1`, [others[1]]);
+    assert.equal((await enqueue(q, others.map((id) => aJob(id)))).length, 0);
+  });
+
+  test('jobs come by priority, then pin, then saving, and only of the classes that the node can run', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    const [a, b, c, d] = await someFiles(q, library.id, 4);
+    const made = await enqueue(q, [
+      aJob(a!, { priority: 1, rank: -100 }), aJob(b!, { priority: 1, rank: -900 }), aJob(c!, { priority: 0, rank: -1 }), aJob(d!, { priority: 1, rank: -1, class: 2 }),
+    ]);
+    const jobOf = (file: number): number => made.find((m) => m.fileId === file)!.jobId;
+    assert.equal(await pinJobs(q, { ids: [jobOf(a!)] }, 'top'), 1);
+    assert.deepEqual((await listWaiting(q)).rows.map((r) => r.fileId), [c, a, b, d]);
+    assert.equal((await claimed(q, { classes: [2] })).fileId, d);
+    assert.equal((await claimed(q, { classes: [0, 1] })).fileId, c);
+    assert.equal((await claimed(q, { classes: [0, 1] })).fileId, a);
+    assert.equal(await claim(q, wish({ classes: [0] })), null);
+    assert.equal((await claimed(q)).fileId, b);
+  });
+
+  test('pins keep the order they found, and a later pin goes before an earlier one', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    const jobs = await someJobs(q, library.id, 5);
+    const ids = jobs.map((j) => j.jobId);
+    const order = async (): Promise<number[]> => (await listWaiting(q)).rows.map((r) => ids.indexOf(r.id) + 1);
+    await pinJobs(q, { ids: [ids[2]!, ids[3]!] }, 'top');
+    assert.deepEqual(await order(), [3, 4, 1, 2, 5]);
+    await pinJobs(q, { ids: [ids[4]!] }, 'top');
+    assert.deepEqual(await order(), [5, 3, 4, 1, 2]);
+    await pinJobs(q, { ids: [ids[4]!, ids[0]!] }, 'end');
+    assert.deepEqual(await order(), [3, 4, 2, 5, 1]);
+    assert.equal(await prioritiseJobs(q, { filter: { ...nothing, search: 'film_00002' } }, 'high'), 0);
+    assert.equal(await prioritiseJobs(q, { filter: { ...nothing, search: 'FILM-00002' } }, 'high'), 1);
+    assert.deepEqual(await order(), [2, 3, 4, 5, 1]);
+  });
+
+  test('a job whose root nobody present can write to, or whose library is off, is not given', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    await someJobs(q, library.id, 1);
+    await aNode(q, 'node-b');
+    assert.equal(await claim(q, wish({ node: 'node-b', keepers: ['node-b'] })), null);
+    await changeLibrary(q, library.id, { enabled: false });
+    assert.equal(await claim(q, wish()), null);
+    await changeLibrary(q, library.id, { enabled: true });
+    await setNodeRoots(q, testNode, [{ root: library.rootId, path: '/films', writable: true, problem: 'root-missing' }]);
+    assert.equal(await claim(q, wish()), null);
+    await setNodeRoots(q, testNode, [{ root: library.rootId, path: '/films', writable: true, problem: null }]);
+    assert.equal((await claimed(q, { node: 'node-b', keepers: [testNode, 'node-b'] })).keeperId, testNode);
+  });
+
+  test('failures back off, then the job fails for good and its file can be queued anew', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    const [job] = await someJobs(q, library.id, 1, { maxFailures: 2 });
+    const first = await claimed(q);
+    const failed = await failAttempt(q, first, { reason: because('encoder-failed'), retry: true, stderrTail: 'x'.repeat(50_000), command: ['ffmpeg', '-i', 'a\0b'] });
+    assert.equal(failed?.state, 'available');
+    const delay = failed!.retryAt!.getTime() - Date.now();
+    assert.ok(delay > 0 && delay <= 37_000, `the first retry waits about half a minute, not ${delay} ms`);
+    assert.equal(await claim(q, wish()), null);
+    assert.equal((await listWaiting(q)).rows.length, 1);
+    await q.query(`update jobs set retry_at = now() - interval '1 second'`);
+    assert.equal(await promoteDue(q), 1);
+    const second = await claimed(q);
+    assert.equal(second.number, 2);
+    const last = await failAttempt(q, second, { reason: because('encoder-failed'), retry: true });
+    assert.equal(last?.state, 'failed');
+    assert.equal((await readFile(q, job!.fileId))?.status, 'failed');
+    assert.equal((await readJob(q, job!.jobId))?.attempts.length, 2);
+    assert.equal((await enqueue(q, [aJob(job!.fileId)])).length, 1);
+  });
+
+  test('a failure that no retry can help ends the job at once', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    await someJobs(q, library.id, 1);
+    assert.equal((await failAttempt(q, await claimed(q), { reason: because('source-damaged'), retry: false }))?.state, 'failed');
+  });
+
+  test('an attempt that is not current can change nothing, while the current one can', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    await someJobs(q, library.id, 1);
+    const old = await claimed(q);
+    assert.equal((await releaseAttempt(q, old, because('node-stopped')))?.state, 'available');
+    const current = await claimed(q);
+    assert.notEqual(old.attemptId, current.attemptId);
+    const before = await q.query('select * from jobs');
+    const facts = { outputBytes: 1, sha256: 'a'.repeat(64), encoder: 'libx265', command: [], stderrTail: '', stats: {} };
+    assert.deepEqual(await renewLeases(q, [old], 600), []);
+    assert.equal(await advance(q, old, ['running'], 'delivering', 600), null);
+    assert.equal(await saveEncoded(q, old, facts, 600), null);
+    assert.equal(await saveVerdict(q, old, { verdict: { accepted: true, checks: [] }, outputProbe: null, outputBytes: 1 }, 600), null);
+    assert.equal(await failAttempt(q, old, { reason: because('late'), retry: true }), null);
+    assert.equal(await releaseAttempt(q, old, because('late')), null);
+    assert.equal(await cancelAttempt(q, old, because('late')), null);
+    assert.equal(await holdAttempt(q, old, because('late')), false);
+    assert.deepEqual(await q.query('select * from jobs'), before);
+    assert.deepEqual(await overAttempts(q, [old.attemptId, current.attemptId, 987_654]), [old.attemptId, 987_654]);
+    assert.equal((await renewLeases(q, [current, old], 600)).length, 1);
+    assert.equal((await saveEncoded(q, current, facts, 600))?.state, 'delivering');
+    assert.equal((await saveEncoded(q, current, facts, 600))?.state, 'delivering');
+    assert.equal((await advance(q, current, ['delivering'], 'verifying', 600, testNode))?.state, 'verifying');
+    assert.equal(await advance(q, current, ['delivering'], 'verifying', 600), null);
+    assert.equal((await saveVerdict(q, current, { verdict: { accepted: true, checks: [] }, outputProbe: null, outputBytes: 1 }, 600))?.verdict?.accepted, true);
+    assert.deepEqual((await openAttempts(q)).map((a) => a.id), [current.attemptId]);
+  });
+
+  test('a run whose lease ended is lost and waits again; one that is replacing is left to its keeper', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    await someJobs(q, library.id, 3, { maxFailures: 2 });
+    const [silent, replacing, alive] = [await claimed(q), await claimed(q), await claimed(q)];
+    assert.ok(await advance(q, replacing, ['running'], 'replacing', 60));
+    await q.query(`update jobs set lease_until = now() - interval '1 second' where id = any($1)`, [[silent.jobId, replacing.jobId]]);
+    const lost = await reapExpired(q, because('lease-expired'));
+    assert.deepEqual(lost.map((l) => [l.jobId, l.state, l.failures]), [[silent.jobId, 'available', 1]]);
+    assert.equal((await readAttempt(q, silent.attemptId))?.state, 'lost');
+    assert.deepEqual((await overdueReplacing(q)).map((o) => o.jobId), [replacing.jobId]);
+    assert.deepEqual(await reapExpired(q, because('lease-expired')), []);
+    assert.equal((await readAttempt(q, alive.attemptId))?.state, 'running');
+    await q.query(`update jobs set lease_until = now() - interval '1 second' where state = 'running'`);
+    assert.equal(await graceLeases(q, 60), 2);
+    assert.deepEqual(await reapExpired(q, because('lease-expired')), []);
+  });
+
+  test('a waiting job is cancelled at once, a running one when its worker stopped, a replacing one not at all', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    const [waiting] = await someJobs(q, library.id, 1);
+    assert.equal((await requestCancel(q, waiting!.jobId, because('cancelled-by-person')))?.state, 'cancelled');
+    assert.equal(await requestCancel(q, waiting!.jobId, because('cancelled-by-person')), null);
+    assert.equal((await readFile(q, waiting!.fileId))?.status, 'skipped');
+    await someJobs(q, library.id, 3, {}, 'more');
+    const [asked, silent, replacing] = [await claimed(q), await claimed(q), await claimed(q)];
+    const answer = await requestCancel(q, asked.jobId, because('cancelled-by-person'));
+    assert.deepEqual([answer?.state, answer?.cancelRequested, answer?.attemptId, answer?.nodeId], ['running', true, asked.attemptId, testNode]);
+    assert.equal((await renewLeases(q, [asked], 60))[0]?.cancelRequested, true);
+    assert.equal((await cancelAttempt(q, asked, because('stopped')))?.state, 'cancelled');
+    assert.equal((await readJob(q, asked.jobId))?.reason?.code, 'cancelled-by-person');
+    await requestCancel(q, silent.jobId, because('cancelled-by-person'));
+    await q.query(`update jobs set lease_until = now() - interval '1 second' where id = $1`, [silent.jobId]);
+    assert.equal((await reapExpired(q, because('lease-expired')))[0]?.state, 'cancelled');
+    await advance(q, replacing, ['running'], 'replacing', 60);
+    const late = await requestCancel(q, replacing.jobId, because('cancelled-by-person'));
+    assert.deepEqual([late?.cancelRequested, late?.attemptState], [false, 'replacing']);
+  });
+
+  test('holding, letting go, pausing, removing and clearing each do what they say', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    const jobs = await someJobs(q, library.id, 6);
+    assert.equal(await holdJob(q, jobs[0]!.jobId, because('needs-a-person')), true);
+    assert.equal(await unholdJob(q, jobs[1]!.jobId), false);
+    assert.equal(await unholdJob(q, jobs[0]!.jobId), true);
+    const running = await claimed(q);
+    assert.equal((await setPaused(q, running.jobId, true))?.attemptId, running.attemptId);
+    assert.equal((await renewLeases(q, [running], 60))[0]?.paused, true);
+    assert.equal(await setPaused(q, jobs[3]!.jobId, true), null);
+    assert.equal(await removeJobs(q, { ids: [jobs[2]!.jobId, running.jobId] }, { reason: because('removed'), excludedBy: 'Ada', fileStatus: 'new' }), 1);
+    const excluded = await readFile(q, jobs[2]!.fileId);
+    assert.deepEqual([excluded?.status, excluded?.excludedBy], ['skipped', 'Ada']);
+    assert.equal(await clearAvailable(q, { reason: because('cleared'), excludedBy: null, fileStatus: 'new' }), 4);
+    assert.equal((await readFile(q, jobs[5]!.fileId))?.status, 'new');
+    assert.equal(await holdAttempt(q, running, because('needs-a-person')), true);
+    assert.equal((await readJob(q, running.jobId))?.state, 'held');
+  });
+
+  test('counters equal a count of the rows, before and after they are folded', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    await someJobs(q, library.id, 30);
+    await failAttempt(q, await claimed(q), { reason: because('x'), retry: false });
+    await claimed(q);
+    const counted = async (): Promise<Record<string, number>> => {
+      const rows = await q.query<{ state: string; n: number }>('select state, count(*) as n from jobs group by 1');
+      return { available: 0, running: 0, completed: 0, failed: 0, cancelled: 0, held: 0, ...Object.fromEntries(rows.map((r) => [r.state, r.n])) };
+    };
+    assert.deepEqual(await countsByState(q), await counted());
+    await foldCounters(q);
+    assert.deepEqual(await countsByState(q), await counted());
+    await claimed(q);
+    assert.deepEqual(await countsByState(q), await counted());
+    assert.equal((await q.query('select 1 from job_deltas')).length, 2);
+  });
+
+  test('sixteen claims at once give sixteen workers different jobs, the best ones first', async (t) => {
+    const db = await freshDatabase(t, kind);
+    const q = await db.lead();
+    const library = await aLibrary(q);
+    const files = await someFiles(q, library.id, 200);
+    await enqueue(q, files.map((id, i) => aJob(id, { priority: i % 3, rank: -i })));
+    const given: ClaimedJob[] = [];
+    await Promise.all(Array.from({ length: 16 }, async () => {
+      for (let job = await claim(q, wish()); job; job = await claim(q, wish())) given.push(job);
+    }));
+    assert.equal(given.length, 200);
+    assert.equal(new Set(given.map((g) => g.jobId)).size, 200);
+    assert.deepEqual(given.slice(0, 30).map((g) => g.priority), Array.from({ length: 30 }, () => 0));
+    assert.deepEqual(given.slice(-30).map((g) => g.priority), Array.from({ length: 30 }, () => 2));
+    if (db.url === null) return;
+    // the books as a second, independent client sees them
+    const sql = postgres(db.url, { max: 1, onnotice: () => {} });
+    t.after(() => sql.end());
+    const [books] = await sql`select (select count(*)::int from attempts where ended_at is null) as open,
+      (select count(distinct attempt_id)::int from jobs where state = 'running') as running`;
+    assert.deepEqual({ ...books }, { open: 200, running: 200 });
+  });
+});
