@@ -1,6 +1,6 @@
 import type { AttachmentStream, AudioStream, Chapter, Color, Container, Hdr, Probe, Stream, Tags, VideoStream } from './media.ts';
 import { isPicture } from './media.ts';
-import { codecName, sameLanguage } from './names.ts';
+import { codecName, languageName, sameLanguage } from './names.ts';
 import type { WorkPlan } from './plan.ts';
 
 /**
@@ -47,11 +47,12 @@ function keepsDisposition(container: Container, word: string, kind: string): boo
 }
 
 function line(stream: Stream, codec: string, dispositions: string[]): string {
-  const words = [codecName(codec)];
+  // the film itself is meant to change its codec: only its names are compared here
+  const words = kindOf(stream) === 'film' ? [] : [codecName(codec)];
   if (stream.kind === 'audio') words.push(...audioWords(stream));
   if (stream.kind === 'attachment') words.push(...attachmentWords(stream));
-  else if (stream.kind !== 'video') words.push(sameLanguage(stream.language) ?? '', stream.title ? `“${stream.title.trim()}”` : '');
-  if (stream.kind === 'video' && isPicture(stream)) words.push(`${stream.width}×${stream.height}`);
+  else if (!isPicture(stream)) words.push(languageName(sameLanguage(stream.language) ?? ''), stream.title ? `“${stream.title.trim()}”` : '');
+  else if (stream.kind === 'video') words.push(`${stream.width}×${stream.height}`);
   return [...words, ...dispositions].filter((word) => word !== '').join(' · ');
 }
 
@@ -98,7 +99,8 @@ const kept = new Set([
 
 /** Values of a film stream that decide how it looks, in words; "not told" and the value players assume then are the same. */
 export function colorWords(color: Color): string[] {
-  return [color.primaries, color.transfer, color.space].map(told).concat(color.range === 'pc' || color.range === 'full' ? 'full range' : 'limited range');
+  const said = [color.primaries, color.transfer, color.space].map(told);
+  return [...(new Set(said).size === 1 ? said.slice(0, 1) : said), color.range === 'pc' || color.range === 'full' ? 'full range' : 'limited range'];
 }
 
 function told(value: string | null): string {

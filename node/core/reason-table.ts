@@ -39,7 +39,7 @@ export const reasonTable = {
   'bit-depth': skip('Over 10 bits', 'It has {bitDepth} bits per colour; a new encode would keep only 10.'),
   'closed-captions': skip('Closed captions', 'Closed captions are inside the picture stream; a new encode could lose them.'),
   'lossless-source': skip('Master', '{codec|codec} is a lossless or mastering format; a master is never replaced by a smaller copy.'),
-  'stereo-3d': skip('3D', 'It is a 3D film[ ({layout})]; a new encode could lose the second eye.'),
+  'stereo-3d': skip('3D film', 'It is a 3D film[ ({layout})]; a new encode could lose the second eye.'),
   'several-videos': skip('Several films', 'There are {count} film streams in it, and only one can be converted safely.'),
   'stream-not-keepable': skip('Stream can’t be kept', 'Stream {index} ({codec|codec}[, {language|language}][, “{title}”]) can’t be kept in {container|container}; nothing is dropped, so the file stays as it is.'),
   'odd-dimensions': skip('Odd size', 'The picture is {width}×{height}; HEVC needs even numbers and the picture must not be cut.'),
