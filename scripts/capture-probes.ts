@@ -110,7 +110,7 @@ function encode(path: string, out: string, probe: Probe, plan: WorkPlan): void {
   }
   const film = filmStreams(probe)[0]!;
   const picture = plan.video
-    ? ['-preset', 'ultrafast', '-crf', '24', '-pix_fmt', plan.video.bitDepth === 10 ? 'yuv420p10le' : 'yuv420p', '-x265-params', 'log-level=error', '-fps_mode', 'passthrough', ...colors(film.color), ...(plan.video.deinterlace ? ['-vf', 'bwdif=mode=send_frame'] : [])]
+    ? ['-preset', 'ultrafast', '-crf', '24', '-pix_fmt', plan.video.bitDepth === 10 ? 'yuv420p10le' : 'yuv420p', '-x265-params', 'log-level=error', '-fps_mode', 'passthrough', '-enc_time_base:v:0', '-1', ...colors(film.color), ...(plan.video.deinterlace ? ['-vf', 'bwdif=mode=send_frame'] : [])]
     : [];
   const tag = plan.container === 'mp4' || plan.container === 'mov' ? ['-tag:v:0', 'hvc1'] : [];
   ffmpeg([...args, ...codecs.filter((_, i, all) => all[i] === '-map' || all[i - 1] === '-map'), '-c', 'copy', ...codecs.filter((_, i, all) => all[i] !== '-map' && all[i - 1] !== '-map'), ...picture, ...tag, '-map_metadata', '0', '-map_chapters', '0', '-max_muxing_queue_size', '4096', ...attach, ...(muxers[plan.container] ?? []), out]);

@@ -80,7 +80,7 @@ export const reasonTable = {
   'no-able-encoder': wait('No able encoder', 'No node here has an encoder for it[ ({bitDepth} bits)][ as this library asks: {wish}].', { profile: 'encoder' }),
   'no-encoder': wait('No encoder', 'This node has no working encoder for it[ ({bitDepth} bits)].', { profile: 'encoder' }),
   'no-hardware-encoder': wait('No hardware encoder', 'This library asks for hardware, and this node has no working hardware encoder for it[ ({bitDepth} bits)].', { profile: 'encoder' }),
-  'retry-later': wait('Tries again later', 'An attempt failed; it is tried again[ at {at}]. [The reason was: {message}]'),
+  'retry-later': wait('Tries again later', 'An attempt failed; it is tried again[ at {at}][; the reason was: {message}].'),
   'in-use': wait('In use', 'Somebody is watching or reading it right now; it is tried again later.', { retry: true }),
   'no-space': wait('Not enough space', 'There is not enough free space[ in {where}][: {needed|size} needed, {free|size} free].', { retry: true }),
   'missing': wait('Missing', 'It was here before and is gone now; its history is kept in case it returns.'),
