@@ -43,7 +43,8 @@ export function readSettings(q: Queryable): Promise<SettingRow[]> {
 export function putSettings(q: Queryable, writes: SettingWrite[], by: string, via: string): Promise<SettingRow[]> {
   return atomically(q, async (t) => {
     const keys = writes.map((w) => w.key);
-    // a row that does not exist cannot be locked; the unique key decides between two first writers in `write`
+    // one writer at a time: a row that does not exist yet could not be locked, and two first writers would collide
+    await t.query('lock table settings in share row exclusive mode');
     const now = await t.query<SettingRow>(`select ${columns} from settings where key = any($1) order by key for update`, [keys]);
     const conflicts = now.filter((row) => writes.some((w) => w.key === row.key && w.version !== row.version));
     if (conflicts.length > 0) return conflicts;
