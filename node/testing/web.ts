@@ -1,0 +1,63 @@
+import type { Actor, Commands } from '../core/commands.ts';
+import { createEvents, type Events } from '../events.ts';
+import { createLog } from '../log.ts';
+import type { Queryable } from '../db/connect.ts';
+import { createWeb } from '../web/server.ts';
+import type { WebParts } from '../web/web.ts';
+
+/** The real web room on a real port, with commands that are written down instead of carried out. */
+export interface TestWeb {
+  url: string;
+  port: number;
+  events: Events;
+  settings: Record<string, unknown>;
+  /** what was asked for, oldest first */
+  asked: { name: string; args: unknown[]; by: Actor }[];
+  /** lines of the log at warn and above */
+  complaints: string[];
+  stop(): Promise<void>;
+  /** on the same port, as after an upgrade or a crash */
+  start(): Promise<void>;
+}
+
+export interface TestWebOptions {
+  db: Queryable;
+  /** what a command does beside being written down; it may throw */
+  answer?: (name: string, args: unknown[]) => unknown;
+  port?: number;
+  allowedHosts?: string[];
+}
+
+export async function startWeb(t: { after(fn: () => Promise<void>): void }, options: TestWebOptions): Promise<TestWeb> {
+  const complaints: string[] = [];
+  const log = createLog({ level: 'warn', pretty: false, write: (line) => complaints.push(line) });
+  const events = createEvents((error) => complaints.push(String(error)));
+  const settings: Record<string, unknown> = { 'queue.paused': false, 'queue.order': 'saving' };
+  const asked: TestWeb['asked'] = [];
+  const commands = new Proxy({} as Commands, {
+    get: (_target, name: string) => async (...args: unknown[]) => {
+      asked.push({ name, args: args.slice(0, -1), by: args.at(-1) as Actor });
+      if (name === 'pauseAll' || name === 'resumeAll') {
+        settings['queue.paused'] = name === 'pauseAll';
+        events.emit('settings.changed', { keys: ['queue.paused'] });
+      }
+      return (await options.answer?.(name, args)) ?? (name === 'saveSettings' ? [] : 1);
+    },
+  });
+  const parts: WebParts = {
+    db: options.db, commands, events, log, host: '127.0.0.1', port: options.port ?? 0, node: { id: 'node-atlas', name: 'atlas', version: '0.1.0' },
+    settings: () => settings, secret: 'a-secret-of-this-test', strict: true, allowedHosts: options.allowedHosts ?? [],
+  };
+  let web = createWeb(parts);
+  const { url } = await web.start();
+  const port = Number(new URL(url).port);
+  t.after(() => web.stop());
+  return {
+    url: url.replace(/\/$/, ''), port, events, settings, asked, complaints,
+    stop: () => web.stop(),
+    async start() {
+      web = createWeb({ ...parts, port });
+      await web.start();
+    },
+  };
+}
