@@ -226,7 +226,7 @@ create table stats_daily (
 );
 
 create table settings (
-  key        text primary key check (key ~ '^[a-z][a-z0-9_.]{0,63}$'),
+  key        text primary key check (key ~ '^[a-z][A-Za-z0-9_.]{0,63}$'),
   value      jsonb,                                    -- null: back to the default; the row stays so that `version` only grows
   version    int not null default 1,
   updated_at timestamptz not null default now(),

@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { test, type TestContext } from 'node:test';
+import type { Actor } from '../core/commands.ts';
+import { openAttempts, readAttempt } from '../db/attempts.ts';
+import type { Database } from '../db/connect.ts';
+import { readJobRow, runningJobs } from '../db/job-lists.ts';
+import { readFile } from '../db/media-files.ts';
+import { listOriginals } from '../db/originals.ts';
+import { totals } from '../db/stats.ts';
+import { createEvents, type EventMap, type Events } from '../events.ts';
+import { createLog } from '../log.ts';
+import { createLocalMesh } from '../mesh/local.ts';
+import type { Mesh } from '../mesh/mesh.ts';
+import type { ProtocolRequest } from '../mesh/messages.ts';
+import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
+import { aFingerprint, aLibrary, aProbe, someJobs, testNode } from '../testing/records.ts';
+import { createCoordinator, type Coordinator } from './coordinator.ts';
+import { createSettingsStore, type SettingsStore } from './settings.ts';
+
+/**
+ * The coordinator for real, on a real database; worker and keeper are this test, answering over the mesh.
+ */
+interface Stage {
+  mesh: Mesh;
+  events: Events;
+  coordinator: Coordinator;
+  settings: SettingsStore;
+  db: Database;
+  /** everything the coordinator asked of the keeper and the worker */
+  asked: (ProtocolRequest<'grant'> | ProtocolRequest<'control'>)[];
+  next<K extends keyof EventMap>(type: K, when?: (event: EventMap[K]) => boolean): Promise<EventMap[K]>;
+}
+
+const ada: Actor = { name: 'Ada', via: 'page' };
+const session = randomUUID();
+const log = createLog({ level: 'fatal', pretty: true });
+
+async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
+  const database = await freshDatabase(t, kind);
+  const events = createEvents((error) => assert.fail(String(error)));
+  const mesh = createLocalMesh(testNode, log);
+  const asked: Stage['asked'] = [];
+  mesh.handle('grant', async (grant) => (asked.push(grant), { accepted: true, why: null }));
+  mesh.handle('control', async (wish) => (asked.push(wish), { accepted: true }));
+  mesh.handle('inspect', async (ask) => (ask.op === 'end-list' ? { op: 'ended' } : { op: 'refused', reason: { code: 'root-not-mounted' } }));
+  const settings = createSettingsStore();
+  const coordinator = createCoordinator({ mesh, db: database, session: randomUUID(), url: () => 'http://localhost:1', settings, events, log });
+  const next: Stage['next'] = (type, when = () => true) =>
+    new Promise((resolve) => {
+      const off = events.on(type, (event) => {
+        if (!when(event)) return;
+        off();
+        resolve(event);
+      });
+    });
+  const elected = next('coordinator.changed', ({ term }) => term !== null);
+  coordinator.start();
+  t.after(() => coordinator.stop());
+  const { term } = await elected;
+  return { mesh, events, coordinator, settings, db: database.withTerm(term!), asked, next };
+}
+
+async function hello(s: Stage, attempts: number[] = [], by = session): Promise<number[]> {
+  const roots = (await s.db.query<{ root: string; path: string }>(`select root_id as root, path from node_roots where node_id = $1`, [testNode])).map((r) => ({ ...r, writable: true, problem: null }));
+  const welcome = await s.mesh.request(testNode, 'hello', {
+    node: testNode, session: by, name: 'a', version: '0.1.0', platform: 'linux', slots: 1, classes: [0, 1, 2], encoders: [], hardware: {}, roots, attempts,
+  });
+  return welcome.drop;
+}
+
+async function granted(s: Stage): Promise<{ job: number; attempt: number }> {
+  const { granted: grant } = await s.mesh.request(testNode, 'claim', { node: testNode, session, classes: [0, 1, 2], freeSlots: 1, freeBytes: 1e12 });
+  assert.ok(grant, 'a job was granted');
+  return { job: grant.job, attempt: grant.attempt };
+}
+
+async function withJob(t: TestContext, kind: DatabaseKind): Promise<Stage & { ids: { job: number; attempt: number } }> {
+  const s = await stage(t, kind);
+  const library = await aLibrary(s.db);
+  await someJobs(s.db, library.id, 1);
+  await hello(s);
+  return { ...s, ids: await granted(s) };
+}
+
+const sha256 = 'a'.repeat(64);
+
+function encoded(s: Stage, ids: { job: number; attempt: number }) {
+  return s.mesh.request(testNode, 'report', {
+    event: 'encoded', ...ids, output: { node: testNode, sizeBytes: 400_000, sha256, frames: 50 }, encoder: 'libx265', command: ['ffmpeg'], stderrTail: '', stats: { encodeMs: 1 },
+  });
+}
+
+function verified(s: Stage, ids: { job: number; attempt: number }, verdict: object) {
+  return s.mesh.request(testNode, 'report', { event: 'verified', ...ids, verdict: { checks: [], ...verdict }, outputProbe: aProbe('hevc') as never, outputBytes: 400_000 });
+}
+
+function replaced(s: Stage, ids: { job: number; attempt: number }) {
+  const original = { path: 'film-00001.mkv', trashPath: `.codecshift/trash/2026-11-22/${ids.attempt}/film-00001.mkv`, fingerprint: aFingerprint('original') };
+  return s.mesh.request(testNode, 'report', { event: 'replaced', ...ids, path: 'film-00001.mkv', fingerprint: aFingerprint('output', 400_000), probe: null, original });
+}
+
+async function until(s: Stage, done: () => Promise<boolean>): Promise<void> {
+  while (!(await done())) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(s);
+}
+
+eachDatabase((kind) => {
+  test('an encoded output is verified, granted, replaced and counted once, whoever repeats what', async (t) => {
+    const s = await withJob(t, kind);
+    assert.equal((await encoded(s, s.ids)).accepted, true);
+    await until(s, async () => s.asked.some((a) => 'op' in a && a.op === 'verify'));
+    assert.equal((await encoded(s, s.ids)).accepted, false, 'a repeated report is not wanted once the check runs');
+    assert.equal((await verified(s, s.ids, { accepted: true })).accepted, true);
+    await until(s, async () => s.asked.some((a) => 'op' in a && a.op === 'replace'));
+    assert.equal((await replaced(s, s.ids)).accepted, true);
+    assert.equal((await replaced(s, s.ids)).accepted, false);
+    const job = await readJobRow(s.db, s.ids.job);
+    assert.deepEqual([job?.state, job?.outcome, job?.attemptState], ['completed', 'replaced', 'succeeded']);
+    const file = await readFile(s.db, job!.fileId);
+    assert.deepEqual([file?.status, file?.sizeBytes, file?.originalBytes, file?.codec], ['done', 400_000, 1_000_000, 'hevc']);
+    assert.equal((await listOriginals(s.db, job!.fileId)).length, 1);
+    assert.deepEqual((({ replaced: n, bytesIn, bytesOut }) => [n, bytesIn, bytesOut])(await totals(s.db)), [1, 1_000_000, 400_000]);
+    assert.ok(s.asked.some((a) => 'want' in a && a.want === 'forget' && a.attempt === s.ids.attempt), 'the worker may forget the output');
+    assert.ok(s.asked.some((a) => 'op' in a && a.op === 'discard'), 'the keeper may forget the journal');
+  });
+
+  test('an output that saves too little keeps the original, with the reason', async (t) => {
+    const s = await withJob(t, kind);
+    await encoded(s, s.ids);
+    await until(s, async () => (await readAttempt(s.db, s.ids.attempt))?.state === 'verifying');
+    await verified(s, s.ids, { accepted: false, reason: { code: 'small-saving', params: { saved: 3, limit: 10 } } });
+    const job = await readJobRow(s.db, s.ids.job);
+    assert.deepEqual([job?.state, job?.outcome, job?.reason?.code], ['completed', 'kept', 'small-saving']);
+    assert.equal((await readFile(s.db, job!.fileId))?.status, 'kept');
+    assert.ok(!s.asked.some((a) => 'op' in a && a.op === 'replace'));
+  });
+
+  test('an output that differs is encoded once more, and after the second time the original is kept', async (t) => {
+    const s = await withJob(t, kind);
+    const refuse = async (ids: { job: number; attempt: number }): Promise<void> => {
+      await encoded(s, ids);
+      await until(s, async () => (await readAttempt(s.db, ids.attempt))?.state === 'verifying');
+      await verified(s, ids, { accepted: false, reason: { code: 'frames-differ', params: { original: 50, output: 49 } } });
+    };
+    await refuse(s.ids);
+    assert.equal((await readJobRow(s.db, s.ids.job))?.state, 'available');
+    await s.db.query('update jobs set retry_at = null');
+    const again = await granted(s);
+    assert.notEqual(again.attempt, s.ids.attempt);
+    await refuse(again);
+    const job = await readJobRow(s.db, s.ids.job);
+    assert.deepEqual([job?.state, job?.outcome, job?.reason?.code], ['completed', 'kept', 'frames-differ']);
+  });
+
+  test('a report of an attempt that is over changes nothing', async (t) => {
+    const s = await withJob(t, kind);
+    await s.mesh.request(testNode, 'report', { event: 'released', ...s.ids, reason: { code: 'shut-down' } });
+    const second = await granted(s);
+    assert.equal((await encoded(s, s.ids)).accepted, false);
+    assert.equal((await verified(s, s.ids, { accepted: true })).accepted, false);
+    assert.equal((await replaced(s, s.ids)).accepted, false);
+    assert.equal((await readJobRow(s.db, s.ids.job))?.attemptId, second.attempt);
+  });
+
+  test('an original that changed meanwhile is looked at again instead of being replaced', async (t) => {
+    const s = await withJob(t, kind);
+    await encoded(s, s.ids);
+    await s.mesh.request(testNode, 'report', { event: 'not-verified', ...s.ids, reason: { code: 'file-changed' }, retry: false });
+    const job = await readJobRow(s.db, s.ids.job);
+    assert.equal(job?.state, 'cancelled');
+    assert.equal((await readFile(s.db, job!.fileId))?.status, 'new');
+  });
+
+  test('a node that was started anew gives its cut-off run back at once, and keeps what it still holds', async (t) => {
+    const s = await withJob(t, kind);
+    await hello(s, [s.ids.attempt], randomUUID());
+    assert.equal((await runningJobs(s.db)).length, 1, 'an attempt that the new process still holds goes on');
+    await hello(s, [], randomUUID());
+    assert.equal((await runningJobs(s.db)).length, 0);
+    const job = await readJobRow(s.db, s.ids.job);
+    assert.deepEqual([job?.state, job?.failures], ['available', 0]);
+    assert.deepEqual(await hello(s, [s.ids.attempt]), [s.ids.attempt], 'and hears that the old attempt is over');
+  });
+
+  test('a hello that crosses a fresh grant does not take the grant back', async (t) => {
+    const s = await withJob(t, kind);
+    await hello(s, []);
+    assert.deepEqual((await openAttempts(s.db)).map((a) => a.id), [s.ids.attempt]);
+  });
+
+  test('cancelling a running encode reaches the worker, and its answer ends the job', async (t) => {
+    const s = await withJob(t, kind);
+    await s.coordinator.commands.cancelJob(s.ids.job, ada);
+    assert.ok(s.asked.some((a) => 'want' in a && a.want === 'cancel' && a.attempt === s.ids.attempt));
+    await s.mesh.request(testNode, 'report', { event: 'cancelled', ...s.ids });
+    const job = await readJobRow(s.db, s.ids.job);
+    assert.deepEqual([job?.state, job?.reason?.params?.['by']], ['cancelled', 'Ada']);
+    await assert.rejects(s.coordinator.commands.cancelJob(s.ids.job, ada), /over already/);
+  });
+
+  test('cancelling during the check ends the job at once and throws the output away', async (t) => {
+    const s = await withJob(t, kind);
+    await encoded(s, s.ids);
+    await until(s, async () => (await readAttempt(s.db, s.ids.attempt))?.state === 'verifying');
+    await s.coordinator.commands.cancelJob(s.ids.job, ada);
+    assert.equal((await readJobRow(s.db, s.ids.job))?.state, 'cancelled');
+    assert.ok(s.asked.some((a) => 'op' in a && a.op === 'discard'));
+    assert.equal((await verified(s, s.ids, { accepted: true })).accepted, false, 'a late verdict replaces nothing');
+  });
+
+  test('a paused queue grants nothing and says why; resuming grants again', async (t) => {
+    const s = await stage(t, kind);
+    const library = await aLibrary(s.db);
+    await someJobs(s.db, library.id, 1);
+    await hello(s);
+    await s.coordinator.commands.pauseAll(ada);
+    const refused = await s.mesh.request(testNode, 'claim', { node: testNode, session, classes: [0, 1, 2], freeSlots: 1, freeBytes: 1e12 });
+    assert.deepEqual([refused.granted, refused.why?.code], [null, 'paused']);
+    await s.coordinator.commands.resumeAll(ada);
+    await granted(s);
+  });
+
+  test('a node without room for the output gets nothing, and the job says so and waits', async (t) => {
+    const s = await stage(t, kind);
+    const library = await aLibrary(s.db);
+    const [first] = await someJobs(s.db, library.id, 1);
+    await hello(s);
+    const answer = await s.mesh.request(testNode, 'claim', { node: testNode, session, classes: [0, 1, 2], freeSlots: 1, freeBytes: 2_000_100_000 });
+    assert.deepEqual([answer.granted, answer.why?.code], [null, 'no-space']);
+    const job = await readJobRow(s.db, first!.jobId);
+    assert.deepEqual([job?.state, job?.reason?.code, job?.failures], ['available', 'no-space', 0]);
+  });
+
+  test('settings are validated as a group, conflicts are told, and take effect at once', async (t) => {
+    const s = await stage(t, kind);
+    const { saveSettings } = s.coordinator.commands;
+    const bad = await saveSettings([{ key: 'trash.keepDays', value: '7', version: 0 }, { key: 'jobs.atOnce', value: '900', version: 0 }, { key: 'no.such', value: 1, version: 0 }], ada);
+    assert.deepEqual(bad.map((p) => p.key), ['jobs.atOnce', 'no.such']);
+    assert.equal(s.settings.current()['trash.keepDays'], 14, 'nothing of a group with a mistake is saved');
+    assert.deepEqual(await saveSettings([{ key: 'trash.keepDays', value: '7', version: 0 }], ada), []);
+    assert.equal(s.settings.current()['trash.keepDays'], 7);
+    const conflict = await saveSettings([{ key: 'trash.keepDays', value: '9', version: 0 }], { name: 'Ben', via: 'page' });
+    assert.equal(conflict[0]?.current, 7);
+    assert.match(conflict[0]!.problem, /Ada/);
+  });
+
+  test('a restore is granted to the keeper and, once done, keeps the file from being queued again', async (t) => {
+    const s = await withJob(t, kind);
+    await encoded(s, s.ids);
+    await until(s, async () => (await readAttempt(s.db, s.ids.attempt))?.state === 'verifying');
+    await verified(s, s.ids, { accepted: true });
+    await replaced(s, s.ids);
+    const fileId = (await readJobRow(s.db, s.ids.job))!.fileId;
+    const [original] = await listOriginals(s.db, fileId);
+    const restoring = s.coordinator.commands.restore(original!.id, ada);
+    await until(s, async () => s.asked.some((a) => 'op' in a && a.op === 'restore'));
+    await s.mesh.request(testNode, 'report', { event: 'restored', ...s.ids, path: 'film-00001.mkv', fingerprint: aFingerprint('original'), probe: null });
+    await restoring;
+    const file = await readFile(s.db, fileId);
+    assert.deepEqual([file?.status, file?.reason?.code, file?.sizeBytes], ['kept', 'restored', 1_000_000]);
+    assert.equal((await readJobRow(s.db, s.ids.job))?.outcome, 'restored');
+    await assert.rejects(s.coordinator.commands.restore(original!.id, ada), /not in the trash/);
+  });
+});
