@@ -4,7 +4,16 @@ import { codeOf, PlainError } from '../errors.ts';
 import { isDelivered } from './deliver.ts';
 import { lstatIfThere, removeIfThere, syncDirectory } from './durable.ts';
 import { mtimeOf } from './fingerprint.ts';
-import { isFinished, listDeliveries, listJournals, readDelivery, readJournal, removeDelivery, type Delivery, type Journal } from './journal.ts';
+import {
+  isFinished,
+  listDeliveries,
+  listJournals,
+  readDelivery,
+  readJournal,
+  removeDelivery,
+  type Delivery,
+  type Journal,
+} from './journal.ts';
 import { readLock } from './lock.ts';
 import { looksLikeLeftover } from './names.ts';
 import { OURS, requireMounted, resolveInRoot, type Root } from './roots.ts';
@@ -30,12 +39,11 @@ export interface Leftover {
 
 /**
  * Every leftover below a folder. Bounded: one directory's stream per level; nothing is changed.
- * @param live attempts that the database knows to be alive
  * @throws PlainError `root-not-mounted`; AbortError
  */
-export async function* listLeftovers(root: Root, folder: string, options: { live: ReadonlySet<number>; signal?: AbortSignal }): AsyncGenerator<Leftover> {
+export async function* listLeftovers(root: Root, folder: string, options: CleanupFacts): AsyncGenerator<Leftover> {
   await requireMounted(root);
-  const known = await knownFiles(root, options.live);
+  const known = await knownFiles(root, options);
   yield* below(root, await resolveInRoot(root, folder), folder, { ...options, known });
 }
 
@@ -45,29 +53,42 @@ export async function* listLeftovers(root: Root, folder: string, options: { live
  * @returns what was deleted, and what stayed with the reason
  */
 export async function deleteLeftovers(
-  root: Root, chosen: readonly Leftover[], options: { live: ReadonlySet<number>; asked: boolean; signal?: AbortSignal },
+  root: Root,
+  chosen: readonly Leftover[],
+  options: CleanupFacts & { asked: boolean },
 ): Promise<{ deleted: string[]; kept: { path: string; why: string }[] }> {
   await requireMounted(root);
-  const known = await knownFiles(root, options.live);
+  const known = await knownFiles(root, options);
   const deleted: string[] = [];
   const kept: { path: string; why: string }[] = [];
   for (const leftover of chosen) {
     options.signal?.throwIfAborted();
-    const why = await deleteOne(root, leftover, { ...options, known }).catch((error: unknown) => `It can't be deleted (${codeOf(error) ?? 'error'}).`);
+    const why = await deleteOne(root, leftover, { ...options, known }).catch(
+      (error: unknown) => `It can't be deleted (${codeOf(error) ?? 'error'}).`,
+    );
     if (why === null) deleted.push(leftover.path);
     else kept.push({ path: leftover.path, why });
   }
   return { deleted, kept };
 }
 
+export interface CleanupFacts {
+  /** attempts that the database knows to be alive */
+  live: ReadonlySet<number>;
+  /** this cluster's nodes: a lock of any other is another cluster's affair. Left out: every lock of CodecShift counts as ours */
+  nodes?: ReadonlySet<string>;
+  signal?: AbortSignal;
+}
+
 interface Known {
   live: ReadonlySet<number>;
+  nodes: ReadonlySet<string> | null;
   byPath: Map<string, Delivery>;
   /** paths that an unfinished journal speaks of */
   swapping: Map<string, number>;
 }
 
-async function knownFiles(root: Root, live: ReadonlySet<number>): Promise<Known> {
+async function knownFiles(root: Root, facts: CleanupFacts): Promise<Known> {
   const byPath = new Map<string, Delivery>();
   for (const attempt of await listDeliveries(root)) {
     const delivery = await readDelivery(root, attempt);
@@ -79,10 +100,15 @@ async function knownFiles(root: Root, live: ReadonlySet<number>): Promise<Known>
     if (!journal || isFinished(journal)) continue;
     for (const path of [journal.tmpPath, journal.lockPath]) swapping.set(path, attempt);
   }
-  return { live, byPath, swapping };
+  return { live: facts.live, nodes: facts.nodes ?? null, byPath, swapping };
 }
 
-async function* below(root: Root, directory: string, folder: string, options: { known: Known; signal?: AbortSignal }): AsyncGenerator<Leftover> {
+async function* below(
+  root: Root,
+  directory: string,
+  folder: string,
+  options: { known: Known; signal?: AbortSignal },
+): AsyncGenerator<Leftover> {
   options.signal?.throwIfAborted();
   const folders: string[] = [];
   try {
@@ -116,6 +142,8 @@ type Judged = Pick<Leftover, 'attempt' | 'standing' | 'why'>;
 async function judgeLock(absolute: string, known: Known): Promise<Judged> {
   const note = await readLock(absolute);
   if (typeof note === 'string') return { attempt: null, standing: 'ask', why: 'It is a lock, but not one that CodecShift made.' };
+  if (known.nodes?.has(note.node) === false)
+    return { attempt: null, standing: 'ask', why: 'It is the lock of a node that does not belong to this cluster.' };
   return ofAttempt(note.attempt, known, 'lock');
 }
 

@@ -42,7 +42,8 @@ export interface Delivered {
  */
 export async function deliver(wish: DeliverWish): Promise<Delivered> {
   const key = `${wish.root.id}:${wish.attempt}`;
-  if (delivering.has(key)) throw new PlainError(`Attempt ${wish.attempt} is being delivered already.`, { reason: { code: 'in-use' }, retry: true });
+  if (delivering.has(key))
+    throw new PlainError(`Attempt ${wish.attempt} is being delivered already.`, { reason: { code: 'in-use' }, retry: true });
   delivering.add(key);
   try {
     return await perform(wish);
@@ -85,7 +86,10 @@ async function perform(wish: DeliverWish): Promise<Delivered> {
 export async function discard(root: Root, attempt: number): Promise<boolean> {
   const journal = await readJournal(root, attempt);
   if (journal && !isFinished(journal)) {
-    throw new PlainError(`The output of attempt ${attempt} is taking its place right now.`, { reason: { code: 'interrupted' }, retry: true });
+    throw new PlainError(`The output of attempt ${attempt} is taking its place right now.`, {
+      reason: { code: 'interrupted' },
+      retry: true,
+    });
   }
   const delivery = await readDelivery(root, attempt);
   if (!delivery) return false;
@@ -101,8 +105,8 @@ export async function isDelivered(delivery: Delivery, path: string): Promise<boo
   const found = await lstatIfThere(path);
   if (!found?.isFile() || basename(path) !== basename(delivery.tmpPath)) return false;
   if (delivery.state === 'copying') return delivery.inode === null ? found.size === 0n : delivery.inode === String(found.ino);
-  if (Number(found.size) !== delivery.sizeBytes) return false;
-  return delivery.inode === String(found.ino) || (await fingerprint(path)).hash === delivery.fingerprint?.hash;
+  // the inode is no proof: a file system hands out the number of a deleted file again
+  return Number(found.size) === delivery.sizeBytes && (await fingerprint(path)).hash === delivery.fingerprint?.hash;
 }
 
 async function alreadyThere(wish: DeliverWish, path: string, tmpPath: string): Promise<Delivered | null> {
@@ -193,13 +197,13 @@ async function copied(wish: DeliverWish, to: string, tmpPath: string): Promise<v
 async function copyBytes(input: FileHandle, output: FileHandle, wish: DeliverWish): Promise<string> {
   const hash = createHash('sha256');
   const block = Buffer.allocUnsafe(1024 * 1024);
-  for (let done = 0; ; ) {
+  for (let done = 0; ;) {
     wish.signal?.throwIfAborted();
     const { bytesRead } = await input.read(block, 0, block.length, done);
     if (bytesRead === 0) return hash.digest('hex');
     const piece = block.subarray(0, bytesRead);
     hash.update(piece);
-    for (let written = 0; written < bytesRead; ) {
+    for (let written = 0; written < bytesRead;) {
       written += (await output.write(piece, written, bytesRead - written, done + written)).bytesWritten;
     }
     done += bytesRead;
@@ -215,8 +219,17 @@ async function noteInode(wish: DeliverWish, to: string): Promise<void> {
 
 function note(wish: DeliverWish, tmpPath: string): Delivery {
   return {
-    version: 1, state: 'copying', node: wish.node, attempt: wish.attempt, since: new Date().toISOString(), path: wish.target, tmpPath,
-    inode: null, sizeBytes: wish.sizeBytes, sha256: wish.sha256, fingerprint: null,
+    version: 1,
+    state: 'copying',
+    node: wish.node,
+    attempt: wish.attempt,
+    since: new Date().toISOString(),
+    path: wish.target,
+    tmpPath,
+    inode: null,
+    sizeBytes: wish.sizeBytes,
+    sha256: wish.sha256,
+    fingerprint: null,
   };
 }
 
@@ -225,10 +238,13 @@ function optionsOf(wish: DeliverWish): { signal?: AbortSignal; onProgress?: (byt
 }
 
 function mismatch(wish: DeliverWish): PlainError {
-  return new PlainError(`The output of attempt ${wish.attempt} is not the one that was announced, so it was not delivered. The original is untouched.`, {
-    reason: { code: 'hash-mismatch' },
-    retry: true,
-  });
+  return new PlainError(
+    `The output of attempt ${wish.attempt} is not the one that was announced, so it was not delivered. The original is untouched.`,
+    {
+      reason: { code: 'hash-mismatch' },
+      retry: true,
+    },
+  );
 }
 
 function taken(path: string, cause: unknown): PlainError {
@@ -243,7 +259,10 @@ function plain(error: unknown, wish: DeliverWish): unknown {
   if (isDiskFull(error)) return diskFull(wish.target, { needed: wish.sizeBytes }, error);
   const code = codeOf(error) ?? '';
   if (['EROFS', 'EACCES', 'EPERM'].includes(code)) {
-    return new PlainError(`CodecShift may not write beside ${wish.target} (${code}). The original is untouched.`, { cause: error, reason: { code: 'read-only' } });
+    return new PlainError(`CodecShift may not write beside ${wish.target} (${code}). The original is untouched.`, {
+      cause: error,
+      reason: { code: 'read-only' },
+    });
   }
   return new PlainError(`The output for ${wish.target} could not be delivered (${code}). The original is untouched.`, {
     cause: error,

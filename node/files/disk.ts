@@ -32,7 +32,10 @@ export function diskFull(what: string, numbers: { needed: number; free?: number 
   return new PlainError(`The disk is full: no room for ${what}${room}. The original is untouched.`, {
     cause,
     retry: true,
-    reason: numbers.free === undefined ? reason('disk-full', { where: what }) : reason('no-space', { where: what, needed: numbers.needed, free: numbers.free }),
+    reason:
+      numbers.free === undefined
+        ? reason('disk-full', { where: what })
+        : reason('no-space', { where: what, needed: numbers.needed, free: numbers.free }),
   });
 }
 

@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 import { reason } from '../core/reasons.ts';
 import { PlainError } from '../errors.ts';
 import { linksRefused, lstatIfThere, removeIfThere, sameFile, syncDirectory, syncFile, type Fault } from './durable.ts';
-import { changed, gone, holds, inTheWay, unclear } from './facts.ts';
+import { changed, gone, holds, inTheWay, outputGone, unclear } from './facts.ts';
 import { fingerprint, unchanged } from './fingerprint.ts';
 import { advance, isFinished, removeDelivery, type Journal, type Step } from './journal.ts';
 import { releaseLock, takeLock } from './lock.ts';
@@ -82,7 +82,11 @@ const acts: Record<Step, (act: Act) => Promise<Change>> = {
 async function lock({ root, journal, fault, recovering }: Act): Promise<Change> {
   const { node, job, attempt, term, since } = journal;
   const path = await resolveInRoot(root, journal.lockPath);
-  await takeLock(path, { who: 'codecshift', node, job, attempt, term, since }, { emptyIsOurs: recovering ?? false, ...(fault ? { fault } : {}) });
+  await takeLock(
+    path,
+    { who: 'codecshift', node, job, attempt, term, since },
+    { emptyIsOurs: recovering ?? false, ...(fault ? { fault } : {}) },
+  );
   await fault?.('lock made');
   return { step: 'locked' };
 }
@@ -109,7 +113,7 @@ async function fetch({ root, journal, fault }: Act): Promise<Change> {
 async function check({ root, journal, signal }: Act): Promise<Change> {
   const path = await resolveInRoot(root, journal.path);
   const tmp = await resolveInRoot(root, journal.tmpPath);
-  if (!(await holds(tmp, journal.incoming))) throw gone(journal.tmpPath);
+  if (!(await holds(tmp, journal.incoming))) throw outputGone(journal.tmpPath);
   await syncFile(tmp);
   if (journal.outgoing === null) {
     if (await lstatIfThere(path)) throw changed(journal.path);

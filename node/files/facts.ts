@@ -29,19 +29,35 @@ export function statIfThereSync(path: string): BigIntStats | null {
 }
 
 export function changed(path: string, cause?: unknown): PlainError {
-  return new PlainError(`${path} is not the file any more that was looked at. It was left alone.`, { cause, reason: reason('file-changed'), retry: true });
+  return new PlainError(`${path} is not the file any more that was looked at. It was left alone.`, {
+    cause,
+    reason: reason('file-changed'),
+    retry: true,
+  });
 }
 
 export function gone(path: string, cause?: unknown): PlainError {
   return new PlainError(`${path} is gone, so nothing was replaced.`, { cause, reason: reason('original-gone') });
 }
 
+export function outputGone(path: string, cause?: unknown): PlainError {
+  return new PlainError(`The output ${path} is not there any more, so nothing was replaced.`, {
+    cause,
+    retry: true,
+    reason: reason('delivery-failed', { message: 'the output is not there any more' }),
+  });
+}
+
 export function targetExists(name: string): PlainError {
-  return new PlainError(`There is already a file called ${name}. It was not overwritten, and the original stays.`, { reason: reason('target-exists', { name }) });
+  return new PlainError(`There is already a file called ${name}. It was not overwritten, and the original stays.`, {
+    reason: reason('target-exists', { name }),
+  });
 }
 
 export function inTheWay(name: string): PlainError {
-  return new PlainError(`${name} is in the way and CodecShift did not make it. Everything was left alone.`, { reason: reason('foreign-file', { name }) });
+  return new PlainError(`${name} is in the way and CodecShift did not make it. Everything was left alone.`, {
+    reason: reason('foreign-file', { name }),
+  });
 }
 
 /** Neither forward nor back can be proved right: both files stay where they are until a person looks. */
@@ -57,7 +73,8 @@ export function swapError(error: unknown, journal: Pick<Journal, 'kind' | 'path'
   const code = codeOf(error);
   if (error instanceof PlainError || code === null || code === 'ABORT_ERR') return error;
   const doing = journal.kind === 'swap' ? 'replaced' : 'restored';
-  const known = code === 'ENOSPC' || code === 'EDQUOT' ? reason('disk-full', { where: journal.path }) : code === 'EROFS' ? reason('read-only') : null;
+  const known =
+    code === 'ENOSPC' || code === 'EDQUOT' ? reason('disk-full', { where: journal.path }) : code === 'EROFS' ? reason('read-only') : null;
   return new PlainError(`${journal.path} could not be ${doing} (${code}). Everything is as it was.`, {
     cause: error,
     retry: true,

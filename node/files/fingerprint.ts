@@ -43,7 +43,10 @@ export function unchanged(a: Fingerprint, b: Fingerprint): boolean {
  * SHA-256 of a whole file, in hex.
  * @throws PlainError as `fingerprint` does; AbortError
  */
-export async function sha256File(path: string, options: { signal?: AbortSignal; onProgress?: (bytes: number) => void } = {}): Promise<string> {
+export async function sha256File(
+  path: string,
+  options: { signal?: AbortSignal; onProgress?: (bytes: number) => void } = {},
+): Promise<string> {
   const file = await openFile(path);
   try {
     const before = await regular(file, path);
@@ -125,10 +128,20 @@ function plain(error: unknown, path: string): unknown {
     return new PlainError(`${path} is not there any more.`, { cause: error, reason: { code: 'missing', params } });
   }
   if (code === 'ELOOP' || code === 'EMLINK' || code === 'EISDIR' || code === 'ENXIO') {
-    return new PlainError(`${path} is not a regular file (a symbolic link, perhaps).`, { cause: error, reason: { code: 'not-a-file', params } });
+    return new PlainError(`${path} is not a regular file (a symbolic link, perhaps).`, {
+      cause: error,
+      reason: { code: 'not-a-file', params },
+    });
   }
   if (code === 'EACCES' || code === 'EPERM') {
-    return new PlainError(`CodecShift may not read ${path}.`, { cause: error, reason: { code: 'no-permission', params: { message: code } } });
+    return new PlainError(`CodecShift may not read ${path}.`, {
+      cause: error,
+      reason: { code: 'no-permission', params: { message: code } },
+    });
   }
-  return new PlainError(`${path} can't be read (${code}).`, { cause: error, reason: { code: 'unreadable', params: { message: code } }, retry: true });
+  return new PlainError(`${path} can't be read (${code}).`, {
+    cause: error,
+    reason: { code: 'unreadable', params: { message: code } },
+    retry: true,
+  });
 }

@@ -11,7 +11,19 @@ import { OURS, type Root } from './roots.ts';
  * How far a swap or a restore has come: what is *done* when the step is on the disk. exchange.ts draws them.
  * `done` and `undone` are ends; they stay until the coordinator has acknowledged the outcome (`forget`).
  */
-export type Step = 'prepared' | 'locked' | 'fetched' | 'checked' | 'dressed' | 'kept' | 'appeared' | 'left' | 'replaced' | 'unlocked' | 'done' | 'undone';
+export type Step =
+  | 'prepared'
+  | 'locked'
+  | 'fetched'
+  | 'checked'
+  | 'dressed'
+  | 'kept'
+  | 'appeared'
+  | 'left'
+  | 'replaced'
+  | 'unlocked'
+  | 'done'
+  | 'undone';
 
 export interface Journal {
   version: 1;
@@ -175,7 +187,10 @@ async function attemptsIn(root: Pick<Root, 'path'>, pattern: RegExp): Promise<nu
     if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
-  return names.flatMap((name) => pattern.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b);
+  return names
+    .flatMap((name) => pattern.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
 }
 
 function checked(attempt: number): number {

@@ -27,7 +27,11 @@ export async function takeLock(path: string, note: LockNote, options: { emptyIsO
 }
 
 /** Removes the lock when it is the one of this node and attempt; anybody else's stays. */
-export async function releaseLock(path: string, note: Pick<LockNote, 'node' | 'attempt'>, options: { emptyIsOurs?: boolean } = {}): Promise<boolean> {
+export async function releaseLock(
+  path: string,
+  note: Pick<LockNote, 'node' | 'attempt'>,
+  options: { emptyIsOurs?: boolean } = {},
+): Promise<boolean> {
   const holder = await readLock(path);
   if (holder === 'missing' || !isOurs(holder, note, options.emptyIsOurs ?? false)) return false;
   const removed = await removeIfThere(path);

@@ -5,7 +5,16 @@ import type { Fault } from './durable.ts';
 import { exchange } from './exchange.ts';
 import { swapError, unclear } from './facts.ts';
 import { sha256File } from './fingerprint.ts';
-import { isFinished, listDeliveries, listJournals, readDelivery, readJournal, removeDelivery, type Journal, type SwapResult } from './journal.ts';
+import {
+  isFinished,
+  listDeliveries,
+  listJournals,
+  readDelivery,
+  readJournal,
+  removeDelivery,
+  type Journal,
+  type SwapResult,
+} from './journal.ts';
 import { releaseLock } from './lock.ts';
 import { requireMounted, resolveInRoot, type Root } from './roots.ts';
 import { isExchanging } from './swap.ts';
@@ -59,7 +68,16 @@ async function recoverOne(root: Root, attempt: number, options: RecoverOptions):
     journal = await readJournal(root, attempt);
   } catch (error) {
     const why = error instanceof PlainError ? error.reason : null;
-    return { attempt, job: 0, term: 0, kind: 'swap', path: '', outcome: 'unclear', result: null, reason: why ?? reason('swap-unclear', { message: messageOf(error) }) };
+    return {
+      attempt,
+      job: 0,
+      term: 0,
+      kind: 'swap',
+      path: '',
+      outcome: 'unclear',
+      result: null,
+      reason: why ?? reason('swap-unclear', { message: messageOf(error) }),
+    };
   }
   if (!journal || journal.node !== options.node || journal.root !== root.id) return null;
   if (isFinished(journal)) {
@@ -91,9 +109,9 @@ async function finishOrUndo(root: Root, journal: Journal, options: RecoverOption
   }
 }
 
-/** An output that may still be wanted stays for another try of the same attempt; one whose original is another file by now goes. */
+/** The output stays for another try of the same attempt, unless its original is another file by now or it is damaged itself. */
 function keepsOutput(why: Reason | null): boolean {
-  return why !== null && ['disk-full', 'read-only', 'swap-failed', 'locked-by-another', 'input-output-error', 'root-not-mounted'].includes(why.code);
+  return why === null || !['file-changed', 'original-gone', 'hash-mismatch', 'delivery-failed'].includes(why.code);
 }
 
 /** Before an output takes over after a crash it is read as a whole once more: the machine may have lost power, not just the process. */
@@ -110,7 +128,15 @@ async function proveOutput(root: Root, journal: Journal, signal: AbortSignal | u
 
 function outcomeOf(journal: Journal): RecoveredOutcome {
   const { attempt, job, term, kind, path, result } = journal;
-  return { attempt, job, term, kind, path, outcome: journal.step === 'done' ? 'done' : 'undone', result, reason: journal.reason };
+  const known = { attempt, job, term, kind, path, result };
+  if (kind === 'swap' && journal.step === 'done' && !result?.original) {
+    return {
+      ...known,
+      outcome: 'unclear',
+      reason: reason('swap-unclear', { message: 'somebody deleted the original meanwhile; the new file stays' }),
+    };
+  }
+  return { ...known, outcome: journal.step === 'done' ? 'done' : 'undone', reason: journal.reason };
 }
 
 /** A copy that a dead process left half-made is worthless and provably ours. */

@@ -35,7 +35,19 @@ test('a folder below a root, also through a symlink, belongs to that root', asyn
 
 test('places of the system, the whole home and our own data are refused with a sentence', async () => {
   await mkdir(join(scratch, 'data', 'workspace'), { recursive: true });
-  for (const path of ['/', '/etc', '/proc/self', '/usr/share', '/home', '/var', tmpdir(), homedir(), 'films', '', join(scratch, 'nothing')]) {
+  for (const path of [
+    '/',
+    '/etc',
+    '/proc/self',
+    '/usr/share',
+    '/home',
+    '/var',
+    tmpdir(),
+    homedir(),
+    'films',
+    '',
+    join(scratch, 'nothing'),
+  ]) {
     await assert.rejects(adoptRoot(path), (error) => code('root-refused')(error) && /\.$/.test((error as Error).message), path);
   }
   await assert.rejects(adoptRoot(join(scratch, 'data', 'workspace'), { dataDir: join(scratch, 'data') }), code('root-refused'));
@@ -75,7 +87,17 @@ test('no path leads out of a root', async () => {
   await symlink(join(scratch, 'root-twin'), join(root.path, 'twin'));
   assert.equal(await resolveInRoot(root, 'Films/..a.mkv'), join(root.path, 'Films', '..a.mkv'));
   assert.equal(await resolveInRoot(root, ''), root.path);
-  for (const path of ['../outside/a', 'Films/../../outside/a', '/etc/passwd', 'Films//a', 'Films/./a', 'a\0b', 'escape/a.mkv', 'twin/a.mkv', '..']) {
+  for (const path of [
+    '../outside/a',
+    'Films/../../outside/a',
+    '/etc/passwd',
+    'Films//a',
+    'Films/./a',
+    'a\0b',
+    'escape/a.mkv',
+    'twin/a.mkv',
+    '..',
+  ]) {
     await assert.rejects(resolveInRoot(root, path), code('outside-root'), path);
   }
   await assert.rejects(resolveInRoot(root, 'Nowhere/a.mkv'), code('missing'));

@@ -128,7 +128,8 @@ export function relativeTo(root: Pick<Root, 'path'>, absolutePath: string): stri
 
 /** Does a directory carry a root's marker (of whatever root)? */
 export async function hasMarker(directory: string | Buffer): Promise<boolean> {
-  const marker = typeof directory === 'string' ? join(directory, OURS, MARKER) : Buffer.concat([directory, Buffer.from(`/${OURS}/${MARKER}`)]);
+  const marker =
+    typeof directory === 'string' ? join(directory, OURS, MARKER) : Buffer.concat([directory, Buffer.from(`/${OURS}/${MARKER}`)]);
   return await lstat(marker).then(
     () => true,
     () => false,
@@ -160,11 +161,17 @@ async function realDirectory(path: string): Promise<string> {
  */
 async function refuseUnsuitable(real: string, dataDir: string | undefined): Promise<void> {
   const home = await realpath(homedir()).catch(() => homedir());
-  const whole = process.platform === 'win32' ? [parse(home).root, dirname(home)] : ['/', '/home', '/Users', '/var', '/opt', '/run', '/private', '/private/var'];
+  const whole =
+    process.platform === 'win32'
+      ? [parse(home).root, dirname(home)]
+      : ['/', '/home', '/Users', '/var', '/opt', '/run', '/private', '/private/var'];
   if (whole.some((place) => same(real, place))) throw refused(real, 'holds the whole system; please name the folder of films in it');
   if (same(real, home)) throw refused(real, 'is your whole home folder; please name the folder of films in it');
   if (same(real, tmpdir()) || same(real, '/tmp')) throw refused(real, 'is emptied by the system from time to time');
-  const system = process.platform === 'win32' ? [process.env['SystemRoot'] ?? 'C:\\Windows', process.env['ProgramFiles'] ?? 'C:\\Program Files'] : systemTrees;
+  const system =
+    process.platform === 'win32'
+      ? [process.env['SystemRoot'] ?? 'C:\\Windows', process.env['ProgramFiles'] ?? 'C:\\Program Files']
+      : systemTrees;
   if (system.some((place) => isInside(place, real))) throw refused(real, 'belongs to the system');
   if (real.split(sep).includes(OURS)) throw refused(real, 'is a folder that CodecShift itself made');
   if (dataDir === undefined) return;
@@ -177,7 +184,21 @@ async function refuseUnsuitable(real: string, dataDir: string | undefined): Prom
   }
 }
 
-const systemTrees = ['/etc', '/proc', '/sys', '/dev', '/boot', '/usr', '/bin', '/sbin', '/lib', '/lib64', '/System', '/Library', '/private/etc'];
+const systemTrees = [
+  '/etc',
+  '/proc',
+  '/sys',
+  '/dev',
+  '/boot',
+  '/usr',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib64',
+  '/System',
+  '/Library',
+  '/private/etc',
+];
 
 function same(a: string, b: string): boolean {
   return relative(a, b) === '';
@@ -222,10 +243,13 @@ async function createMarker(directory: string): Promise<string> {
     await syncDirectory(directory);
     if (await createDurably(join(ours, MARKER), text, join(ours, `${MARKER}.${id}`))) return id;
   } catch (error) {
-    throw new PlainError(`CodecShift may not write into ${directory}, so it could never replace a film there (${codeOf(error) ?? 'error'}).`, {
-      cause: error,
-      reason: { code: 'read-only', params: { path: directory } },
-    });
+    throw new PlainError(
+      `CodecShift may not write into ${directory}, so it could never replace a film there (${codeOf(error) ?? 'error'}).`,
+      {
+        cause: error,
+        reason: { code: 'read-only', params: { path: directory } },
+      },
+    );
   }
   const winner = await readMarker(directory);
   if (!winner) throw notMounted(directory);
@@ -244,11 +268,14 @@ async function probeWriting(directory: string): Promise<boolean> {
 }
 
 function notMounted(path: string, cause?: unknown): PlainError {
-  return new PlainError(`${path} does not hold its library at the moment: its disk is probably not mounted. Nothing is counted as deleted.`, {
-    cause,
-    reason: { code: 'root-not-mounted', params: { path } },
-    retry: true,
-  });
+  return new PlainError(
+    `${path} does not hold its library at the moment: its disk is probably not mounted. Nothing is counted as deleted.`,
+    {
+      cause,
+      reason: { code: 'root-not-mounted', params: { path } },
+      retry: true,
+    },
+  );
 }
 
 function refused(path: string, why: string): PlainError {

@@ -58,9 +58,13 @@ for (const way of ways) {
     await assertEnded(stage, reports[0]?.result ?? null);
   });
 
-  test(`${way.name}: killed at each of its points, ${way.rounds} rounds each, a whole film is always there`, { timeout: 1_200_000 }, async () => {
-    await inPool(swapSteps[way.name].map((point, dieAt) => () => killAndRecover(way, point, dieAt)));
-  });
+  test(
+    `${way.name}: killed at each of its points, ${way.rounds} rounds each, a whole film is always there`,
+    { timeout: 1_200_000 },
+    async () => {
+      await inPool(swapSteps[way.name].map((point, dieAt) => () => killAndRecover(way, point, dieAt)));
+    },
+  );
 }
 
 test('recovery killed at each of its own points is finished by the next one', { timeout: 600_000 }, async () => {
@@ -127,8 +131,12 @@ async function prepare(way: Way, round: number): Promise<Stage> {
   const delivered = await deliver({ root, ...who, target: `Films/${way.to}`, from, sizeBytes: output.length, sha256 });
   await rm(from);
   const wish = {
-    ...who, path: `Films/${way.from}`, target: `Films/${way.to}`, tmpPath: delivered.tmpPath,
-    fingerprint: await fingerprint(join(folder, way.from)), sha256,
+    ...who,
+    path: `Films/${way.from}`,
+    target: `Films/${way.to}`,
+    tmpPath: delivered.tmpPath,
+    fingerprint: await fingerprint(join(folder, way.from)),
+    sha256,
   };
   const stage = { way, root, folder, original, output };
   if (way.op === 'swap') return { ...stage, task: { op: 'swap', root: { path: root.path, id: root.id }, wish } };
@@ -138,8 +146,16 @@ async function prepare(way: Way, round: number): Promise<Stage> {
   return {
     ...stage,
     task: {
-      op: 'restore', root: { path: root.path, id: root.id },
-      wish: { ...who, attempt: 42, path: wish.path, trashPath: done.original.trashPath, current: done.path, fingerprint: done.original.fingerprint },
+      op: 'restore',
+      root: { path: root.path, id: root.id },
+      wish: {
+        ...who,
+        attempt: 42,
+        path: wish.path,
+        trashPath: done.original.trashPath,
+        current: done.path,
+        fingerprint: done.original.fingerprint,
+      },
     },
   };
 }
@@ -252,7 +268,9 @@ async function run(order: CrashOrder, dies = false): Promise<Report> {
 
 async function inPool(works: (() => Promise<void>)[]): Promise<void> {
   const queue = [...works];
-  await Promise.all([1, 2, 3].map(async () => {
-    for (let work = queue.shift(); work; work = queue.shift()) await work();
-  }));
+  await Promise.all(
+    [1, 2, 3].map(async () => {
+      for (let work = queue.shift(); work; work = queue.shift()) await work();
+    }),
+  );
 }

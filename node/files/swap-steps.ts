@@ -24,7 +24,13 @@ export const swapSteps: Record<Way, readonly string[]> = {
 };
 
 type Way =
-  | 'sameName' | 'otherName' | 'sameNameWithoutLinks' | 'otherNameWithoutLinks' | 'restoreSameName' | 'restoreOtherName' | 'restoreWithoutLinks';
+  | 'sameName'
+  | 'otherName'
+  | 'sameNameWithoutLinks'
+  | 'otherNameWithoutLinks'
+  | 'restoreSameName'
+  | 'restoreOtherName'
+  | 'restoreWithoutLinks';
 
 /** A single word is a step of the journal and carries its kind. */
 function of(kind: 'swap' | 'restore', points: string[]): string[] {

@@ -4,7 +4,7 @@ import { reason } from '../core/reasons.ts';
 import { PlainError } from '../errors.ts';
 import type { Fault } from './durable.ts';
 import { exchange } from './exchange.ts';
-import { gone, swapError, unclear } from './facts.ts';
+import { outputGone, swapError, unclear } from './facts.ts';
 import { fingerprint, sameContent, sha256File, unchanged } from './fingerprint.ts';
 import { advance, isFinished, readJournal, setAside, type Journal, type SwapResult } from './journal.ts';
 import { lockName, tmpName } from './names.ts';
@@ -49,13 +49,26 @@ export interface SwapWish extends Wish {
 export async function swap(wish: SwapWish): Promise<SwapResult> {
   return await once(wish, async () => {
     const tmp = await resolveInRoot(wish.root, wish.tmpPath);
-    if (dirname(await resolveInRoot(wish.root, wish.target)) !== dirname(tmp) || dirname(await resolveInRoot(wish.root, wish.path)) !== dirname(tmp)) {
-      throw new PlainError(`${wish.path} and its output are not in one directory.`, { reason: reason('swap-failed', { message: 'not in one directory' }) });
+    if (
+      dirname(await resolveInRoot(wish.root, wish.target)) !== dirname(tmp) ||
+      dirname(await resolveInRoot(wish.root, wish.path)) !== dirname(tmp)
+    ) {
+      throw new PlainError(`${wish.path} and its output are not in one directory.`, {
+        reason: reason('swap-failed', { message: 'not in one directory' }),
+      });
     }
     const incoming = await outputFingerprint(wish, tmp);
     return {
-      ...blank(wish), kind: 'swap', path: wish.path, target: wish.target, tmpPath: wish.tmpPath, lockPath: lockBeside(wish.path),
-      outgoing: wish.fingerprint, incoming, sha256: wish.sha256, refuseHardLinked: wish.refuseHardLinked ?? false,
+      ...blank(wish),
+      kind: 'swap',
+      path: wish.path,
+      target: wish.target,
+      tmpPath: wish.tmpPath,
+      lockPath: lockBeside(wish.path),
+      outgoing: wish.fingerprint,
+      incoming,
+      sha256: wish.sha256,
+      refuseHardLinked: wish.refuseHardLinked ?? false,
     };
   });
 }
@@ -85,9 +98,15 @@ export async function restore(wish: RestoreWish): Promise<SwapResult> {
     const outgoing = wish.currentFingerprint ?? (await presentFingerprint(wish));
     const path = outgoing ? wish.current : wish.path;
     return {
-      ...blank(wish), kind: 'restore', path, target: wish.path, lockPath: lockBeside(path),
+      ...blank(wish),
+      kind: 'restore',
+      path,
+      target: wish.path,
+      lockPath: lockBeside(path),
       tmpPath: relativeTo(wish.root, `${dirname(target)}/${tmpName(wish.attempt, basename(target))}`),
-      outgoing, incoming, fetchFrom: wish.trashPath,
+      outgoing,
+      incoming,
+      fetchFrom: wish.trashPath,
     };
   });
 }
@@ -116,17 +135,22 @@ async function perform(wish: SwapWish | RestoreWish, plan: () => Promise<Journal
   const earlier = await readJournal(wish.root, wish.attempt);
   if (earlier) {
     const same = isSameWish(earlier, wish);
-    if (same && earlier.step === 'done' && earlier.result) return earlier.result;
+    if (same && earlier.step === 'done') return resultOf(earlier);
     if (!isFinished(earlier)) {
-      throw new PlainError(`An earlier replacement of ${earlier.path} (attempt ${earlier.attempt}) was interrupted; it is finished or undone first.`, {
-        reason: { code: 'interrupted' },
-        retry: true,
-      });
+      throw new PlainError(
+        `An earlier replacement of ${earlier.path} (attempt ${earlier.attempt}) was interrupted; it is finished or undone first.`,
+        {
+          reason: { code: 'interrupted' },
+          retry: true,
+        },
+      );
     }
     if (!same || earlier.step === 'done') await setAside(wish.root, wish.attempt);
   }
   wish.signal?.throwIfAborted();
-  const planned = await plan();
+  const planned = await plan().catch((error: unknown) => {
+    throw (earlier && storyOf(earlier, error)) ?? error;
+  });
   return await run(wish, planned);
 }
 
@@ -134,11 +158,18 @@ async function run(wish: Wish, planned: Journal): Promise<SwapResult> {
   const options = { ...(wish.signal ? { signal: wish.signal } : {}), ...(wish.fault ? { fault: wish.fault } : {}) };
   try {
     const journal = await exchange(wish.root, await advance(wish.root, planned, {}, wish.fault), options);
-    if (!journal.result) throw unclear(journal, 'it ended without a result');
-    return journal.result;
+    return resultOf(journal);
   } catch (error) {
     throw await takenBack(wish, planned, error);
   }
+}
+
+/** A swap whose original was deleted by somebody in the middle has an end, but no original to give back. */
+function resultOf(journal: Journal): SwapResult {
+  if (!journal.result) throw unclear(journal, 'it ended without a result');
+  if (journal.kind === 'swap' && !journal.result.original)
+    throw unclear(journal, 'somebody deleted the original meanwhile; the new file stays');
+  return journal.result;
 }
 
 /** What to tell the caller after everything was taken back; or that going on is recovery's task. */
@@ -163,27 +194,51 @@ async function takenBack(wish: Wish, planned: Journal, error: unknown): Promise<
   }
 }
 
+/** Recovery took this attempt back and its output went too: what happened then is the better answer. */
+function storyOf(earlier: Journal, error: unknown): PlainError | null {
+  const missing = error instanceof PlainError && error.reason?.code === 'delivery-failed';
+  if (!missing || earlier.step !== 'undone' || !earlier.reason) return null;
+  return new PlainError(`The replacement of ${earlier.path} was taken back.`, { cause: error, reason: earlier.reason, retry: true });
+}
+
 /** The same attempt number may come from another cluster's books. */
 function isSameWish(journal: Journal, wish: SwapWish | RestoreWish): boolean {
-  if ('sha256' in wish) return journal.kind === 'swap' && journal.path === wish.path && journal.target === wish.target && journal.sha256 === wish.sha256;
+  if ('sha256' in wish)
+    return journal.kind === 'swap' && journal.path === wish.path && journal.target === wish.target && journal.sha256 === wish.sha256;
   return journal.kind === 'restore' && journal.target === wish.path && journal.fetchFrom === wish.trashPath;
 }
 
 function blank(wish: Wish): Omit<Journal, 'kind' | 'path' | 'target' | 'tmpPath' | 'lockPath' | 'outgoing' | 'incoming'> {
   return {
-    version: 1, step: 'prepared', root: wish.root.id, node: wish.node, job: wish.job, attempt: wish.attempt, term: wish.term,
-    since: new Date().toISOString(), sha256: null, trashPath: null, method: null, fetchFrom: null, refuseHardLinked: false, notes: [],
-    result: null, reason: null,
+    version: 1,
+    step: 'prepared',
+    root: wish.root.id,
+    node: wish.node,
+    job: wish.job,
+    attempt: wish.attempt,
+    term: wish.term,
+    since: new Date().toISOString(),
+    sha256: null,
+    trashPath: null,
+    method: null,
+    fetchFrom: null,
+    refuseHardLinked: false,
+    notes: [],
+    result: null,
+    reason: null,
   };
 }
 
 async function outputFingerprint(wish: SwapWish, tmp: string): Promise<Fingerprint> {
   const found = await fingerprint(tmp, wish.signal).catch((error: unknown) => {
-    throw gone(wish.tmpPath, error);
+    throw outputGone(wish.tmpPath, error);
   });
   if (wish.verified && unchanged(found, wish.verified)) return found;
   if ((await sha256File(tmp, wish.signal ? { signal: wish.signal } : {})) !== wish.sha256) {
-    throw new PlainError(`${tmp} is not the output that was checked, so nothing was replaced.`, { reason: { code: 'hash-mismatch' }, retry: true });
+    throw new PlainError(`${tmp} is not the output that was checked, so nothing was replaced.`, {
+      reason: { code: 'hash-mismatch' },
+      retry: true,
+    });
   }
   return await fingerprint(tmp, wish.signal);
 }

@@ -70,7 +70,8 @@ export async function appear({ root, journal, fault }: Act): Promise<Change> {
 export async function leave({ root, journal, fault }: Act): Promise<Change> {
   if (journal.outgoing === null) return { step: 'left' };
   const path = await resolveInRoot(root, journal.path);
-  if (!(await holds(await resolveInRoot(root, journal.target), journal.incoming))) throw unclear(journal, 'the new file is not under its name');
+  if (!(await holds(await resolveInRoot(root, journal.target), journal.incoming)))
+    throw unclear(journal, 'the new file is not under its name');
   if (await lstatIfThere(path)) {
     const { now } = await moveToTrash({ root, journal, ...(fault ? { fault } : {}) }, path);
     await fault?.('original renamed away');

@@ -45,8 +45,13 @@ export async function prepareTrash(root: Root, journal: Journal, trashPath: stri
   const trashed = await inTrash(root, trashPath, { make: true });
   if (journal.outgoing) {
     const note: TrashNote = {
-      version: 1, name: basename(trashed), path: journal.path, attempt: journal.attempt,
-      kind: journal.kind === 'swap' ? 'original' : 'output', since: journal.since, fingerprint: journal.outgoing,
+      version: 1,
+      name: basename(trashed),
+      path: journal.path,
+      attempt: journal.attempt,
+      kind: journal.kind === 'swap' ? 'original' : 'output',
+      since: journal.since,
+      fingerprint: journal.outgoing,
     };
     await writeDurably(join(dirname(trashed), NOTE), `${JSON.stringify(note, null, 1)}\n`);
   }
@@ -95,7 +100,8 @@ export async function* listTrash(root: Root, signal?: AbortSignal): AsyncGenerat
       signal?.throwIfAborted();
       const directory = join(top, day, attempt);
       const note = await readNote(directory);
-      if (note && (await lstatIfThere(join(directory, note.name)))) yield { ...note, trashPath: relativeTo(root, join(directory, note.name)) };
+      if (note && (await lstatIfThere(join(directory, note.name))))
+        yield { ...note, trashPath: relativeTo(root, join(directory, note.name)) };
     }
   }
 }
@@ -106,7 +112,9 @@ export async function inTrash(root: Root, trashPath: string, options: { make?: b
   const at = parts.lastIndexOf(OURS);
   // …/.codecshift/trash/<date>/<attempt>/<name>
   if (at < 0 || parts[at + 1] !== 'trash' || parts.length !== at + 5 || parts.includes('..') || parts.includes('')) {
-    throw new PlainError(`${JSON.stringify(trashPath.slice(0, 300))} is not a place in a trash of CodecShift.`, { reason: { code: 'outside-root' } });
+    throw new PlainError(`${JSON.stringify(trashPath.slice(0, 300))} is not a place in a trash of CodecShift.`, {
+      reason: { code: 'outside-root' },
+    });
   }
   if (options.make) {
     // the directory that holds `.codecshift` must exist and be inside before anything is made in it

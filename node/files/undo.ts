@@ -16,7 +16,12 @@ import { inTrash, leaveTrash } from './trash.ts';
  * @param keepOutput the delivered `.tmp_` output stays for another try; else it goes too
  * @returns the journal at `undone`, or null when the incoming file has taken over and only going on is right
  */
-export async function undo(root: Root, journal: Journal, why: Reason | null, options: { keepOutput: boolean; fault?: Fault; recovering?: boolean }): Promise<Journal | null> {
+export async function undo(
+  root: Root,
+  journal: Journal,
+  why: Reason | null,
+  options: { keepOutput: boolean; fault?: Fault; recovering?: boolean },
+): Promise<Journal | null> {
   if (isFinished(journal)) return null;
   const places = await locate(root, journal);
   if (await hasTakenOver(journal, places)) return null;
@@ -71,7 +76,13 @@ async function hasTakenOver(journal: Journal, { path, target, tmp, trashed }: Pl
   if (journal.outgoing === null) return !(await lstatIfThere(tmp)) || (await sameFile(tmp, target));
   if (journal.path === journal.target) return !(await lstatIfThere(tmp)) || !(await holds(tmp, journal.incoming));
   if (await lstatIfThere(path)) return false;
-  return trashed === null || !(await holds(trashed, journal.outgoing)) || journal.step === 'left' || journal.step === 'replaced' || journal.step === 'unlocked';
+  return (
+    trashed === null ||
+    !(await holds(trashed, journal.outgoing)) ||
+    journal.step === 'left' ||
+    journal.step === 'replaced' ||
+    journal.step === 'unlocked'
+  );
 }
 
 /** The original was renamed away and nothing stands under its name: it goes back. */

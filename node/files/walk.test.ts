@@ -21,11 +21,36 @@ test('media files are found in byte order, everything else is passed over', asyn
   await put('b/film.MKV', 'x');
   await put('a/Ümlaut.mp4', 'xx');
   await put('B.avi', '');
-  for (const other of ['a/film.txt', 'a/film.iso', 'a/poster.jpg', '.hidden/film.mkv', 'a/.film.mkv', 'a/.tmp_3_film.mkv', 'a/film.mkv.lock', '@eaDir/film.mkv',
-    '#recycle/film.mkv', '$RECYCLE.BIN/film.mkv', 'lost+found/film.mkv', '.Trash-1000/film.mkv', '.codecshift/trash/2026-01-01/3/film.mkv', 'a/mkv']) await put(other, 'x');
+  for (const other of [
+    'a/film.txt',
+    'a/film.iso',
+    'a/poster.jpg',
+    '.hidden/film.mkv',
+    'a/.film.mkv',
+    'a/.tmp_3_film.mkv',
+    'a/film.mkv.lock',
+    '@eaDir/film.mkv',
+    '#recycle/film.mkv',
+    '$RECYCLE.BIN/film.mkv',
+    'lost+found/film.mkv',
+    '.Trash-1000/film.mkv',
+    '.codecshift/trash/2026-01-01/3/film.mkv',
+    'a/mkv',
+  ])
+    await put(other, 'x');
   const found = await list('');
-  assert.deepEqual(found.map((one) => [one.kind, one.path, one.sizeBytes]), [['file', 'B.avi', 0], ['file', 'a/Ümlaut.mp4', 2], ['file', 'b/film.MKV', 1]]);
-  assert.deepEqual((await list('a')).map((one) => one.path), ['a/Ümlaut.mp4']);
+  assert.deepEqual(
+    found.map((one) => [one.kind, one.path, one.sizeBytes]),
+    [
+      ['file', 'B.avi', 0],
+      ['file', 'a/Ümlaut.mp4', 2],
+      ['file', 'b/film.MKV', 1],
+    ],
+  );
+  assert.deepEqual(
+    (await list('a')).map((one) => one.path),
+    ['a/Ümlaut.mp4'],
+  );
 });
 
 test('hard links are counted and the age is that of the last change, not of the claimed time', async () => {
@@ -45,8 +70,14 @@ test('symlinks are shown and never followed, loops included', async () => {
   await symlink('/etc', join(root.path, 'etc'));
   await symlink(join(root.path, 'real', 'film.mkv'), join(root.path, 'again.mkv'));
   await symlink('/nowhere', join(root.path, 'season.mkv'));
-  assert.deepEqual(await problems(''), [['again.mkv', 'symlink'], ['season.mkv', 'symlink']]);
-  assert.deepEqual((await list('')).filter((one) => one.kind === 'file').map((one) => one.path), ['real/film.mkv']);
+  assert.deepEqual(await problems(''), [
+    ['again.mkv', 'symlink'],
+    ['season.mkv', 'symlink'],
+  ]);
+  assert.deepEqual(
+    (await list('')).filter((one) => one.kind === 'file').map((one) => one.path),
+    ['real/film.mkv'],
+  );
 });
 
 test('names that are not UTF-8 are shown with their bytes, files and folders', async (t) => {
@@ -61,7 +92,13 @@ test('names that are not UTF-8 are shown with their bytes, files and folders', a
   await writeFile(Buffer.concat([folder, Buffer.from('/inner.mkv')]), 'x');
   await writeFile(Buffer.concat([folder, Buffer.from('.txt')]), 'x');
   const found = await list('');
-  assert.deepEqual(found.map((one) => [one.kind, one.path, one.sizeBytes]), [['problem', 'Amélie \\xe9\\xff.mkv', 3], ['problem', 'fol\\xe9/', 0]]);
+  assert.deepEqual(
+    found.map((one) => [one.kind, one.path, one.sizeBytes]),
+    [
+      ['problem', 'Amélie \\xe9\\xff.mkv', 3],
+      ['problem', 'fol\\xe9/', 0],
+    ],
+  );
 });
 
 test('names of 255 bytes, control characters and different normalisations are all kept as they are', async () => {
@@ -71,7 +108,11 @@ test('names of 255 bytes, control characters and different normalisations are al
 });
 
 test('a pipe with the name of a film is shown and never opened', async (t) => {
-  const made = await new Promise((done) => spawn('mkfifo', [join(root.path, 'pipe.mkv')]).on('close', done).on('error', () => done(1)));
+  const made = await new Promise((done) =>
+    spawn('mkfifo', [join(root.path, 'pipe.mkv')])
+      .on('close', done)
+      .on('error', () => done(1)),
+  );
   if (made !== 0) return t.skip('mkfifo is not here');
   assert.deepEqual(await problems(''), [['pipe.mkv', 'not-a-file']]);
 });
@@ -92,18 +133,24 @@ test('a folder that may not be read is shown, the rest is walked', async (t) => 
   const program = `import { walk } from ${JSON.stringify(new URL('./walk.ts', import.meta.url).href)}; process.setgid(65534); process.setuid(65534);
     const found = []; for await (const one of walk(JSON.parse(process.argv[1]), '')) found.push([one.kind, one.path, one.reason?.code ?? null]);
     process.stdout.write(JSON.stringify(found));`;
-  const child = spawn(process.execPath, ['--no-warnings', '--input-type=module', '-e', program, JSON.stringify(root)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--no-warnings', '--input-type=module', '-e', program, JSON.stringify(root)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let text = '';
   child.stdout.on('data', (piece: Buffer) => (text += piece.toString()));
   await new Promise((done) => child.on('close', done));
-  assert.deepEqual(JSON.parse(text), [['problem', 'closed/', 'no-permission'], ['file', 'open/film.mkv', null]]);
+  assert.deepEqual(JSON.parse(text), [
+    ['problem', 'closed/', 'no-permission'],
+    ['file', 'open/film.mkv', null],
+  ]);
 });
 
 test('a disk that goes away in the middle of a walk is an error, not an end', async () => {
   for (let n = 0; n < 20; n++) await put(`d${n}/film.mkv`, 'x');
   await assert.rejects(
     async () => {
-      for await (const one of walk(root, '')) if (one.path === 'd1/film.mkv') await rename(join(root.path, '.codecshift'), join(root.path, '.gone'));
+      for await (const one of walk(root, ''))
+        if (one.path === 'd1/film.mkv') await rename(join(root.path, '.codecshift'), join(root.path, '.gone'));
     },
     (error) => error instanceof PlainError && error.reason?.code === 'root-not-mounted',
   );

@@ -37,7 +37,11 @@ export type Walked = WalkedFile | WalkProblem;
  * below one root are common, and swap.ts keeps a trash on each. A folder that is a root itself belongs to that root.
  * @throws PlainError `root-not-mounted` (before, or when the marker vanished meanwhile), `outside-root`; AbortError
  */
-export async function* walk(root: Root, folder: string, options: { signal?: AbortSignal; now?: () => number } = {}): AsyncGenerator<Walked> {
+export async function* walk(
+  root: Root,
+  folder: string,
+  options: { signal?: AbortSignal; now?: () => number } = {},
+): AsyncGenerator<Walked> {
   await requireMounted(root);
   const start = await resolveInRoot(root, folder);
   const now = options.now ?? Date.now;
@@ -75,7 +79,9 @@ async function* walkDirectory(here: Place, now: () => number, signal: AbortSigna
 async function namesIn(directory: Buffer, signal: AbortSignal | undefined): Promise<Dirent<Buffer>[]> {
   const names: Dirent<Buffer>[] = [];
   // @types/node has no overload for buffers here; Node.js documents and honours it
-  const entries = (await opendir(directory, { encoding: 'buffer' as BufferEncoding, bufferSize: 256 })) as unknown as AsyncIterable<Dirent<Buffer>>;
+  const entries = (await opendir(directory, { encoding: 'buffer' as BufferEncoding, bufferSize: 256 })) as unknown as AsyncIterable<
+    Dirent<Buffer>
+  >;
   for await (const entry of entries) {
     signal?.throwIfAborted();
     if (isWorthALook(entry)) names.push(entry);
@@ -83,7 +89,17 @@ async function namesIn(directory: Buffer, signal: AbortSignal | undefined): Prom
   return names.sort((a, b) => Buffer.compare(a.name, b.name));
 }
 
-const skippedDirectories = new Set(['@eadir', '@tmp', '@recycle', '#recycle', '#snapshot', '$recycle.bin', 'lost+found', 'system volume information', 'found.000']);
+const skippedDirectories = new Set([
+  '@eadir',
+  '@tmp',
+  '@recycle',
+  '#recycle',
+  '#snapshot',
+  '$recycle.bin',
+  'lost+found',
+  'system volume information',
+  'found.000',
+]);
 
 function isWorthALook(entry: Dirent<Buffer>): boolean {
   const name = entry.name.toString('latin1');
@@ -112,7 +128,12 @@ async function* walkEntry(here: Place, entry: Dirent<Buffer>, now: () => number,
   if (stat.isSymbolicLink()) return yield problem(path, 0, 'symlink');
   if (!stat.isFile()) return yield problem(path, 0, 'not-a-file');
   yield {
-    kind: 'file', path, sizeBytes: Number(stat.size), mtimeMs: mtimeOf(stat), inode: String(stat.ino), links: Number(stat.nlink),
+    kind: 'file',
+    path,
+    sizeBytes: Number(stat.size),
+    mtimeMs: mtimeOf(stat),
+    inode: String(stat.ino),
+    links: Number(stat.nlink),
     changedAgoMs: age(stat, now()),
   };
 }
@@ -142,7 +163,7 @@ function utf8(name: Buffer): string | null {
 /** What is UTF-8 stays readable, each other byte becomes \xNN. */
 function standIn(name: Buffer): string {
   let result = '';
-  for (let at = 0; at < name.length; ) {
+  for (let at = 0; at < name.length;) {
     const length = [1, 2, 3, 4].find((n) => at + n <= name.length && utf8(name.subarray(at, at + n)) !== null);
     result += length ? utf8(name.subarray(at, at + length)) : `\\x${(name[at] ?? 0).toString(16).padStart(2, '0')}`;
     at += length ?? 1;

@@ -36,10 +36,16 @@ export async function openWorkspace(dataDir: string): Promise<Workspace> {
   const remove = (attempt: number): Promise<void> => rm(directoryOf(attempt), { recursive: true, force: true, maxRetries: 3 });
   const list = async (): Promise<number[]> => {
     const names = await readdir(path);
-    return names.filter((name) => /^[1-9]\d{0,14}$|^0$/.test(name)).map(Number).sort((a, b) => a - b);
+    return names
+      .filter((name) => /^[1-9]\d{0,14}$|^0$/.test(name))
+      .map(Number)
+      .sort((a, b) => a - b);
   };
   return {
-    path, directoryOf, remove, list,
+    path,
+    directoryOf,
+    remove,
+    list,
     async create(attempt) {
       await remove(attempt);
       await mkdir(directoryOf(attempt));

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { readJournal, type SwapResult } from './journal.ts';
+import { recover } from './recover.ts';
+import { code, folder, picture, ready, root, useStage } from './swap-stage.ts';
+import { swap, type SwapWish } from './swap.ts';
+import { listTrash } from './trash.ts';
+
+useStage();
+
+for (const [what, disturb, wanted] of [
+  ['was appended to', (path: string) => writeFile(path, 'more', { flag: 'a' }), 'file-changed'],
+  [
+    'was replaced by a file of the same size and time',
+    async (path: string) => {
+      const { mtimeMs, size } = await stat(path);
+      await rm(path);
+      await writeFile(path, randomBytes(size));
+      await utimes(path, mtimeMs / 1000, mtimeMs / 1000);
+    },
+    'file-changed',
+  ],
+  ['was touched', (path: string) => utimes(path, 1000, 1000), 'file-changed'],
+  [
+    'became a symlink',
+    async (path: string) => {
+      await rename(path, `${path}.moved`);
+      await symlink(`${path}.moved`, path);
+    },
+    'file-changed',
+  ],
+  [
+    'became a folder',
+    async (path: string) => {
+      await rm(path);
+      await mkdir(path);
+    },
+    'file-changed',
+  ],
+  ['is gone', (path: string) => rm(path), 'original-gone'],
+  ['got another hard link', (path: string) => link(path, `${path}.seed`), 'hard-linked'],
+] as [string, (path: string) => Promise<unknown>, string][]) {
+  test(`an original that ${what} is left alone`, async () => {
+    const { wish, output } = await ready('Film.mkv');
+    const path = join(folder, 'Film.mkv');
+    await disturb(path);
+    const before = await picture(folder);
+    await assert.rejects(swap({ ...wish, refuseHardLinked: true }), code(wanted));
+    assert.deepEqual(await picture(folder), before, 'everything is as it was');
+    assert.deepEqual(await readFile(join(root.path, wish.tmpPath)), output, 'the output still waits');
+    assert.equal((await readJournal(root, wish.attempt))?.step, 'undone');
+    assert.deepEqual(await Array.fromAsync(listTrash(root)), []);
+  });
+}
+
+test('a hard link is no obstacle when the profile says so', async () => {
+  const { wish, original } = await ready('Film.mkv');
+  await link(join(folder, 'Film.mkv'), join(folder, 'seed.bin'));
+  await swap({ ...wish, refuseHardLinked: false });
+  assert.deepEqual(await readFile(join(folder, 'seed.bin')), original);
+});
+
+test('a file that has the new name already is never written over', async () => {
+  const { wish, original } = await ready('Film.avi', { target: 'Film.mkv' });
+  await writeFile(join(folder, 'Film.mkv'), 'a remaster');
+  await assert.rejects(swap(wish), code('target-exists'));
+  assert.equal(await readFile(join(folder, 'Film.mkv'), 'utf8'), 'a remaster');
+  assert.deepEqual(await readFile(join(folder, 'Film.avi')), original);
+  assert.deepEqual(
+    (await readdir(folder)).filter((name) => name.endsWith('.lock')),
+    [],
+  );
+});
+
+test('somebody else’s lock is respected and stays', async () => {
+  const { wish, original } = await ready('Film.mkv');
+  for (const text of [
+    '',
+    'pid 77',
+    JSON.stringify({ who: 'codecshift', node: 'node-b', attempt: wish.attempt, job: 1, term: 1, since: 'now' }),
+  ]) {
+    await writeFile(join(folder, 'Film.mkv.lock'), text);
+    await assert.rejects(swap(wish), code('locked-by-another'));
+    assert.equal(await readFile(join(folder, 'Film.mkv.lock'), 'utf8'), text);
+    assert.deepEqual(await readFile(join(folder, 'Film.mkv')), original);
+  }
+});
+
+test('an output that is not the one that was checked does not take over', async () => {
+  const { wish, original } = await ready('Film.mkv');
+  await writeFile(join(root.path, wish.tmpPath), 'tampered');
+  await assert.rejects(swap(wish), code('hash-mismatch'));
+  assert.deepEqual(await readFile(join(folder, 'Film.mkv')), original);
+});
+
+test('a swap can be cancelled until the original is touched, and leaves no trace', async () => {
+  const { wish, original } = await ready('Film.mkv');
+  const stop = new AbortController();
+  const fault = (point: string): void => {
+    if (point === 'output dressed') stop.abort(new Error('cancelled by a person'));
+  };
+  await assert.rejects(swap({ ...wish, signal: stop.signal, fault }), /cancelled by a person/);
+  assert.deepEqual((await readdir(folder)).sort(), [basename(wish.tmpPath), 'Film.mkv'].sort());
+  assert.deepEqual(await readFile(join(folder, 'Film.mkv')), original);
+  assert.equal((await swap(wish)).path, 'Films/Film.mkv', 'and it can be done again');
+});
+
+test('a disk whose marker vanished is not touched', async () => {
+  const { wish } = await ready('Film.mkv');
+  await rename(join(root.path, '.codecshift', 'root.json'), join(root.path, 'away'));
+  const before = await picture(folder);
+  await assert.rejects(swap(wish), code('root-not-mounted'));
+  await assert.rejects(recover(root, { node: wish.node }), code('root-not-mounted'));
+  assert.deepEqual(await picture(folder), before);
+});
+
+test('two processes that swap one file at once: one wins, the other leaves everything alone', async () => {
+  const child = fileURLToPath(new URL('./swap-crash.child.ts', import.meta.url));
+  for (let round = 0; round < 5; round++) {
+    const name = `Film ${round}.mkv`;
+    const one = await ready(name, { attempt: 100 + round });
+    const two = await ready(name, { attempt: 200 + round, original: one.original });
+    const start = (wish: SwapWish) => {
+      const { root: opened, ...rest } = wish;
+      const order = {
+        what: 'perform',
+        tasks: [{ op: 'swap', root: { path: opened.path, id: opened.id }, wish: rest }],
+        dieAt: null,
+        refuseLinks: false,
+      };
+      return report(spawn(process.execPath, ['--no-warnings', child, JSON.stringify(order)], { stdio: ['ignore', 'pipe', 'inherit'] }));
+    };
+    const reports = await Promise.all([start(one.wish), start(two.wish)]);
+    const winners = reports.flatMap((r, n) => (r.result ? [n] : []));
+    assert.equal(winners.length, 1, JSON.stringify(reports));
+    const [winner, loser] = winners[0] === 0 ? [one, two] : [two, one];
+    assert.deepEqual(await readFile(join(folder, name)), winner.output);
+    assert.deepEqual(await readFile(join(root.path, reports[winners[0] ?? 0]?.result?.original?.trashPath ?? '')), one.original);
+    assert.deepEqual(await readFile(join(root.path, loser.wish.tmpPath)), loser.output, 'the loser’s output still waits');
+    assert.ok(!(await readdir(folder)).includes(`${name}.lock`));
+  }
+});
+
+async function report(child: ReturnType<typeof spawn>): Promise<{ result?: SwapResult; error?: string }> {
+  let text = '';
+  child.stdout?.on('data', (piece: Buffer) => (text += piece.toString()));
+  await new Promise((done) => child.on('close', done));
+  return (JSON.parse(text) as { reports: { result?: SwapResult; error?: string }[] }).reports[0] ?? {};
+}
