@@ -83,7 +83,7 @@ async function list(live: number[]): Promise<Leftover[]> {
 }
 
 async function delivered(attempt: number): Promise<void> {
-  const from = join(root.path, '.output');
+  const from = join(root.path, `.output-${attempt}`);
   const bytes = randomBytes(500);
   await writeFile(from, bytes);
   const sha256 = createHash('sha256').update(bytes).digest('hex');

@@ -37,6 +37,7 @@ export interface Delivered {
 /**
  * Puts an output beside its original as `.tmp_<attempt>_<name>`, whole, synced and with the promised SHA-256, or leaves
  * nothing. A hard link where the workspace is on the same file system, else a copy that shares blocks, else a copy.
+ * After a link both names are one file: the one in the workspace may be removed, but never written to again.
  * Doing it again for a delivered attempt only checks it.
  * @throws PlainError `no-space`, `disk-full`, `hash-mismatch`, `foreign-file`, `read-only`, `root-not-mounted`; AbortError
  */
