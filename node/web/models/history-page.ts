@@ -6,7 +6,7 @@ import type { ActivityLine } from './activity.ts';
 import { csvLine } from './csv.ts';
 import type { HistoryChart, HistoryTotals } from './history.ts';
 import { isFiltered, listQuery, type ListState } from './list-state.ts';
-import { formatWords } from './queue.ts';
+import { formatWords, sourceCodec } from './queue.ts';
 import type { ChangeLine } from './settings.ts';
 
 export const historyStates = ['all', 'replaced', 'kept', 'failed', 'cancelled', 'restored'] as const;
@@ -93,8 +93,8 @@ export function historyRow(job: JobRow): HistoryRow {
     detail: job.detail,
     path: job.path,
     library: job.libraryName,
-    dot: tone === 'good' ? 'jade' : codecTone(job.codec),
-    format: formatWords(job),
+    dot: codecTone(sourceCodec(job)),
+    format: formatWords({ ...job, codec: sourceCodec(job) }),
     before: job.inputBytes,
     after: job.outcome === 'replaced' ? job.outputBytes : null,
     node: job.nodeName ?? (job.nodeId === null ? '' : 'a former node'),
@@ -119,7 +119,7 @@ export function csvRow(job: JobRow): string {
   const after = job.outcome === 'replaced' ? job.outputBytes : null;
   const seconds = job.startedAt && job.finishedAt ? Math.round((job.finishedAt.getTime() - job.startedAt.getTime()) / 1000) : null;
   return csvLine([
-    job.id, job.finishedAt, outcomeWords(job)[0], job.title, job.detail, job.libraryName, job.path, job.codec, job.width, job.height, job.inputBytes, after,
+    job.id, job.finishedAt, outcomeWords(job)[0], job.title, job.detail, job.libraryName, job.path, sourceCodec(job), job.width, job.height, job.inputBytes, after,
     after === null ? null : job.inputBytes - after, job.nodeName, job.encoder, seconds, job.reason ? sentence(job.reason) : null,
   ]);
 }

@@ -7,11 +7,12 @@ import type { Attempt } from '../../db/attempts.ts';
 import type { JobDetail } from '../../db/job-lists.ts';
 import type { Original } from '../../db/originals.ts';
 import type { Progress } from '../../events.ts';
-import { clock, codec, day, duration, encoder, resolution, saving, savingPercent, size, sizeParts } from '../format.ts';
+import { clock, day, duration, encoder, saving, savingPercent, size, sizeParts } from '../format.ts';
 import { url } from '../routes.ts';
 import { activityLine, type ActivityLine } from './activity.ts';
 import { commandLine, jobActions, stateWords, timeline, type JobAction, type StateWords, type TimelineStep } from './job.ts';
 import { liveNumbers, type LiveNumbers } from './queue-page.ts';
+import { formatWords, sourceCodec } from './queue.ts';
 import { streamRows, type StreamRow } from './streams.ts';
 
 export interface Fact {
@@ -111,7 +112,7 @@ export function jobPage(facts: JobPageFacts): JobPage {
     facts: factsOf(job, last, original, facts.nodeNames, now),
     whyTitle: job.outcome === 'kept' ? 'Why was the original kept?' : job.state === 'completed' ? 'Why was this converted?' : 'Why is this in the queue?',
     ...whyOf(job),
-    streams: before ? streamRows(before, job.plan, after) : streamRows(after, null, null),
+    streams: before ? streamRows(before, Array.isArray(job.plan.streams) ? job.plan : null, after) : streamRows(after, null, null),
     streamNote: !before && after ? 'of the new file' : after ? 'original and new file' : 'and what will become of it',
     planned: before !== null,
     finished: before !== null && after !== null,
@@ -173,7 +174,7 @@ function factsOf(job: JobDetail, last: Attempt | null, original: Original | null
     { label: 'Original', value: size(job.inputBytes) },
     out === null ? { label: 'Expected', value: `about ${size(job.expectedBytes)}` } : { label: 'New file', value: size(out) },
     out === null ? null : { label: 'Saved', value: `${saving(job.inputBytes, out)} (${savingPercent(job.inputBytes, out)})`, strong: out < job.inputBytes },
-    { label: 'Format', value: [resolution(job.width, job.height), job.codec ? codec(job.codec) : ''].filter(Boolean).join(' ') || 'unknown' },
+    { label: 'Format', value: formatWords({ ...job, codec: sourceCodec(job) }) },
     job.durationMs === null ? null : { label: 'Length', value: clock(job.durationMs) },
     { label: 'Work', value: job.action === 'remux' ? 'Re-wrap, pictures untouched' : 'Encode to HEVC' },
     job.state === 'available' ? { label: 'Priority', value: { high: 'High', normal: 'Normal', low: 'Low' }[priorities[job.priority] ?? 'normal'] } : null,
@@ -189,7 +190,8 @@ function factsOf(job: JobDetail, last: Attempt | null, original: Original | null
 
 /** Why the file was chosen, with the wish that decides it as a link. */
 function whyOf(job: JobDetail): Pick<JobPage, 'why' | 'whyLink'> {
-  const reason = job.outcome === 'kept' && job.reason ? job.reason : job.plan.reason;
+  const reason = job.outcome === 'kept' && job.reason ? job.reason : job.planReason;
+  if (!reason) return { why: 'No reason was noted.', whyLink: null };
   const entry = reasonEntry(reason.code);
   const link = entry.profile
     ? { href: `${url.library(job.libraryId)}/rules#f-${entry.profile}`, label: `Rules of ${job.libraryName}` }

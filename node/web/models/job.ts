@@ -152,7 +152,7 @@ export function timeline(facts: TimelineFacts): TimelineStep[] {
     const at = index <= reached || facts.state === 'completed' ? (starts[index] ?? null) : null;
     const next = starts[index + 1] ?? null;
     const state = index < reached ? 'done' : index > reached ? 'next' : stopped ? 'stopped' : facts.state === 'completed' ? 'done' : 'current';
-    return { name, state, at, took: state === 'done' && at && next && next >= at && index < 4 ? duration(next.getTime() - at.getTime()) : null };
+    return { name, state, at, took: state === 'done' && at && next && next.getTime() - at.getTime() >= 1000 && index < 4 ? duration(next.getTime() - at.getTime()) : null };
   });
 }
 

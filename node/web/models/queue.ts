@@ -102,8 +102,8 @@ export function jobRow(job: JobRowFacts, now: Date): QueueRow {
     detail: job.detail,
     path: job.path,
     library: job.libraryName,
-    tone: codecTone(job.codec),
-    format: formatWords(job),
+    tone: codecTone(sourceCodec(job)),
+    format: formatWords({ ...job, codec: sourceCodec(job) }),
     sizeBytes: job.inputBytes,
     newBytes: job.outputBytes ?? (job.state === 'available' || job.state === 'running' || job.state === 'held' ? job.expectedBytes : null),
     measured,
@@ -201,6 +201,12 @@ function post(label: string, icon: string, href: string, confirm = ''): MenuItem
 
 function aboutFile(fileId: number): MenuItem {
   return { label: 'About this file', icon: 'info', href: url.file(fileId), post: false, confirm: '' };
+}
+
+/** What the file was before: after a replacement its own row describes the new file, and the plan's reason still names the old codec. */
+export function sourceCodec(job: { codec: string | null; outcome: string | null; planReason: Reason | null }): string | null {
+  const planned = job.planReason?.params?.['codec'];
+  return job.outcome === 'replaced' && typeof planned === 'string' && planned ? planned : job.codec;
 }
 
 /** "1080p H.264": the size of the picture as people say it, and the codec. */

@@ -1,3 +1,4 @@
+import { apiRoutes } from '../api/routes.ts';
 import type { PageModule } from '../web.ts';
 import { filePages } from './files.ts';
 import { historyPages } from './history.ts';
@@ -9,4 +10,4 @@ import { queuePages } from './queue.ts';
 import { settingsPages } from './settings.ts';
 
 /** Every page module, in the order in which routes are tried. */
-export const pageModules: readonly PageModule[] = [overviewPages, queuePages, jobPages, libraryPages, filePages, nodePages, historyPages, settingsPages];
+export const pageModules: readonly PageModule[] = [apiRoutes, overviewPages, queuePages, jobPages, libraryPages, filePages, nodePages, historyPages, settingsPages];

@@ -1,0 +1,117 @@
+import type { Context } from 'hono';
+import * as v from 'valibot';
+import { priorities } from '../../core/job.ts';
+import type { Env } from '../web.ts';
+import { refuse } from '../errors.ts';
+
+/**
+ * The JSON API, for the command line and scripts: /api/v1. The same Host and Origin gates as the pages stand before it;
+ * a program shows `Authorization: Bearer <secret of this node>`. There is no CORS: other web pages cannot read it.
+ *
+ *   GET    /api/v1/status                        counts, what runs with its progress, paused, reclaimed
+ *   GET    /api/v1/libraries                     every library with its counters and last scan
+ *   POST   /api/v1/libraries                     {path, name?, profile?}                       201 {id}
+ *   POST   /api/v1/scan                          {library?: id}                                202 {started}
+ *   POST   /api/v1/pause · /resume               all work                                      {paused}
+ *   GET    /api/v1/jobs?state=&library=&format=&priority=&q=&after=&before=&limit=
+ *   GET    /api/v1/jobs/:id                      with plan, attempts, checks
+ *   POST   /api/v1/jobs/:id/cancel · pause · resume · retry · top · end
+ *   POST   /api/v1/jobs/:id/priority             {priority: "high" | "normal" | "low"}
+ *   POST   /api/v1/clear                         {confirm: true}                               {removed}
+ *   GET    /api/v1/settings                      every setting with value, version, override
+ *   POST   /api/v1/settings                      {changes: [{key, value, version}]}            409 or 422 with problems
+ *
+ * A list answers {items, before, after}: give a cursor back to go on. Sizes are bytes, times are ISO 8601 in UTC or
+ * milliseconds where the name ends in Ms. An error answers {error: {status, code, message, …}}; an input that does not
+ * fit is 422 with `problems: [{path, problem}]`. Unknown parameters and fields are refused, so that a typing error is
+ * not taken for a wish.
+ */
+export type ApiContext = Context<Env>;
+
+export const jobStates = ['waiting', 'running', 'held', 'failed', 'finished', 'cancelled', 'history'] as const;
+
+const id = v.pipe(v.string(), v.regex(/^[1-9]\d{0,14}$/, 'must be a whole number from 1 up'), v.transform(Number));
+const cursor = v.pipe(v.string(), v.minLength(1), v.maxLength(2000), v.regex(/^[\w-]+$/, 'is not a cursor of this list'));
+
+export const jobsQuery = v.strictObject({
+  state: v.optional(v.picklist(jobStates, `must be one of ${jobStates.join(', ')}`), 'waiting'),
+  library: v.optional(id),
+  format: v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9_.-]{1,64}$/i, 'must be a codec name such as h264'))),
+  priority: v.optional(v.picklist(priorities, 'must be high, normal or low')),
+  q: v.optional(v.pipe(v.string(), v.maxLength(200, 'must have at most 200 characters'), v.check((text) => !text.includes('\0') && text.isWellFormed(), 'holds a character that no name can have'))),
+  after: v.optional(cursor),
+  before: v.optional(cursor),
+  limit: v.optional(v.pipe(v.string(), v.regex(/^\d{1,3}$/, 'must be 1 to 200'), v.transform(Number), v.minValue(1, 'must be 1 to 200'), v.maxValue(200, 'must be 1 to 200')), '50'),
+});
+
+const text = (max: number) => v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'), v.maxLength(max, `must have at most ${max} characters`), v.check((t) => !t.includes('\0') && t.isWellFormed(), 'holds a character that no name can have'));
+
+export const libraryBody = v.strictObject({ path: text(4096), name: v.optional(text(200)), profile: v.optional(v.record(v.string(), v.unknown())) });
+export const scanBody = v.strictObject({ library: v.optional(v.nullable(v.pipe(v.number('must be a number'), v.integer(), v.minValue(1)))) });
+export const priorityBody = v.strictObject({ priority: v.picklist(priorities, 'must be high, normal or low') });
+export const clearBody = v.strictObject({ confirm: v.literal(true, 'must be true: this takes every waiting file out of the queue') });
+export const nothingBody = v.strictObject({});
+export const settingsBody = v.strictObject({
+  changes: v.pipe(
+    v.array(v.strictObject({ key: text(64), value: v.unknown(), version: v.pipe(v.number('must be a number'), v.integer(), v.minValue(0)) })),
+    v.minLength(1, 'must hold at least one change'),
+    v.maxLength(100, 'must hold at most 100 changes'),
+  ),
+});
+
+export class ApiProblem extends Error {
+  override name = 'ApiProblem';
+  readonly status: 400 | 404 | 409 | 415 | 422;
+  readonly code: string;
+  readonly problems: { path: string; problem: string }[];
+
+  constructor(status: ApiProblem['status'], code: string, message: string, problems: ApiProblem['problems'] = []) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.problems = problems;
+  }
+}
+
+/** The query as the schema wants it. @throws ApiProblem 422 naming every parameter that does not fit */
+export function queryAs<S extends v.GenericSchema<unknown, unknown>>(c: ApiContext, schema: S): v.InferOutput<S> {
+  const given: Record<string, string> = {};
+  for (const [name, value] of new URL(c.req.url).searchParams) {
+    if (Object.hasOwn(given, name)) throw new ApiProblem(422, 'invalid-input', `The parameter ${name} is given twice.`, [{ path: name, problem: 'is given twice' }]);
+    given[name] = value;
+  }
+  return checked(schema, given);
+}
+
+/** The JSON body as the schema wants it; no body counts as {}. @throws ApiProblem 400, 415 or 422 */
+export async function bodyAs<S extends v.GenericSchema<unknown, unknown>>(c: ApiContext, schema: S): Promise<v.InferOutput<S>> {
+  const raw = await c.req.text();
+  if (raw.trim() === '') return checked(schema, {});
+  if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) throw new ApiProblem(415, 'not-json', 'The body must be JSON, with Content-Type: application/json.');
+  let body: unknown;
+  try {
+    body = JSON.parse(raw);
+  } catch {
+    throw new ApiProblem(400, 'not-json', 'The body is not valid JSON.');
+  }
+  return checked(schema, body);
+}
+
+function checked<S extends v.GenericSchema<unknown, unknown>>(schema: S, value: unknown): v.InferOutput<S> {
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const problems = result.issues.slice(0, 20).map((issue) => {
+    const path = (issue.path ?? []).map((part: { key?: unknown }) => String(part.key)).join('.').slice(0, 200);
+    // valibot's own sentences quote the value; ours say what is wanted
+    const unknownField = issue.type === 'strict_object' && issue.expected === 'never';
+    const missing = issue.type === 'strict_object' && !unknownField && path !== '';
+    return { path, problem: unknownField ? 'is not known' : missing ? 'is missing' : issue.message.slice(0, 300) };
+  });
+  throw new ApiProblem(422, 'invalid-input', problems.map((p) => `${p.path || 'The input'} ${p.problem}`).join('; ') + '.', problems);
+}
+
+export function pathId(c: ApiContext, what: string): number {
+  const text = c.req.param('id') ?? '';
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw refuse('not-found', `There is no such ${what}.`);
+  return Number(text);
+}
