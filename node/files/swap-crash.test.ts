@@ -4,22 +4,22 @@
  * (a quarter of them for the ways that differ in a few steps only).
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { requireTool } from '../testing/tools.ts';
 import { deliver } from './deliver.ts';
 import { forget, listJournals, readJournal, type SwapResult } from './journal.ts';
 import { fingerprint } from './fingerprint.ts';
 import { adoptRoot, openRoot, type Root } from './roots.ts';
+import { execute, film, filesBelow, inPool, order } from './swap-crash-stage.ts';
 import type { CrashOrder, CrashTask } from './swap-crash.child.ts';
-import { swap, swapSteps } from './swap.ts';
+import { swapSteps } from './swap-steps.ts';
+import { swap } from './swap.ts';
 
 const ROUNDS = Number(process.env['CODECSHIFT_CRASH_ROUNDS'] ?? 20);
-const child = fileURLToPath(new URL('./swap-crash.child.ts', import.meta.url));
 
 interface Way {
   name: keyof typeof swapSteps;
@@ -42,8 +42,11 @@ const ways: Way[] = [
 ];
 
 let scratch: string;
+/** the first round of each point is done with real films */
+let films: { original: Buffer; output: Buffer };
 before(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'codecshift-crash-'));
+  films = { original: await film(requireTool('ffmpeg'), scratch, 'mjpeg'), output: await film(requireTool('ffmpeg'), scratch, 'mpeg4') };
 });
 after(async () => {
   await rm(scratch, { recursive: true, force: true });
@@ -105,6 +108,22 @@ test('taking back, killed at each of its points, leaves the changed original alo
   }
 });
 
+test('the original gets its name back when the output is lost or damaged after it was renamed away', async () => {
+  const way = ways.find((one) => one.name === 'sameNameWithoutLinks');
+  assert.ok(way);
+  for (const harm of [(path: string) => rm(path), (path: string) => writeFile(path, 'damaged')]) {
+    const stage = await killed(way, swapSteps[way.name].indexOf('original renamed away'), 3);
+    assert.deepEqual(await readdir(stage.folder), ['.tmp_41_Film.mkv', 'Film.mkv.lock'], 'this is the one place where the name is free');
+    await harm(join(stage.folder, '.tmp_41_Film.mkv'));
+    const { reports } = await run({ what: 'recover', tasks: [stage.task], dieAt: null, refuseLinks: true });
+    assert.equal(reports[0]?.outcomes[0]?.outcome, 'undone');
+    assert.deepEqual(await readFile(join(stage.folder, 'Film.mkv')), stage.original);
+    assert.ok(!(await readdir(stage.folder)).includes('Film.mkv.lock'));
+  }
+});
+
+const run = (what: CrashOrder, dies = false): ReturnType<typeof order> => order(scratch, what, dies);
+
 interface Stage {
   way: Way;
   root: Root;
@@ -121,8 +140,8 @@ async function prepare(way: Way, round: number): Promise<Stage> {
   const root = await openRoot({ path: adopted.rootPath, id: adopted.rootId });
   const folder = join(root.path, 'Films');
   await mkdir(folder);
-  const original = randomBytes(1 + ((round * 7919) % 200_000));
-  const output = randomBytes(1 + ((round * 104_729) % 150_000));
+  const original = round === 0 ? films.original : randomBytes(1 + ((round * 7919) % 200_000));
+  const output = round === 0 ? films.output : randomBytes(1 + ((round * 104_729) % 150_000));
   await writeFile(join(folder, way.from), original);
   const from = join(path, '.output');
   await writeFile(from, output);
@@ -173,9 +192,11 @@ async function killAndRecover(way: Way, point: string, dieAt: number): Promise<v
     // without links the name is free between two adjacent system calls, and this is the place between them
     if (way.refuseLinks && point === 'original renamed away') await assertOriginalSomewhere(stage);
     else await assertWholeFile(stage);
+    if (round === 0 && !way.refuseLinks) await assertPlayable(stage);
     stages.push(stage);
   }
   await recoverAndCheck(way, stages);
+  await assertPlayable(stages[0]);
   for (const stage of stages) await rm(stage.root.path, { recursive: true, force: true });
 }
 
@@ -218,6 +239,23 @@ async function assertWholeFile(stage: Stage): Promise<void> {
   await assertOriginalSomewhere(stage);
 }
 
+async function assertPlayable(stage: Stage | undefined): Promise<void> {
+  assert.ok(stage);
+  for (const name of (await readdir(stage.folder)).filter((one) => one.startsWith('Film') && !one.endsWith('.lock'))) {
+    const probe: { stdout: string } = await execute(requireTool('ffprobe'), [
+      '-v',
+      'error',
+      '-count_frames',
+      '-show_entries',
+      'stream=nb_read_frames',
+      '-of',
+      'csv=p=0',
+      join(stage.folder, name),
+    ]);
+    assert.equal(probe.stdout.trim(), '5', `${name} plays to its end`);
+  }
+}
+
 async function assertOriginalSomewhere(stage: Stage): Promise<void> {
   const all = await filesBelow(stage.root.path);
   const found = await Promise.all(all.map(async (path) => (await readFile(path)).equals(stage.original)));
@@ -240,37 +278,4 @@ async function assertEnded(stage: Stage, result: SwapResult | null): Promise<voi
   assert.deepEqual(steps, ['done']);
   const left = (await filesBelow(stage.root.path)).filter((path) => /\.tmp_|\.lock$|delivery\.json$/.test(path));
   assert.deepEqual(left, []);
-}
-
-async function filesBelow(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-}
-
-interface Report {
-  points: string[];
-  reports: { outcomes: { outcome: string; result: SwapResult | null }[]; result?: SwapResult; error?: string }[];
-}
-
-/** @param dies it must die by SIGKILL; else it must end well */
-async function run(order: CrashOrder, dies = false): Promise<Report> {
-  const started = spawn(process.execPath, ['--no-warnings', child, JSON.stringify(order)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_COMPILE_CACHE: join(scratch, 'compiled') },
-  });
-  let text = '';
-  started.stdout.on('data', (piece: Buffer) => (text += piece.toString()));
-  const [code, signal] = await new Promise<[number | null, string | null]>((done) => started.on('close', (...how) => done(how)));
-  if (!dies) assert.equal(code, 0, `the child ended with ${code ?? signal}`);
-  else assert.equal(signal, 'SIGKILL', 'the child died where it was told');
-  return dies ? { points: [], reports: [] } : (JSON.parse(text) as Report);
-}
-
-async function inPool(works: (() => Promise<void>)[]): Promise<void> {
-  const queue = [...works];
-  await Promise.all(
-    [1, 2, 3].map(async () => {
-      for (let work = queue.shift(); work; work = queue.shift()) await work();
-    }),
-  );
 }

@@ -111,8 +111,6 @@ export async function restore(wish: RestoreWish): Promise<SwapResult> {
   });
 }
 
-export { swapSteps } from './swap-steps.ts';
-
 const running = new Map<string, Promise<SwapResult>>();
 
 /** Attempts that this process is exchanging right now: recovery leaves them alone. */
