@@ -114,6 +114,8 @@ function bubblewrap(cage: Cage, program: string, view: View): string[] {
     // as root without any capability other people's files could not be read; read-only mounts stay read-only
     ...(process.getuid?.() === 0 ? ['--cap-drop', 'ALL', '--cap-add', 'CAP_DAC_OVERRIDE'] : []),
     ...maybe('--ro-bind-try', system), '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp',
+    // without the list of processors x265 makes no thread pool
+    '--ro-bind-try', '/sys/devices/system', '/sys/devices/system',
     ...(view.devices ? [...maybe('--dev-bind-try', devices), '--ro-bind-try', '/sys', '/sys'] : []),
     ...(system.some((d) => program.startsWith(`${d}/`)) ? [] : readOnly(program)),
     ...(view.write === undefined ? [] : ['--bind', view.write, view.write]),
