@@ -1,13 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
+import { NodeFS } from '@electric-sql/pglite/nodefs';
 import { dataDir as template } from '@electric-sql/pglite-prepopulatedfs';
 import { DurableNodeFS, durableParams } from './durable-fs.ts';
 import { syncDirectory, syncTree } from './sync.ts';
-import { unpackTar } from './unpack.ts';
 
 /**
  * The thread in which the embedded PostgreSQL runs. Its queries are synchronous WebAssembly and block the thread they run
@@ -42,7 +41,7 @@ async function startUp(): Promise<void> {
 }
 
 /**
- * A half-made cluster never gets the real name: it is unpacked beside it from the template, synced to the last
+ * A half-made cluster never gets the real name: it is made beside it from the template, closed, synced to the last
  * directory entry and then renamed. Without this a power cut after the first start leaves a database that never opens.
  */
 async function firstStart(directory: string): Promise<boolean> {
@@ -53,8 +52,9 @@ async function firstStart(directory: string): Promise<boolean> {
   const fresh = `${directory}.new`;
   fs.rmSync(fresh, { recursive: true, force: true });
   fs.mkdirSync(fresh, { mode: 0o700, recursive: true });
-  const packed = Buffer.from(await (await template()).arrayBuffer());
-  unpackTar(gunzipSync(packed), fresh);
+  // Opened once without any sync: the template was not shut down, and recovery would sync each of its 1,000 files twice.
+  const db = await PGlite.create({ fs: new NodeFS(fresh), loadDataDir: await template() });
+  await db.close();
   syncTree(fresh);
   fs.rmSync(directory, { recursive: true, force: true });
   fs.renameSync(fresh, directory);

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { test, type TestContext } from 'node:test';
+import { after, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { quietLog, temporaryDirectory } from '../testing/database.ts';
 import { connectDatabase, overEmbedded, type Database } from './connect.ts';
@@ -44,8 +45,22 @@ async function assertWhole(db: Database, acknowledged: number): Promise<void> {
   assert.equal(row!.n, row!.top);
 }
 
-test('rounds of kill -9 while it writes lose no acknowledged row', async (t) => {
+let made: string | null = null;
+
+/** A data directory whose first start is over, made once for the tests that are about something else. */
+async function readyDirectory(t: TestContext): Promise<string> {
+  if (made === null) {
+    made = fs.mkdtempSync(path.join(os.tmpdir(), 'codecshift-ready-'));
+    await (await open(made)).close();
+  }
   const dataDir = temporaryDirectory(t);
+  fs.cpSync(made, dataDir, { recursive: true });
+  return dataDir;
+}
+after(() => made && fs.rmSync(made, { recursive: true, force: true }));
+
+test('rounds of kill -9 while it writes lose no acknowledged row', async (t) => {
+  const dataDir = await readyDirectory(t);
   for (let round = 0; round < 4; round++) {
     const { child, last } = await writer(dataDir, 25 + round * 10);
     await kill(child);
@@ -57,7 +72,7 @@ test('rounds of kill -9 while it writes lose no acknowledged row', async (t) => 
 });
 
 test('a second process on the same data directory is refused and told who has it, and let in when that one is gone', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = await readyDirectory(t);
   const { child } = await writer(dataDir, 1);
   child.kill('SIGSTOP');
   await assert.rejects(open(dataDir), new RegExp(`Another CodecShift is running on .*process ${child.pid}`));
@@ -93,7 +108,7 @@ test('a first start that was killed half way begins anew', async (t) => {
 });
 
 test('when its thread dies the database is opened again and keeps what was acknowledged', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = await readyDirectory(t);
   const options = { url: null, dataDir, log: quietLog(), migrations: null };
   const embedded = await openEmbedded(options);
   const db = await overEmbedded(embedded, options);
@@ -112,7 +127,7 @@ test('when its thread dies the database is opened again and keeps what was ackno
 });
 
 test('maintenance keeps the log from growing and repeats no work when nothing changed', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = await readyDirectory(t);
   const db = await connectDatabase({ url: null, dataDir, log: quietLog() });
   t.after(() => db.close());
   const redo = async (): Promise<string> => (await db.query<{ lsn: string }>('select redo_lsn::text as lsn from pg_control_checkpoint()'))[0]!.lsn;
