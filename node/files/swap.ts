@@ -158,7 +158,7 @@ async function run(wish: Wish, planned: Journal): Promise<SwapResult> {
     const journal = await exchange(wish.root, await advance(wish.root, planned, {}, wish.fault), options);
     return resultOf(journal);
   } catch (error) {
-    throw await takenBack(wish, planned, error);
+    return await takenBack(wish, planned, error);
   }
 }
 
@@ -170,23 +170,32 @@ function resultOf(journal: Journal): SwapResult {
   return journal.result;
 }
 
-/** What to tell the caller after everything was taken back; or that going on is recovery's task. */
-async function takenBack(wish: Wish, planned: Journal, error: unknown): Promise<unknown> {
+/**
+ * Takes everything back and throws what went wrong. When the new file has its name already, going on is the only way: the
+ * remaining steps are tried once more, and if they fail again they are recovery's task.
+ */
+async function takenBack(wish: Wish, planned: Journal, error: unknown): Promise<SwapResult> {
   const plain = swapError(error, planned);
   const why = plain instanceof PlainError ? plain.reason : reason('interrupted');
+  let latest: Journal | null = null;
+  let undone: Journal | null;
   try {
-    const latest = await readJournal(wish.root, wish.attempt);
-    if (!latest || isFinished(latest)) return plain;
-    if (await undo(wish.root, latest, why, { keepOutput: true })) return plain;
-    return new PlainError(`${planned.path} has its new file, but the last steps failed; they are done again soon.`, {
-      cause: error,
-      reason: { code: 'interrupted' },
-      retry: true,
-    });
+    latest = await readJournal(wish.root, wish.attempt);
+    undone = !latest || isFinished(latest) ? latest : await undo(wish.root, latest, why, { keepOutput: true });
   } catch (second) {
-    return new PlainError(`The replacement of ${planned.path} stopped half-way. Both files are kept; recovery looks at it again.`, {
+    throw new PlainError(`The replacement of ${planned.path} stopped half-way. Both files are kept; recovery looks at it again.`, {
       cause: new AggregateError([error, second]),
       reason: reason('swap-unclear', { message: second instanceof Error ? second.message : String(second) }),
+      retry: true,
+    });
+  }
+  if (undone || !latest) throw plain;
+  try {
+    return resultOf(await exchange(wish.root, latest, wish.fault ? { fault: wish.fault } : {}));
+  } catch (second) {
+    throw new PlainError(`${planned.path} has its new file, but the last steps failed; they are done again soon.`, {
+      cause: new AggregateError([error, second]),
+      reason: { code: 'interrupted' },
       retry: true,
     });
   }
