@@ -51,13 +51,17 @@ function line(stream: Stream, codec: string, dispositions: string[]): string {
   const words = kindOf(stream) === 'film' ? [] : [codecName(codec)];
   if (stream.kind === 'audio') words.push(...audioWords(stream));
   if (stream.kind === 'attachment') words.push(...attachmentWords(stream));
-  else if (!isPicture(stream)) words.push(languageName(sameLanguage(stream.language) ?? ''), stream.title ? `“${stream.title.trim()}”` : '');
+  else if (!isPicture(stream))
+    words.push(languageName(sameLanguage(stream.language) ?? ''), stream.title ? `“${stream.title.trim()}”` : '');
   else if (stream.kind === 'video') words.push(`${stream.width}×${stream.height}`);
   return [...words, ...dispositions].filter((word) => word !== '').join(' · ');
 }
 
 function audioWords(stream: AudioStream): string[] {
-  return [stream.channels === 1 ? 'mono' : stream.channels === 2 ? 'stereo' : `${stream.channels} channels`, stream.sampleRate ? `${stream.sampleRate} Hz` : ''];
+  return [
+    stream.channels === 1 ? 'mono' : stream.channels === 2 ? 'stereo' : `${stream.channels} channels`,
+    stream.sampleRate ? `${stream.sampleRate} Hz` : '',
+  ];
 }
 
 function attachmentWords(stream: AttachmentStream): string[] {
@@ -72,7 +76,11 @@ export function sameChapters(original: Probe, output: Probe, toleranceMs: number
     const other = output.chapters[at]!;
     const near = (a: number, b: number) => Math.abs(a - b) <= toleranceMs || Math.abs(a - shift - b) <= toleranceMs;
     const lastOne = at === original.chapters.length - 1;
-    return (chapter.title ?? '').trim() === (other.title ?? '').trim() && near(chapter.startMs, other.startMs) && (lastOne || near(chapter.endMs, other.endMs));
+    return (
+      (chapter.title ?? '').trim() === (other.title ?? '').trim() &&
+      near(chapter.startMs, other.startMs) &&
+      (lastOne || near(chapter.endMs, other.endMs))
+    );
   });
 }
 
@@ -93,14 +101,33 @@ export function wantedTags(tags: Tags): Map<string, string> {
 }
 
 const kept = new Set([
-  'title', 'artist', 'album', 'album_artist', 'date', 'comment', 'description', 'synopsis', 'show', 'episode_id', 'season_number',
-  'episode_sort', 'network', 'genre', 'copyright', 'composer', 'director', 'location',
+  'title',
+  'artist',
+  'album',
+  'album_artist',
+  'date',
+  'comment',
+  'description',
+  'synopsis',
+  'show',
+  'episode_id',
+  'season_number',
+  'episode_sort',
+  'network',
+  'genre',
+  'copyright',
+  'composer',
+  'director',
+  'location',
 ]);
 
 /** Values of a film stream that decide how it looks, in words; "not told" and the value players assume then are the same. */
 export function colorWords(color: Color): string[] {
   const said = [color.primaries, color.transfer, color.space].map(told);
-  return [...(new Set(said).size === 1 ? said.slice(0, 1) : said), color.range === 'pc' || color.range === 'full' ? 'full range' : 'limited range'];
+  return [
+    ...(new Set(said).size === 1 ? said.slice(0, 1) : said),
+    color.range === 'pc' || color.range === 'full' ? 'full range' : 'limited range',
+  ];
 }
 
 function told(value: string | null): string {

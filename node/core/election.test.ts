@@ -44,7 +44,11 @@ test('a coordinator without an answer asks again sooner than one with', () => {
 
 test('whatever answers come, nobody acts past the window of the last renewal that was sent and held', () => {
   const answers = fc.array(
-    fc.record({ wait: fc.integer({ min: 0, max: 4000 }), delay: fc.integer({ min: 0, max: 9000 }), outcome: fc.constantFrom('held', 'another', 'unknown') }),
+    fc.record({
+      wait: fc.integer({ min: 0, max: 4000 }),
+      delay: fc.integer({ min: 0, max: 9000 }),
+      outcome: fc.constantFrom('held', 'another', 'unknown'),
+    }),
     { maxLength: 30 },
   );
   fc.assert(
@@ -56,7 +60,11 @@ test('whatever answers come, nobody acts past the window of the last renewal tha
         now += wait;
         const sentAt = now;
         now += delay;
-        standing = standingAfter(standing, outcome === 'held' ? held(sentAt, 1) : { sentAt, outcome: outcome as 'another' | 'unknown' }, now);
+        standing = standingAfter(
+          standing,
+          outcome === 'held' ? held(sentAt, 1) : { sentAt, outcome: outcome as 'another' | 'unknown' },
+          now,
+        );
         if (outcome === 'held') until = Math.max(until, trustedUntil({ renewedAt: sentAt, ttlMs: 6000 }));
         if (mayAct(standing, now)) assert.ok(now < until);
         assert.equal(standingAt(standing, until).role, 'follower');

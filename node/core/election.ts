@@ -13,7 +13,10 @@ import { isTrusted, renewInMs } from './lease.ts';
 export type Standing = { role: 'follower' } | { role: 'coordinator'; term: number; lease: Lease };
 
 /** What one try to take or renew the row brought. `sentAt` is monotonic milliseconds, taken before the statement was sent. */
-export type Answer = { sentAt: number; outcome: 'held'; term: number; ttlMs: number } | { sentAt: number; outcome: 'another' } | { sentAt: number; outcome: 'unknown' };
+export type Answer =
+  | { sentAt: number; outcome: 'held'; term: number; ttlMs: number }
+  | { sentAt: number; outcome: 'another' }
+  | { sentAt: number; outcome: 'unknown' };
 
 export const follower: Standing = { role: 'follower' };
 

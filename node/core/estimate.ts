@@ -18,7 +18,7 @@ export function expectedBytes(probe: Probe, profile: Pick<Profile, 'quality' | '
   const rest = Math.max(0, probe.sizeBytes - now);
   const strength = 2 ** ((22 - profile.quality) / 6) * effort[profile.speed];
   const pixels = film.width * film.height;
-  const perPixel = 0.085 * (1920 * 1080 / Math.max(pixels, 1)) ** 0.2;
+  const perPixel = 0.085 * ((1920 * 1080) / Math.max(pixels, 1)) ** 0.2;
   const byPixels = (perPixel * strength * pixels * frameRateOf(film) * seconds) / 8;
   const byCodec = now * Math.min(0.95, (shrink[film.codec] ?? 0.6) * strength);
   return Math.round(rest + Math.min(byPixels, byCodec));
@@ -28,8 +28,19 @@ const effort = { fast: 1.1, medium: 1, slow: 0.95 } as const;
 
 /** Share of the size that usually remains at quality 22. */
 const shrink: Record<string, number> = {
-  h264: 0.6, mpeg2video: 0.35, mpeg1video: 0.35, vc1: 0.6, wmv3: 0.6, mpeg4: 0.55, msmpeg4v3: 0.55, mjpeg: 0.2, dvvideo: 0.15,
-  vp8: 0.6, vp9: 0.9, av1: 1, hevc: 0.95,
+  h264: 0.6,
+  mpeg2video: 0.35,
+  mpeg1video: 0.35,
+  vc1: 0.6,
+  wmv3: 0.6,
+  mpeg4: 0.55,
+  msmpeg4v3: 0.55,
+  mjpeg: 0.2,
+  dvvideo: 0.15,
+  vp8: 0.6,
+  vp9: 0.9,
+  av1: 1,
+  hevc: 0.95,
 };
 
 /** Bits of film per second: what the stream says, else what the file spends beyond its other streams. */

@@ -4,7 +4,11 @@ import fc from 'fast-check';
 import type { Day } from './forecast.ts';
 import { correctedBytes, forecast, percentDone, secondsLeft } from './forecast.ts';
 
-const day = (files: number, hours: number, observedHours = 24): Day => ({ files, mediaMs: hours * 3600_000, observedMs: observedHours * 3600_000 });
+const day = (files: number, hours: number, observedHours = 24): Day => ({
+  files,
+  mediaMs: hours * 3600_000,
+  observedMs: observedHours * 3600_000,
+});
 
 test('a running encode is never over 99 percent and never under 0', () => {
   assert.equal(percentDone(634, 1000), 63.4);
@@ -48,7 +52,9 @@ test('a first afternoon counts only its own hours', () => {
 });
 
 test('a forecast is never negative, endless or not a number', () => {
-  const days = fc.array(fc.record({ files: fc.nat(100), mediaMs: fc.nat(9e8), observedMs: fc.integer({ min: 0, max: 86_400_000 }) }), { maxLength: 14 });
+  const days = fc.array(fc.record({ files: fc.nat(100), mediaMs: fc.nat(9e8), observedMs: fc.integer({ min: 0, max: 86_400_000 }) }), {
+    maxLength: 14,
+  });
   fc.assert(
     fc.property(days, fc.nat(), (some, remaining) => {
       const result = forecast(some, remaining);

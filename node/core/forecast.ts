@@ -39,7 +39,7 @@ export function forecast(days: Day[], remainingMediaMs: number): Forecast {
   const media = sum(days, (day) => day.mediaMs);
   const observed = sum(days, (day) => day.observedMs);
   if (finished < NEEDED || media <= 0 || observed < HOUR / 2) return { kind: 'not-yet', finished, needed: NEEDED };
-  const seconds = (remainingMediaMs / (media / observed)) / 1000;
+  const seconds = remainingMediaMs / (media / observed) / 1000;
   const doubt = Math.max(0.1, standardError(days, media / observed));
   const [low, high] = [seconds / (1 + doubt), seconds / Math.max(0.2, 1 - doubt)];
   return { kind: 'estimate', seconds, low, high, uncertain: (high - low) / seconds > 0.3 };

@@ -25,7 +25,8 @@ const cases: [string, string, boolean][] = [
 ];
 
 for (const [pattern, path, expected] of cases) {
-  test(`the pattern “${pattern}” ${expected ? 'matches' : 'does not match'} “${path}”`, () => assert.equal(matchesGlob(path, pattern), expected));
+  test(`the pattern “${pattern}” ${expected ? 'matches' : 'does not match'} “${path}”`, () =>
+    assert.equal(matchesGlob(path, pattern), expected));
 }
 
 test('the first matching pattern is named', () => {

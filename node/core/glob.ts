@@ -18,7 +18,12 @@ export function firstMatch(path: string, patterns: readonly string[]): string | 
 }
 
 function split(text: string): string[] {
-  return text.trim().normalize('NFC').toLowerCase().split('/').filter((part) => part !== '' && part !== '.');
+  return text
+    .trim()
+    .normalize('NFC')
+    .toLowerCase()
+    .split('/')
+    .filter((part) => part !== '' && part !== '.');
 }
 
 /** `reached` holds the positions in the pattern that the names so far can stand at. */

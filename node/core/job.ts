@@ -13,7 +13,15 @@ import type { WorkPlan } from './plan.ts';
  */
 export type JobState = 'available' | 'running' | 'completed' | 'failed' | 'cancelled' | 'held';
 export type AttemptState =
-  | 'running' | 'delivering' | 'verifying' | 'replacing' | 'succeeded' | 'failed' | 'lost' | 'rejected' | 'cancelled';
+  | 'running'
+  | 'delivering'
+  | 'verifying'
+  | 'replacing'
+  | 'succeeded'
+  | 'failed'
+  | 'lost'
+  | 'rejected'
+  | 'cancelled';
 export type FileStatus = 'new' | 'settling' | 'queued' | 'done' | 'kept' | 'skipped' | 'failed' | 'missing';
 
 export const priorities = ['high', 'normal', 'low'] as const;

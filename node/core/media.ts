@@ -26,7 +26,21 @@ export interface Probe {
 }
 
 export type Container =
-  | 'matroska' | 'webm' | 'mp4' | 'mov' | 'avi' | 'mpegts' | 'm2ts' | 'mpeg' | 'asf' | 'flv' | 'ogg' | 'mxf' | 'dv' | 'raw' | 'unknown';
+  | 'matroska'
+  | 'webm'
+  | 'mp4'
+  | 'mov'
+  | 'avi'
+  | 'mpegts'
+  | 'm2ts'
+  | 'mpeg'
+  | 'asf'
+  | 'flv'
+  | 'ogg'
+  | 'mxf'
+  | 'dv'
+  | 'raw'
+  | 'unknown';
 
 export type Tags = Record<string, string>;
 
@@ -49,8 +63,23 @@ interface StreamBase {
 }
 
 export type Disposition =
-  | 'default' | 'dub' | 'original' | 'comment' | 'lyrics' | 'karaoke' | 'forced' | 'hearing_impaired' | 'visual_impaired'
-  | 'clean_effects' | 'attached_pic' | 'timed_thumbnails' | 'captions' | 'descriptions' | 'metadata' | 'dependent' | 'still_image';
+  | 'default'
+  | 'dub'
+  | 'original'
+  | 'comment'
+  | 'lyrics'
+  | 'karaoke'
+  | 'forced'
+  | 'hearing_impaired'
+  | 'visual_impaired'
+  | 'clean_effects'
+  | 'attached_pic'
+  | 'timed_thumbnails'
+  | 'captions'
+  | 'descriptions'
+  | 'metadata'
+  | 'dependent'
+  | 'still_image';
 
 export interface VideoStream extends StreamBase {
   kind: 'video';

@@ -30,7 +30,18 @@ interface Row {
 const all = (probe: Probe, change: (film: VideoStream) => void): void => filmStreams(probe).forEach(change);
 const film = (change: Partial<VideoStream>) => (probe: Probe) => all(probe, (stream) => Object.assign(stream, change));
 const add = (stream: Partial<Stream> & { kind: Stream['kind']; codec: string }) => (probe: Probe) => {
-  const base = { index: probe.streams.length, codecTag: null, codecProfile: null, language: null, title: null, disposition: [] as Disposition[], startMs: 0, durationMs: null, bitrate: null, tags: {} };
+  const base = {
+    index: probe.streams.length,
+    codecTag: null,
+    codecProfile: null,
+    language: null,
+    title: null,
+    disposition: [] as Disposition[],
+    startMs: 0,
+    durationMs: null,
+    bitrate: null,
+    tags: {},
+  };
   probe.streams.push({ ...base, ...stream } as Stream);
 };
 const firstAudio = (codec: string) => (probe: Probe) => {
@@ -45,16 +56,42 @@ const wrap: Partial<Profile> = { remux: true };
 const rows: Record<string, Row> = {
   // the everyday cases
   'H.264 in MKV becomes HEVC in MKV': { probe: 'clip-film', plan: 'transcode not-hevc → matroska .mkv', streams: 'e0 c1', bits: 10 },
-  'and with 8 bits where the profile says so': { probe: 'clip-film', profile: { tenBit: false }, plan: 'transcode not-hevc → matroska .mkv', bits: 8 },
-  'ten-bit sources keep their ten bits whatever the profile says': { probe: 'clip-tenBit', profile: { tenBit: false }, plan: 'transcode not-hevc → matroska .mkv', bits: 10 },
-  'fonts and covers go behind all tracks in MKV': { probe: 'clip-everything', plan: 'transcode not-hevc → matroska .mkv', streams: 'e0 c1 c2 c3 c4 c5 c6 c7' },
-  'MP4 stays MP4, its chapter track becomes chapters': { probe: 'clip-tracks', plan: 'transcode not-hevc → mp4 .mp4', streams: 'e0 c1 c2 c3 -4:chapter-track' },
+  'and with 8 bits where the profile says so': {
+    probe: 'clip-film',
+    profile: { tenBit: false },
+    plan: 'transcode not-hevc → matroska .mkv',
+    bits: 8,
+  },
+  'ten-bit sources keep their ten bits whatever the profile says': {
+    probe: 'clip-tenBit',
+    profile: { tenBit: false },
+    plan: 'transcode not-hevc → matroska .mkv',
+    bits: 10,
+  },
+  'fonts and covers go behind all tracks in MKV': {
+    probe: 'clip-everything',
+    plan: 'transcode not-hevc → matroska .mkv',
+    streams: 'e0 c1 c2 c3 c4 c5 c6 c7',
+  },
+  'MP4 stays MP4, its chapter track becomes chapters': {
+    probe: 'clip-tracks',
+    plan: 'transcode not-hevc → mp4 .mp4',
+    streams: 'e0 c1 c2 c3 -4:chapter-track',
+  },
   'a cover in MP4 is copied': { probe: 'clip-pictureInMp4', plan: 'transcode not-hevc → mp4 .mp4', streams: 'e0 c1 c2' },
   'M4V keeps its own extension': { probe: 'made-plain.m4v', file: { path: 'a/Plain.M4V' }, plan: 'transcode not-hevc → mp4 .M4V' },
   'MOV stays MOV with PCM sound': { probe: 'made-plain.mov', plan: 'transcode not-hevc → mov .mov', streams: 'e0 c1' },
-  'a timecode track is made anew in MOV': { probe: 'clip-timecode', plan: 'transcode not-hevc → mov .mov', streams: 'e0 c1 -2:timecode-regenerated' },
+  'a timecode track is made anew in MOV': {
+    probe: 'clip-timecode',
+    plan: 'transcode not-hevc → mov .mov',
+    streams: 'e0 c1 -2:timecode-regenerated',
+  },
   'a transport stream stays one': { probe: 'made-h264.ts', plan: 'transcode not-hevc → mpegts .ts' },
-  'a transport stream becomes MKV where re-wrapping is wished': { probe: 'made-h264.ts', profile: wrap, plan: 'transcode not-hevc → matroska .mkv' },
+  'a transport stream becomes MKV where re-wrapping is wished': {
+    probe: 'made-h264.ts',
+    profile: wrap,
+    plan: 'transcode not-hevc → matroska .mkv',
+  },
   'M2TS stays M2TS': { probe: 'made-h264.m2ts', file: { path: 'x.m2ts' }, plan: 'transcode not-hevc → m2ts .m2ts' },
   'variable frame rate is converted': { probe: 'clip-variable', plan: 'transcode not-hevc → mp4 .mp4' },
   'a rotated film is converted': { probe: 'mediabunny-rotate-buck-bunny.mp4', plan: 'transcode not-hevc → mp4 .mp4' },
@@ -81,7 +118,10 @@ const rows: Record<string, Row> = {
     plan: 'transcode older-codec → matroska .mkv',
     streams: 'e0 c1 -2:disc-navigation',
   },
-  'FLAC in MP4 goes to MKV, because not every ffmpeg can keep it there': { probe: 'made-flac.mp4', plan: 'transcode not-hevc → matroska .mkv' },
+  'FLAC in MP4 goes to MKV, because not every ffmpeg can keep it there': {
+    probe: 'made-flac.mp4',
+    plan: 'transcode not-hevc → matroska .mkv',
+  },
   'MP4 text becomes SRT on the way to MKV': {
     probe: 'clip-tracks',
     edit: firstAudio('flac'),
@@ -102,18 +142,39 @@ const rows: Record<string, Row> = {
   'Dolby Vision in HEVC is HEVC already': { probe: 'dovi_tool-regular.mkv', plan: 'skip already-hevc' },
   'HDR10+ in HEVC is HEVC already': { probe: 'hdr10plus_tool-regular.mkv', plan: 'skip already-hevc' },
   'HEVC in a transport stream is left alone by default': { probe: 'mediabunny-hevc.ts', plan: 'skip already-hevc' },
-  'HEVC in a transport stream is re-wrapped where wished': { probe: 'mediabunny-hevc.ts', profile: wrap, plan: 'remux rewrap → matroska .mkv' },
+  'HEVC in a transport stream is re-wrapped where wished': {
+    probe: 'mediabunny-hevc.ts',
+    profile: wrap,
+    plan: 'remux rewrap → matroska .mkv',
+  },
   'HEVC in MP4 is never re-wrapped': { probe: 'made-hevc.mp4', profile: wrap, plan: 'skip already-hevc' },
   'Dolby Vision is not re-wrapped': { probe: 'made-hevc.ts', edit: hdr('dolby-vision', 8), profile: wrap, plan: 'skip already-hevc' },
   'AV1 counts as finished': { probe: 'torchcodec-av1_video.mkv', plan: 'skip already-efficient-codec' },
-  'AV1 is converted where the profile says so': { probe: 'torchcodec-av1_video.mkv', profile: notEfficient, plan: 'transcode older-codec → matroska .mkv' },
+  'AV1 is converted where the profile says so': {
+    probe: 'torchcodec-av1_video.mkv',
+    profile: notEfficient,
+    plan: 'transcode older-codec → matroska .mkv',
+  },
   'VP9 counts as finished': { probe: 'clip-vp9', plan: 'skip already-efficient-codec' },
-  'VP9 in WebM goes to MKV where the profile says so': { probe: 'clip-vp9', profile: notEfficient, plan: 'transcode older-codec → matroska .mkv' },
+  'VP9 in WebM goes to MKV where the profile says so': {
+    probe: 'clip-vp9',
+    profile: notEfficient,
+    plan: 'transcode older-codec → matroska .mkv',
+  },
   'our own output is never queued again': { probe: 'clip-film', file: { madeByUs: true }, plan: 'skip made-by-us' },
 
   // what a person wished
-  'an excluded folder': { probe: 'clip-film', file: { path: 'Metropolis/Extras/x.mkv' }, profile: { exclude: ['Trailers', 'extras'] }, plan: 'skip excluded-path' },
-  'a person’s exclusion is named before everything else': { probe: 'clip-hevc', file: { excludedBy: 'Ann', madeByUs: true }, plan: 'skip excluded-by-person' },
+  'an excluded folder': {
+    probe: 'clip-film',
+    file: { path: 'Metropolis/Extras/x.mkv' },
+    profile: { exclude: ['Trailers', 'extras'] },
+    plan: 'skip excluded-path',
+  },
+  'a person’s exclusion is named before everything else': {
+    probe: 'clip-hevc',
+    file: { excludedBy: 'Ann', madeByUs: true },
+    plan: 'skip excluded-by-person',
+  },
   'too small': { probe: 'clip-film', profile: { minSizeMb: 100 }, plan: 'skip too-small' },
   'too short': { probe: 'clip-film', profile: { minDurationSeconds: 60 }, plan: 'skip too-short' },
   'already few bits per pixel': { probe: 'clip-efficient', profile: { minBitsPerPixel: 0.04 }, plan: 'skip already-efficient' },
@@ -122,54 +183,116 @@ const rows: Record<string, Row> = {
   'HDR10 is skipped where wished': { probe: 'made-hdr10.mkv', profile: { hdr: 'skip' }, plan: 'skip hdr-skipped' },
   'HLG is skipped where wished': { probe: 'made-hlg.mkv', profile: { hdr: 'skip' }, plan: 'skip hdr-skipped' },
   'interlaced film is left alone by default': { probe: 'clip-interlacedTs', plan: 'skip interlaced' },
-  'interlaced film is deinterlaced where wished': { probe: 'clip-interlacedTs', profile: { interlaced: 'deinterlace' }, plan: 'transcode older-codec → mpegts .ts' },
-  'DV is interlaced even when it does not say so': { probe: 'made-dv-pal.avi', edit: film({ fieldOrder: 'unknown' }), plan: 'skip interlaced' },
+  'interlaced film is deinterlaced where wished': {
+    probe: 'clip-interlacedTs',
+    profile: { interlaced: 'deinterlace' },
+    plan: 'transcode older-codec → mpegts .ts',
+  },
+  'DV is interlaced even when it does not say so': {
+    probe: 'made-dv-pal.avi',
+    edit: film({ fieldOrder: 'unknown' }),
+    plan: 'skip interlaced',
+  },
   'broadcast MPEG-2 that does not say so is taken for interlaced': {
     probe: 'clip-progressiveMpeg2',
     edit: film({ fieldOrder: 'unknown', width: 720, height: 576 }),
     plan: 'skip interlaced',
   },
   'hard-linked': { probe: 'clip-film', links: 2, plan: 'skip hard-linked' },
-  'hard-linked, replaced where wished': { probe: 'clip-film', links: 2, profile: { hardLinked: 'replace' }, plan: 'transcode not-hevc → matroska .mkv' },
+  'hard-linked, replaced where wished': {
+    probe: 'clip-film',
+    links: 2,
+    profile: { hardLinked: 'replace' },
+    plan: 'transcode not-hevc → matroska .mkv',
+  },
   'read-only': { probe: 'clip-film', file: { readOnly: true }, plan: 'skip read-only' },
-  'already HEVC is a better answer than read-only or hard-linked': { probe: 'clip-hevc', file: { readOnly: true }, links: 3, plan: 'skip already-hevc' },
+  'already HEVC is a better answer than read-only or hard-linked': {
+    probe: 'clip-hevc',
+    file: { readOnly: true },
+    links: 3,
+    plan: 'skip already-hevc',
+  },
 
   // what would be lost
   'Dolby Vision outside HEVC': { probe: 'clip-tenBit', edit: hdr('dolby-vision', 9), plan: 'skip dolby-vision' },
   'HDR10+ outside HEVC': { probe: 'clip-tenBit', edit: hdr('hdr10plus'), plan: 'skip hdr10plus' },
-  'HDR10+ is lost even where HDR may be kept': { probe: 'made-hdr10.mkv', edit: hdr('hdr10plus'), profile: { hdr: 'keep' }, plan: 'skip hdr10plus' },
+  'HDR10+ is lost even where HDR may be kept': {
+    probe: 'made-hdr10.mkv',
+    edit: hdr('hdr10plus'),
+    profile: { hdr: 'keep' },
+    plan: 'skip hdr10plus',
+  },
   '4:2:2 colour': { probe: 'clip-chroma422', plan: 'skip chroma' },
   '4:4:4 colour': { probe: 'made-h264-444.mkv', plan: 'skip chroma' },
-  'RGB': { probe: 'made-h264-rgb.mkv', plan: 'skip chroma' },
+  RGB: { probe: 'made-h264-rgb.mkv', plan: 'skip chroma' },
   'real 4:4:4 from the wild': { probe: 'imageio-cockatoo.mp4', plan: 'skip chroma' },
-  '4:1:1 from DV tapes': { probe: 'made-dv-pal.avi', edit: film({ chroma: null, pixelFormat: 'yuv411p', fieldOrder: 'progressive' }), plan: 'skip chroma' },
+  '4:1:1 from DV tapes': {
+    probe: 'made-dv-pal.avi',
+    edit: film({ chroma: null, pixelFormat: 'yuv411p', fieldOrder: 'progressive' }),
+    plan: 'skip chroma',
+  },
   'twelve bits': { probe: 'clip-tenBit', edit: film({ bitDepth: 12, pixelFormat: 'yuv420p12le' }), plan: 'skip bit-depth' },
-  'transparency': { probe: 'mediabunny-transparency.webm', profile: notEfficient, plan: 'skip alpha' },
+  transparency: { probe: 'mediabunny-transparency.webm', profile: notEfficient, plan: 'skip alpha' },
   'closed captions inside the picture': { probe: 'clip-film', edit: film({ closedCaptions: true }), plan: 'skip closed-captions' },
   'a second eye in MVC': { probe: 'clip-film', edit: film({ tags: { stereo_mode: 'block_lr' } }), plan: 'skip stereo-3d' },
   'a lossless archive copy': { probe: 'made-ffv1.mkv', plan: 'skip lossless-source' },
   'a ProRes master': { probe: 'made-prores.mov', plan: 'skip lossless-source' },
   'two films in one file': { probe: 'made-two-films.mkv', plan: 'skip several-videos' },
   'two films in a real file': { probe: 'torchcodec-nasa_13013.mp4', plan: 'skip several-videos' },
-  'an Apple metadata track': { probe: 'made-plain.mov', edit: add({ kind: 'data', codec: 'unknown', codecTag: 'mebx' }), plan: 'skip stream-not-keepable' },
-  'camera telemetry': { probe: 'made-plain.m4v', edit: add({ kind: 'data', codec: 'bin_data', codecTag: 'gpmd' }), plan: 'skip stream-not-keepable' },
-  'a text track without chapters is not a chapter track': { probe: 'made-plain.m4v', edit: add({ kind: 'data', codec: 'bin_data', codecTag: 'text' }), plan: 'skip stream-not-keepable' },
+  'an Apple metadata track': {
+    probe: 'made-plain.mov',
+    edit: add({ kind: 'data', codec: 'unknown', codecTag: 'mebx' }),
+    plan: 'skip stream-not-keepable',
+  },
+  'camera telemetry': {
+    probe: 'made-plain.m4v',
+    edit: add({ kind: 'data', codec: 'bin_data', codecTag: 'gpmd' }),
+    plan: 'skip stream-not-keepable',
+  },
+  'a text track without chapters is not a chapter track': {
+    probe: 'made-plain.m4v',
+    edit: add({ kind: 'data', codec: 'bin_data', codecTag: 'text' }),
+    plan: 'skip stream-not-keepable',
+  },
   'advertisement cues': { probe: 'made-h264.ts', edit: add({ kind: 'data', codec: 'scte_35' }), plan: 'skip stream-not-keepable' },
   'DVD sound that MKV can’t hold': { probe: 'clip-progressiveMpeg2', edit: firstAudio('pcm_dvd'), plan: 'skip stream-not-keepable' },
   'a subtitle nobody knows': { probe: 'clip-film', edit: subtitle('unknown'), plan: 'skip stream-not-keepable' },
   'DivX picture subtitles': { probe: 'clip-xvid', edit: subtitle('xsub'), plan: 'skip stream-not-keepable' },
-  'teletext stays in a transport stream': { probe: 'made-h264.ts', edit: subtitle('dvb_teletext'), plan: 'transcode not-hevc → mpegts .ts', streams: 'e0 c1 c2' },
+  'teletext stays in a transport stream': {
+    probe: 'made-h264.ts',
+    edit: subtitle('dvb_teletext'),
+    plan: 'transcode not-hevc → mpegts .ts',
+    streams: 'e0 c1 c2',
+  },
   'teletext can’t go to MKV': { probe: 'made-h264.ts', edit: subtitle('dvb_teletext'), profile: wrap, plan: 'skip stream-not-keepable' },
-  'PGS stays in MKV': { probe: 'clip-film', edit: subtitle('hdmv_pgs_subtitle', { language: 'eng' }), plan: 'transcode not-hevc → matroska .mkv', streams: 'e0 c1 c2' },
-  'PGS stays in M2TS': { probe: 'made-h264.m2ts', file: { path: 'x.m2ts' }, edit: subtitle('hdmv_pgs_subtitle'), plan: 'transcode not-hevc → m2ts .m2ts' },
-  'a WebP cover': { probe: 'clip-film', edit: add({ kind: 'video', codec: 'webp', disposition: ['attached_pic'] }), plan: 'skip stream-not-keepable' },
+  'PGS stays in MKV': {
+    probe: 'clip-film',
+    edit: subtitle('hdmv_pgs_subtitle', { language: 'eng' }),
+    plan: 'transcode not-hevc → matroska .mkv',
+    streams: 'e0 c1 c2',
+  },
+  'PGS stays in M2TS': {
+    probe: 'made-h264.m2ts',
+    file: { path: 'x.m2ts' },
+    edit: subtitle('hdmv_pgs_subtitle'),
+    plan: 'transcode not-hevc → m2ts .m2ts',
+  },
+  'a WebP cover': {
+    probe: 'clip-film',
+    edit: add({ kind: 'video', codec: 'webp', disposition: ['attached_pic'] }),
+    plan: 'skip stream-not-keepable',
+  },
   'very small': { probe: 'made-tiny.mp4', plan: 'skip absurd-dimensions' },
   'very large': { probe: 'clip-film', edit: film({ width: 16384, height: 8640 }), plan: 'skip absurd-dimensions' },
   'odd numbers of pixels': { probe: 'clip-vp8', edit: film({ width: 321, height: 181 }), plan: 'skip odd-dimensions' },
 
   // not a film, or not one that can be worked on
-  'music': { probe: 'clip-audioOnly', plan: 'skip no-video' },
-  'only a cover': { probe: 'clip-audioOnly', edit: add({ kind: 'video', codec: 'mjpeg', disposition: ['attached_pic'] }), plan: 'skip only-pictures' },
+  music: { probe: 'clip-audioOnly', plan: 'skip no-video' },
+  'only a cover': {
+    probe: 'clip-audioOnly',
+    edit: add({ kind: 'video', codec: 'mjpeg', disposition: ['attached_pic'] }),
+    plan: 'skip only-pictures',
+  },
   'pictures of a format that is not film': { probe: 'made-png.mov', plan: 'skip unknown-codec' },
   'an unknown container': { probe: 'clip-film', edit: (p) => void (p.container = 'unknown'), plan: 'skip format-not-allowed' },
   'five thousand streams': {
@@ -237,7 +360,11 @@ const anyStream = fc.constantFrom('audio', 'subtitle', 'data', 'attachment', 'vi
 const anyRow = fc.record({
   probe: fc.constantFrom(...probeNames),
   edit: fc.array(anyStream, { maxLength: 6 }).map((streams) => (p: Probe) => streams.forEach((s) => add(s)(p))),
-  profile: fc.record({ remux: fc.boolean(), interlaced: fc.constantFrom('skip' as const, 'deinterlace' as const), alsoEfficient: fc.constantFrom<Profile['alsoEfficient']>([], ['av1']) }),
+  profile: fc.record({
+    remux: fc.boolean(),
+    interlaced: fc.constantFrom('skip' as const, 'deinterlace' as const),
+    alsoEfficient: fc.constantFrom<Profile['alsoEfficient']>([], ['av1']),
+  }),
   plan: fc.constant(''),
 });
 
@@ -247,7 +374,10 @@ test('no plan drops a stream without naming it and its reason, and none appears 
       const plan = planOf(row);
       if (plan.action === 'skip') return;
       const named = [...plan.streams, ...plan.dropped].map(({ index }) => index).toSorted((a, b) => a - b);
-      assert.deepEqual(named, probeOf(row).streams.map(({ index }) => index));
+      assert.deepEqual(
+        named,
+        probeOf(row).streams.map(({ index }) => index),
+      );
       assert.ok(plan.dropped.every(({ reason }) => isReasonCode(reason.code)));
       assert.ok(plan.dropped.every(({ index }) => probeOf(row).streams.find((s) => s.index === index)!.kind === 'data'));
       assert.equal(plan.streams.filter(({ action }) => action === 'encode').length, plan.action === 'transcode' ? 1 : 0);
@@ -290,7 +420,16 @@ function factsOf({ file, links, probe }: Row): FileFacts {
 }
 
 const extensions: Record<string, string> = {
-  tracks: '.mp4', pictureInMp4: '.mp4', variable: '.mp4', timecode: '.mov', interlacedTs: '.ts', xvid: '.avi', wmv: '.wmv', flash: '.flv', vp8: '.webm', vp9: '.webm',
+  tracks: '.mp4',
+  pictureInMp4: '.mp4',
+  variable: '.mp4',
+  timecode: '.mov',
+  interlacedTs: '.ts',
+  xvid: '.avi',
+  wmv: '.wmv',
+  flash: '.flv',
+  vp8: '.webm',
+  vp9: '.webm',
 };
 
 /** The little clips have few bits, so the rule about them is off unless a row is about it. */

@@ -249,7 +249,13 @@ function inOutputOrder(streams: Stream[], container: Container): Stream[] {
 
 function notKeepable(stream: Stream): Reason {
   const { index, codec, language, title } = stream;
-  return reason('stream-not-keepable', { index, codec: stream.codecTag && codec === 'bin_data' ? `${codec} ${stream.codecTag}` : codec, language, title, container: 'matroska' });
+  return reason('stream-not-keepable', {
+    index,
+    codec: stream.codecTag && codec === 'bin_data' ? `${codec} ${stream.codecTag}` : codec,
+    language,
+    title,
+    container: 'matroska',
+  });
 }
 
 function whyWork(probe: Probe, film: VideoStream, container: Container, remux: boolean): Reason {
@@ -266,10 +272,49 @@ function extensionFor(container: Container, from: Container, path: string): stri
 }
 
 /** Lossless and mastering formats: somebody chose to spend that space. */
-const masters = new Set(['ffv1', 'huffyuv', 'ffvhuff', 'utvideo', 'rawvideo', 'v210', 'magicyuv', 'prores', 'dnxhd', 'lagarith', 'cfhd', 'jpeg2000']);
+const masters = new Set([
+  'ffv1',
+  'huffyuv',
+  'ffvhuff',
+  'utvideo',
+  'rawvideo',
+  'v210',
+  'magicyuv',
+  'prores',
+  'dnxhd',
+  'lagarith',
+  'cfhd',
+  'jpeg2000',
+]);
 
 /** Film codecs that are known to decode exactly, frame for frame, in every ffmpeg we accept. */
 const convertible = new Set([
-  'h264', 'mpeg1video', 'mpeg2video', 'mpeg4', 'msmpeg4v1', 'msmpeg4v2', 'msmpeg4v3', 'wmv1', 'wmv2', 'wmv3', 'vc1', 'vp6', 'vp6f',
-  'vp8', 'vp9', 'av1', 'theora', 'mjpeg', 'dvvideo', 'flv1', 'h263', 'rv30', 'rv40', 'svq1', 'svq3', 'cinepak', 'indeo3', 'indeo5',
+  'h264',
+  'mpeg1video',
+  'mpeg2video',
+  'mpeg4',
+  'msmpeg4v1',
+  'msmpeg4v2',
+  'msmpeg4v3',
+  'wmv1',
+  'wmv2',
+  'wmv3',
+  'vc1',
+  'vp6',
+  'vp6f',
+  'vp8',
+  'vp9',
+  'av1',
+  'theora',
+  'mjpeg',
+  'dvvideo',
+  'flv1',
+  'h263',
+  'rv30',
+  'rv40',
+  'svq1',
+  'svq3',
+  'cinepak',
+  'indeo3',
+  'indeo5',
 ]);

@@ -9,23 +9,37 @@ export const reasonTable = {
   // why there is work
   'not-hevc': convert('Not HEVC yet', '{codec|codec}[ {height}p][ at {megabits} Mb/s] will become HEVC.'),
   'older-codec': convert('Older format', '{codec|codec} is an older format[ ({height}p)] and will become HEVC.'),
-  'rewrap': convert('Re-wrap', 'The pictures are HEVC already; {from|container} is not well liked by players and becomes {to|container}. Nothing is re-encoded.', { profile: 'remux' }),
+  rewrap: convert(
+    'Re-wrap',
+    'The pictures are HEVC already; {from|container} is not well liked by players and becomes {to|container}. Nothing is re-encoded.',
+    { profile: 'remux' },
+  ),
 
   // it is how we want it
   'already-hevc': done('Already HEVC', 'It is HEVC already.'),
-  'already-efficient-codec': done('Efficient format', '{codec|codec} is at least as efficient as HEVC; this library counts it as finished.', { profile: 'alsoEfficient' }),
+  'already-efficient-codec': done(
+    'Efficient format',
+    '{codec|codec} is at least as efficient as HEVC; this library counts it as finished.',
+    { profile: 'alsoEfficient' },
+  ),
   'made-by-us': done('Made by CodecShift', 'CodecShift made this file; it is never converted a second time.'),
-  'converted': done('Converted', 'CodecShift converted it to HEVC[, {saved|size} smaller].'),
-  'replaced': done('Replaced', 'The original was replaced by its HEVC copy[, {saved|size} smaller].'),
-  'restored': done('Restored', 'A person put the original back; it will not be converted again by itself.'),
+  converted: done('Converted', 'CodecShift converted it to HEVC[, {saved|size} smaller].'),
+  replaced: done('Replaced', 'The original was replaced by its HEVC copy[, {saved|size} smaller].'),
+  restored: done('Restored', 'A person put the original back; it will not be converted again by itself.'),
 
   // left alone on purpose: the wishes of the profile
-  'already-efficient': skip('Already efficient', 'It spends only {bitsPerPixel} bits per pixel; below {limit} there is little to win and quality to lose.', { profile: 'minBitsPerPixel' }),
+  'already-efficient': skip(
+    'Already efficient',
+    'It spends only {bitsPerPixel} bits per pixel; below {limit} there is little to win and quality to lose.',
+    { profile: 'minBitsPerPixel' },
+  ),
   'too-small': skip('Too small', 'It is smaller than the {limitMb} MB this library asks for.', { profile: 'minSizeMb' }),
   'too-short': skip('Too short', 'It is shorter than the {limit|seconds} this library asks for.', { profile: 'minDurationSeconds' }),
-  'interlaced': skip('Interlaced', 'The picture is interlaced, and this library leaves such files alone.', { profile: 'interlaced' }),
+  interlaced: skip('Interlaced', 'The picture is interlaced, and this library leaves such files alone.', { profile: 'interlaced' }),
   'hdr-skipped': skip('HDR', 'It is {kind}, and this library leaves HDR alone.', { profile: 'hdr' }),
-  'hard-linked': skip('Hard-linked', 'The file has {links} names (seeding or snapshots); replacing one would free nothing.', { profile: 'hardLinked' }),
+  'hard-linked': skip('Hard-linked', 'The file has {links} names (seeding or snapshots); replacing one would free nothing.', {
+    profile: 'hardLinked',
+  }),
   'excluded-path': skip('Excluded path', 'Its path matches “{pattern}”, which this library excludes.', { profile: 'exclude' }),
   'excluded-by-person': skip('Excluded', '[{by} said: ]leave this file alone.'),
   'protected-after-failures': skip('Protected', 'It failed {failures} times, so it is left alone until a person asks for it.'),
@@ -33,15 +47,18 @@ export const reasonTable = {
 
   // left alone on purpose: what we can't do without losing something
   'dolby-vision': skip('Dolby Vision', 'It is Dolby Vision[ profile {profile}]; a new encode would lose it.'),
-  'hdr10plus': skip('HDR10+', 'It carries HDR10+ metadata for every scene; a new encode would lose it.'),
-  'chroma': skip('Rich colour', 'Its colour is stored as {chroma}; a new encode would halve it to 4:2:0.'),
-  'alpha': skip('Transparency', 'The picture has transparency, which HEVC would lose.'),
+  hdr10plus: skip('HDR10+', 'It carries HDR10+ metadata for every scene; a new encode would lose it.'),
+  chroma: skip('Rich colour', 'Its colour is stored as {chroma}; a new encode would halve it to 4:2:0.'),
+  alpha: skip('Transparency', 'The picture has transparency, which HEVC would lose.'),
   'bit-depth': skip('Over 10 bits', 'It has {bitDepth} bits per colour; a new encode would keep only 10.'),
   'closed-captions': skip('Closed captions', 'Closed captions are inside the picture stream; a new encode could lose them.'),
   'lossless-source': skip('Master', '{codec|codec} is a lossless or mastering format; a master is never replaced by a smaller copy.'),
   'stereo-3d': skip('3D film', 'It is a 3D film[ ({layout})]; a new encode could lose the second eye.'),
   'several-videos': skip('Several films', 'There are {count} film streams in it, and only one can be converted safely.'),
-  'stream-not-keepable': skip('Stream can’t be kept', 'Stream {index} ({codec|codec}[, {language|language}][, “{title}”]) can’t be kept in {container|container}; nothing is dropped, so the file stays as it is.'),
+  'stream-not-keepable': skip(
+    'Stream can’t be kept',
+    'Stream {index} ({codec|codec}[, {language|language}][, “{title}”]) can’t be kept in {container|container}; nothing is dropped, so the file stays as it is.',
+  ),
   'odd-dimensions': skip('Odd size', 'The picture is {width}×{height}; HEVC needs even numbers and the picture must not be cut.'),
   'absurd-dimensions': skip('Unusual size', 'The picture is {width}×{height}, which is outside what HEVC encoders handle.'),
   'raw-stream': skip('Raw stream', 'It is a raw video stream without timestamps; they would have to be guessed.'),
@@ -59,12 +76,24 @@ export const reasonTable = {
   'still-encrypted': skip('Encrypted', 'It is copy-protected; its pictures can’t be read.'),
   'empty-file': skip('Empty', 'The file is empty (0 bytes).', { retry: true }),
   'not-media': skip('Not a film', 'It has the name of a film, but it is not one[: {message}].'),
-  'damaged': skip('Damaged', 'The file is damaged and can’t be read as a film[: {message}].'),
-  'probe-timeout': skip('Read too slowly', 'Reading its description took too long[ (over {limit|seconds})]; it will be tried again at the next scan.', { retry: true }),
-  'probe-failed': skip('Could not be read', 'It could not be looked at[: {message}]; it will be tried again at the next scan.', { retry: true }),
-  'unreadable': skip('Unreadable', 'It can’t be read[: {message}].', { retry: true }),
-  'symlink': skip('Symbolic link', 'It is a symbolic link[ to {target}]; links are not followed, so that no file outside the library is touched.'),
-  'name-not-utf8': skip('Name not UTF-8', 'Its name is not valid UTF-8, so it can’t be handed safely to other machines. Renaming it helps.'),
+  damaged: skip('Damaged', 'The file is damaged and can’t be read as a film[: {message}].'),
+  'probe-timeout': skip(
+    'Read too slowly',
+    'Reading its description took too long[ (over {limit|seconds})]; it will be tried again at the next scan.',
+    { retry: true },
+  ),
+  'probe-failed': skip('Could not be read', 'It could not be looked at[: {message}]; it will be tried again at the next scan.', {
+    retry: true,
+  }),
+  unreadable: skip('Unreadable', 'It can’t be read[: {message}].', { retry: true }),
+  symlink: skip(
+    'Symbolic link',
+    'It is a symbolic link[ to {target}]; links are not followed, so that no file outside the library is touched.',
+  ),
+  'name-not-utf8': skip(
+    'Name not UTF-8',
+    'Its name is not valid UTF-8, so it can’t be handed safely to other machines. Renaming it helps.',
+  ),
   'name-too-long': skip('Name too long', 'Its name is {bytes} bytes long; no temporary name would fit beside it. A shorter name helps.'),
   'not-a-file': skip('Not a file', 'It is not an ordinary file.'),
   'outside-root': skip('Outside the library', 'The path leads outside the library, so it is not touched.'),
@@ -72,39 +101,76 @@ export const reasonTable = {
   'no-permission': skip('No permission', 'CodecShift may not read it[: {message}].', { retry: true }),
 
   // goes on by itself
-  'settling': wait('Still being written', 'It is still growing or very new; it is looked at again soon.'),
-  'queued': wait('Waiting', 'It waits in the queue.'),
-  'paused': wait('Paused', 'Work is paused[ by {by}].'),
+  settling: wait('Still being written', 'It is still growing or very new; it is looked at again soon.'),
+  queued: wait('Waiting', 'It waits in the queue.'),
+  paused: wait('Paused', 'Work is paused[ by {by}].'),
   'outside-schedule': wait('Outside schedule', 'It waits until the schedule allows work[: {until}].', { setting: 'schedule' }),
   'waiting-for-node': wait('Waits for a node', 'No node that could do it is free or here.'),
-  'no-able-encoder': wait('No able encoder', 'No node here has an encoder for it[ ({bitDepth} bits)][ as this library asks: {wish}].', { profile: 'encoder' }),
+  'no-able-encoder': wait('No able encoder', 'No node here has an encoder for it[ ({bitDepth} bits)][ as this library asks: {wish}].', {
+    profile: 'encoder',
+  }),
   'no-encoder': wait('No encoder', 'This node has no working encoder for it[ ({bitDepth} bits)].', { profile: 'encoder' }),
-  'no-hardware-encoder': wait('No hardware encoder', 'This library asks for hardware, and this node has no working hardware encoder for it[ ({bitDepth} bits)].', { profile: 'encoder' }),
+  'no-hardware-encoder': wait(
+    'No hardware encoder',
+    'This library asks for hardware, and this node has no working hardware encoder for it[ ({bitDepth} bits)].',
+    { profile: 'encoder' },
+  ),
   'retry-later': wait('Tries again later', 'An attempt failed; it is tried again[ at {at}][; the reason was: {message}].'),
   'in-use': wait('In use', 'Somebody is watching or reading it right now; it is tried again later.', { retry: true }),
-  'no-space': wait('Not enough space', 'There is not enough free space[ in {where}][: {needed|size} needed, {free|size} free].', { retry: true }),
-  'missing': wait('Missing', 'It was here before and is gone now; its history is kept in case it returns.'),
-  'root-not-mounted': wait('Not mounted', 'The library’s folder[ {path}] is not there; perhaps the disk is not mounted. Nothing was forgotten.', { retry: true }),
+  'no-space': wait('Not enough space', 'There is not enough free space[ in {where}][: {needed|size} needed, {free|size} free].', {
+    retry: true,
+  }),
+  missing: wait('Missing', 'It was here before and is gone now; its history is kept in case it returns.'),
+  'root-not-mounted': wait(
+    'Not mounted',
+    'The library’s folder[ {path}] is not there; perhaps the disk is not mounted. Nothing was forgotten.',
+    { retry: true },
+  ),
   'keeper-away': wait('Library machine away', 'The machine that holds the file is not reachable.', { retry: true }),
   'database-away': wait('Database away', 'The database is not reachable; finished work is kept and handed in later.', { retry: true }),
   'shutting-down': wait('Stopping', 'CodecShift is stopping; the job goes on after the next start.', { retry: true }),
 
   // needs a person
-  'root-is-another': hold('Another disk', 'Another disk or folder is mounted in its place[ ({path})]; it is not the library we knew, so nothing is touched.'),
-  'root-damaged': hold('Marker damaged', 'The file[ {path}] that says which library this is can’t be read, so nothing is touched until it is put back or removed.'),
+  'root-is-another': hold(
+    'Another disk',
+    'Another disk or folder is mounted in its place[ ({path})]; it is not the library we knew, so nothing is touched.',
+  ),
+  'root-damaged': hold(
+    'Marker damaged',
+    'The file[ {path}] that says which library this is can’t be read, so nothing is touched until it is put back or removed.',
+  ),
   'root-refused': hold('Not a film folder', '{path} {why}.'),
-  'source-damaged': hold('Original damaged', 'The original itself has errors[: {message}]; no copy of it could be checked. It stays as it is.'),
-  'locked-by-another': hold('Locked by another', 'Another program or node has locked the file[ since {since}][ ({owner})].', { retry: true }),
+  'source-damaged': hold(
+    'Original damaged',
+    'The original itself has errors[: {message}]; no copy of it could be checked. It stays as it is.',
+  ),
+  'locked-by-another': hold('Locked by another', 'Another program or node has locked the file[ since {since}][ ({owner})].', {
+    retry: true,
+  }),
   'target-exists': hold('Name taken', 'There is already a file called “{name}”, and it is not overwritten.'),
   'foreign-file': hold('Not ours', 'A temporary-looking file lies beside it that CodecShift did not make[: {name}].'),
   'not-enough-trust': hold('Needs a look', 'The copy could not be proved equal[: {message}]; a person should look.'),
-  'swap-unclear': hold('Swap unclear', 'A replacement was interrupted, and recovery would have to guess[: {message}]. Both files are kept.'),
+  'swap-unclear': hold(
+    'Swap unclear',
+    'A replacement was interrupted, and recovery would have to guess[: {message}]. Both files are kept.',
+  ),
 
   // an output was made, and the original stays
-  'small-saving': keep('Saving too small', 'The copy would be only {saved|percent} smaller; this library asks for {limit|percent}.', { profile: 'minSavingPercent' }),
-  'not-smaller': keep('Not smaller', 'The copy came out no smaller than the original[ ({output|size} against {original|size})].', { profile: 'quality' }),
-  'output-too-large': keep('Grew too large', 'The copy grew past the size at which it would be worth it[ ({limit|size})], so the encode was stopped.', { profile: 'minSavingPercent' }),
-  'suspiciously-small': keep('Suspiciously small', 'The copy is only {percent|percent} of the original; that is too little to be believed.'),
+  'small-saving': keep('Saving too small', 'The copy would be only {saved|percent} smaller; this library asks for {limit|percent}.', {
+    profile: 'minSavingPercent',
+  }),
+  'not-smaller': keep('Not smaller', 'The copy came out no smaller than the original[ ({output|size} against {original|size})].', {
+    profile: 'quality',
+  }),
+  'output-too-large': keep(
+    'Grew too large',
+    'The copy grew past the size at which it would be worth it[ ({limit|size})], so the encode was stopped.',
+    { profile: 'minSavingPercent' },
+  ),
+  'suspiciously-small': keep(
+    'Suspiciously small',
+    'The copy is only {percent|percent} of the original; that is too little to be believed.',
+  ),
   'container-differs': keep('Wrong container', 'The copy is {output|container}, planned was {planned|container}.'),
   'video-differs': keep('Wrong video', 'The copy’s video is {output}, planned was {planned}.'),
   'decode-errors': keep('Errors in the copy', 'The copy does not decode cleanly[: {message}].', { retry: true }),
@@ -126,8 +192,8 @@ export const reasonTable = {
   'ffmpeg-failed': fail('ffmpeg failed', 'ffmpeg ended with an error[ ({exit})][: {message}].', { retry: true }),
   'ffmpeg-missing': fail('No ffmpeg', 'ffmpeg was not found or can’t be started[: {message}].', { retry: true, setting: 'ffmpeg' }),
   'encoder-failed': fail('Encoder failed', 'The encoder[ {encoder}] could not be used[: {message}].', { retry: true, profile: 'encoder' }),
-  'stalled': fail('Stalled', 'The encode made no progress for {seconds|seconds} and was stopped.', { retry: true }),
-  'timeout': fail('Took too long', 'It took too long[ (over {limit|seconds})] and was stopped.', { retry: true }),
+  stalled: fail('Stalled', 'The encode made no progress for {seconds|seconds} and was stopped.', { retry: true }),
+  timeout: fail('Took too long', 'It took too long[ (over {limit|seconds})] and was stopped.', { retry: true }),
   'out-of-memory': fail('Out of memory', 'The encode was stopped because memory ran out.', { retry: true }),
   'disk-full': fail('Disk full', 'The disk ran full[ ({where})].', { retry: true }),
   'input-output-error': fail('Disk error', 'Reading or writing failed[: {message}].', { retry: true }),
@@ -140,21 +206,24 @@ export const reasonTable = {
   'scan-failed': fail('Scan failed', 'The library could not be scanned[: {message}].', { retry: true }),
   'lost-node': fail('Node lost', 'The node[ {node}] went silent; the job goes to another attempt.', { retry: true }),
   'lease-lost': fail('Lease lost', 'The node lost its right to this attempt, so its result was not used.', { retry: true }),
-  'interrupted': fail('Interrupted', 'The program stopped in the middle; the job starts again.', { retry: true }),
+  interrupted: fail('Interrupted', 'The program stopped in the middle; the job starts again.', { retry: true }),
   'shut-down': fail('Shut down', 'The node was shut down; the job starts again elsewhere or later.', { retry: true }),
   'cancelled-by-person': fail('Cancelled', 'Cancelled[ by {by}].'),
-  'superseded': fail('Overtaken', 'Something newer made this job needless[: {message}].'),
+  superseded: fail('Overtaken', 'Something newer made this job needless[: {message}].'),
   'internal-error': fail('Our mistake', 'CodecShift made a mistake[: {message}]; the file is untouched.', { retry: true }),
 
   // to be known about one stream
   'styling-lost': note('Styling lost', '{from|codec} becomes {to|codec}: the words and times stay, colours and positions are lost.'),
-  'container-changes': note('Other container', '{from|container} can’t hold HEVC with everything in this file; the copy is {to|container}.'),
+  'container-changes': note(
+    'Other container',
+    '{from|container} can’t hold HEVC with everything in this file; the copy is {to|container}.',
+  ),
   'timecode-regenerated': note('Timecode', 'The timecode track is made anew from the file’s timecode.'),
   'timecode-as-tag': note('Timecode', 'The timecode track is kept as a tag.'),
   'chapter-track': note('Chapters', 'It only names the chapters, and those are kept as chapters.'),
   'disc-navigation': note('Disc navigation', 'It holds the jumps of a disc menu, which mean nothing outside the disc.'),
   'padded-to-ten': note('10 bit', 'Encoded with 10 bits for smoother dark scenes.', { profile: 'tenBit' }),
-  'deinterlaced': note('Deinterlaced', 'The interlaced picture becomes progressive.', { profile: 'interlaced' }),
+  deinterlaced: note('Deinterlaced', 'The interlaced picture becomes progressive.', { profile: 'interlaced' }),
 };
 
 interface More {
@@ -166,14 +235,30 @@ interface More {
 type Made = (label: string, sentence: string, more?: More) => ReasonEntry;
 
 // function declarations are hoisted, so the table can stand first
-function convert(...a: Parameters<Made>): ReasonEntry { return entry('convert', ...a); }
-function done(...a: Parameters<Made>): ReasonEntry { return entry('done', ...a); }
-function skip(...a: Parameters<Made>): ReasonEntry { return entry('skip', ...a); }
-function keep(...a: Parameters<Made>): ReasonEntry { return entry('keep', ...a); }
-function hold(...a: Parameters<Made>): ReasonEntry { return entry('hold', ...a); }
-function wait(label: string, sentence: string, more: More = {}): ReasonEntry { return entry('wait', label, sentence, { retry: true, ...more }); }
-function fail(...a: Parameters<Made>): ReasonEntry { return entry('fail', ...a); }
-function note(...a: Parameters<Made>): ReasonEntry { return entry('note', ...a); }
+function convert(...a: Parameters<Made>): ReasonEntry {
+  return entry('convert', ...a);
+}
+function done(...a: Parameters<Made>): ReasonEntry {
+  return entry('done', ...a);
+}
+function skip(...a: Parameters<Made>): ReasonEntry {
+  return entry('skip', ...a);
+}
+function keep(...a: Parameters<Made>): ReasonEntry {
+  return entry('keep', ...a);
+}
+function hold(...a: Parameters<Made>): ReasonEntry {
+  return entry('hold', ...a);
+}
+function wait(label: string, sentence: string, more: More = {}): ReasonEntry {
+  return entry('wait', label, sentence, { retry: true, ...more });
+}
+function fail(...a: Parameters<Made>): ReasonEntry {
+  return entry('fail', ...a);
+}
+function note(...a: Parameters<Made>): ReasonEntry {
+  return entry('note', ...a);
+}
 
 function entry(kind: ReasonKind, label: string, sentence: string, more: More = {}): ReasonEntry {
   return {

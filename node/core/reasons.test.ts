@@ -12,18 +12,38 @@ test('every code that any room gives is in the list', () => {
   for (const file of globSync('**/*.ts', { cwd: node })) {
     if (file.endsWith('.test.ts')) continue;
     const text = readFileSync(join(node, file), 'utf8');
-    for (const [, code] of text.matchAll(/(?:(?<![\w.])code: |(?<![\w.])reason\()'([a-z0-9-]+)'/g)) if (!isReasonCode(code)) unknown.push(`${file}: ${code}`);
+    for (const [, code] of text.matchAll(/(?:(?<![\w.])code: |(?<![\w.])reason\()'([a-z0-9-]+)'/g))
+      if (!isReasonCode(code)) unknown.push(`${file}: ${code}`);
   }
   assert.deepEqual(unknown, []);
 });
 
 test('everything that the research names as a reason for skipping has its word', () => {
   const named = [
-    'already-hevc', 'already-efficient-codec', 'already-efficient', 'small-saving', 'too-small', 'too-short', 'hdr-skipped', 'dolby-vision', 'hdr10plus',
-    'no-able-encoder', 'interlaced', 'in-use', 'hard-linked', 'file-changed', 'excluded-path', 'excluded-by-person', 'protected-after-failures', 'read-only',
+    'already-hevc',
+    'already-efficient-codec',
+    'already-efficient',
+    'small-saving',
+    'too-small',
+    'too-short',
+    'hdr-skipped',
+    'dolby-vision',
+    'hdr10plus',
+    'no-able-encoder',
+    'interlaced',
+    'in-use',
+    'hard-linked',
+    'file-changed',
+    'excluded-path',
+    'excluded-by-person',
+    'protected-after-failures',
+    'read-only',
     'no-space',
   ];
-  assert.deepEqual(named.filter((code) => !isReasonCode(code)), []);
+  assert.deepEqual(
+    named.filter((code) => !isReasonCode(code)),
+    [],
+  );
 });
 
 test('every reason has a short label and a sentence that stands without any parameter but those it always has', () => {
@@ -34,7 +54,11 @@ test('every reason has a short label and a sentence that stands without any para
     assert.match(template, /[.!?]\]?$/, code);
     assert.equal([...template].filter((c) => c === '[').length, [...template].filter((c) => c === ']').length, code);
     const formats = [...template.matchAll(/\|(\w+)\}/g)].map((m) => m[1]!);
-    assert.deepEqual(formats.filter((f) => !['codec', 'container', 'language', 'size', 'percent', 'seconds'].includes(f)), [], code);
+    assert.deepEqual(
+      formats.filter((f) => !['codec', 'container', 'language', 'size', 'percent', 'seconds'].includes(f)),
+      [],
+      code,
+    );
   }
 });
 
@@ -51,13 +75,16 @@ test('labels tell reasons apart wherever a filter lists them', () => {
 });
 
 test('a sentence is filled from parameters with human numbers and names', () => {
+  assert.equal(sentence(reason('not-hevc', { codec: 'h264', height: 2160, megabits: 41.8 })), 'H.264 2160p at 41.8 Mb/s will become HEVC.');
   assert.equal(
-    sentence(reason('not-hevc', { codec: 'h264', height: 2160, megabits: 41.8 })),
-    'H.264 2160p at 41.8 Mb/s will become HEVC.',
+    sentence(reason('no-space', { where: '/tmp', needed: 38_200_000_000, free: 999_600 })),
+    'There is not enough free space in /tmp: 38.2 GB needed, 1.0 MB free.',
   );
-  assert.equal(sentence(reason('no-space', { where: '/tmp', needed: 38_200_000_000, free: 999_600 })), 'There is not enough free space in /tmp: 38.2 GB needed, 1.0 MB free.');
   assert.equal(sentence(reason('too-short', { limit: 5400 })), 'It is shorter than the 1.5 h this library asks for.');
-  assert.equal(sentence(reason('small-saving', { saved: 4.26, limit: 10 })), 'The copy would be only 4.3 % smaller; this library asks for 10 %.');
+  assert.equal(
+    sentence(reason('small-saving', { saved: 4.26, limit: 10 })),
+    'The copy would be only 4.3 % smaller; this library asks for 10 %.',
+  );
 });
 
 test('a part in brackets is left out when one of its parameters is missing', () => {
@@ -81,11 +108,18 @@ test('codes named like parts of JavaScript objects are strangers too', () => {
 
 test('untrusted text can’t break out of its sentence', () => {
   const text = sentence(reason('ffmpeg-failed', { message: `a\u202eb\u0000c\n{exit}[x]${'z'.repeat(1000)}` }));
-  assert.doesNotMatch(text, /[\u202e\u0000\n]/);
+  assert.doesNotMatch(text, /[\u202e\p{Cc}]/u);
   assert.ok(text.includes('{exit}[x]') && text.length < 360);
 });
 
 test('no parameters whatever make a sentence throw or blank', () => {
-  const params = fc.dictionary(fc.constantFrom('codec', 'message', 'limit', 'output', 'original', 'constructor'), fc.oneof(fc.string(), fc.double()));
-  fc.assert(fc.property(fc.oneof(fc.constantFrom<string>(...reasonCodes), fc.string()), params, (code, some) => assert.notEqual(sentence({ code, params: some }).trim(), '')));
+  const params = fc.dictionary(
+    fc.constantFrom('codec', 'message', 'limit', 'output', 'original', 'constructor'),
+    fc.oneof(fc.string(), fc.double()),
+  );
+  fc.assert(
+    fc.property(fc.oneof(fc.constantFrom<string>(...reasonCodes), fc.string()), params, (code, some) =>
+      assert.notEqual(sentence({ code, params: some }).trim(), ''),
+    ),
+  );
 });

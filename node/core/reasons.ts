@@ -48,7 +48,14 @@ export function reasonEntry(code: string): ReasonEntry {
   if (isReasonCode(code)) return reasonTable[code];
   const words = plain(code.replaceAll('-', ' '), 60) || 'unknown';
   const label = words[0]?.toUpperCase() + words.slice(1);
-  return { kind: 'note', label, sentence: `${label}. (This version of CodecShift has no better words for it.)`, retry: false, profile: null, setting: null };
+  return {
+    kind: 'note',
+    label,
+    sentence: `${label}. (This version of CodecShift has no better words for it.)`,
+    retry: false,
+    profile: null,
+    setting: null,
+  };
 }
 
 /** What a person reads. Plain text: escape it where it is shown. */

@@ -35,7 +35,21 @@ export type Verdict = { accepted: true; checks: Check[] } | { accepted: false; r
 
 /** One line of the table on the job page: what was compared, the two values in words, and whether it held. */
 export interface Check {
-  name: 'container' | 'video' | 'audio' | 'subtitles' | 'attachments' | 'chapters' | 'tags' | 'duration' | 'frames' | 'decode' | 'size' | 'colour' | 'start' | 'geometry';
+  name:
+    | 'container'
+    | 'video'
+    | 'audio'
+    | 'subtitles'
+    | 'attachments'
+    | 'chapters'
+    | 'tags'
+    | 'duration'
+    | 'frames'
+    | 'decode'
+    | 'size'
+    | 'colour'
+    | 'start'
+    | 'geometry';
   original: string;
   output: string;
   passed: boolean;
@@ -85,7 +99,14 @@ function allChecks(e: Evidence, film: VideoStream, made: VideoStream[]): Result[
   ];
 }
 
-function result(name: Check['name'], original: string, output: string, passed: boolean, code: ReasonCode, params?: Record<string, string | number>): Result {
+function result(
+  name: Check['name'],
+  original: string,
+  output: string,
+  passed: boolean,
+  code: ReasonCode,
+  params?: Record<string, string | number>,
+): Result {
   return { check: { name, original, output, passed }, reason: reason(code, params ?? { original, output }) };
 }
 
@@ -149,7 +170,10 @@ function decodeCheck({ decodeErrors, originalDecodeErrors }: Evidence): Result {
 function durationCheck(e: Evidence): Result {
   const { before, after, passed } = sameDuration(e);
   const words = (ms: number | null) => (ms === null ? 'not told' : `${(ms / 1000).toFixed(2)} s`);
-  return result('duration', words(before), words(after), passed, 'duration-differs', { original: (before ?? 0) / 1000, output: (after ?? 0) / 1000 });
+  return result('duration', words(before), words(after), passed, 'duration-differs', {
+    original: (before ?? 0) / 1000,
+    output: (after ?? 0) / 1000,
+  });
 }
 
 /**
@@ -177,7 +201,9 @@ function soundLengthCheck({ plan, original, output }: Evidence): Result[] {
     if (!before || !after) return [];
     const passed = Math.abs(before - after) <= Math.max(500, Math.min(before * 0.005, 2000));
     const words = (ms: number) => `sound track ${at + 1}: ${(ms / 1000).toFixed(2)} s`;
-    return passed ? [] : [result('duration', words(before), words(after), false, 'duration-differs', { original: before / 1000, output: after / 1000 })];
+    return passed
+      ? []
+      : [result('duration', words(before), words(after), false, 'duration-differs', { original: before / 1000, output: after / 1000 })];
   });
 }
 
@@ -231,7 +257,8 @@ function tagsCheck({ original, output }: Evidence): Result {
   const wanted = wantedTags(original.tags);
   const found = wantedTags(output.tags);
   const lost = [...wanted].filter(([name, value]) => found.get(name) !== value);
-  const words = (pairs: [string, string | undefined][]) => pairs.map(([name, value]) => `${name}: ${value?.slice(0, 80) ?? 'missing'}`).join('; ');
+  const words = (pairs: [string, string | undefined][]) =>
+    pairs.map(([name, value]) => `${name}: ${value?.slice(0, 80) ?? 'missing'}`).join('; ');
   if (lost.length === 0) return result('tags', `${wanted.size} kept`, `${found.size} found`, true, 'tags-differ');
   return result('tags', words(lost), words(lost.map(([name]) => [name, found.get(name)])), false, 'tags-differ');
 }
@@ -241,7 +268,11 @@ function colourCheck(film: VideoStream, output: VideoStream): Result {
   const after = [colorWords(output.color), hdrWords(output.hdr)];
   const sameColor = String(before[0]) === String(after[0]);
   const sameHdr = String(before[1]) === String(after[1]);
-  const words = (both: string[][]) => both.flat().filter((word) => word !== 'none').join(' · ');
+  const words = (both: string[][]) =>
+    both
+      .flat()
+      .filter((word) => word !== 'none')
+      .join(' · ');
   return result('colour', words(before), words(after), sameColor && sameHdr, sameColor ? 'hdr-differs' : 'colour-differs');
 }
 
@@ -258,7 +289,9 @@ function startCheck(e: Evidence, film: VideoStream, output: VideoStream): Result
   const [before, after] = [offsets(e.original, film), offsets(e.output, output)];
   const tolerance = (1000 / frameRateOf(film)) * (exact.has(e.original.container) ? 1 : 2) + 5;
   const near = (a: number | null, b: number | null | undefined) => a !== null && typeof b === 'number' && Math.abs(a - b) <= tolerance;
-  const inStep = before.map(({ start, end }, at) => !after[at] || near(start, after[at].start) || (sameFrames(e) && near(end, after[at].end)));
+  const inStep = before.map(
+    ({ start, end }, at) => !after[at] || near(start, after[at].start) || (sameFrames(e) && near(end, after[at].end)),
+  );
   const worst = Math.max(inStep.indexOf(false), 0);
   const words = (all: Offset[]) => (all.length === 0 ? 'no sound' : all.map(({ start }) => `${Math.round(start)} ms`).join(', '));
   return result('start', words(before), words(after), inStep.every(Boolean), 'sync-differs', {
@@ -292,6 +325,12 @@ function sizeCheck({ plan, profile, originalBytes, outputBytes }: Evidence): Res
   const code = saved > 99 ? 'suspiciously-small' : saved <= 0 || remux ? 'not-smaller' : 'small-saving';
   const passed = saved <= 99 && (remux ? saved >= -2 : saved > 0 && saved >= profile.minSavingPercent);
   const words = (bytes: number) => `${bytes.toLocaleString('en')} bytes`;
-  const params = { saved: Math.floor(saved * 10) / 10, limit: profile.minSavingPercent, output: outputBytes, original: originalBytes, percent: 100 - saved };
+  const params = {
+    saved: Math.floor(saved * 10) / 10,
+    limit: profile.minSavingPercent,
+    output: outputBytes,
+    original: originalBytes,
+    percent: 100 - saved,
+  };
   return result('size', words(originalBytes), words(outputBytes), passed, code, params);
 }

@@ -30,7 +30,9 @@ export const probeNames = names('probes');
 export const pairNames = names('pairs');
 
 function names(kind: string): string[] {
-  return readdirSync(join(folder, kind)).map((file) => file.replace(/\.json$/, '')).toSorted();
+  return readdirSync(join(folder, kind))
+    .map((file) => file.replace(/\.json$/, ''))
+    .toSorted();
 }
 
 function read(kind: string, name: string): unknown {
