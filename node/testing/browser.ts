@@ -4,6 +4,10 @@ import type { TestContext } from 'node:test';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { findTool } from './tools.ts';
 
+// Functions handed to a page run in the browser; the DOM's types are no part of this project.
+declare const document: any;
+declare const getComputedStyle: any;
+
 /**
  * A real browser for tests of the pages. The system's Chromium, or the one CHROMIUM_PATH names, or the one that npm
  * brought (@sparticuz/chromium: it needs no package of the system). One process serves a whole test file.
@@ -23,7 +27,15 @@ export interface OpenOptions {
   allow?: RegExp;
 }
 
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 export async function launchBrowser(): Promise<TestBrowser> {
   const { executable, args } = await locate();
@@ -62,11 +74,14 @@ async function watch(context: BrowserContext, allow: RegExp | undefined): Promis
     if (!allow?.test(text)) faults.push(text);
   };
   context.on('console', (message) => {
-    if (message.type() === 'error' || /content security policy|trusted ?type/i.test(message.text())) note(`console: ${message.text()} (${message.location().url})`);
+    if (message.type() === 'error' || /content security policy|trusted ?type/i.test(message.text()))
+      note(`console: ${message.text()} (${message.location().url})`);
   });
   context.on('weberror', (error) => note(`page error: ${error.error().message}`));
   await context.addInitScript(() => {
-    document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP violation: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`));
+    document.addEventListener('securitypolicyviolation', (e: any) =>
+      console.error(`CSP violation: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`),
+    );
   });
   return faults;
 }
@@ -87,9 +102,22 @@ export async function accessibilityProblems(page: Page): Promise<Violation[]> {
   const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   await page.evaluate(source);
   return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(node: Document, options: object): Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[] }> } };
-    const result = await axe.run(document, { runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] } });
-    return result.violations.map((v) => ({ id: v.id, help: v.help, nodes: v.nodes.map((n) => `${n.html} ${n.failureSummary ?? ''}`.slice(0, 400)) }));
+    const { axe } = globalThis as unknown as {
+      axe: {
+        run(
+          node: unknown,
+          options: object,
+        ): Promise<{ violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[] }>;
+      };
+    };
+    const result = await axe.run(document, {
+      runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] },
+    });
+    return result.violations.map((v) => ({
+      id: v.id,
+      help: v.help,
+      nodes: v.nodes.map((n) => `${n.html} ${n.failureSummary ?? ''}`.slice(0, 400)),
+    }));
   });
 }
 
@@ -97,10 +125,13 @@ export async function accessibilityProblems(page: Page): Promise<Violation[]> {
 export async function overflow(page: Page): Promise<{ pixels: number; elements: string[] }> {
   return page.evaluate(() => {
     const width = document.documentElement.clientWidth;
-    const out = [...document.querySelectorAll('body *')].filter((e) => {
+    const out = [...document.querySelectorAll('body *')].filter((e: any) => {
       const box = e.getBoundingClientRect();
       return box.width > 0 && (box.right > width + 1 || box.left < -1) && getComputedStyle(e).position !== 'fixed';
     });
-    return { pixels: document.documentElement.scrollWidth - width, elements: out.slice(0, 5).map((e) => `${e.tagName}.${e.getAttribute('class')} ${Math.round(e.getBoundingClientRect().right)}`) };
+    return {
+      pixels: document.documentElement.scrollWidth - width,
+      elements: out.slice(0, 5).map((e) => `${e.tagName}.${e.getAttribute('class')} ${Math.round(e.getBoundingClientRect().right)}`),
+    };
   });
 }

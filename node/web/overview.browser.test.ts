@@ -6,6 +6,10 @@ import { fillSample, sampleProgress, type Sample } from '../testing/sample.ts';
 import { startWeb, type TestWeb } from '../testing/web.ts';
 import type { Database } from '../db/connect.ts';
 
+// Functions handed to a page run in the browser; the DOM's types are no part of this project.
+declare const document: any;
+declare const window: any;
+
 // The Overview in a real browser, on the real server and a real database. Only commands and encodes are played.
 
 const cleanups: (() => Promise<void> | void)[] = [];
@@ -67,12 +71,12 @@ describe('live', () => {
     await page.goto(web.url);
     await waitLive(page);
     const job = sample.running[0]!;
-    await page.evaluate((id) => ((document.getElementById(id) as HTMLElement & { mine?: boolean }).mine = true), `job-${job}`);
+    await page.evaluate((id: string) => (document.getElementById(id).mine = true), `job-${job}`);
     sampleProgress(web.events, sample);
-    await page.waitForFunction((id) => document.getElementById(id)?.textContent?.includes('63.4'), `job-${job}-now`);
+    await page.waitForFunction((id: string) => document.getElementById(id)?.textContent?.includes('63.4'), `job-${job}-now`);
     assert.match(await page.locator(`#job-${job}-rate`).innerText(), /148\sfps · 6\.2×/);
     assert.equal(await page.locator(`#job-${job}-bar [role=progressbar]`).getAttribute('aria-valuenow'), '63');
-    assert.ok(await page.evaluate((id) => (document.getElementById(id) as HTMLElement & { mine?: boolean }).mine, `job-${job}`), 'the row was replaced instead of morphed');
+    assert.ok(await page.evaluate((id: string) => document.getElementById(id).mine, `job-${job}`), 'the row was replaced instead of morphed');
     assert.match(await page.locator('#together').innerText(), /681\sfps together/);
   });
 
@@ -85,12 +89,12 @@ describe('live', () => {
     await row.locator('summary').click();
     await row.getByRole('button', { name: 'Pause' }).focus();
     sampleProgress(web.events, sample);
-    await page.waitForFunction((id) => document.getElementById(id)?.textContent?.includes('28.1'), `job-${sample.running[1]!}-now`);
+    await page.waitForFunction((id: string) => document.getElementById(id)?.textContent?.includes('28.1'), `job-${sample.running[1]!}-now`);
     await leader.query(`update jobs set paused = true where id = $1`, [sample.running[0]!]);
     web.events.emit('job.changed', { jobId: sample.running[0]!, fileId: null, libraryId: null });
-    await page.waitForFunction((id) => document.getElementById(id)?.textContent?.includes('Paused'), `job-${sample.running[0]!}-now`);
+    await page.waitForFunction((id: string) => document.getElementById(id)?.textContent?.includes('Paused'), `job-${sample.running[0]!}-now`);
     assert.equal(await page.evaluate(() => document.activeElement?.textContent?.trim()), 'Pause');
-    assert.ok(await row.locator('details').evaluate((d) => (d as HTMLDetailsElement).open));
+    assert.ok(await row.locator('details').evaluate((d) => (d as unknown as { open: boolean }).open));
     await leader.query(`update jobs set paused = false where id = $1`, [sample.running[0]!]);
   });
 
@@ -104,7 +108,7 @@ describe('live', () => {
     web.events.emit('settings.changed', { keys: ['queue.paused'] });
     web.settings['queue.paused'] = true;
     await page.locator('#banner').getByText('Paused').waitFor();
-    assert.equal(await page.evaluate(() => (document.activeElement as HTMLInputElement).value), 'metro');
+    assert.equal(await page.evaluate(() => document.activeElement.value), 'metro');
   });
 
   test('the page says that it lost the server, and is live again after it restarted', async (t) => {
@@ -139,7 +143,7 @@ describe('actions', () => {
     const page = await browser.open(t);
     await page.goto(web.url);
     await waitLive(page);
-    await page.evaluate(() => ((window as Window & { mine?: boolean }).mine = true));
+    await page.evaluate(() => (window.mine = true));
     await page.locator('#run-actions').getByRole('button', { name: 'Pause all' }).click();
     await page.locator('#toasts').getByText('Paused. Running jobs finish, no new one begins.').waitFor();
     await page.locator('#banner').getByText('Paused').waitFor();
@@ -147,7 +151,7 @@ describe('actions', () => {
     await page.waitForFunction(() => document.querySelector('#banner')?.textContent?.trim() === '');
     assert.deepEqual(web.asked.map((a) => a.name), ['pauseAll', 'resumeAll']);
     assert.deepEqual(web.asked[0]!.by, { name: 'dashboard', via: 'page' });
-    assert.ok(await page.evaluate(() => (window as Window & { mine?: boolean }).mine));
+    assert.ok(await page.evaluate(() => window.mine));
   });
 
   test('a button that arrived through the stream carries the form token of this visitor', async (t) => {
@@ -246,14 +250,14 @@ describe('hostile names', () => {
     await page.goto(web.url);
     await waitLive(page);
     sampleProgress(web.events, sample);
-    await page.waitForFunction((id) => document.getElementById(id)?.textContent?.includes('81.7'), `job-${job}-now`);
+    await page.waitForFunction((id: string) => document.getElementById(id)?.textContent?.includes('81.7'), `job-${job}-now`);
     web.events.emit('job.changed', { jobId: job, fileId: null, libraryId: null });
     await set(`${evil} again`, evil);
     web.events.emit('job.changed', { jobId: job, fileId: null, libraryId: null });
-    await page.waitForFunction((id) => document.getElementById(id)?.textContent?.includes(' again'), `job-${job}`);
+    await page.waitForFunction((id: string) => document.getElementById(id)?.textContent?.includes(' again'), `job-${job}`);
     assert.equal(await page.locator('#pwned, main img, main script').count(), 0);
     assert.equal(await page.title(), 'Overview · CodecShift');
-    assert.equal(await page.locator(`#job-${job} bdi`).first().evaluate((e) => e.textContent), `${evil} again`.replace(/\r\n/g, '\n'));
+    assert.equal(await page.locator(`#job-${job} bdi`).first().evaluate((e) => (e as unknown as { textContent: string }).textContent), `${evil} again`.replace(/\r\n/g, '\n'));
     await set(before!.title, before!.detail);
     await leader.query(`update libraries set name = 'Films' where name = $1`, [evil.slice(0, 200)]);
   });

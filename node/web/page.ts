@@ -78,7 +78,7 @@ export function createPages(parts: PageParts): { page: RenderPage; act: Act; fai
       }
       throw error;
     }
-    if (isHtmx) return html(c, toast.text ? toastPartial(toast) : '', toast.text ? 200 : 200);
+    if (isHtmx) return html(c, toast.text ? toastPartial(toast) : '', 200);
     if (toast.text) flash.put(c, toast);
     return c.redirect(await back(c, options.back), 303);
   };
@@ -115,7 +115,7 @@ export function createPages(parts: PageParts): { page: RenderPage; act: Act; fai
 
   /** An error page must appear even when the database does not. */
   async function statusOrNone(): Promise<ShellStatus> {
-    const none: ShellStatus = { waiting: 0, failed: 0, paused: null, scanning: [], hasLibraries: true };
+    const none: ShellStatus = { waiting: 0, paused: null, scanning: [], hasLibraries: true };
     return parts.status().catch(() => none);
   }
 }

@@ -1,28 +1,38 @@
 import { countsByState } from '../db/counters.ts';
 import { listLibraries } from '../db/libraries.ts';
+import { runningScans } from '../db/scans.ts';
+import { readSettings } from '../db/settings.ts';
 import type { ShellStatus } from './models/shell.ts';
 import type { Web } from './web.ts';
 
-/** What the frame shows on every page: how much waits, whether it is paused, which scans run. */
-export async function readShellStatus(web: Pick<Web, 'db' | 'settings'>): Promise<ShellStatus> {
-  const [counts, libraries] = await Promise.all([countsByState(web.db), listLibraries(web.db)]);
+/** What the frame shows on every page: how much waits, whether it is paused and by whom, which scans run. */
+export async function readShellStatus(web: Pick<Web, 'db' | 'settings' | 'now'>): Promise<ShellStatus> {
+  const [counts, libraries, scans] = await Promise.all([countsByState(web.db), listLibraries(web.db), runningScans(web.db)]);
+  const names = new Map(libraries.map((l) => [l.id, l.name]));
   return {
     waiting: counts.available,
-    failed: counts.failed,
-    paused: web.settings()['queue.paused'] === true ? { by: '', at: new Date() } : null,
-    scanning: [],
+    paused: web.settings()['queue.paused'] === true ? await readPause(web) : null,
+    scanning: scans.map((scan) => ({ id: scan.id, library: names.get(scan.libraryId) ?? '', seen: scan.seen, inspected: scan.inspected })),
     hasLibraries: libraries.length > 0,
   };
 }
 
+/** Until people sign in, who pressed the button is known only by where it was pressed. */
+async function readPause({ db, now }: Pick<Web, 'db' | 'now'>): Promise<NonNullable<ShellStatus['paused']>> {
+  const row = (await readSettings(db)).find((r) => r.key === 'queue.paused');
+  if (!row) return { who: '', at: now() };
+  const places = ['dashboard', 'command line'];
+  return { who: places.includes(row.updatedBy) ? `from the ${row.updatedBy}` : `by ${row.updatedBy}`, at: row.updatedAt };
+}
+
 /** The frame's own live parts; every stream carries them beside those of its page. */
 export function registerShell(web: Web): void {
-  const status = () => readShellStatus(web);
+  const part = (view: string) => async (): Promise<string> => web.views.render(view, { status: await readShellStatus(web) });
   web.live.register('shell', {
     regions: {
-      'nav-waiting': { on: ['queue.changed', 'job.changed'], everyMs: 2000, render: async () => web.views.render('shared/_waiting', { status: await status() }) },
-      banner: { on: ['queue.changed', 'settings.changed', 'scan.progressed'], render: async () => web.views.render('shared/_banner', { status: await status() }) },
-      'run-actions': { on: ['settings.changed', 'queue.changed', 'library.changed'], render: async () => web.views.render('shared/_run-actions', { status: await status() }) },
+      'nav-waiting': { on: ['queue.changed', 'job.changed'], everyMs: 2000, render: part('shared/_waiting') },
+      banner: { on: ['settings.changed', 'scan.progressed', 'library.changed'], render: part('shared/_banner') },
+      'run-actions': { on: ['settings.changed', 'library.changed'], render: part('shared/_run-actions') },
     },
   });
 }

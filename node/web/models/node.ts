@@ -63,11 +63,10 @@ export interface EncoderFacts {
   testedAt: string;
 }
 
-/** A node that was not heard of for so long is away; heartbeats come every few seconds. */
+/** A node that was not heard of for so long is away. Whoever serves this page or leads is here, whatever the row says. */
 export const AWAY_MS = 60_000;
 
-export function nodeCard(facts: NodeFacts, busy: number, coordinator: boolean, now: Date): NodeCard {
-  const away = isAway(facts, now);
+export function nodeCard(facts: NodeFacts, busy: number, coordinator: boolean, away: boolean, now: Date): NodeCard {
   const working = facts.encoders.filter((e) => e.works);
   return {
     id: facts.id,
@@ -83,8 +82,8 @@ export function nodeCard(facts: NodeFacts, busy: number, coordinator: boolean, n
   };
 }
 
-export function isAway(facts: Pick<NodeFacts, 'lastSeenAt'>, now: Date): boolean {
-  return now.getTime() - facts.lastSeenAt.getTime() > AWAY_MS;
+export function isAway(facts: Pick<NodeFacts, 'id' | 'lastSeenAt'>, present: readonly (string | null)[], now: Date): boolean {
+  return !present.includes(facts.id) && now.getTime() - facts.lastSeenAt.getTime() > AWAY_MS;
 }
 
 export function nodeDetail(

@@ -26,9 +26,9 @@ export type Theme = 'system' | 'light' | 'dark';
 /** The part of the frame that changes while a page is open. */
 export interface ShellStatus {
   waiting: number;
-  failed: number;
-  paused: { by: string; at: Date } | null;
-  scanning: { library: string; seen: number; inspected: number }[];
+  /** who: "by admin", "from the dashboard", or '' when it is not known */
+  paused: { who: string; at: Date } | null;
+  scanning: { id: number; library: string; seen: number; inspected: number }[];
   hasLibraries: boolean;
 }
 

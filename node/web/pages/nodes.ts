@@ -5,7 +5,7 @@ import { listLibraries } from '../../db/libraries.ts';
 import { listNodes, readNode } from '../../db/nodes.ts';
 import { listNodeRoots } from '../../db/roots.ts';
 import { refuse } from '../errors.ts';
-import { nodeCard, nodeDetail, type NodesPageView } from '../models/node.ts';
+import { isAway, nodeCard, nodeDetail, type NodesPageView } from '../models/node.ts';
 import type { PageModule, Web } from '../web.ts';
 
 /** The nodes with everything that was tested on them, and the reason for each thing that does not work. */
@@ -22,12 +22,13 @@ export const nodePages: PageModule = (app, web) => {
   }));
 };
 
-async function readPage({ db, now }: Web): Promise<NodesPageView> {
+async function readPage({ db, now, node: self }: Web): Promise<NodesPageView> {
   const [nodes, running, lease, roots, libraries] = await Promise.all([listNodes(db), runningJobs(db), readLease(db), listNodeRoots(db), listLibraries(db)]);
   return {
     nodes: nodes.map((node) => {
       const busy = running.filter((job) => job.nodeId === node.id).length;
-      const card = nodeCard(node, busy, lease.held && lease.holder === node.id, now());
+      const leader = lease.held ? lease.holder : null;
+      const card = nodeCard(node, busy, leader === node.id, isAway(node, [self.id, leader], now()), now());
       const own = roots.filter((r) => r.nodeId === node.id).map((r) => ({
         path: r.path, writable: r.writable,
         problem: r.problem ? sentence({ code: r.problem, params: { path: r.path } }) : '',

@@ -131,24 +131,26 @@ async function readNext(web: Web): Promise<NextView> {
   };
 }
 
-async function readLook({ db, now }: Web): Promise<LookView> {
-  const [libraries, held, counts, nodes, roots] = await Promise.all([listLibraries(db), listHeld(db, undefined, { size: 3 }), countsByState(db), listNodes(db), listNodeRoots(db)]);
+async function readLook({ db, now, node: self }: Web): Promise<LookView> {
+  const [lease, libraries, held, counts, nodes, roots] = await Promise.all([readLease(db), listLibraries(db), listHeld(db, undefined, { size: 3 }), countsByState(db), listNodes(db), listNodeRoots(db)]);
   const names = new Map(nodes.map((n) => [n.id, n.name]));
   const inUse = new Set(libraries.map((l) => l.rootId));
   return {
     items: lookItems({
       libraries, held: held.rows, heldCount: counts.held, failedCount: counts.failed,
       nodes: nodes.filter((n) => n.standing === 'approved').map((n) => ({
-        name: n.name, away: isAway(n, now()), draining: n.draining, working: n.encoders.filter((e) => e.works).length, tested: n.encoders.length,
+        name: n.name, away: isAway(n, [self.id, lease.held ? lease.holder : null], now()), draining: n.draining, working: n.encoders.filter((e) => e.works).length, tested: n.encoders.length,
       })),
       roots: roots.filter((r) => inUse.has(r.rootId)).map((r) => ({ ...r, nodeName: names.get(r.nodeId) ?? 'a node' })),
     }),
   };
 }
 
-async function readNodes({ db, now }: Web): Promise<NodesView> {
+async function readNodes({ db, now, node: self }: Web): Promise<NodesView> {
   const [nodes, running, lease] = await Promise.all([listNodes(db), runningJobs(db), readLease(db)]);
-  return { nodes: nodes.map((node) => nodeCard(node, running.filter((job) => job.nodeId === node.id).length, lease.held && lease.holder === node.id, now())) };
+  const leader = lease.held ? lease.holder : null;
+  const busy = (id: string): number => running.filter((job) => job.nodeId === id).length;
+  return { nodes: nodes.map((node) => nodeCard(node, busy(node.id), leader === node.id, isAway(node, [self.id, leader], now()), now())) };
 }
 
 async function readFinished({ db }: Web): Promise<FinishedView> {
