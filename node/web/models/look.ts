@@ -33,10 +33,12 @@ export function lookItems(facts: LookFacts): LookItem[] {
     if (root.problem !== null && root.problem !== '') items.push({ tone: 'warn', title: `${root.path} on ${root.nodeName}`, text: rootSentence(root.problem, root.path), href: url.nodes() });
     else if (!root.writable) items.push({ tone: 'warn', title: `${root.path} is read-only on ${root.nodeName}`, text: 'Files there can be encoded, but not replaced.', href: url.nodes() });
   }
-  for (const job of facts.held.slice(0, 3)) {
+  const shown = facts.held.slice(0, 3);
+  for (const job of shown) {
     items.push({ tone: 'warn', title: job.title, text: job.reason ? sentence(job.reason) : 'It waits for your decision.', href: url.job(job.id) });
   }
-  if (facts.heldCount > 3) items.push({ tone: 'warn', title: `${plural(facts.heldCount - 3, 'more file')} ${facts.heldCount === 4 ? 'waits' : 'wait'} for a decision`, text: 'Nothing happens to them until then.', href: url.queue({ state: 'held' }) });
+  const more = facts.heldCount - shown.length;
+  if (more > 0) items.push({ tone: 'warn', title: `${plural(more, 'more file')} ${more === 1 ? 'waits' : 'wait'} for a decision`, text: 'Nothing happens to them until then.', href: url.queue({ state: 'held' }) });
   if (facts.failedCount > 0) items.push({ tone: 'bad', title: `${plural(facts.failedCount, 'job')} failed`, text: 'The originals are untouched. Each says why.', href: url.queue({ state: 'failed' }) });
   return items;
 }
