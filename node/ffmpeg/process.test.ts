@@ -82,10 +82,15 @@ test('ffmpeg ends within seconds after we were killed with SIGKILL, even while i
     } });
     await running.done;`;
   const parent = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const pid = Number(await new Promise<string>((resolve) => parent.stdout.once('data', (d: Buffer) => resolve(d.toString()))));
-  assert.ok(alive(pid));
-  parent.kill('SIGKILL');
-  await until(() => !alive(pid));
+  try {
+    // several lines of progress may have come at once, so the number too
+    const pid = await new Promise<number>((resolve) => parent.stdout.once('data', (d: Buffer) => resolve(Number.parseInt(d.toString(), 10))));
+    assert.ok(alive(pid));
+    parent.kill('SIGKILL');
+    await until(() => !alive(pid));
+  } finally {
+    parent.kill('SIGKILL');
+  }
 });
 
 test('the reason is the last line that says something, without memory addresses', () => {
