@@ -58,6 +58,8 @@ export async function decodesCleanly(path: string): Promise<boolean> {
       '0:a?',
       '-fps_mode',
       'passthrough',
+      '-enc_time_base',
+      '-1',
       '-f',
       'null',
       '-',
@@ -83,8 +85,8 @@ interface Examined {
 interface Examination {
   facts: Record<string, string | number | null>;
   tags: Record<string, string>;
-  /** seconds after the film's first frame; null when the container does not say */
-  start: number | null;
+  /** presentation times of all packets in seconds after the film's first frame, in order; null when the container has none */
+  times: number[] | null;
   /** seconds of one frame of the film, the tolerance of times */
   frame: number;
 }
@@ -99,7 +101,6 @@ interface DescribedStream {
   index: number;
   codec_type: string;
   codec_name?: string;
-  start_time?: string;
   avg_frame_rate?: string;
   nb_read_packets?: string;
   disposition: Record<string, number>;
@@ -112,11 +113,14 @@ async function examine(path: string): Promise<Examined> {
   const described = await describe(path);
   const film = described.streams.find((stream) => kindOf(stream) === 'film');
   const frame = film ? 1 / rate(film) : 0.04;
+  const times = await packetTimes(path);
+  const zero = film && times.get(film.index)?.[0];
   const streams: Record<Kind, Examination[]> = { film: [], picture: [], audio: [], subtitle: [], attachment: [], data: [] };
   for (const stream of described.streams) {
     const kind = kindOf(stream);
-    const start = film === stream || kind === 'picture' || kind === 'attachment' ? null : startAfter(film, stream);
-    streams[kind].push({ facts: await factsOf(path, stream, kind), tags: cleanTags(stream.tags), start, frame });
+    const own = kind === 'picture' || kind === 'attachment' ? null : times.get(stream.index);
+    const relative = own && zero !== undefined ? own.map((time) => time - zero) : null;
+    streams[kind].push({ facts: await factsOf(path, stream, kind), tags: cleanTags(stream.tags), times: relative, frame });
   }
   return {
     container: described.format.format_name,
@@ -145,9 +149,20 @@ function rate(stream: DescribedStream): number {
   return above && below ? above / below : 25;
 }
 
-function startAfter(film: DescribedStream | undefined, stream: DescribedStream): number | null {
-  if (stream.start_time === undefined) return null;
-  return Number(stream.start_time) - Number(film?.start_time ?? 0);
+/** Presentation times per stream, sorted. A stream with packets without a time (AVI, some MPEG) is left out. */
+async function packetTimes(path: string): Promise<Map<number, number[]>> {
+  const args = ['-v', 'error', '-of', 'csv=p=0', '-show_entries', 'packet=stream_index,pts_time', `file:${path}`];
+  const { stdout } = await promisify(execFile)(requireTool('ffprobe'), args, { maxBuffer: 1 << 26 });
+  const times = new Map<number, number[]>();
+  for (const line of stdout.split('\n')) {
+    const [index, time] = line.split(',');
+    if (index) times.set(Number(index), [...(times.get(Number(index)) ?? []), Number(time)]);
+  }
+  for (const [index, list] of times) {
+    if (list.some(Number.isNaN)) times.delete(index);
+    else list.sort((a, b) => a - b);
+  }
+  return times;
 }
 
 async function factsOf(path: string, stream: DescribedStream, kind: Kind): Promise<Examination['facts']> {
@@ -287,6 +302,17 @@ function compareTags(where: string, before: Record<string, string>, after: Recor
 function compareStream(where: string, before: Examination, after: Examination, note: Note): void {
   for (const key of Object.keys(before.facts)) note(`${where}.${key}`, before.facts[key]!, after.facts[key]!);
   compareTags(where, before.tags, after.tags, note);
-  if (before.start === null || after.start === null) return;
-  if (Math.abs(before.start - after.start) > before.frame + 0.003) note(`${where}.start`, before.start.toFixed(3), after.start.toFixed(3));
+  if (before.times === null || after.times === null) return;
+  if (where === 'film' && before.times.length === after.times.length) compareTimes(before.times, after.times, note);
+  else if (Math.abs(before.times[0]! - after.times[0]!) > clock)
+    note(`${where}.start`, before.times[0]!.toFixed(3), after.times[0]!.toFixed(3));
+}
+
+/** Matroska and FLV count in whole milliseconds, both ends may round. */
+const clock = 0.0025;
+
+/** Frame by frame: on a variable frame rate, equal numbers and an equal duration are not enough. */
+function compareTimes(before: number[], after: number[], note: Note): void {
+  const late = before.findIndex((time, index) => Math.abs(time - after[index]!) > clock);
+  if (late >= 0) note('film.times', `frame ${late} at ${before[late]!.toFixed(4)} s`, `at ${after[late]!.toFixed(4)} s`);
 }
