@@ -38,8 +38,14 @@ export async function addActivity(q: Queryable, event: NewActivity): Promise<num
     `insert into activity (term, kind, severity, node_id, library_id, job_id, file_id, by, params)
      values (coalesce(nullif(current_setting('codecshift.term', true), '')::bigint, 0), $1, $2, $3, $4, $5, $6, $7, $8) returning id`,
     [
-      event.kind, event.severity ?? 0, event.nodeId ?? null, event.libraryId ?? null, event.jobId ?? null, event.fileId ?? null,
-      text(event.by ?? null), json(event.params ?? {}),
+      event.kind,
+      event.severity ?? 0,
+      event.nodeId ?? null,
+      event.libraryId ?? null,
+      event.jobId ?? null,
+      event.fileId ?? null,
+      text(event.by ?? null),
+      json(event.params ?? {}),
     ],
   );
   return row!.id;

@@ -37,7 +37,14 @@ const columns = `a.id, a.job_id as "jobId", a.term, a.node_id as "nodeId", a.kee
  * door against a reaper which looked a moment earlier: it sees the newer lease and lets go. Null when the attempt is over,
  * is not the job's current one, or is not in one of `from`.
  */
-export async function advance(q: Queryable, run: Run, from: AttemptState[], to: AttemptState, leaseSeconds: number, keeperId: string | null = null): Promise<Attempt | null> {
+export async function advance(
+  q: Queryable,
+  run: Run,
+  from: AttemptState[],
+  to: AttemptState,
+  leaseSeconds: number,
+  keeperId: string | null = null,
+): Promise<Attempt | null> {
   const rows = await q.query<Attempt>(
     `with alive as (
        update jobs j set lease_until = now() + make_interval(secs => $5)
@@ -71,14 +78,27 @@ export async function saveEncoded(q: Queryable, run: Run, facts: EncodedFacts, l
      update attempts a set state = 'delivering', output_bytes = $4, sha256 = $5, encoder = $6, command = $7, stderr_tail = $8, stats = $9,
             encoded_at = coalesce(a.encoded_at, now())
        from alive where a.id = alive.attempt_id and a.state in ('running', 'delivering') returning ${columns}`,
-    [run.jobId, run.attemptId, leaseSeconds, facts.outputBytes, facts.sha256, text(facts.encoder), json(facts.command), tail(facts.stderrTail, 32_768), json(facts.stats)],
+    [
+      run.jobId,
+      run.attemptId,
+      leaseSeconds,
+      facts.outputBytes,
+      facts.sha256,
+      text(facts.encoder),
+      json(facts.command),
+      tail(facts.stderrTail, 32_768),
+      json(facts.stats),
+    ],
   );
   return rows[0] ?? null;
 }
 
 /** What the keeper measured, while the attempt is verifying. A yes does not replace anything: `advance` to replacing does. */
 export async function saveVerdict(
-  q: Queryable, run: Run, facts: { verdict: Verdict; outputProbe: Probe | null; outputBytes: number }, leaseSeconds: number,
+  q: Queryable,
+  run: Run,
+  facts: { verdict: Verdict; outputProbe: Probe | null; outputBytes: number },
+  leaseSeconds: number,
 ): Promise<Attempt | null> {
   const rows = await q.query<Attempt>(
     `with alive as (

@@ -4,7 +4,18 @@ import postgres from 'postgres';
 import { eachDatabase, freshDatabase } from '../testing/database.ts';
 import { aJob, aLibrary, aNode, because, someFiles, someJobs, testNode } from '../testing/records.ts';
 import { advance, openAttempts, overAttempts, readAttempt, saveEncoded, saveVerdict } from './attempts.ts';
-import { cancelAttempt, claim, failAttempt, graceLeases, holdAttempt, overdueReplacing, promoteDue, reapExpired, releaseAttempt, renewLeases } from './claims.ts';
+import {
+  cancelAttempt,
+  claim,
+  failAttempt,
+  graceLeases,
+  holdAttempt,
+  overdueReplacing,
+  promoteDue,
+  reapExpired,
+  releaseAttempt,
+  renewLeases,
+} from './claims.ts';
 import type { ClaimWish, ClaimedJob } from './claims.ts';
 import type { Queryable } from './connect.ts';
 import { countsByState, foldCounters } from './counters.ts';
@@ -14,7 +25,14 @@ import { changeLibrary } from './libraries.ts';
 import { readFile } from './media-files.ts';
 import { setNodeRoots } from './roots.ts';
 
-const wish = (change: Partial<ClaimWish> = {}): ClaimWish => ({ node: testNode, classes: [0, 1, 2], term: 1, leaseSeconds: 60, keepers: [testNode], ...change });
+const wish = (change: Partial<ClaimWish> = {}): ClaimWish => ({
+  node: testNode,
+  classes: [0, 1, 2],
+  term: 1,
+  leaseSeconds: 60,
+  keepers: [testNode],
+  ...change,
+});
 const nothing = { libraryId: null, search: null, codec: null, priority: null };
 
 async function claimed(q: Queryable, change: Partial<ClaimWish> = {}): Promise<ClaimedJob> {
@@ -48,13 +66,37 @@ eachDatabase((kind) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);
     const files = await someFiles(q, library.id, 20);
-    assert.equal((await enqueue(q, files.map((id) => aJob(id)))).length, 20);
-    assert.equal((await enqueue(q, files.map((id) => aJob(id)))).length, 0);
+    assert.equal(
+      (
+        await enqueue(
+          q,
+          files.map((id) => aJob(id)),
+        )
+      ).length,
+      20,
+    );
+    assert.equal(
+      (
+        await enqueue(
+          q,
+          files.map((id) => aJob(id)),
+        )
+      ).length,
+      0,
+    );
     assert.equal((await readFile(q, files[0]!))?.status, 'queued');
     const others = await someFiles(q, library.id, 2, 'other');
     await q.query(`update media_files set excluded_by = 'Ada' where id = $1`, [others[0]]);
     await q.query(`update media_files set status = 'missing' where id = $1`, [others[1]]);
-    assert.equal((await enqueue(q, others.map((id) => aJob(id)))).length, 0);
+    assert.equal(
+      (
+        await enqueue(
+          q,
+          others.map((id) => aJob(id)),
+        )
+      ).length,
+      0,
+    );
   });
 
   test('jobs come by priority, then pin, then saving, and only of the classes that the node can run', async (t) => {
@@ -62,11 +104,17 @@ eachDatabase((kind) => {
     const library = await aLibrary(q);
     const [a, b, c, d] = await someFiles(q, library.id, 4);
     const made = await enqueue(q, [
-      aJob(a!, { priority: 1, rank: -100 }), aJob(b!, { priority: 1, rank: -900 }), aJob(c!, { priority: 0, rank: -1 }), aJob(d!, { priority: 1, rank: -1, class: 2 }),
+      aJob(a!, { priority: 1, rank: -100 }),
+      aJob(b!, { priority: 1, rank: -900 }),
+      aJob(c!, { priority: 0, rank: -1 }),
+      aJob(d!, { priority: 1, rank: -1, class: 2 }),
     ]);
     const jobOf = (file: number): number => made.find((m) => m.fileId === file)!.jobId;
     assert.equal(await pinJobs(q, { ids: [jobOf(a!)] }, 'top'), 1);
-    assert.deepEqual((await listWaiting(q)).rows.map((r) => r.fileId), [c, a, b, d]);
+    assert.deepEqual(
+      (await listWaiting(q)).rows.map((r) => r.fileId),
+      [c, a, b, d],
+    );
     assert.equal((await claimed(q, { classes: [2] })).fileId, d);
     assert.equal((await claimed(q, { classes: [0, 1] })).fileId, c);
     assert.equal((await claimed(q, { classes: [0, 1] })).fileId, a);
@@ -111,7 +159,12 @@ eachDatabase((kind) => {
     const library = await aLibrary(q);
     const [job] = await someJobs(q, library.id, 1, { maxFailures: 2 });
     const first = await claimed(q);
-    const failed = await failAttempt(q, first, { reason: because('encoder-failed'), retry: true, stderrTail: 'x'.repeat(50_000), command: ['ffmpeg', '-i', 'a\0b'] });
+    const failed = await failAttempt(q, first, {
+      reason: because('encoder-failed'),
+      retry: true,
+      stderrTail: 'x'.repeat(50_000),
+      command: ['ffmpeg', '-i', 'a\0b'],
+    });
     assert.equal(failed?.state, 'available');
     const delay = failed!.retryAt!.getTime() - Date.now();
     assert.ok(delay > 0 && delay <= 37_000, `the first retry waits about half a minute, not ${delay} ms`);
@@ -160,8 +213,15 @@ eachDatabase((kind) => {
     assert.equal((await saveEncoded(q, current, facts, 600))?.state, 'delivering');
     assert.equal((await advance(q, current, ['delivering'], 'verifying', 600, testNode))?.state, 'verifying');
     assert.equal(await advance(q, current, ['delivering'], 'verifying', 600), null);
-    assert.equal((await saveVerdict(q, current, { verdict: { accepted: true, checks: [] }, outputProbe: null, outputBytes: 1 }, 600))?.verdict?.accepted, true);
-    assert.deepEqual((await openAttempts(q)).map((a) => a.id), [current.attemptId]);
+    assert.equal(
+      (await saveVerdict(q, current, { verdict: { accepted: true, checks: [] }, outputProbe: null, outputBytes: 1 }, 600))?.verdict
+        ?.accepted,
+      true,
+    );
+    assert.deepEqual(
+      (await openAttempts(q)).map((a) => a.id),
+      [current.attemptId],
+    );
   });
 
   test('a run whose lease ended is lost and waits again; one that is replacing is left to its keeper', async (t) => {
@@ -172,9 +232,15 @@ eachDatabase((kind) => {
     assert.ok(await advance(q, replacing, ['running'], 'replacing', 60));
     await q.query(`update jobs set lease_until = now() - interval '1 second' where id = any($1)`, [[silent.jobId, replacing.jobId]]);
     const lost = await reapExpired(q, because('lease-expired'));
-    assert.deepEqual(lost.map((l) => [l.jobId, l.state, l.failures]), [[silent.jobId, 'available', 1]]);
+    assert.deepEqual(
+      lost.map((l) => [l.jobId, l.state, l.failures]),
+      [[silent.jobId, 'available', 1]],
+    );
     assert.equal((await readAttempt(q, silent.attemptId))?.state, 'lost');
-    assert.deepEqual((await overdueReplacing(q)).map((o) => o.jobId), [replacing.jobId]);
+    assert.deepEqual(
+      (await overdueReplacing(q)).map((o) => o.jobId),
+      [replacing.jobId],
+    );
     assert.deepEqual(await reapExpired(q, because('lease-expired')), []);
     assert.equal((await readAttempt(q, alive.attemptId))?.state, 'running');
     await q.query(`update jobs set lease_until = now() - interval '1 second' where state = 'running'`);
@@ -192,7 +258,10 @@ eachDatabase((kind) => {
     await someJobs(q, library.id, 3, {}, 'more');
     const [asked, silent, replacing] = [await claimed(q), await claimed(q), await claimed(q)];
     const answer = await requestCancel(q, asked.jobId, because('cancelled-by-person'));
-    assert.deepEqual([answer?.state, answer?.cancelRequested, answer?.attemptId, answer?.nodeId], ['running', true, asked.attemptId, testNode]);
+    assert.deepEqual(
+      [answer?.state, answer?.cancelRequested, answer?.attemptId, answer?.nodeId],
+      ['running', true, asked.attemptId, testNode],
+    );
     assert.equal((await renewLeases(q, [asked], 60))[0]?.cancelRequested, true);
     assert.equal((await cancelAttempt(q, asked, because('stopped')))?.state, 'cancelled');
     assert.equal((await readJob(q, asked.jobId))?.reason?.code, 'cancelled-by-person');
@@ -215,7 +284,10 @@ eachDatabase((kind) => {
     assert.equal((await setPaused(q, running.jobId, true))?.attemptId, running.attemptId);
     assert.equal((await renewLeases(q, [running], 60))[0]?.paused, true);
     assert.equal(await setPaused(q, jobs[3]!.jobId, true), null);
-    assert.equal(await removeJobs(q, { ids: [jobs[2]!.jobId, running.jobId] }, { reason: because('removed'), excludedBy: 'Ada', fileStatus: 'new' }), 1);
+    assert.equal(
+      await removeJobs(q, { ids: [jobs[2]!.jobId, running.jobId] }, { reason: because('removed'), excludedBy: 'Ada', fileStatus: 'new' }),
+      1,
+    );
     const excluded = await readFile(q, jobs[2]!.fileId);
     assert.deepEqual([excluded?.status, excluded?.excludedBy], ['skipped', 'Ada']);
     assert.equal(await clearAvailable(q, { reason: because('cleared'), excludedBy: null, fileStatus: 'new' }), 4);
@@ -232,7 +304,15 @@ eachDatabase((kind) => {
     await claimed(q);
     const counted = async (): Promise<Record<string, number>> => {
       const rows = await q.query<{ state: string; n: number }>('select state, count(*) as n from jobs group by 1');
-      return { available: 0, running: 0, completed: 0, failed: 0, cancelled: 0, held: 0, ...Object.fromEntries(rows.map((r) => [r.state, r.n])) };
+      return {
+        available: 0,
+        running: 0,
+        completed: 0,
+        failed: 0,
+        cancelled: 0,
+        held: 0,
+        ...Object.fromEntries(rows.map((r) => [r.state, r.n])),
+      };
     };
     assert.deepEqual(await countsByState(q), await counted());
     await foldCounters(q);
@@ -247,15 +327,26 @@ eachDatabase((kind) => {
     const q = await db.lead();
     const library = await aLibrary(q);
     const files = await someFiles(q, library.id, 200);
-    await enqueue(q, files.map((id, i) => aJob(id, { priority: i % 3, rank: -i })));
+    await enqueue(
+      q,
+      files.map((id, i) => aJob(id, { priority: i % 3, rank: -i })),
+    );
     const given: ClaimedJob[] = [];
-    await Promise.all(Array.from({ length: 16 }, async () => {
-      for (let job = await claim(q, wish()); job; job = await claim(q, wish())) given.push(job);
-    }));
+    await Promise.all(
+      Array.from({ length: 16 }, async () => {
+        for (let job = await claim(q, wish()); job; job = await claim(q, wish())) given.push(job);
+      }),
+    );
     assert.equal(given.length, 200);
     assert.equal(new Set(given.map((g) => g.jobId)).size, 200);
-    assert.deepEqual(given.slice(0, 30).map((g) => g.priority), Array.from({ length: 30 }, () => 0));
-    assert.deepEqual(given.slice(-30).map((g) => g.priority), Array.from({ length: 30 }, () => 2));
+    assert.deepEqual(
+      given.slice(0, 30).map((g) => g.priority),
+      Array.from({ length: 30 }, () => 0),
+    );
+    assert.deepEqual(
+      given.slice(-30).map((g) => g.priority),
+      Array.from({ length: 30 }, () => 2),
+    );
     if (db.url === null) return;
     // the books as a second, independent client sees them
     const sql = postgres(db.url, { max: 1, onnotice: () => {} });

@@ -83,7 +83,11 @@ export async function overEmbedded(embedded: Embedded, options: ConnectOptions):
   const pool = new pg.Pool({ stream: () => embedded.socket(), user: 'postgres', database: 'postgres', max: 1, idleTimeoutMillis: 0 });
   const exports = path.join(options.dataDir, 'exports');
   const database = poolDatabase({
-    pool, log: options.log, embedded: true, maintain: maintenance({ embedded: true, exports, log: options.log }), closed: () => embedded.close(),
+    pool,
+    log: options.log,
+    embedded: true,
+    maintain: maintenance({ embedded: true, exports, log: options.log }),
+    closed: () => embedded.close(),
   });
   return upToDate(database, options, async () => {
     const client = await pool.connect();
@@ -114,7 +118,13 @@ async function connectExternal(options: ConnectOptions, url: string): Promise<Da
     // part of the fence: a coordinator frozen inside a transaction would otherwise block its successor, and its COMMIT would succeed
     idle_in_transaction_session_timeout: 4_000,
   });
-  const database = poolDatabase({ pool, log, embedded: false, maintain: maintenance({ embedded: false, exports: null, log }), closed: async () => {} });
+  const database = poolDatabase({
+    pool,
+    log,
+    embedded: false,
+    maintain: maintenance({ embedded: false, exports: null, log }),
+    closed: async () => {},
+  });
   return upToDate(database, options, () => migrateOnce(config, url, options));
 }
 

@@ -29,7 +29,10 @@ export function lockDirectory(dataDir: string): DirectoryLock {
     db.exec('pragma busy_timeout = 0; begin exclusive');
   } catch (cause) {
     db.close();
-    throw new PlainError(`Another CodecShift is running on ${dataDir}${describe(readHolder(holderFile))}. Stop it first, or choose another data directory with --data-dir.`, { cause });
+    throw new PlainError(
+      `Another CodecShift is running on ${dataDir}${describe(readHolder(holderFile))}. Stop it first, or choose another data directory with --data-dir.`,
+      { cause },
+    );
   }
   const holder: Holder = { pid: process.pid, host: os.hostname(), since: new Date().toISOString() };
   fs.writeFileSync(holderFile, JSON.stringify(holder), { mode: 0o600 });
@@ -45,7 +48,10 @@ function openLockFile(file: string): DatabaseSync {
   try {
     return new DatabaseSync(file);
   } catch (cause) {
-    throw new PlainError(`The data directory cannot be used: ${file} cannot be opened. Check who owns it and whether the disk is full or read-only.`, { cause });
+    throw new PlainError(
+      `The data directory cannot be used: ${file} cannot be opened. Check who owns it and whether the disk is full or read-only.`,
+      { cause },
+    );
   }
 }
 
@@ -65,11 +71,18 @@ function describe(holder: Holder | null): string {
 }
 
 /** Locks and fsync over NFS and SMB are promises that nobody keeps. */
-const networkDisks = new Map([[0x6969, 'NFS'], [0x517b, 'SMB'], [0xff534d42, 'SMB'], [0xfe534d42, 'SMB']]);
+const networkDisks = new Map([
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xff534d42, 'SMB'],
+  [0xfe534d42, 'SMB'],
+]);
 
 function refuseNetworkDisk(dataDir: string): void {
   if (process.platform !== 'linux') return;
   const kind = networkDisks.get(fs.statfsSync(dataDir).type >>> 0);
   if (!kind) return;
-  throw new PlainError(`The data directory ${dataDir} is on a network disk (${kind}), where a database is not safe. Choose a local one with --data-dir, or give CodecShift a PostgreSQL with --database-url.`);
+  throw new PlainError(
+    `The data directory ${dataDir} is on a network disk (${kind}), where a database is not safe. Choose a local one with --data-dir, or give CodecShift a PostgreSQL with --database-url.`,
+  );
 }

@@ -41,5 +41,12 @@ interface EmscriptenNodeFs {
 /** `-F` would switch fsync off; fdatasync is an empty stub in emscripten, so the log is synced by fsync. */
 export const durableParams: string[] = [
   ...PGlite.defaultStartParams.filter((param) => param !== '-F'),
-  '-c', 'wal_sync_method=fsync', '-c', 'shared_buffers=16MB', '-c', 'work_mem=8MB', '-c', 'maintenance_work_mem=32MB',
+  '-c',
+  'wal_sync_method=fsync',
+  '-c',
+  'shared_buffers=16MB',
+  '-c',
+  'work_mem=8MB',
+  '-c',
+  'maintenance_work_mem=32MB',
 ];

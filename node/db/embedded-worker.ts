@@ -30,7 +30,11 @@ async function startUp(): Promise<void> {
   try {
     const created = await firstStart(input.directory);
     const files = new DurableNodeFS(input.directory);
-    const db = await PGlite.create({ fs: files, startParams: input.unsafe ? PGlite.defaultStartParams : durableParams, extensions: { pg_trgm } });
+    const db = await PGlite.create({
+      fs: files,
+      startParams: input.unsafe ? PGlite.defaultStartParams : durableParams,
+      extensions: { pg_trgm },
+    });
     const syncs = await proveSync(db, files);
     serve(db);
     tell({ note: 'ready', created, syncs });
@@ -69,7 +73,9 @@ async function proveSync(db: PGlite, files: DurableNodeFS): Promise<number> {
   await db.query(`select pg_logical_emit_message(true, 'codecshift', 'is this durable?')`);
   if (files.syncs > before) return files.syncs;
   await db.close();
-  throw new Error('on this platform a commit of the embedded database does not reach the disk, so a power cut would lose everything; give CodecShift a PostgreSQL with --database-url');
+  throw new Error(
+    'on this platform a commit of the embedded database does not reach the disk, so a power cut would lose everything; give CodecShift a PostgreSQL with --database-url',
+  );
 }
 
 /** Answers the bytes of one client. A new start-up packet means that the client before it is gone, whatever it left behind. */
@@ -78,12 +84,14 @@ function serve(db: PGlite): void {
   let pending = Buffer.alloc(0);
   let connected = false;
   port.on('message', (message: Uint8Array | 'close') => {
-    queue = queue.then(() => (message === 'close' ? close(db) : receive(message))).catch((error: unknown) => {
-      // an error that is not an SQL error: the instance is beyond use, and ending the thread makes the owner reopen it
-      process.nextTick(() => {
-        throw error;
+    queue = queue
+      .then(() => (message === 'close' ? close(db) : receive(message)))
+      .catch((error: unknown) => {
+        // an error that is not an SQL error: the instance is beyond use, and ending the thread makes the owner reopen it
+        process.nextTick(() => {
+          throw error;
+        });
       });
-    });
   });
 
   async function receive(chunk: Uint8Array): Promise<void> {

@@ -80,7 +80,11 @@ test('a second process on the same data directory is refused and told who has it
   const db = await open(dataDir);
   await assert.rejects(open(dataDir), new RegExp(`process ${process.pid}`));
   await db.close();
-  assert.equal(fs.statSync(path.join(dataDir, 'database')).mode & 0o077, 0, 'the files inside are readable by all, so the directory must not be');
+  assert.equal(
+    fs.statSync(path.join(dataDir, 'database')).mode & 0o077,
+    0,
+    'the files inside are readable by all, so the directory must not be',
+  );
 });
 
 test('a start on which commits do not reach the disk is refused', async (t) => {
@@ -103,7 +107,10 @@ test('a first start that was killed half way begins anew', async (t) => {
   fs.mkdirSync(path.join(dataDir, 'database.new', 'global'), { recursive: true });
   fs.writeFileSync(path.join(dataDir, 'database.new', 'PG_VERSION'), '18\n');
   const db = await open(dataDir);
-  assert.deepEqual(fs.readdirSync(dataDir).filter((name) => name.endsWith('.new')), []);
+  assert.deepEqual(
+    fs.readdirSync(dataDir).filter((name) => name.endsWith('.new')),
+    [],
+  );
   await db.close();
 });
 
@@ -130,7 +137,8 @@ test('maintenance keeps the log from growing and repeats no work when nothing ch
   const dataDir = await readyDirectory(t);
   const db = await connectDatabase({ url: null, dataDir, log: quietLog() });
   t.after(() => db.close());
-  const redo = async (): Promise<string> => (await db.query<{ lsn: string }>('select redo_lsn::text as lsn from pg_control_checkpoint()'))[0]!.lsn;
+  const redo = async (): Promise<string> =>
+    (await db.query<{ lsn: string }>('select redo_lsn::text as lsn from pg_control_checkpoint()'))[0]!.lsn;
   await db.query('create table big as select repeat(md5(n::text), 20) as filler from generate_series(1, 2000) n');
   const before = await redo();
   await db.maintain();
@@ -144,9 +152,13 @@ test('maintenance keeps the log from growing and repeats no work when nothing ch
  * A power cut as far as one machine can play it: the database lives on a file system in a file; the writer is stopped,
  * the file is copied (what was never synced is only in memory, and not in the copy), and the copy is opened.
  */
-test('a power cut loses no acknowledged row', { skip: canMount() ? false : 'needs root and a loop device to play a power cut' }, async (t) => {
-  for (let round = 0; round < 3; round++) await powerCut(t, 20 + 30 * round);
-});
+test(
+  'a power cut loses no acknowledged row',
+  { skip: canMount() ? false : 'needs root and a loop device to play a power cut' },
+  async (t) => {
+    for (let round = 0; round < 3; round++) await powerCut(t, 20 + 30 * round);
+  },
+);
 
 async function powerCut(t: TestContext, rows: number): Promise<void> {
   const base = temporaryDirectory(t);
@@ -185,7 +197,8 @@ async function mounted(disk: string, at: string, work: (dataDir: string) => Prom
 /** The stopped writer may have had more acknowledged than its last line told us, so here only nothing may be missing. */
 async function assertAcknowledged(db: Database, acknowledged: number): Promise<void> {
   const [row] = await db.query<{ missing: number }>(
-    `select count(*) as missing from generate_series(1, $1::bigint) s where not exists (select 1 from written w where w.n = s)`, [acknowledged],
+    `select count(*) as missing from generate_series(1, $1::bigint) s where not exists (select 1 from written w where w.n = s)`,
+    [acknowledged],
   );
   assert.equal(row!.missing, 0);
 }

@@ -49,12 +49,17 @@ export async function openEmbedded(options: { dataDir: string; log: Log; unsafe?
       deaths = [...deaths.filter((at) => now - at < 60_000), now];
       if (deaths.length > 5) {
         log.fatal('the embedded database stopped again and again; CodecShift cannot go on without it');
-        current = Promise.reject(new PlainError('The embedded database stopped five times within a minute. Its log lines say why; the newest export is in the data directory.'));
+        current = Promise.reject(
+          new PlainError(
+            'The embedded database stopped five times within a minute. Its log lines say why; the newest export is in the data directory.',
+          ),
+        );
       } else {
         log.error('the embedded database stopped; opening it again');
         current = start();
       }
-      current.catch(() => {}); // whoever asks for the next connection sees the error
+      // whoever asks for the next connection sees the error too
+      current.catch((error: unknown) => log.fatal({ err: error }, 'the embedded database is closed for good'));
     });
     return worker;
   };
@@ -86,7 +91,10 @@ function makeDirectory(dataDir: string): void {
     fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     fs.accessSync(dataDir, fs.constants.W_OK);
   } catch (cause) {
-    throw new PlainError(`The data directory ${dataDir} cannot be written to. Give it to this user, or choose another one with --data-dir.`, { cause });
+    throw new PlainError(
+      `The data directory ${dataDir} cannot be written to. Give it to this user, or choose another one with --data-dir.`,
+      { cause },
+    );
   }
 }
 

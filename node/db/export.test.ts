@@ -17,7 +17,7 @@ eachDatabase((kind) => {
   test('an export holds every row, goes back into an empty database with equal digests, and refuses a full or other one', async (t) => {
     const db = await freshDatabase(t, kind);
     const q = await db.lead();
-    const library = await aLibrary(q, "It's 100 % \u2028 \"films\"");
+    const library = await aLibrary(q, 'It\'s 100 % \u2028 "films"');
     await someJobs(q, library.id, 1200);
     for (let i = 0; i < 3; i++) {
       const job = await claim(q, { node: testNode, classes: [1], term: 1, leaseSeconds: 60, keepers: [testNode] });
@@ -29,7 +29,12 @@ eachDatabase((kind) => {
     const manifest = JSON.parse(fs.readFileSync(path.join(first, 'manifest.json'), 'utf8')) as Manifest;
     const jobs = manifest.tables.find((table) => table.name === 'jobs')!;
     assert.equal(jobs.rows, 1200);
-    assert.equal(createHash('sha256').update(gunzipSync(fs.readFileSync(path.join(first, 'jobs.jsonl.gz')))).digest('hex'), jobs.sha256);
+    assert.equal(
+      createHash('sha256')
+        .update(gunzipSync(fs.readFileSync(path.join(first, 'jobs.jsonl.gz'))))
+        .digest('hex'),
+      jobs.sha256,
+    );
     const counts = await countsByState(db);
 
     await assert.rejects(importDatabase(db, first), /not empty/);
@@ -40,7 +45,10 @@ eachDatabase((kind) => {
     assert.deepEqual(copied.tables, manifest.tables);
     assert.deepEqual(await countsByState(other), counts);
     const leader = await other.lead();
-    assert.ok(await claim(leader, { node: testNode, classes: [1], term: 3, leaseSeconds: 60, keepers: [testNode] }), 'work goes on, with new ids and a newer term');
+    assert.ok(
+      await claim(leader, { node: testNode, classes: [1], term: 3, leaseSeconds: 60, keepers: [testNode] }),
+      'work goes on, with new ids and a newer term',
+    );
 
     const file = path.join(first, 'jobs.jsonl.gz');
     fs.writeFileSync(file, fs.readFileSync(path.join(first, 'nodes.jsonl.gz')));

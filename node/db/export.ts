@@ -24,8 +24,19 @@ export interface Manifest {
 
 /** In the order in which foreign keys let them be written. Counters are not copied: writing the rows makes them again. */
 export const exportedTables = [
-  'nodes', 'roots', 'node_roots', 'libraries', 'scans', 'media_files', 'jobs', 'attempts', 'originals', 'stats_daily', 'settings',
-  'settings_history', 'activity',
+  'nodes',
+  'roots',
+  'node_roots',
+  'libraries',
+  'scans',
+  'media_files',
+  'jobs',
+  'attempts',
+  'originals',
+  'stats_daily',
+  'settings',
+  'settings_history',
+  'activity',
 ] as const;
 export const derivedTables = ['coordinator', 'schema_migrations', 'job_deltas', 'job_counts', 'file_deltas', 'file_counts'] as const;
 
@@ -73,7 +84,12 @@ async function readState(q: Queryable): Promise<Pick<Manifest, 'schema' | 'term'
   return row!;
 }
 
-async function exportTable(q: Queryable, table: string, directory: string, signal: AbortSignal | undefined): Promise<Manifest['tables'][number]> {
+async function exportTable(
+  q: Queryable,
+  table: string,
+  directory: string,
+  signal: AbortSignal | undefined,
+): Promise<Manifest['tables'][number]> {
   const gzip = createGzip({ level: 3 });
   const file = fs.createWriteStream(path.join(directory, `${table}.jsonl.gz`), { mode: 0o600 });
   gzip.pipe(file);
@@ -106,7 +122,7 @@ async function* pagesOf(q: Queryable, table: string): AsyncGenerator<string[]> {
   const columns = key.map((k) => `"${k.name}"`).join(', ');
   const texts = key.map((k) => `"${k.name}"::text`).join(', ');
   const values = key.map((k, i) => `$${i + 1}::${k.type}`).join(', ');
-  for (let last: string[] | null = null; ; ) {
+  for (let last: string[] | null = null; ;) {
     const page: { row: string; key: string[] }[] = await q.query(
       `select to_jsonb(t)::text as row, array[${texts}] as key from "${table}" t ${last ? `where (${columns}) > (${values})` : ''} order by ${columns} limit 1000`,
       last ?? [],
@@ -130,7 +146,10 @@ export function primaryKey(q: Queryable, table: string): Promise<{ name: string;
 /** The finished exports of a directory, oldest first. */
 export function listExports(into: string): string[] {
   if (!fs.existsSync(into)) return [];
-  return fs.readdirSync(into).filter((name) => /^\d{4}-\d\d-\d\dT/.test(name) && fs.existsSync(path.join(into, name, 'manifest.json'))).sort();
+  return fs
+    .readdirSync(into)
+    .filter((name) => /^\d{4}-\d\d-\d\dT/.test(name) && fs.existsSync(path.join(into, name, 'manifest.json')))
+    .sort();
 }
 
 function forgetOldExports(into: string, keep: number): void {

@@ -43,7 +43,9 @@ eachDatabase((kind) => {
       for (const table of exportedTables) {
         await assert.rejects(q.query(`delete from ${table}`), (error) => isStaleTerm(error), `${table} is fenced`);
       }
-      await assert.rejects(claim(q, { node: testNode, classes: [1], term: 1, leaseSeconds: 60, keepers: [testNode] }), (error) => isStaleTerm(error));
+      await assert.rejects(claim(q, { node: testNode, classes: [1], term: 1, leaseSeconds: 60, keepers: [testNode] }), (error) =>
+        isStaleTerm(error),
+      );
       await assert.rejects(putSetting(q, { key: 'paused', value: true, version: 0 }, 'Ada', 'page'), (error) => isStaleTerm(error));
     }
     assert.equal((await listLibraries(current)).length, 1);
@@ -52,8 +54,14 @@ eachDatabase((kind) => {
 
   test('using the database inside a transaction is refused with a clear word instead of waiting for ever', async (t) => {
     const db = await freshDatabase(t, kind);
-    await assert.rejects(db.tx(() => db.query('select 1')), /inside tx/);
-    await assert.rejects(db.tx(() => db.tx(async () => 1)), /inside tx/);
+    await assert.rejects(
+      db.tx(() => db.query('select 1')),
+      /inside tx/,
+    );
+    await assert.rejects(
+      db.tx(() => db.tx(async () => 1)),
+      /inside tx/,
+    );
     let kept: Promise<unknown> | null = null;
     await db.tx(async (q) => {
       await q.query('select 1');
@@ -63,19 +71,59 @@ eachDatabase((kind) => {
     });
     await kept;
     assert.deepEqual(await db.query('select 1 as one'), [{ one: 1 }]);
-    await assert.rejects(db.tx(async (q) => void (await q.query('select 1 / 0').catch(() => {}))), /rolled back/);
-    assert.deepEqual(await db.query(`select 9007199254740991::bigint as big, 1.5::numeric as part`), [{ big: Number.MAX_SAFE_INTEGER, part: 1.5 }]);
+    await assert.rejects(
+      db.tx(async (q) => void (await q.query('select 1 / 0').catch(() => {}))),
+      /rolled back/,
+    );
+    assert.deepEqual(await db.query(`select 9007199254740991::bigint as big, 1.5::numeric as part`), [
+      { big: Number.MAX_SAFE_INTEGER, part: 1.5 },
+    ]);
   });
 
   test('settings change all or none, keep their history, and say who was first', async (t) => {
     const q = await (await freshDatabase(t, kind)).lead();
-    assert.deepEqual(await putSettings(q, [{ key: 'a', value: 1, version: 0 }, { key: 'b', value: [1, 2], version: 0 }], 'Ada', 'page'), []);
-    const conflicts = await putSettings(q, [{ key: 'a', value: 2, version: 1 }, { key: 'b', value: [], version: 7 }], 'Bob', 'cli');
-    assert.deepEqual(conflicts.map((c) => [c.key, c.value, c.version]), [['b', [1, 2], 1]]);
+    assert.deepEqual(
+      await putSettings(
+        q,
+        [
+          { key: 'a', value: 1, version: 0 },
+          { key: 'b', value: [1, 2], version: 0 },
+        ],
+        'Ada',
+        'page',
+      ),
+      [],
+    );
+    const conflicts = await putSettings(
+      q,
+      [
+        { key: 'a', value: 2, version: 1 },
+        { key: 'b', value: [], version: 7 },
+      ],
+      'Bob',
+      'cli',
+    );
+    assert.deepEqual(
+      conflicts.map((c) => [c.key, c.value, c.version]),
+      [['b', [1, 2], 1]],
+    );
     assert.equal(await putSetting(q, { key: 'a', value: null, version: 1 }, 'Bob', 'cli'), null);
     assert.equal((await putSetting(q, { key: 'a', value: 3, version: 0 }, 'Eve', 'api'))?.version, 2);
-    assert.deepEqual((await readSettings(q)).map((s) => [s.key, s.value, s.version, s.updatedBy]), [['a', null, 2, 'Bob'], ['b', [1, 2], 1, 'Ada']]);
-    assert.deepEqual((await readHistory(q)).map((h) => [h.key, h.oldValue, h.newValue, h.by, h.via]), [['a', 1, null, 'Bob', 'cli'], ['b', null, [1, 2], 'Ada', 'page'], ['a', null, 1, 'Ada', 'page']]);
+    assert.deepEqual(
+      (await readSettings(q)).map((s) => [s.key, s.value, s.version, s.updatedBy]),
+      [
+        ['a', null, 2, 'Bob'],
+        ['b', [1, 2], 1, 'Ada'],
+      ],
+    );
+    assert.deepEqual(
+      (await readHistory(q)).map((h) => [h.key, h.oldValue, h.newValue, h.by, h.via]),
+      [
+        ['a', 1, null, 'Bob', 'cli'],
+        ['b', null, [1, 2], 'Ada', 'page'],
+        ['a', null, 1, 'Ada', 'page'],
+      ],
+    );
     const both = await Promise.all([1, 2].map((n) => putSetting(q, { key: 'new', value: n, version: 0 }, 'Ada', 'page')));
     assert.equal(both.filter((conflict) => conflict === null).length, 1, 'of two first writers one learns of the other');
   });
@@ -86,25 +134,39 @@ eachDatabase((kind) => {
     const two = await aLibrary(q, 'Films');
     const again = await addLibrary(q, { name: 'Other', rootId: one.rootId, folder: '', profile: defaultProfile });
     assert.deepEqual([again.added, again.library.id], [false, one.id]);
-    assert.deepEqual((await listLibraries(q)).map((l) => l.name), ['Films', 'Films 2']);
+    assert.deepEqual(
+      (await listLibraries(q)).map((l) => l.name),
+      ['Films', 'Films 2'],
+    );
     await assert.rejects(changeLibrary(q, two.id, { name: 'Films' }), { code: '23505' });
     assert.equal((await changeLibrary(q, two.id, { priority: 0 }))?.priority, 0);
-    assert.deepEqual((await keepersOf(q, one.rootId)).map((k) => k.nodeId), [testNode]);
+    assert.deepEqual(
+      (await keepersOf(q, one.rootId)).map((k) => k.nodeId),
+      [testNode],
+    );
     await aNode(q, testNode);
     assert.equal((await keepersOf(q, one.rootId)).length, 1);
   });
 });
 
-test('a coordinator frozen inside a transaction loses it, and its successor can lead', { skip: havePostgres() ? false : 'needs PostgreSQL' }, async (t) => {
-  const db = await freshDatabase(t, 'postgres');
-  const old = await db.lead();
-  await aNode(old);
-  const sql = postgres(db.url!, { max: 1, onnotice: () => {}, connection: { idle_in_transaction_session_timeout: 1000, 'codecshift.term': '1' } as Record<string, string | number> });
-  t.after(() => sql.end({ timeout: 1 }).catch(() => {}));
-  const frozen = await sql.reserve().catch(() => null);
-  assert.ok(frozen);
-  await frozen`begin`;
-  await frozen`update nodes set draining = true`;
-  const successor = await db.lead();
-  assert.deepEqual(await successor.query('select draining from nodes'), [{ draining: false }]);
-});
+test(
+  'a coordinator frozen inside a transaction loses it, and its successor can lead',
+  { skip: havePostgres() ? false : 'needs PostgreSQL' },
+  async (t) => {
+    const db = await freshDatabase(t, 'postgres');
+    const old = await db.lead();
+    await aNode(old);
+    const sql = postgres(db.url!, {
+      max: 1,
+      onnotice: () => {},
+      connection: { idle_in_transaction_session_timeout: 1000, 'codecshift.term': '1' } as Record<string, string | number>,
+    });
+    t.after(() => sql.end({ timeout: 1 }).catch(() => {}));
+    const frozen = await sql.reserve().catch(() => null);
+    assert.ok(frozen);
+    await frozen`begin`;
+    await frozen`update nodes set draining = true`;
+    const successor = await db.lead();
+    assert.deepEqual(await successor.query('select draining from nodes'), [{ draining: false }]);
+  },
+);

@@ -9,18 +9,19 @@ import { exportedTables, type Manifest } from './export.ts';
 
 /**
  * Brings an export into an empty database of the same schema, in one transaction, as a coordinator of its own: while it
- * writes, nobody else leads. Every table is compared with its digest; one that differs leaves the database empty.
+ * writes, nobody else leads. Every table is compared with its digest; one that differs stops the import before its first row.
  * @throws PlainError when the target is not empty, has another schema, is led, or the export is damaged
  */
 export async function importDatabase(db: Database, directory: string): Promise<void> {
   const manifest = readManifest(directory);
+  for (const table of exportedTables) await verifyTable(directory, table, manifest);
   const who = { node: 'import', session: randomUUID(), url: null, ttlSeconds: 3600 };
   await refuseUnfit(db, manifest);
   const term = await acquireLease(db, who);
   if (term === null) throw new PlainError('A coordinator is running on the target database. Stop it first.');
   try {
     await db.withTerm(term).tx(async (q) => {
-      for (const table of exportedTables) await importTable(q, directory, table, manifest);
+      for (const table of exportedTables) await importTable(q, directory, table);
       await continueIds(q);
       await q.query(`select setval('job_pins', $1)`, [manifest.pins]);
     });
@@ -44,31 +45,51 @@ function readManifest(directory: string): Manifest {
 async function refuseUnfit(db: Database, manifest: Manifest): Promise<void> {
   const [state] = await db.query<{ schema: number }>('select max(version) as schema from schema_migrations');
   if (state!.schema !== manifest.schema) {
-    throw new PlainError(`The export has schema version ${manifest.schema}, the target ${state!.schema}. Import it with the version of CodecShift that made it, then upgrade.`);
+    throw new PlainError(
+      `The export has schema version ${manifest.schema}, the target ${state!.schema}. Import it with the version of CodecShift that made it, then upgrade.`,
+    );
   }
   for (const table of exportedTables) {
-    if ((await db.query(`select 1 from ${table} limit 1`)).length > 0) throw new PlainError(`The target database is not empty: it has rows in ${table}.`);
+    if ((await db.query(`select 1 from ${table} limit 1`)).length > 0)
+      throw new PlainError(`The target database is not empty: it has rows in ${table}.`);
   }
 }
 
-async function importTable(q: Queryable, directory: string, table: string, manifest: Manifest): Promise<void> {
+async function verifyTable(directory: string, table: string, manifest: Manifest): Promise<void> {
   const hash = createHash('sha256');
-  const source = fs.createReadStream(path.join(directory, `${table}.jsonl.gz`));
-  const unzipped = source.pipe(createGunzip());
-  source.on('error', (error) => unzipped.destroy(error));
-  let page: string[] = [];
   let rows = 0;
-  for await (const line of linesOf(unzipped)) {
-    hash.update(`${line}\n`);
+  try {
+    for await (const line of linesOf(unzip(directory, table))) {
+      hash.update(`${line}\n`);
+      rows++;
+    }
+  } catch (cause) {
+    throw damaged(table, cause);
+  }
+  const said = manifest.tables.find((t) => t.name === table);
+  if (said?.rows !== rows || said.sha256 !== hash.digest('hex')) throw damaged(table);
+}
+
+function damaged(table: string, cause?: unknown): PlainError {
+  return new PlainError(`The export of ${table} is damaged: it does not match its digest. Nothing was imported.`, { cause });
+}
+
+async function importTable(q: Queryable, directory: string, table: string): Promise<void> {
+  let page: string[] = [];
+  for await (const line of linesOf(unzip(directory, table))) {
     page.push(line);
-    rows++;
-    if (page.length === 500) await insert(q, table, page.splice(0));
+    if (page.length < 500) continue;
+    await insert(q, table, page);
+    page = [];
   }
   await insert(q, table, page);
-  const said = manifest.tables.find((t) => t.name === table);
-  if (said?.rows !== rows || said.sha256 !== hash.digest('hex')) {
-    throw new PlainError(`The export of ${table} is damaged: it does not match its digest. Nothing was imported.`);
-  }
+}
+
+function unzip(directory: string, table: string): AsyncIterable<Buffer> {
+  const source = fs.createReadStream(path.join(directory, `${table}.jsonl.gz`));
+  const unzipped = createGunzip();
+  source.on('error', (error) => unzipped.destroy(error));
+  return source.pipe(unzipped);
 }
 
 /** Ids go on behind the highest imported one. */
@@ -98,5 +119,7 @@ async function* linesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<string> {
 
 async function insert(q: Queryable, table: string, rows: string[]): Promise<void> {
   if (rows.length === 0) return;
-  await q.query(`insert into ${table} overriding system value select * from jsonb_populate_recordset(null::${table}, $1::jsonb)`, [`[${rows.join(',')}]`]);
+  await q.query(`insert into ${table} overriding system value select * from jsonb_populate_recordset(null::${table}, $1::jsonb)`, [
+    `[${rows.join(',')}]`,
+  ]);
 }

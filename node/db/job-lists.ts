@@ -101,7 +101,12 @@ export function listCancelled(q: Queryable, filter: QueueFilter = noFilter, wish
 }
 
 /** Completed jobs, newest first; `outcome` narrows to replaced, kept or restored. */
-export function listFinished(q: Queryable, filter: QueueFilter = noFilter, wish: PageWish = {}, outcome: JobRow['outcome'] = null): Promise<Page<JobRow>> {
+export function listFinished(
+  q: Queryable,
+  filter: QueueFilter = noFilter,
+  wish: PageWish = {},
+  outcome: JobRow['outcome'] = null,
+): Promise<Page<JobRow>> {
   const only = outcome === 'replaced' || outcome === 'kept' || outcome === 'restored' ? ` and j.outcome = '${outcome}'` : '';
   return list(q, `j.state = 'completed'${only}`, newestFirst, filter, wish);
 }
@@ -123,7 +128,9 @@ export async function readJobRow(q: Queryable, id: number): Promise<JobRow | nul
 
 /** A job with everything about it. */
 export async function readJob(q: Queryable, id: number): Promise<JobDetail | null> {
-  const [row] = await q.query<Omit<JobDetail, 'file' | 'attempts'>>(`select ${columns}, j.plan, j.profile from ${tables} where j.id = $1`, [id]);
+  const [row] = await q.query<Omit<JobDetail, 'file' | 'attempts'>>(`select ${columns}, j.plan, j.profile from ${tables} where j.id = $1`, [
+    id,
+  ]);
   if (!row) return null;
   const file = await readFile(q, row.fileId);
   return file ? { ...row, file, attempts: await listForJob(q, id) } : null;

@@ -62,8 +62,15 @@ function enqueueBatch(q: Queryable, jobs: NewJob[]): Promise<EnqueuedJob[]> {
      )
      select id as "jobId", file_id as "fileId" from made`,
     [
-      jobs.map((j) => j.fileId), jobs.map((j) => j.class), jobs.map((j) => j.priority), jobs.map((j) => j.rank), jobs.map((j) => json(j.plan)),
-      jobs.map((j) => json(j.profile)), jobs.map((j) => j.inputBytes), jobs.map((j) => j.expectedBytes), jobs.map((j) => j.maxFailures ?? 3),
+      jobs.map((j) => j.fileId),
+      jobs.map((j) => j.class),
+      jobs.map((j) => j.priority),
+      jobs.map((j) => j.rank),
+      jobs.map((j) => json(j.plan)),
+      jobs.map((j) => json(j.profile)),
+      jobs.map((j) => j.inputBytes),
+      jobs.map((j) => j.expectedBytes),
+      jobs.map((j) => j.maxFailures ?? 3),
     ],
   );
 }
@@ -126,7 +133,10 @@ export async function holdJob(q: Queryable, jobId: number, reason: Reason): Prom
 
 /** A held job waits again, with its failures forgiven. */
 export async function unholdJob(q: Queryable, jobId: number): Promise<boolean> {
-  const rows = await q.query(`update jobs set state = 'available', failures = 0, reason = null where id = $1 and state = 'held' returning 1`, [jobId]);
+  const rows = await q.query(
+    `update jobs set state = 'available', failures = 0, reason = null where id = $1 and state = 'held' returning 1`,
+    [jobId],
+  );
   return rows.length > 0;
 }
 
@@ -149,10 +159,10 @@ export async function pinJobs(q: Queryable, which: JobSelection, where: 'top' | 
 export async function prioritiseJobs(q: Queryable, which: JobSelection, priority: Priority): Promise<number> {
   const ids = await selectWaiting(q, which);
   return inChunks(ids, async (chunk) => {
-    const rows = await q.query(
-      `update jobs set priority = $2 where id = any($1::bigint[]) and state = 'available' returning 1`,
-      [chunk, priorities.indexOf(priority)],
-    );
+    const rows = await q.query(`update jobs set priority = $2 where id = any($1::bigint[]) and state = 'available' returning 1`, [
+      chunk,
+      priorities.indexOf(priority),
+    ]);
     return rows.length;
   });
 }
@@ -224,4 +234,3 @@ async function inChunks(ids: number[], change: (chunk: number[], offset: number)
   for (let i = 0; i < ids.length; i += 5000) changed += await change(ids.slice(i, i + 5000), i);
   return changed;
 }
-

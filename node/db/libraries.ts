@@ -54,7 +54,10 @@ export async function addLibrary(q: Queryable, wish: NewLibrary): Promise<{ libr
       [name, wish.rootId, text(wish.folder), json(wish.profile), wish.priority ?? 1],
     );
     if (row) return { library: row, added: true };
-    const [old] = await q.query<Library>(`select ${columns} from libraries where root_id = $1 and folder = $2`, [wish.rootId, text(wish.folder)]);
+    const [old] = await q.query<Library>(`select ${columns} from libraries where root_id = $1 and folder = $2`, [
+      wish.rootId,
+      text(wish.folder),
+    ]);
     if (old) return { library: old, added: false };
   }
   throw new Error(`no free name for the library "${wish.name}"`);
@@ -70,7 +73,9 @@ export async function readLibrary(q: Queryable, id: number): Promise<Library | n
 
 /** Changes what is given and leaves the rest. Null when there is no such library. @throws 23505 when the name is taken */
 export async function changeLibrary(
-  q: Queryable, id: number, change: { name?: string; enabled?: boolean; priority?: number; profile?: Profile },
+  q: Queryable,
+  id: number,
+  change: { name?: string; enabled?: boolean; priority?: number; profile?: Profile },
 ): Promise<Library | null> {
   const rows = await q.query<Library>(
     `update libraries set name = coalesce($2, name), enabled = coalesce($3, enabled), priority = coalesce($4, priority),

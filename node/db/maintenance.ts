@@ -44,7 +44,9 @@ export function maintenance(parts: MaintenanceParts): (db: Database) => Promise<
 
 /** Once a night between three and five; a machine that is off at night gets its export after a day and a half. */
 export function exportIsDue(exports: string, runningSince: number, now: Date): boolean {
-  const newest = listExports(exports).filter((name) => name.includes('nightly')).at(-1);
+  const newest = listExports(exports)
+    .filter((name) => name.includes('nightly'))
+    .at(-1);
   const taken = newest ? Date.parse(newest.slice(0, 19).replace(/T(\d\d)-(\d\d)-(\d\d)$/, 'T$1:$2:$3Z')) : runningSince;
   const hours = (now.getTime() - taken) / 3600_000;
   const night = now.getHours() >= 3 && now.getHours() < 5;

@@ -4,26 +4,59 @@ import { eachDatabase, freshDatabase } from '../testing/database.ts';
 import { aFingerprint, aLibrary, aProbe, because, someFiles, someJobs } from '../testing/records.ts';
 import { listFiles } from './file-lists.ts';
 import { fileCounts } from './libraries.ts';
-import { excludeFile, filesToInspect, findMoved, includeFile, knownFiles, markMissing, moveFile, readFile, saveInspected, setStatus, upsertListed, type ListedFile } from './media-files.ts';
+import {
+  excludeFile,
+  filesToInspect,
+  findMoved,
+  includeFile,
+  knownFiles,
+  markMissing,
+  moveFile,
+  readFile,
+  saveInspected,
+  setStatus,
+  upsertListed,
+  type ListedFile,
+} from './media-files.ts';
 import { endScan, lastScans, progressScan, runningScans, startScan } from './scans.ts';
 
 const listed = (path: string, change: Partial<ListedFile> = {}): ListedFile => ({
-  path, title: path, detail: '', sizeBytes: 10, mtimeMs: 20.7, inode: '3', links: 1, status: 'new', reason: null, ...change,
+  path,
+  title: path,
+  detail: '',
+  sizeBytes: 10,
+  mtimeMs: 20.7,
+  inode: '3',
+  links: 1,
+  status: 'new',
+  reason: null,
+  ...change,
 });
 
 eachDatabase((kind) => {
   test('names that no database likes are kept readable, in byte order', async (t) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);
-    const names = ['ä.mkv', 'Z.mkv', 'a.mkv', 'nul\0.mkv', 'half\ud83d.mkv', "quote'\"{},\\.mkv", '🎬.mkv', 'line\nbreak.mkv'];
-    await upsertListed(q, library.id, names.map((n) => listed(n)), because('changed'));
+    const names = ['ä.mkv', 'Z.mkv', 'a.mkv', 'nul\0.mkv', 'half\ud83d.mkv', 'quote\'"{},\\.mkv', '🎬.mkv', 'line\nbreak.mkv'];
+    await upsertListed(
+      q,
+      library.id,
+      names.map((n) => listed(n)),
+      because('changed'),
+    );
     const known = await knownFiles(q, library.id, null);
     const paths = known.map((k) => k.path);
     assert.equal(paths.length, names.length);
-    assert.deepEqual(paths, paths.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
-    assert.ok(paths.includes("quote'\"{},\\.mkv"));
+    assert.deepEqual(
+      paths,
+      paths.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+    );
+    assert.ok(paths.includes('quote\'"{},\\.mkv'));
     assert.ok(paths.includes('nul\ufffd.mkv'));
-    assert.deepEqual((await knownFiles(q, library.id, paths[3]!, 2)).map((k) => k.path), paths.slice(4, 6));
+    assert.deepEqual(
+      (await knownFiles(q, library.id, paths[3]!, 2)).map((k) => k.path),
+      paths.slice(4, 6),
+    );
   });
 
   test('a batch beyond five thousand is written whole and read back by pages', async (t) => {
@@ -33,7 +66,7 @@ eachDatabase((kind) => {
     const written = await upsertListed(q, library.id, [...many, listed('0.mkv')], because('changed'));
     assert.equal(new Set(written.map((w) => w.id)).size, 6001);
     let seen = 0;
-    for (let after: string | null = null; ; ) {
+    for (let after: string | null = null; ;) {
       const page: { path: string }[] = await knownFiles(q, library.id, after, 2500);
       if (page.length === 0) break;
       seen += page.length;
@@ -48,17 +81,46 @@ eachDatabase((kind) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);
     const [a, b] = await someFiles(q, library.id, 2);
-    await saveInspected(q, [{ id: b!, fingerprint: null, probe: null, status: 'skipped', reason: because('unreadable'), expectedBytes: null }]);
+    await saveInspected(q, [
+      { id: b!, fingerprint: null, probe: null, status: 'skipped', reason: because('unreadable'), expectedBytes: null },
+    ]);
     const file = await readFile(q, a!);
-    assert.deepEqual([file?.codec, file?.width, file?.container, file?.durationMs, file?.probe?.probedBy], ['h264', 1920, 'matroska', 60_000, '5.1.9']);
-    assert.deepEqual((await fileCounts(q, library.id)).map((c) => [c.status, c.codec, c.files, c.expectedBytes]), [['new', 'h264', 1, 400_000], ['skipped', '', 1, 1_000_000]]);
-    assert.deepEqual((await filesToInspect(q, library.id, 0)).map((f) => f.id), [a]);
-    assert.deepEqual((await listFiles(q, { codec: 'h264' })).rows.map((r) => r.id), [a]);
-    assert.deepEqual((await listFiles(q, { status: ['skipped', 'done'] })).rows.map((r) => r.id), [b]);
-    assert.deepEqual((await listFiles(q, { search: 'FILM 2' })).rows.map((r) => r.id), [b]);
+    assert.deepEqual(
+      [file?.codec, file?.width, file?.container, file?.durationMs, file?.probe?.probedBy],
+      ['h264', 1920, 'matroska', 60_000, '5.1.9'],
+    );
+    assert.deepEqual(
+      (await fileCounts(q, library.id)).map((c) => [c.status, c.codec, c.files, c.expectedBytes]),
+      [
+        ['new', 'h264', 1, 400_000],
+        ['skipped', '', 1, 1_000_000],
+      ],
+    );
+    assert.deepEqual(
+      (await filesToInspect(q, library.id, 0)).map((f) => f.id),
+      [a],
+    );
+    assert.deepEqual(
+      (await listFiles(q, { codec: 'h264' })).rows.map((r) => r.id),
+      [a],
+    );
+    assert.deepEqual(
+      (await listFiles(q, { status: ['skipped', 'done'] })).rows.map((r) => r.id),
+      [b],
+    );
+    assert.deepEqual(
+      (await listFiles(q, { search: 'FILM 2' })).rows.map((r) => r.id),
+      [b],
+    );
     assert.deepEqual((await listFiles(q, { search: '100%' })).rows, []);
-    assert.deepEqual((await listFiles(q, { sort: 'title', libraryId: library.id })).rows.map((r) => r.id), [a, b]);
-    assert.deepEqual((await listFiles(q, { sort: 'saving' })).rows.map((r) => r.id), [a]);
+    assert.deepEqual(
+      (await listFiles(q, { sort: 'title', libraryId: library.id })).rows.map((r) => r.id),
+      [a, b],
+    );
+    assert.deepEqual(
+      (await listFiles(q, { sort: 'saving' })).rows.map((r) => r.id),
+      [a],
+    );
   });
 
   test('a missing file found under another name keeps its row and its history', async (t) => {
@@ -73,11 +135,22 @@ eachDatabase((kind) => {
     const [moved] = await findMoved(q, hash, 1_000_000);
     assert.equal(moved?.id, job!.fileId);
     await upsertListed(q, library.id, [listed('elsewhere.mkv')], because('changed'));
-    const to = { libraryId: library.id, path: 'elsewhere.mkv', title: 'Elsewhere', detail: '', fingerprint: aFingerprint('x'), status: 'new' as const, reason: null };
+    const to = {
+      libraryId: library.id,
+      path: 'elsewhere.mkv',
+      title: 'Elsewhere',
+      detail: '',
+      fingerprint: aFingerprint('x'),
+      status: 'new' as const,
+      reason: null,
+    };
     assert.equal(await moveFile(q, job!.fileId, to), true);
     assert.equal(await moveFile(q, job!.fileId, to), false);
     const files = await listFiles(q, {});
-    assert.deepEqual(files.rows.map((r) => [r.id, r.path, r.status]), [[job!.fileId, 'elsewhere.mkv', 'new']]);
+    assert.deepEqual(
+      files.rows.map((r) => [r.id, r.path, r.status]),
+      [[job!.fileId, 'elsewhere.mkv', 'new']],
+    );
   });
 
   test('what a person excluded stays excluded until a person includes it again', async (t) => {
@@ -105,7 +178,10 @@ eachDatabase((kind) => {
     assert.equal((await q.query<{ problem: { code: string } }>('select problem from libraries'))[0]?.problem.code, 'root-missing');
     await endScan(q, (await startScan(q, library.id))!.id, 'completed', counts);
     assert.equal((await q.query<{ problem: unknown }>('select problem from libraries'))[0]?.problem, null);
-    assert.deepEqual((await lastScans(q)).map((s) => s.state), ['completed']);
+    assert.deepEqual(
+      (await lastScans(q)).map((s) => s.state),
+      ['completed'],
+    );
   });
 });
 

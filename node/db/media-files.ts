@@ -96,7 +96,12 @@ export function knownFiles(q: Queryable, libraryId: number, after: string | null
  * Writes new and changed files, in batches of 5,000. A changed file's waiting job is cancelled with `changed` as its
  * reason, because its plan was made for other content. Returns the ids in no particular order.
  */
-export async function upsertListed(q: Queryable, libraryId: number, files: ListedFile[], changed: Reason): Promise<{ id: number; path: string; added: boolean }[]> {
+export async function upsertListed(
+  q: Queryable,
+  libraryId: number,
+  files: ListedFile[],
+  changed: Reason,
+): Promise<{ id: number; path: string; added: boolean }[]> {
   const written: { id: number; path: string; added: boolean }[] = [];
   for (let i = 0; i < files.length; i += 5000) {
     written.push(...(await upsertBatch(q, libraryId, files.slice(i, i + 5000), changed)));
@@ -104,7 +109,12 @@ export async function upsertListed(q: Queryable, libraryId: number, files: Liste
   return written;
 }
 
-function upsertBatch(q: Queryable, libraryId: number, files: ListedFile[], changed: Reason): Promise<{ id: number; path: string; added: boolean }[]> {
+function upsertBatch(
+  q: Queryable,
+  libraryId: number,
+  files: ListedFile[],
+  changed: Reason,
+): Promise<{ id: number; path: string; added: boolean }[]> {
   return q.query(
     `with said as (
        select distinct on (path) * from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::int[], $9::text[], $10::jsonb[])
@@ -123,9 +133,17 @@ function upsertBatch(q: Queryable, libraryId: number, files: ListedFile[], chang
      )
      select id, path, added from written`,
     [
-      libraryId, files.map((f) => text(f.path)), files.map((f) => text(f.title)), files.map((f) => text(f.detail)), files.map((f) => f.sizeBytes),
-      files.map((f) => Math.round(f.mtimeMs)), files.map((f) => f.inode), files.map((f) => f.links), files.map((f) => f.status),
-      files.map((f) => json(f.reason)), json(changed),
+      libraryId,
+      files.map((f) => text(f.path)),
+      files.map((f) => text(f.title)),
+      files.map((f) => text(f.detail)),
+      files.map((f) => f.sizeBytes),
+      files.map((f) => Math.round(f.mtimeMs)),
+      files.map((f) => f.inode),
+      files.map((f) => f.links),
+      files.map((f) => f.status),
+      files.map((f) => json(f.reason)),
+      json(changed),
     ],
   );
 }
@@ -148,7 +166,14 @@ export async function saveInspected(q: Queryable, files: InspectedFile[]): Promi
 }
 
 function inspectedColumns(file: InspectedFile): Record<string, unknown> {
-  return { id: file.id, ...fingerprintColumns(file.fingerprint), ...probeColumns(file.probe), status: file.status, reason: file.reason, expected_bytes: file.expectedBytes };
+  return {
+    id: file.id,
+    ...fingerprintColumns(file.fingerprint),
+    ...probeColumns(file.probe),
+    status: file.status,
+    reason: file.reason,
+    expected_bytes: file.expectedBytes,
+  };
 }
 
 function fingerprintColumns(print: Fingerprint | null): Record<string, unknown> {
@@ -222,12 +247,26 @@ export function moveFile(q: Queryable, id: number, to: Move): Promise<boolean> {
     if (target?.busy) return false;
     const [old] = await t.query(`select 1 from media_files where id = $1 and status = 'missing' for update`, [id]);
     if (!old) return false;
-    if (target) await t.query(`delete from media_files where library_id = $1 and path = $2 and id <> $3`, [to.libraryId, text(to.path), id]);
+    if (target)
+      await t.query(`delete from media_files where library_id = $1 and path = $2 and id <> $3`, [to.libraryId, text(to.path), id]);
     const print = to.fingerprint;
     await t.query(
       `update media_files set library_id = $2, path = $3, title = $4, detail = $5, size_bytes = $6, mtime_ms = $7, inode = $8, links = $9,
               hash = $10, status = $11, reason = $12, updated_at = now() where id = $1`,
-      [id, to.libraryId, text(to.path), text(to.title), text(to.detail), print.sizeBytes, Math.round(print.mtimeMs), print.inode, print.links, print.hash, to.status, json(to.reason)],
+      [
+        id,
+        to.libraryId,
+        text(to.path),
+        text(to.title),
+        text(to.detail),
+        print.sizeBytes,
+        Math.round(print.mtimeMs),
+        print.inode,
+        print.links,
+        print.hash,
+        to.status,
+        json(to.reason),
+      ],
     );
     await t.query(`update jobs set library_id = $2 where file_id = $1 and library_id <> $2`, [id, to.libraryId]);
     return true;
@@ -239,13 +278,19 @@ export async function readFile(q: Queryable, id: number): Promise<MediaFile | nu
 }
 
 export async function findFile(q: Queryable, libraryId: number, path: string): Promise<MediaFile | null> {
-  const rows = await q.query<MediaFile>(`select ${fileColumns}, f.probe from media_files f where f.library_id = $1 and f.path = $2`, [libraryId, text(path)]);
+  const rows = await q.query<MediaFile>(`select ${fileColumns}, f.probe from media_files f where f.library_id = $1 and f.path = $2`, [
+    libraryId,
+    text(path),
+  ]);
   return rows[0] ?? null;
 }
 
 /** The file whose delivered output has this fingerprint: we made this content, so it is never queued again. */
 export async function findByMadeHash(q: Queryable, hash: string): Promise<MediaFileRow | null> {
-  return (await q.query<MediaFileRow>(`select ${fileColumns} from media_files f where f.made_hash = $1 order by f.id limit 1`, [hash]))[0] ?? null;
+  return (
+    (await q.query<MediaFileRow>(`select ${fileColumns} from media_files f where f.made_hash = $1 order by f.id limit 1`, [hash]))[0] ??
+    null
+  );
 }
 
 /** Files waiting to be looked at: new ones and those that were still being written, oldest first. */

@@ -26,7 +26,9 @@ eachDatabase((kind) => {
     await assert.rejects(open(), /broken\.sql failed .*no_such_function/);
     write(`${next}_broken.sql`, '-- codecshift: no-transaction\ncreate index concurrently libraries_by_age on libraries (created_at);\r\n');
     const db = await open();
-    assert.deepEqual(await db.query(`select to_regclass('half') as half, to_regclass('libraries_by_age') is not null as made`), [{ half: null, made: true }]);
+    assert.deepEqual(await db.query(`select to_regclass('half') as half, to_regclass('libraries_by_age') is not null as made`), [
+      { half: null, made: true },
+    ]);
     await db.close();
 
     write(`${next}_broken.sql`, '-- codecshift: no-transaction\ncreate index concurrently libraries_by_age on libraries (created_at);\n');
@@ -43,7 +45,10 @@ eachDatabase((kind) => {
     const db = await connectDatabase({ url: kind === 'postgres' ? await emptyUrl(t) : null, dataDir, log: quietLog() });
     t.after(() => db.close());
     const rows = await db.query<{ name: string }>(`select tablename as name from pg_tables where schemaname = 'public' order by 1`);
-    assert.deepEqual(rows.map((r) => r.name), [...exportedTables, ...derivedTables].toSorted());
+    assert.deepEqual(
+      rows.map((r) => r.name),
+      [...exportedTables, ...derivedTables].toSorted(),
+    );
   });
 });
 
@@ -59,10 +64,12 @@ test('three processes that start at once on an empty database migrate it once', 
     import { createLog } from ${JSON.stringify(new URL('../log.ts', import.meta.url).href)};
     const db = await connectDatabase({ url: process.argv[1], dataDir: '.', log: createLog({ level: 'silent', pretty: false }) });
     await db.query('select 1 from media_files'); await db.close();`;
-  const codes = await Promise.all([1, 2, 3].map(async () => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script, url], { stdio: 'inherit' });
-    return (await once(child, 'exit'))[0] as number;
-  }));
+  const codes = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script, url], { stdio: 'inherit' });
+      return (await once(child, 'exit'))[0] as number;
+    }),
+  );
   assert.deepEqual(codes, [0, 0, 0]);
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -71,16 +78,23 @@ test('three processes that start at once on an empty database migrate it once', 
   assert.deepEqual(rows[0], { n: readMigrations().length, newest: readMigrations().length });
 });
 
-test('an unreachable server, a wrong password, a missing database and a bad address are each said in one sentence', needsPostgres, async (t) => {
-  const url = new URL(await emptyUrl(t));
-  const open = (address: string, migrations: Migration[] | null = null): Promise<Database> =>
-    connectDatabase({ url: address, dataDir: temporaryDirectory(t), log: quietLog(), patienceSeconds: 0, migrations });
-  const wrong = new URL(url);
-  wrong.password = 'wrong-secret';
-  await assert.rejects(open(wrong.href), (error: Error) => /refused the user name or password/.test(error.message) && !error.message.includes('wrong-secret'));
-  await assert.rejects(open(withDatabase(url.href, 'nowhere')), /no such database/);
-  const closed = new URL(url);
-  closed.port = '1';
-  await assert.rejects(open(closed.href), /cannot be reached \(ECONNREFUSED\)/);
-  await assert.rejects(open('not an address'), /not a URL/);
-});
+test(
+  'an unreachable server, a wrong password, a missing database and a bad address are each said in one sentence',
+  needsPostgres,
+  async (t) => {
+    const url = new URL(await emptyUrl(t));
+    const open = (address: string, migrations: Migration[] | null = null): Promise<Database> =>
+      connectDatabase({ url: address, dataDir: temporaryDirectory(t), log: quietLog(), patienceSeconds: 0, migrations });
+    const wrong = new URL(url);
+    wrong.password = 'wrong-secret';
+    await assert.rejects(
+      open(wrong.href),
+      (error: Error) => /refused the user name or password/.test(error.message) && !error.message.includes('wrong-secret'),
+    );
+    await assert.rejects(open(withDatabase(url.href, 'nowhere')), /no such database/);
+    const closed = new URL(url);
+    closed.port = '1';
+    await assert.rejects(open(closed.href), /cannot be reached \(ECONNREFUSED\)/);
+    await assert.rejects(open('not an address'), /not a URL/);
+  },
+);

@@ -28,9 +28,13 @@ const LOCK = 7201726354;
 
 /** Reads the migrations of a directory. @throws PlainError when their numbers have a gap */
 export function readMigrations(directory: string = migrationsDirectory): Migration[] {
-  const names = fs.readdirSync(directory).filter((name) => /^\d{4}_[a-z0-9_]+\.sql$/.test(name)).sort();
+  const names = fs
+    .readdirSync(directory)
+    .filter((name) => /^\d{4}_[a-z0-9_]+\.sql$/.test(name))
+    .sort();
   return names.map((name, i) => {
-    if (Number(name.slice(0, 4)) !== i + 1) throw new PlainError(`The migrations have a gap before ${name}. This copy of CodecShift is incomplete; install it again.`);
+    if (Number(name.slice(0, 4)) !== i + 1)
+      throw new PlainError(`The migrations have a gap before ${name}. This copy of CodecShift is incomplete; install it again.`);
     const sql = fs.readFileSync(path.join(directory, name), 'utf8').replace(/\r\n/g, '\n');
     return { version: i + 1, name, sql, sha256: createHash('sha256').update(sql).digest('hex') };
   });
@@ -85,12 +89,16 @@ async function readDone(session: MigrationSession): Promise<Done[]> {
 
 function check(done: Done[], known: Migration[]): void {
   if (done.length > known.length) {
-    throw new PlainError(`The database was written by a newer CodecShift (its schema is version ${done.at(-1)?.version}, this build knows ${known.length}). Start the newer version.`);
+    throw new PlainError(
+      `The database was written by a newer CodecShift (its schema is version ${done.at(-1)?.version}, this build knows ${known.length}). Start the newer version.`,
+    );
   }
   for (const [i, row] of done.entries()) {
     const own = known[i];
     if (row.version !== i + 1 || row.sha256 !== own?.sha256) {
-      throw new PlainError(`The migration ${own?.name ?? row.name} is not the one that made this database. Install CodecShift again from a clean copy.`);
+      throw new PlainError(
+        `The migration ${own?.name ?? row.name} is not the one that made this database. Install CodecShift again from a clean copy.`,
+      );
     }
   }
 }
@@ -103,11 +111,17 @@ async function apply(session: MigrationSession, migration: Migration, embedded: 
   try {
     await session.exec(sql);
     await session.query('insert into schema_migrations (version, name, sha256, ms) values ($1, $2, $3, $4)', [
-      migration.version, migration.name, migration.sha256, Math.round(performance.now() - started),
+      migration.version,
+      migration.name,
+      migration.sha256,
+      Math.round(performance.now() - started),
     ]);
     if (!alone) await session.exec('commit');
   } catch (cause) {
     if (!alone) await session.exec('rollback').catch(() => {});
-    throw new PlainError(`The database could not be brought up to date: ${migration.name} failed (${messageOf(cause)}). Nothing of it was kept.`, { cause });
+    throw new PlainError(
+      `The database could not be brought up to date: ${migration.name} failed (${messageOf(cause)}). Nothing of it was kept.`,
+      { cause },
+    );
   }
 }

@@ -16,32 +16,43 @@ interface Plan {
   Plans?: Plan[];
 }
 
-test('with a million waiting jobs a claim reads a handful of rows through the claim index', { skip: havePostgres() ? false : 'needs PostgreSQL' }, async (t) => {
-  const db = await freshDatabase(t, 'postgres');
-  const q = await db.lead();
-  const libraries = [await aLibrary(q, 'Films'), await aLibrary(q, 'Series')];
-  await fill(db.url!, libraries.map((l) => l.id));
-  const wish = { node: testNode, classes: [0, 1, 2], term: 1, leaseSeconds: 60, keepers: [testNode] };
+test(
+  'with a million waiting jobs a claim reads a handful of rows through the claim index',
+  { skip: havePostgres() ? false : 'needs PostgreSQL' },
+  async (t) => {
+    const db = await freshDatabase(t, 'postgres');
+    const q = await db.lead();
+    const libraries = [await aLibrary(q, 'Films'), await aLibrary(q, 'Series')];
+    await fill(
+      db.url!,
+      libraries.map((l) => l.id),
+    );
+    const wish = { node: testNode, classes: [0, 1, 2], term: 1, leaseSeconds: 60, keepers: [testNode] };
 
-  for (const analyzed of [false, true]) {
-    if (analyzed) await db.query('analyze');
-    const nodes = flatten(await explain(q, claimSql(1), claimParams(wish))).filter((n) => n['Relation Name'] === 'jobs');
-    const scans = nodes.filter((n) => n['Node Type'].includes('Scan'));
-    assert.ok(scans.length > 0);
-    assert.deepEqual(scans.filter((n) => n['Node Type'] === 'Seq Scan' || n['Node Type'].startsWith('Bitmap')), [], `no scan of the table, ${analyzed ? 'with' : 'without'} statistics`);
-    assert.ok(scans.some((n) => n['Index Name'] === 'jobs_claim'));
-    const read = scans.reduce((sum, n) => sum + n['Actual Rows'] * n['Actual Loops'], 0);
-    assert.ok(read < 300, `a claim read ${read} rows of jobs`);
-  }
-  const job = await claim(q, wish);
-  assert.equal(job?.priority, 0);
+    for (const analyzed of [false, true]) {
+      if (analyzed) await db.query('analyze');
+      const nodes = flatten(await explain(q, claimSql(1), claimParams(wish))).filter((n) => n['Relation Name'] === 'jobs');
+      const scans = nodes.filter((n) => n['Node Type'].includes('Scan'));
+      assert.ok(scans.length > 0);
+      assert.deepEqual(
+        scans.filter((n) => n['Node Type'] === 'Seq Scan' || n['Node Type'].startsWith('Bitmap')),
+        [],
+        `no scan of the table, ${analyzed ? 'with' : 'without'} statistics`,
+      );
+      assert.ok(scans.some((n) => n['Index Name'] === 'jobs_claim'));
+      const read = scans.reduce((sum, n) => sum + n['Actual Rows'] * n['Actual Loops'], 0);
+      assert.ok(read < 300, `a claim read ${read} rows of jobs`);
+    }
+    const job = await claim(q, wish);
+    assert.equal(job?.priority, 0);
 
-  const page = await listWaiting(q);
-  assert.equal(page.rows.length, 50);
-  const next = await listWaiting(q, undefined, { after: page.after });
-  assert.ok(next.rows.every((row) => !page.rows.some((first) => first.id === row.id)));
-  assert.equal((await listHistory(q)).rows.length, 0);
-});
+    const page = await listWaiting(q);
+    assert.equal(page.rows.length, 50);
+    const next = await listWaiting(q, undefined, { after: page.after });
+    assert.ok(next.rows.every((row) => !page.rows.some((first) => first.id === row.id)));
+    assert.equal((await listHistory(q)).rows.length, 0);
+  },
+);
 
 async function explain(q: Queryable, sql: string, params: unknown[]): Promise<Plan> {
   const [row] = await q.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(`explain (analyze, format json) ${sql}`, params);
@@ -67,7 +78,10 @@ async function fill(url: string, libraryIds: number[]): Promise<void> {
     for (const index of rows) await client.query(`drop index ${index.name}`);
     await client.query(
       `insert into media_files (library_id, path, title, size_bytes, mtime_ms, status)
-       select $1::int[][1 + n % 2], 'film-' || n, 'film', 1000, 0, 'queued' from generate_series(1, 1000000) n`.replace('$1::int[][', '($1::int[])['),
+       select $1::int[][1 + n % 2], 'film-' || n, 'film', 1000, 0, 'queued' from generate_series(1, 1000000) n`.replace(
+        '$1::int[][',
+        '($1::int[])[',
+      ),
       [libraryIds],
     );
     await client.query(

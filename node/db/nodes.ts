@@ -60,7 +60,17 @@ export async function upsertNode(q: Queryable, facts: NodeFacts, standing: NodeR
        slots = excluded.slots, classes = excluded.classes, encoders = excluded.encoders, hardware = excluded.hardware,
        last_seen_at = now()
      returning ${columns}`,
-    [facts.id, text(facts.name), text(facts.version), text(facts.platform), facts.slots, facts.classes, json(facts.encoders), json(facts.hardware), standing],
+    [
+      facts.id,
+      text(facts.name),
+      text(facts.version),
+      text(facts.platform),
+      facts.slots,
+      facts.classes,
+      json(facts.encoders),
+      json(facts.hardware),
+      standing,
+    ],
   );
   return row!;
 }

@@ -43,7 +43,18 @@ export async function addOriginal(q: Queryable, o: NewOriginal): Promise<boolean
   const rows = await q.query(
     `insert into originals (attempt_id, job_id, file_id, title, root_id, path, trash_path, size_bytes, fingerprint, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + make_interval(secs => $10)) on conflict (attempt_id) do nothing returning 1`,
-    [o.attemptId, o.jobId, o.fileId, text(o.title), o.rootId, text(o.path), text(o.trashPath), o.fingerprint.sizeBytes, json(o.fingerprint), o.retentionSeconds],
+    [
+      o.attemptId,
+      o.jobId,
+      o.fileId,
+      text(o.title),
+      o.rootId,
+      text(o.path),
+      text(o.trashPath),
+      o.fingerprint.sizeBytes,
+      json(o.fingerprint),
+      o.retentionSeconds,
+    ],
   );
   return rows.length > 0;
 }
@@ -68,7 +79,10 @@ export function dueOriginals(q: Queryable): Promise<Original[]> {
 
 /** The keeper deleted it from the trash. False when it was not kept any more. */
 export async function markExpired(q: Queryable, id: number): Promise<boolean> {
-  return (await q.query(`update originals set state = 'expired', ended_at = now() where id = $1 and state = 'kept' returning 1`, [id])).length > 0;
+  return (
+    (await q.query(`update originals set state = 'expired', ended_at = now() where id = $1 and state = 'kept' returning 1`, [id])).length >
+    0
+  );
 }
 
 /** A retention that a person changed applies to what waits already. Returns how many got another date. */

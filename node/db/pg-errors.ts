@@ -4,9 +4,21 @@ import { PlainError, codeOf, messageOf } from '../errors.ts';
 const notCarriedOut = new Set(['40001', '40P01', '57P03', '53300', '08001', '08004']);
 /** The connection is gone; whether the statement was carried out is not known. */
 const lostConnection = new Set(['57P01', '57P02', '57P05', '25P03', '08000', '08003', '08006', '08007', '08P01']);
-const network = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT', 'ECONNABORTED']);
+const network = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+  'ECONNABORTED',
+]);
 /** pg has no code for these; they are its own sentences */
-const sentences = /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Connection ended|not queryable/i;
+const sentences =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Connection ended|not queryable/i;
 
 export function isNotCarriedOut(error: unknown): boolean {
   return notCarriedOut.has(codeOf(error) ?? '');
@@ -31,17 +43,25 @@ export function explainConnection(error: unknown, url: string): PlainError {
   if (code === '28P01' || code === '28000' || /password must be a string|SASL/i.test(messageOf(error))) {
     return new PlainError(`PostgreSQL at ${where} refused the user name or password. Check --database-url.`, options);
   }
-  if (code === '3D000') return new PlainError(`PostgreSQL at ${where} has no such database. Create it first, or check --database-url.`, options);
-  if (code === '42501') return new PlainError(`The database user at ${where} is not allowed to create tables. Make it the owner of the database.`, options);
+  if (code === '3D000')
+    return new PlainError(`PostgreSQL at ${where} has no such database. Create it first, or check --database-url.`, options);
+  if (code === '42501')
+    return new PlainError(`The database user at ${where} is not allowed to create tables. Make it the owner of the database.`, options);
   if (isUnreachable(error)) {
-    return new PlainError(`PostgreSQL at ${where} cannot be reached (${code ?? messageOf(error)}). Check that it runs and that --database-url is right.`, { ...options, retry: true });
+    return new PlainError(
+      `PostgreSQL at ${where} cannot be reached (${code ?? messageOf(error)}). Check that it runs and that --database-url is right.`,
+      { ...options, retry: true },
+    );
   }
   return new PlainError(`PostgreSQL at ${where} cannot be used: ${messageOf(error)}.`, options);
 }
 
 /** A write was under way when the connection broke: nobody knows whether it was kept, so it is not repeated here. */
 export function interrupted(error: unknown): PlainError {
-  return new PlainError('The database went away in the middle of a change; it is done again as soon as the database is back.', { cause: error, retry: true });
+  return new PlainError('The database went away in the middle of a change; it is done again as soon as the database is back.', {
+    cause: error,
+    retry: true,
+  });
 }
 
 export function describeUrl(url: string): string {

@@ -63,7 +63,8 @@ async function close(shared: Shared): Promise<void> {
 
 /** With one session, a query outside the transaction that waits for it would wait for ever. */
 function refuseInside(shared: Shared): void {
-  if (shared.inside.getStore()?.open) throw new Error('use the transaction that was handed to you: the database itself was used inside tx()');
+  if (shared.inside.getStore()?.open)
+    throw new Error('use the transaction that was handed to you: the database itself was used inside tx()');
 }
 
 /** pg's parsers make these numbers once for all; a value beyond 2^53 is a defect and must not be rounded in silence. */
@@ -158,5 +159,8 @@ async function transaction<T>(shared: Shared, client: pg.PoolClient, fn: (q: Que
 
 /** Only plain reads may be repeated after a lost connection. A word too many makes a read a write, which is safe. */
 function isRead(sql: string): boolean {
-  return /^\s*(select|with|show|explain)\b/i.test(sql) && !/\b(insert|update|delete|merge|for\s+(no\s+key\s+)?update|nextval|setval|set_config|pg_\w*lock\w*)\b/i.test(sql);
+  return (
+    /^\s*(select|with|show|explain)\b/i.test(sql) &&
+    !/\b(insert|update|delete|merge|for\s+(no\s+key\s+)?update|nextval|setval|set_config|pg_\w*lock\w*)\b/i.test(sql)
+  );
 }

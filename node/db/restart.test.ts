@@ -9,35 +9,43 @@ import { claim, renewLeases } from './claims.ts';
 import { connectDatabase, type Database } from './connect.ts';
 import { acquireLease, renewLease } from './coordinator.ts';
 
-test('a server that crashes and restarts under load is survived: reads go on, no job is given twice, nobody hangs', { skip: findPostgres() ? false : 'needs PostgreSQL' }, async (t) => {
-  const server = await startPostgres();
-  t.after(() => server.stop());
-  const db = await connectDatabase({ url: server.url, dataDir: temporaryDirectory(t), log: quietLog() });
-  t.after(() => db.close());
-  const who = { node: testNode, session: crypto.randomUUID(), url: null, ttlSeconds: 3600 };
-  const leader = db.withTerm((await acquireLease(db, who))!);
-  const library = await aLibrary(leader);
-  await someJobs(leader, library.id, 3000);
+test(
+  'a server that crashes and restarts under load is survived: reads go on, no job is given twice, nobody hangs',
+  { skip: findPostgres() ? false : 'needs PostgreSQL' },
+  async (t) => {
+    const server = await startPostgres();
+    t.after(() => server.stop());
+    const db = await connectDatabase({ url: server.url, dataDir: temporaryDirectory(t), log: quietLog() });
+    t.after(() => db.close());
+    const who = { node: testNode, session: crypto.randomUUID(), url: null, ttlSeconds: 3600 };
+    const leader = db.withTerm((await acquireLease(db, who))!);
+    const library = await aLibrary(leader);
+    await someJobs(leader, library.id, 3000);
 
-  const load = startLoad(leader);
-  for (let round = 0; round < 2; round++) {
-    await load.progressed(30);
-    await server.restart('immediate');
-    await load.progressed(30);
-  }
-  const { given, lostInFlight } = await load.stop();
+    const load = startLoad(leader);
+    for (let round = 0; round < 2; round++) {
+      await load.progressed(30);
+      await server.restart('immediate');
+      await load.progressed(30);
+    }
+    const { given, lostInFlight } = await load.stop();
 
-  assert.equal(await renewLease(db, who), true, 'the lease outlives the restart');
-  assert.equal(new Set(given.map((g) => g.jobId)).size, given.length, 'no job was given twice');
-  const alive = await renewLeases(leader, given, 60);
-  assert.equal(alive.length, given.length, 'every job that was given is still given');
-  // the books as a second, independent client sees them: a claim whose answer was lost may exist beside those we know
-  const sql = postgres(server.url, { max: 1, onnotice: () => {} });
-  t.after(() => sql.end());
-  const [books] = await sql`select count(*)::int as running, (select count(*)::int from attempts where ended_at is null) as open from jobs where state = 'running'`;
-  assert.equal(books?.['running'], books?.['open']);
-  assert.ok(books!['running'] >= given.length && books!['running'] <= given.length + lostInFlight, `${books!['running']} running, ${given.length} known, ${lostInFlight} answers lost`);
-});
+    assert.equal(await renewLease(db, who), true, 'the lease outlives the restart');
+    assert.equal(new Set(given.map((g) => g.jobId)).size, given.length, 'no job was given twice');
+    const alive = await renewLeases(leader, given, 60);
+    assert.equal(alive.length, given.length, 'every job that was given is still given');
+    // the books as a second, independent client sees them: a claim whose answer was lost may exist beside those we know
+    const sql = postgres(server.url, { max: 1, onnotice: () => {} });
+    t.after(() => sql.end());
+    const [books] =
+      await sql`select count(*)::int as running, (select count(*)::int from attempts where ended_at is null) as open from jobs where state = 'running'`;
+    assert.equal(books?.['running'], books?.['open']);
+    assert.ok(
+      books!['running'] >= given.length && books!['running'] <= given.length + lostInFlight,
+      `${books!['running']} running, ${given.length} known, ${lostInFlight} answers lost`,
+    );
+  },
+);
 
 interface Load {
   progressed(claims: number): Promise<void>;
@@ -66,7 +74,9 @@ function startLoad(leader: Database): Load {
   const reading = async (): Promise<void> => {
     while (!stopped) await leader.query('select count(*) as n from jobs');
   };
-  const loops = [claiming, claiming, claiming, claiming, reading, reading, reading, reading].map((loop) => loop().catch((error: unknown) => (failed ??= error)));
+  const loops = [claiming, claiming, claiming, claiming, reading, reading, reading, reading].map((loop) =>
+    loop().catch((error: unknown) => (failed ??= error)),
+  );
   return {
     async progressed(claims) {
       const until = given.length + claims;

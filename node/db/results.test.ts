@@ -22,8 +22,13 @@ async function running(q: Queryable): Promise<ClaimedJob> {
 
 function replaced(path: string): Replaced {
   return {
-    path, fingerprint: aFingerprint('made', 300_000), probe: aProbe('hevc'), retentionSeconds: 3600, reason: because('replaced'),
-    original: { path: `films/${path}`, trashPath: `.codecshift/trash/1/${path}`, fingerprint: aFingerprint('before') }, activity: { kind: 'file-replaced' },
+    path,
+    fingerprint: aFingerprint('made', 300_000),
+    probe: aProbe('hevc'),
+    retentionSeconds: 3600,
+    reason: because('replaced'),
+    original: { path: `films/${path}`, trashPath: `.codecshift/trash/1/${path}`, fingerprint: aFingerprint('before') },
+    activity: { kind: 'file-replaced' },
   };
 }
 
@@ -40,10 +45,16 @@ eachDatabase((kind) => {
     assert.equal(answers.filter(Boolean).length, 1);
 
     const file = await readFile(q, job.fileId);
-    assert.deepEqual([file?.status, file?.codec, file?.sizeBytes, file?.originalBytes, file?.madeHash], ['done', 'hevc', 300_000, 1_000_000, aFingerprint('made').hash.length === 64 ? file?.hash : '']);
+    assert.deepEqual(
+      [file?.status, file?.codec, file?.sizeBytes, file?.originalBytes, file?.madeHash],
+      ['done', 'hevc', 300_000, 1_000_000, aFingerprint('made').hash.length === 64 ? file?.hash : ''],
+    );
     assert.equal((await findByMadeHash(q, file!.madeHash!))?.id, file!.id);
     const detail = await readJob(q, job.jobId);
-    assert.deepEqual([detail?.state, detail?.outcome, detail?.outputBytes, detail?.attempts[0]?.state], ['completed', 'replaced', 300_000, 'succeeded']);
+    assert.deepEqual(
+      [detail?.state, detail?.outcome, detail?.outputBytes, detail?.attempts[0]?.state],
+      ['completed', 'replaced', 300_000, 'succeeded'],
+    );
     const all = await totals(q);
     assert.deepEqual([all.replaced, all.bytesIn, all.bytesOut, all.mediaMs], [1, 1_000_000, 300_000, 60_000]);
     assert.equal((await lastDays(q, 30)).length, 30);
@@ -76,7 +87,11 @@ eachDatabase((kind) => {
     const library = await aLibrary(q);
     await someJobs(q, library.id, 1);
     const job = await running(q);
-    const kept = { reason: because('not-smaller'), verdict: { accepted: false as const, reason: because('not-smaller'), checks: [] }, activity: { kind: 'original-kept' } };
+    const kept = {
+      reason: because('not-smaller'),
+      verdict: { accepted: false as const, reason: because('not-smaller'), checks: [] },
+      activity: { kind: 'original-kept' },
+    };
     assert.equal(await completeKept(q, job, kept), true);
     assert.equal(await completeKept(q, job, kept), false);
     assert.equal(await completeReplaced(q, job, replaced(job.path)), false);
@@ -95,12 +110,22 @@ eachDatabase((kind) => {
     await advance(q, job, ['running'], 'replacing', 60);
     await completeReplaced(q, job, replaced(job.path));
     const [original] = await listOriginals(q, job.fileId);
-    const back = { path: job.path, fingerprint: aFingerprint('before'), probe: aProbe(), reason: because('restored-by-person'), by: 'Ada', activity: { kind: 'restored' } };
+    const back = {
+      path: job.path,
+      fingerprint: aFingerprint('before'),
+      probe: aProbe(),
+      reason: because('restored-by-person'),
+      by: 'Ada',
+      activity: { kind: 'restored' },
+    };
     assert.equal(await completeRestored(q, original!.id, back), true);
     assert.equal(await completeRestored(q, original!.id, back), false);
     assert.equal(await markExpired(q, original!.id), false);
     const file = await readFile(q, job.fileId);
-    assert.deepEqual([file?.status, file?.codec, file?.originalBytes, file?.madeHash, file?.sizeBytes], ['kept', 'h264', null, null, 1_000_000]);
+    assert.deepEqual(
+      [file?.status, file?.codec, file?.originalBytes, file?.madeHash, file?.sizeBytes],
+      ['kept', 'h264', null, null, 1_000_000],
+    );
     assert.equal((await readJob(q, job.jobId))?.outcome, 'restored');
     assert.equal((await libraryOverview(q))[0]?.reclaimedBytes, 0);
     assert.equal((await readOriginal(q, original!.id))?.state, 'restored');
@@ -145,12 +170,21 @@ eachDatabase((kind) => {
     assert.equal(forwards.length, 125);
     assert.equal(new Set(forwards).size, 125);
     while (page.before) page = await listHistory(q, undefined, { before: page.before });
-    assert.deepEqual(page.rows.map((r) => r.id), first.map((r) => r.id));
-    assert.deepEqual((await listHistory(q, undefined, { after: 'not a cursor' })).rows.map((r) => r.id), first.map((r) => r.id));
+    assert.deepEqual(
+      page.rows.map((r) => r.id),
+      first.map((r) => r.id),
+    );
+    assert.deepEqual(
+      (await listHistory(q, undefined, { after: 'not a cursor' })).rows.map((r) => r.id),
+      first.map((r) => r.id),
+    );
 
     for (let i = 0; i < 3; i++) await addActivity(q, { kind: 'looked-at', severity: i as 0 | 1 | 2, params: { name: `a\0b${i}` } });
     assert.equal((await listActivity(q, {}, { size: 2 })).rows.length, 2);
-    assert.deepEqual((await needsALook(q)).map((a) => a.severity), [2, 1]);
+    assert.deepEqual(
+      (await needsALook(q)).map((a) => a.severity),
+      [2, 1],
+    );
     assert.equal((await listActivity(q, { minSeverity: 1 })).rows[0]?.term, 1);
   });
 
@@ -159,9 +193,22 @@ eachDatabase((kind) => {
     const library = await aLibrary(q);
     await someJobs(q, library.id, 2);
     const job = await running(q);
-    const again = [1, 2].map((n) => ({ path: `film-0000${n}.mkv`, title: 'changed', detail: '', sizeBytes: 5, mtimeMs: 6, inode: '7', links: 1, status: 'new' as const, reason: null }));
+    const again = [1, 2].map((n) => ({
+      path: `film-0000${n}.mkv`,
+      title: 'changed',
+      detail: '',
+      sizeBytes: 5,
+      mtimeMs: 6,
+      inode: '7',
+      links: 1,
+      status: 'new' as const,
+      reason: null,
+    }));
     const written = await upsertListed(q, library.id, again, because('file-changed'));
-    assert.deepEqual(written.map((w) => w.path), ['film-00002.mkv']);
+    assert.deepEqual(
+      written.map((w) => w.path),
+      ['film-00002.mkv'],
+    );
     assert.equal((await readFile(q, job.fileId))?.sizeBytes, 1_000_000);
     assert.equal((await q.query(`select 1 from jobs where state = 'cancelled'`)).length, 1);
   });

@@ -42,22 +42,49 @@ interface EndedJob {
 /** The original was replaced. False when this attempt is not the one that is replacing: nothing changed. */
 export function completeReplaced(q: Queryable, run: Run, done: Replaced): Promise<boolean> {
   return atomically(q, async (t) => {
-    const job = await endJob(t, run, { outcome: 'replaced', from: ['replacing'], to: 'succeeded', outputBytes: done.fingerprint.sizeBytes, reason: done.reason });
+    const job = await endJob(t, run, {
+      outcome: 'replaced',
+      from: ['replacing'],
+      to: 'succeeded',
+      outputBytes: done.fingerprint.sizeBytes,
+      reason: done.reason,
+    });
     if (!job) return false;
     await forgetNewcomer(t, job.libraryId, done.path, job.fileId);
     await keepOriginalProbe(t, run, job.fileId);
     await writeFile(t, job.fileId, {
-      path: done.path, fingerprint: done.fingerprint, probe: done.probe ?? job.outputProbe, status: 'done', reason: done.reason,
-      originalBytes: done.original.fingerprint.sizeBytes, madeHash: done.fingerprint.hash,
+      path: done.path,
+      fingerprint: done.fingerprint,
+      probe: done.probe ?? job.outputProbe,
+      status: 'done',
+      reason: done.reason,
+      originalBytes: done.original.fingerprint.sizeBytes,
+      madeHash: done.fingerprint.hash,
     });
     await addOriginal(t, {
-      ...run, fileId: job.fileId, title: job.title, rootId: job.rootId, path: done.original.path, trashPath: done.original.trashPath,
-      fingerprint: done.original.fingerprint, retentionSeconds: done.retentionSeconds,
+      ...run,
+      fileId: job.fileId,
+      title: job.title,
+      rootId: job.rootId,
+      path: done.original.path,
+      trashPath: done.original.trashPath,
+      fingerprint: done.original.fingerprint,
+      retentionSeconds: done.retentionSeconds,
     });
     await addDay(t, job.nodeId, {
-      replaced: 1, bytesIn: done.original.fingerprint.sizeBytes, bytesOut: done.fingerprint.sizeBytes, mediaMs: job.durationMs ?? 0, busyMs: job.busyMs,
+      replaced: 1,
+      bytesIn: done.original.fingerprint.sizeBytes,
+      bytesOut: done.fingerprint.sizeBytes,
+      mediaMs: job.durationMs ?? 0,
+      busyMs: job.busyMs,
     });
-    await addActivity(t, { ...done.activity, jobId: run.jobId, fileId: job.fileId, libraryId: job.libraryId, nodeId: done.activity.nodeId ?? job.nodeId });
+    await addActivity(t, {
+      ...done.activity,
+      jobId: run.jobId,
+      fileId: job.fileId,
+      libraryId: job.libraryId,
+      nodeId: done.activity.nodeId ?? job.nodeId,
+    });
     return true;
   });
 }
@@ -72,12 +99,26 @@ export interface Kept {
 export function completeKept(q: Queryable, run: Run, kept: Kept): Promise<boolean> {
   return atomically(q, async (t) => {
     const job = await endJob(t, run, {
-      outcome: 'kept', from: ['running', 'delivering', 'verifying'], to: 'rejected', outputBytes: null, reason: kept.reason, verdict: kept.verdict,
+      outcome: 'kept',
+      from: ['running', 'delivering', 'verifying'],
+      to: 'rejected',
+      outputBytes: null,
+      reason: kept.reason,
+      verdict: kept.verdict,
     });
     if (!job) return false;
-    await t.query(`update media_files set status = 'kept', reason = $2, updated_at = now() where id = $1 and status <> 'missing'`, [job.fileId, json(kept.reason)]);
+    await t.query(`update media_files set status = 'kept', reason = $2, updated_at = now() where id = $1 and status <> 'missing'`, [
+      job.fileId,
+      json(kept.reason),
+    ]);
     await addDay(t, job.nodeId, { kept: 1, busyMs: job.busyMs });
-    await addActivity(t, { ...kept.activity, jobId: run.jobId, fileId: job.fileId, libraryId: job.libraryId, nodeId: kept.activity.nodeId ?? job.nodeId });
+    await addActivity(t, {
+      ...kept.activity,
+      jobId: run.jobId,
+      fileId: job.fileId,
+      libraryId: job.libraryId,
+      nodeId: kept.activity.nodeId ?? job.nodeId,
+    });
     return true;
   });
 }
@@ -104,11 +145,20 @@ export function completeRestored(q: Queryable, originalId: number, back: Restore
       [originalId],
     );
     if (!original) return false;
-    await t.query(`update jobs set outcome = 'restored', reason = $2 where id = $1 and state = 'completed'`, [original.jobId, json(back.reason)]);
+    await t.query(`update jobs set outcome = 'restored', reason = $2 where id = $1 and state = 'completed'`, [
+      original.jobId,
+      json(back.reason),
+    ]);
     if (original.fileId !== null && original.libraryId !== null) {
       await forgetNewcomer(t, original.libraryId, back.path, original.fileId);
       await writeFile(t, original.fileId, {
-        path: back.path, fingerprint: back.fingerprint, probe: back.probe, status: 'kept', reason: back.reason, originalBytes: null, madeHash: null,
+        path: back.path,
+        fingerprint: back.fingerprint,
+        probe: back.probe,
+        status: 'kept',
+        reason: back.reason,
+        originalBytes: null,
+        madeHash: null,
       });
     }
     await addActivity(t, { ...back.activity, by: back.by, jobId: original.jobId, fileId: original.fileId, libraryId: original.libraryId });
@@ -171,8 +221,17 @@ async function writeFile(q: Queryable, id: number, end: FileEnd): Promise<void> 
     `update media_files f set path = $2, size_bytes = $3, mtime_ms = $4, inode = $5, links = $6, hash = $7, status = $8, reason = $9,
             original_bytes = $10, made_hash = $11, expected_bytes = null, updated_at = now() where id = $1`,
     [
-      id, text(end.path), print.sizeBytes, Math.round(print.mtimeMs), print.inode, print.links, print.hash, end.status, json(end.reason),
-      end.originalBytes, end.madeHash,
+      id,
+      text(end.path),
+      print.sizeBytes,
+      Math.round(print.mtimeMs),
+      print.inode,
+      print.links,
+      print.hash,
+      end.status,
+      json(end.reason),
+      end.originalBytes,
+      end.madeHash,
     ],
   );
   if (!end.probe) return;

@@ -43,7 +43,11 @@ export async function progressScan(q: Queryable, id: number, counts: ScanCounts)
 
 /** Ends a scan and stamps the library; `reason` is also the library's problem when the scan failed, and clears it when it completed. */
 export async function endScan(
-  q: Queryable, id: number, state: 'completed' | 'failed' | 'cancelled', counts: ScanCounts, reason: Reason | null = null,
+  q: Queryable,
+  id: number,
+  state: 'completed' | 'failed' | 'cancelled',
+  counts: ScanCounts,
+  reason: Reason | null = null,
 ): Promise<boolean> {
   const rows = await q.query(
     `with ended as (
@@ -61,10 +65,9 @@ export async function endScan(
 
 /** Scans that a coordinator left behind when it died; a new one ends them before it starts its own. Returns how many. */
 export async function endAbandonedScans(q: Queryable, reason: Reason): Promise<number> {
-  const rows = await q.query(
-    `update scans set state = 'cancelled', reason = $1, ended_at = now() where state = 'running' returning 1`,
-    [json(reason)],
-  );
+  const rows = await q.query(`update scans set state = 'cancelled', reason = $1, ended_at = now() where state = 'running' returning 1`, [
+    json(reason),
+  ]);
   return rows.length;
 }
 

@@ -67,7 +67,11 @@ async function write(q: Queryable, wish: SettingWrite, old: SettingRow | null, b
     [wish.key, value, text(by)],
   );
   await q.query(`insert into settings_history (key, old_value, new_value, by, via) values ($1, $2, $3, $4, $5)`, [
-    wish.key, json(old?.value), value, text(by), text(via),
+    wish.key,
+    json(old?.value),
+    value,
+    text(by),
+    text(via),
   ]);
 }
 

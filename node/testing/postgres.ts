@@ -31,17 +31,23 @@ export function findPostgres(): string | null {
 
 /** Makes and starts a server. As root it runs as the user `postgres`, because PostgreSQL refuses root. */
 export async function startPostgres(bin: string | null = findPostgres()): Promise<TestPostgres> {
-  if (bin === null) throw new Error('no PostgreSQL on this machine: install it, or set CODECSHIFT_TEST_POSTGRES_BIN to the directory of initdb');
+  if (bin === null)
+    throw new Error('no PostgreSQL on this machine: install it, or set CODECSHIFT_TEST_POSTGRES_BIN to the directory of initdb');
   const user = serverUser();
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'codecshift-postgres-'));
   const data = path.join(directory, 'data');
   const passwordFile = path.join(directory, 'password');
   fs.writeFileSync(passwordFile, 'test password', { mode: 0o600 });
   if (user) for (const owned of [directory, passwordFile]) fs.chownSync(owned, user.uid, user.gid);
-  await runTool(path.join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--encoding=UTF8', '--locale=C', '-N'], user);
+  await runTool(
+    path.join(bin, 'initdb'),
+    ['-D', data, '-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--encoding=UTF8', '--locale=C', '-N'],
+    user,
+  );
   const port = await freePort();
   const settings = `-p ${port} -k '${directory}' -c listen_addresses=127.0.0.1 -c max_connections=200 -c shared_buffers=64MB -c fsync=on`;
-  const control = (...args: string[]): Promise<void> => runTool(path.join(bin, 'pg_ctl'), ['-D', data, '-w', '-t', '120', '-o', settings, '-l', path.join(directory, 'log'), ...args], user);
+  const control = (...args: string[]): Promise<void> =>
+    runTool(path.join(bin, 'pg_ctl'), ['-D', data, '-w', '-t', '120', '-o', settings, '-l', path.join(directory, 'log'), ...args], user);
   await control('start');
   return {
     url: `postgres://postgres:test%20password@127.0.0.1:${port}/postgres`,

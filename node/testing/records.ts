@@ -14,7 +14,11 @@ import type { Queryable } from '../db/connect.ts';
 export const testNode = 'node-a';
 
 export async function aNode(q: Queryable, id = testNode): Promise<string> {
-  await upsertNode(q, { id, name: id, version: '0.1.0', platform: 'linux-x64', slots: 2, classes: [0, 1, 2], encoders: [], hardware: {} }, 'approved');
+  await upsertNode(
+    q,
+    { id, name: id, version: '0.1.0', platform: 'linux-x64', slots: 2, classes: [0, 1, 2], encoders: [], hardware: {} },
+    'approved',
+  );
   return id;
 }
 
@@ -37,21 +41,58 @@ export function aFingerprint(seed: string, sizeBytes = 1_000_000): Fingerprint {
 
 export function aProbe(codec = 'h264'): Probe {
   const video: VideoStream = {
-    kind: 'video', index: 0, codec, codecTag: null, codecProfile: null, language: null, title: null, disposition: ['default'], startMs: 0,
-    durationMs: 60_000, bitrate: null, tags: {}, width: 1920, height: 1080, pixelFormat: 'yuv420p', bitDepth: 8, chroma: '4:2:0', hasAlpha: false,
-    frameRate: 25, averageFrameRate: 25, frames: null, fieldOrder: 'progressive', sampleAspectRatio: '1:1', rotation: 0,
-    color: { range: null, space: null, transfer: null, primaries: null, chromaLocation: null }, hdr: null, closedCaptions: false,
+    kind: 'video',
+    index: 0,
+    codec,
+    codecTag: null,
+    codecProfile: null,
+    language: null,
+    title: null,
+    disposition: ['default'],
+    startMs: 0,
+    durationMs: 60_000,
+    bitrate: null,
+    tags: {},
+    width: 1920,
+    height: 1080,
+    pixelFormat: 'yuv420p',
+    bitDepth: 8,
+    chroma: '4:2:0',
+    hasAlpha: false,
+    frameRate: 25,
+    averageFrameRate: 25,
+    frames: null,
+    fieldOrder: 'progressive',
+    sampleAspectRatio: '1:1',
+    rotation: 0,
+    color: { range: null, space: null, transfer: null, primaries: null, chromaLocation: null },
+    hdr: null,
+    closedCaptions: false,
   };
   return {
-    container: 'matroska', formatName: 'matroska,webm', durationMs: 60_000, sizeBytes: 1_000_000, bitrate: 133_333, startMs: 0, streams: [video],
-    chapters: [], tags: {}, warnings: [], probedBy: '5.1.9',
+    container: 'matroska',
+    formatName: 'matroska,webm',
+    durationMs: 60_000,
+    sizeBytes: 1_000_000,
+    bitrate: 133_333,
+    startMs: 0,
+    streams: [video],
+    chapters: [],
+    tags: {},
+    warnings: [],
+    probedBy: '5.1.9',
   };
 }
 
 export function aPlan(): WorkPlan {
   return {
-    action: 'transcode', reason: because('transcode'), container: 'matroska', extension: '.mkv',
-    streams: [{ index: 0, kind: 'video', action: 'encode', codec: 'hevc', note: null }], dropped: [], video: { bitDepth: 10, deinterlace: false },
+    action: 'transcode',
+    reason: because('transcode'),
+    container: 'matroska',
+    extension: '.mkv',
+    streams: [{ index: 0, kind: 'video', action: 'encode', codec: 'hevc', note: null }],
+    dropped: [],
+    video: { bitDepth: 10, deinterlace: false },
     expectedBytes: 400_000,
   };
 }
@@ -59,23 +100,60 @@ export function aPlan(): WorkPlan {
 /** Inspected files, named film-00001.mkv and so on; returns their ids in that order. */
 export async function someFiles(q: Queryable, libraryId: number, count: number, prefix = 'film'): Promise<number[]> {
   const names = Array.from({ length: count }, (_, i) => `${prefix}-${String(i + 1).padStart(5, '0')}.mkv`);
-  const listed = names.map((path) => ({ path, title: path.slice(0, -4), detail: '', sizeBytes: 1_000_000, mtimeMs: 1_700_000_000_000, inode: '42', links: 1, status: 'new' as const, reason: null }));
+  const listed = names.map((path) => ({
+    path,
+    title: path.slice(0, -4),
+    detail: '',
+    sizeBytes: 1_000_000,
+    mtimeMs: 1_700_000_000_000,
+    inode: '42',
+    links: 1,
+    status: 'new' as const,
+    reason: null,
+  }));
   const written = await upsertListed(q, libraryId, listed, because('changed'));
   const idOf = new Map(written.map((w) => [w.path, w.id]));
   const ids = names.map((name) => idOf.get(name)!);
-  await saveInspected(q, ids.map((id, i) => ({
-    id, fingerprint: aFingerprint(`${libraryId}/${names[i]}`), probe: aProbe(), status: 'new', reason: null, expectedBytes: 400_000,
-  })));
+  await saveInspected(
+    q,
+    ids.map((id, i) => ({
+      id,
+      fingerprint: aFingerprint(`${libraryId}/${names[i]}`),
+      probe: aProbe(),
+      status: 'new',
+      reason: null,
+      expectedBytes: 400_000,
+    })),
+  );
   return ids;
 }
 
 export function aJob(fileId: number, change: Partial<NewJob> = {}): NewJob {
-  return { fileId, class: 1, priority: 1, rank: -600_000, plan: aPlan(), profile: defaultProfile, inputBytes: 1_000_000, expectedBytes: 400_000, ...change };
+  return {
+    fileId,
+    class: 1,
+    priority: 1,
+    rank: -600_000,
+    plan: aPlan(),
+    profile: defaultProfile,
+    inputBytes: 1_000_000,
+    expectedBytes: 400_000,
+    ...change,
+  };
 }
 
 /** Files with a waiting job each; returns the jobs' ids in the order of the files. */
-export async function someJobs(q: Queryable, libraryId: number, count: number, change: Partial<NewJob> = {}, prefix = 'film'): Promise<{ jobId: number; fileId: number }[]> {
+export async function someJobs(
+  q: Queryable,
+  libraryId: number,
+  count: number,
+  change: Partial<NewJob> = {},
+  prefix = 'film',
+): Promise<{ jobId: number; fileId: number }[]> {
   const files = await someFiles(q, libraryId, count, prefix);
-  const made = await enqueue(q, files.map((id) => aJob(id, change)));
+  const made = await enqueue(
+    q,
+    files.map((id) => aJob(id, change)),
+  );
   return made.toSorted((a, b) => a.fileId - b.fileId);
 }
