@@ -1,3 +1,5 @@
+import { codecName } from '../core/names.ts';
+
 /**
  * Numbers, times and names as a person reads them. Sizes are decimal, as disks are sold; a minus is a real minus sign.
  * Every function takes what the database gives and returns plain text, which the view escapes.
@@ -109,17 +111,10 @@ export function iso(at: Date): string {
 const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-const codecNames: Record<string, string> = {
-  h264: 'H.264', hevc: 'HEVC', av1: 'AV1', vp9: 'VP9', vp8: 'VP8', vvc: 'VVC', mpeg1video: 'MPEG-1', mpeg2video: 'MPEG-2', mpeg4: 'MPEG-4', vc1: 'VC-1',
-  wmv1: 'WMV 7', wmv2: 'WMV 8', wmv3: 'WMV 9', msmpeg4v2: 'DivX 3', msmpeg4v3: 'DivX 3', theora: 'Theora', prores: 'ProRes', dvvideo: 'DV', mjpeg: 'MJPEG', ffv1: 'FFV1',
-  aac: 'AAC', ac3: 'Dolby Digital', eac3: 'Dolby Digital+', truehd: 'TrueHD', dts: 'DTS', flac: 'FLAC', mp3: 'MP3', mp2: 'MP2', opus: 'Opus', vorbis: 'Vorbis', alac: 'ALAC',
-  subrip: 'SRT', ass: 'ASS', ssa: 'SSA', mov_text: 'Text', hdmv_pgs_subtitle: 'PGS', dvd_subtitle: 'VobSub', dvb_subtitle: 'DVB', webvtt: 'WebVTT', ttf: 'Font', otf: 'Font',
-};
-
-/** "H.264" for ffmpeg's h264; an unknown codec is shown as ffmpeg calls it, in capitals */
+/** "H.264" for ffmpeg's h264, short enough for a table; an unknown codec is shown as ffmpeg calls it */
 export function codec(name: string | null): string {
   if (!name) return 'Unknown';
-  return codecNames[name] ?? (/^pcm_/.test(name) ? 'PCM' : name.toUpperCase());
+  return name === 'mpeg4' ? 'MPEG-4' : codecName(name);
 }
 
 export type Tone = 'jade' | 'blue' | 'amber' | 'mauve';

@@ -126,6 +126,20 @@ describe('live', () => {
     await leader.query(`update media_files set title = 'The General' where title = 'The General, restored'`);
   });
 
+  test('a page that was made by an older version loads itself again', async (t) => {
+    const web = await serve(t);
+    const page = await browser.open(t);
+    let loads = 0;
+    await page.route(`${web.url}/`, async (route) => {
+      const answer = await route.fetch();
+      const body = await answer.text();
+      await route.fulfill({ response: answer, body: loads++ === 0 ? body.replace(/data-build="\w+"/, 'data-build="older"') : body });
+    });
+    await page.goto(`${web.url}/`);
+    await page.waitForFunction(() => document.querySelector('#live')?.dataset.build !== 'older' && document.documentElement.dataset['live'] === 'live');
+    assert.equal(loads, 2);
+  });
+
   test('a first connect that fails is tried again', async (t) => {
     const web = await serve(t);
     const page = await browser.open(t, { allow: /503/ });

@@ -40,6 +40,18 @@ test('stopping ends open streams and idle connections, and the port is free at o
   assert.equal(await (await fetch(`${web.url}/healthz`)).text(), 'ok');
 });
 
+test('browsers that come and go leave no stream behind', async (t) => {
+  const web = await startWeb({ after: (fn) => t.after(fn) }, { db: emptyBooks });
+  // one more than may be open at once (live.ts)
+  for (let i = 0; i < 257; i++) {
+    const gone = new AbortController();
+    const stream = await fetch(`${web.url}/events?view=shell`, { signal: gone.signal });
+    if (stream.status === 429 && i === 256) assert.fail('streams pile up');
+    await stream.body!.getReader().read();
+    gone.abort();
+  }
+});
+
 describe('what a first visit weighs', () => {
   const cleanups: (() => Promise<void> | void)[] = [];
   const suite = { after: (fn: () => Promise<void> | void) => void cleanups.push(fn) };
