@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { locateTools, type Tools } from '../ffmpeg/locate.ts';
 import { repository } from './tools.ts';
@@ -21,6 +21,7 @@ async function find(): Promise<{ name: string; tools: Tools }[]> {
   const ffmpeg = join(repository, 'node_modules', '@ffmpeg-binary', `${process.platform}-${process.arch}`, 'ffmpeg');
   const ffprobe = join(repository, 'node_modules', '@ffprobe-installer', `${process.platform}-${process.arch}`, 'ffprobe');
   if (chosen.ffmpeg.from === 'bundled' || !existsSync(ffmpeg) || !existsSync(ffprobe)) return sets;
+  chmodSync(ffprobe, 0o755); // npm unpacks it without its execute bit
   const bundled = await locateTools({ configured: { ffmpeg, ffprobe } });
   return [...sets, { name: `bundled ${bundled.ffmpeg.version}`, tools: bundled }];
 }
