@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Database } from '../../db/connect.ts';
+import { PlainError } from '../../errors.ts';
+import { freshDatabase, havePostgres, type TestDatabase } from '../../testing/database.ts';
+import { fillPageSample, type PageSample } from '../../testing/page-sample.ts';
+import { fillSample, type Sample } from '../../testing/sample.ts';
+import { startWeb, type TestWeb } from '../../testing/web.ts';
+
+// The API over real HTTP and a real database; only the commands are played.
+
+const cleanups: (() => Promise<void> | void)[] = [];
+const suite = { after: (fn: () => Promise<void> | void) => void cleanups.push(fn) };
+let db: TestDatabase;
+let leader: Database;
+let sample: Sample;
+let more: PageSample;
+
+before(async () => {
+  db = await freshDatabase(suite, havePostgres() ? 'postgres' : 'embedded');
+  leader = await db.lead();
+  sample = await fillSample(leader);
+  more = await fillPageSample(leader, sample);
+});
+after(async () => {
+  for (const cleanup of cleanups.reverse()) await cleanup();
+});
+
+interface Answer {
+  status: number;
+  body: Record<string, any>;
+}
+type Call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
+
+async function serve(t: { after(fn: () => Promise<void>): void }, answer?: (name: string, args: unknown[]) => unknown): Promise<{ web: TestWeb; call: Call }> {
+  const web = await startWeb({ after: (fn) => t.after(fn) }, { db, ...(answer ? { answer } : {}) });
+  const call: Call = async (method, path, body, headers = {}) => {
+    const response = await fetch(`${web.url}/api/v1${path}`, {
+      method,
+      headers: { authorization: 'Bearer a-secret-of-this-test', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    assert.match(response.headers.get('content-type') ?? '', /^application\/json/, `${method} ${path} answers JSON`);
+    return { status: response.status, body: (await response.json()) as Answer['body'] };
+  };
+  return { web, call };
+}
+
+describe('reading', () => {
+  test('status says what runs, what waits and what was won', async (t) => {
+    const { call } = await serve(t);
+    const { status, body } = await call('GET', '/status');
+    assert.equal(status, 200);
+    assert.equal(body['jobs'].running, sample.running.length);
+    assert.equal(body['running'].length, sample.running.length);
+    assert.equal(body['paused'], false);
+    assert.equal(body['libraries'].find((l: { name: string }) => l.name === 'Shorts').problem.includes('not there'), true);
+  });
+
+  test('a list is walked forwards and backwards by cursor without losing or repeating a row', async (t) => {
+    const { call } = await serve(t);
+    const seen: number[] = [];
+    let after: string | null = null;
+    let last: Answer['body'] = {};
+    do {
+      const page: Answer = await call('GET', `/jobs?limit=47${after ? `&after=${after}` : ''}`);
+      last = page.body;
+      seen.push(...page.body['items'].map((j: { id: number }) => j.id));
+      after = page.body['after'];
+    } while (after);
+    const [counted] = await db.query<{ n: number }>(`select count(*) as n from jobs where state = 'available'`);
+    assert.equal(seen.length, counted!.n);
+    assert.equal(new Set(seen).size, seen.length);
+    const back: number[] = [];
+    let cursor: string | null = last['before'];
+    while (cursor) {
+      const page: Answer = await call('GET', `/jobs?limit=47&before=${cursor}`);
+      back.unshift(...page.body['items'].map((j: { id: number }) => j.id));
+      cursor = page.body['before'];
+    }
+    assert.deepEqual([...back, ...last['items'].map((j: { id: number }) => j.id)], seen);
+  });
+
+  test('filters narrow the list, and every item carries its reason as code and sentence', async (t) => {
+    const { call } = await serve(t);
+    const films = await call('GET', `/jobs?library=${sample.libraries.films}&format=vc1`);
+    assert.deepEqual(films.body['items'].map((j: { title: string }) => j.title), ['D.O.A.']);
+    const failed = await call('GET', '/jobs?state=failed');
+    assert.equal(failed.body['items'][0].reason.code, 'protected-after-failures');
+    assert.match(failed.body['items'][0].reason.sentence, /failed 3 times/);
+  });
+
+  test('one job comes with its plan, tries and checks', async (t) => {
+    const { call } = await serve(t);
+    const { body } = await call('GET', `/jobs/${more.replacedJob}`);
+    assert.equal(body['outcome'], 'replaced');
+    assert.equal(body['attempts'].length, 2);
+    assert.equal(body['attempts'][0].verdict.accepted, true);
+    assert.equal(body['plan'].streams.length, 4);
+  });
+
+  test('settings come with their version and what overrides them', async (t) => {
+    const { call } = await serve(t);
+    const { body } = await call('GET', '/settings');
+    const tries = body['items'].find((s: { key: string }) => s.key === 'jobs.maxFailures');
+    assert.deepEqual([tries.version, tries.default], [2, 3]);
+  });
+});
+
+describe('acting', () => {
+  test('each route asks for exactly one command, as the command line', async (t) => {
+    const { web, call } = await serve(t, (name) => (name === 'retryJob' ? 77 : undefined));
+    const job = sample.waiting[0]!;
+    for (const [path, body, name, args] of [
+      ['/pause', undefined, 'pauseAll', []], ['/resume', {}, 'resumeAll', []], ['/scan', {}, 'scan', [null]], ['/scan', { library: 2 }, 'scan', [2]],
+      [`/jobs/${job}/cancel`, undefined, 'cancelJob', [job]], [`/jobs/${job}/pause`, undefined, 'pauseJob', [job]], [`/jobs/${job}/resume`, undefined, 'resumeJob', [job]],
+      [`/jobs/${job}/retry`, undefined, 'retryJob', [job]], [`/jobs/${job}/top`, undefined, 'moveJobs', [{ ids: [job] }, 'top']], [`/jobs/${job}/end`, undefined, 'moveJobs', [{ ids: [job] }, 'end']],
+      [`/jobs/${job}/priority`, { priority: 'high' }, 'prioritise', [{ ids: [job] }, 'high']], ['/clear', { confirm: true }, 'clearQueue', []],
+      ['/libraries', { path: '/mnt/films', profile: { quality: 20 } }, 'addLibrary', [{ path: '/mnt/films', profile: { quality: 20 } }]],
+    ] as const) {
+      web.asked.length = 0;
+      const { status } = await call('POST', path, body);
+      assert.ok(status < 300, `${path}: ${status}`);
+      assert.deepEqual(web.asked.map(({ name, args }) => ({ name, args })), [{ name, args }], path);
+      assert.equal(web.asked[0]!.by.via, 'cli');
+    }
+  });
+
+  test('what cannot be read is refused with the field named, and nothing is asked for', async (t) => {
+    const { web, call } = await serve(t);
+    const job = sample.waiting[0]!;
+    for (const [method, path, body, status, field] of [
+      ['POST', '/clear', {}, 422, 'confirm'], ['POST', '/clear', { confirm: 'yes' }, 422, 'confirm'], ['POST', '/libraries', {}, 422, 'path'], ['POST', '/libraries', { path: '' }, 422, 'path'],
+      ['POST', '/libraries', { path: 'a\0b' }, 422, 'path'], ['POST', '/libraries', { path: '/a', proifle: {} }, 422, 'proifle'], ['POST', '/libraries', { path: '/a', profile: { quality: 99 } }, 422, 'profile.quality'],
+      ['POST', '/libraries', { path: '/a', profile: { ffmpegArgs: '-y' } }, 422, 'profile.ffmpegArgs'], ['POST', '/scan', { library: '1' }, 422, 'library'], ['POST', '/scan', { library: 1.5 }, 422, 'library'],
+      ['POST', `/jobs/${job}/priority`, { priority: 'urgent' }, 422, 'priority'], ['POST', `/jobs/${job}/cancel`, { force: true }, 422, 'force'], ['POST', '/settings', { changes: [] }, 422, 'changes'],
+      ['POST', '/pause', '{"a":', 400, null], ['POST', '/pause', [1], 422, null], ['GET', '/jobs?state=lost', undefined, 422, 'state'], ['GET', '/jobs?limit=0', undefined, 422, 'limit'],
+      ['GET', '/jobs?limit=1000', undefined, 422, 'limit'], ['GET', '/jobs?after=%00', undefined, 422, 'after'], ['GET', '/jobs?stat=failed', undefined, 422, 'stat'], ['GET', '/jobs?library=1&library=2', undefined, 422, 'library'],
+      ['GET', '/jobs/999999', undefined, 404, null], ['GET', '/jobs/abc', undefined, 404, null], ['POST', '/jobs/999999/cancel', undefined, 404, null], ['GET', '/nothing', undefined, 404, null], ['DELETE', '/jobs/1', undefined, 404, null],
+    ] as const) {
+      const answer = await call(method, path, body);
+      assert.equal(answer.status, status, `${method} ${path} ${JSON.stringify(body)}: ${JSON.stringify(answer.body)}`);
+      assert.equal(answer.body['error'].status, status);
+      assert.ok(answer.body['error'].code && answer.body['error'].message, path);
+      if (field) assert.ok(answer.body['error'].problems.some((p: { path: string }) => p.path === field), `${path} names ${field}: ${JSON.stringify(answer.body)}`);
+    }
+    assert.deepEqual(web.asked, []);
+  });
+
+  test('a body that is not declared as JSON is not guessed at', async (t) => {
+    const { call } = await serve(t);
+    const answer = await call('POST', '/clear', '{"confirm":true}', { 'content-type': 'text/plain' });
+    assert.equal(answer.status, 415);
+  });
+
+  test('a wish that cannot be met is a 409 with its sentence; a fault shows nothing of the inside', async (t) => {
+    const { call } = await serve(t, (name) => {
+      if (name === 'addLibrary') throw new PlainError('There is no folder /mnt/films on this machine.');
+      throw new Error('secret detail of postgres://user:pass@host');
+    });
+    const wish = await call('POST', '/libraries', { path: '/mnt/films' });
+    assert.deepEqual([wish.status, wish.body['error'].message], [409, 'There is no folder /mnt/films on this machine.']);
+    const fault = await call('POST', '/pause');
+    assert.equal(fault.status, 500);
+    assert.ok(!JSON.stringify(fault.body).includes('pass'));
+  });
+
+  test('settings that somebody else changed meanwhile come back as a conflict with their value', async (t) => {
+    const { call } = await serve(t, (name) => (name === 'saveSettings' ? [{ key: 'jobs.maxFailures', problem: 'was changed meanwhile', current: 7 }] : undefined));
+    const { status, body } = await call('POST', '/settings', { changes: [{ key: 'jobs.maxFailures', value: 4, version: 1 }] });
+    assert.equal(status, 409);
+    assert.deepEqual(body['error'].problems, [{ path: 'jobs.maxFailures', problem: 'was changed meanwhile', current: 7 }]);
+  });
+});
+
+describe('who may', () => {
+  test('without the secret and from another page nothing is changed', async (t) => {
+    const { web } = await serve(t);
+    for (const headers of [{}, { authorization: 'Bearer wrong' }, { origin: 'http://evil.example' }, { 'sec-fetch-site': 'cross-site' }] as Record<string, string>[]) {
+      const response = await fetch(`${web.url}/api/v1/pause`, { method: 'POST', headers });
+      assert.equal(response.status, 403, JSON.stringify(headers));
+    }
+    assert.deepEqual(web.asked, []);
+  });
+
+  test('no answer allows another page to read it', async (t) => {
+    const { web } = await serve(t);
+    const response = await fetch(`${web.url}/api/v1/status`, { headers: { origin: 'http://evil.example' } });
+    assert.equal(response.headers.get('access-control-allow-origin'), null);
+  });
+});
