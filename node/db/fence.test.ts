@@ -62,14 +62,13 @@ eachDatabase((kind) => {
       db.tx(() => db.tx(async () => 1)),
       /inside tx/,
     );
-    let kept: Promise<unknown> | null = null;
-    await db.tx(async (q) => {
+    const over = Promise.withResolvers<void>();
+    const begunInside = await db.tx(async (q) => {
       await q.query('select 1');
-      kept = Promise.resolve().then(async () => {
-        await new Promise((resolve) => setImmediate(resolve));
-      });
+      return { later: over.promise.then(() => db.query('select 2 as two')) };
     });
-    await kept;
+    over.resolve();
+    assert.deepEqual(await begunInside.later, [{ two: 2 }], 'what was begun inside may use the database once the transaction is over');
     assert.deepEqual(await db.query('select 1 as one'), [{ one: 1 }]);
     await assert.rejects(
       db.tx(async (q) => void (await q.query('select 1 / 0').catch(() => {}))),

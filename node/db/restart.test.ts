@@ -57,7 +57,7 @@ function startLoad(leader: Database): Load {
   const given: { jobId: number; attemptId: number }[] = [];
   let lostInFlight = 0;
   let stopped = false;
-  let failed: unknown = null;
+  let failed: Error | null = null;
   const wish = { node: testNode, classes: [0, 1, 2], term: 1, leaseSeconds: 3600, keepers: [testNode] };
   const claiming = async (): Promise<void> => {
     while (!stopped) {
@@ -75,7 +75,7 @@ function startLoad(leader: Database): Load {
     while (!stopped) await leader.query('select count(*) as n from jobs');
   };
   const loops = [claiming, claiming, claiming, claiming, reading, reading, reading, reading].map((loop) =>
-    loop().catch((error: unknown) => (failed ??= error)),
+    loop().catch((error: unknown) => (failed ??= error instanceof Error ? error : new Error(String(error)))),
   );
   return {
     async progressed(claims) {
