@@ -98,6 +98,25 @@ export async function until<T>(
   }
 }
 
+/** Resolves when, by the program's own word, every library was scanned and nothing waits or runs. */
+export async function idle(program: Program, limitMs?: number): Promise<Status> {
+  const look = async (): Promise<Status | null> => {
+    const { items } = await program.api<{ items: { scan: { state: string } | null }[] }>('/libraries');
+    const status = await program.api<Status>('/status');
+    const scanned = items.length > 0 && items.every(({ scan }) => scan !== null && scan.state !== 'running');
+    return scanned && status.jobs.waiting === 0 && status.jobs.running === 0 ? status : null;
+  };
+  return until('an idle program', look, limitMs);
+}
+
+export interface Status {
+  paused: boolean;
+  jobs: Record<'waiting' | 'running' | 'held' | 'failed' | 'finished' | 'cancelled', number>;
+  reclaimedBytes: number;
+  replaced: number;
+  running: { id: number; progress: { percent: number | null } | null }[];
+}
+
 interface Launched {
   child: ChildProcess;
   output(): string;
