@@ -23,7 +23,7 @@ before(async () => {
   more = await fillPageSample(leader, sample);
 });
 after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup();
+  for (const cleanup of cleanups.toReversed()) await cleanup();
 });
 
 interface Answer {
@@ -32,12 +32,19 @@ interface Answer {
 }
 type Call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
 
-async function serve(t: { after(fn: () => Promise<void>): void }, answer?: (name: string, args: unknown[]) => unknown): Promise<{ web: TestWeb; call: Call }> {
+async function serve(
+  t: { after(fn: () => Promise<void>): void },
+  answer?: (name: string, args: unknown[]) => unknown,
+): Promise<{ web: TestWeb; call: Call }> {
   const web = await startWeb({ after: (fn) => t.after(fn) }, { db, ...(answer ? { answer } : {}) });
   const call: Call = async (method, path, body, headers = {}) => {
     const response = await fetch(`${web.url}/api/v1${path}`, {
       method,
-      headers: { authorization: 'Bearer a-secret-of-this-test', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        authorization: 'Bearer a-secret-of-this-test',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     assert.match(response.headers.get('content-type') ?? '', /^application\/json/, `${method} ${path} answers JSON`);
@@ -84,7 +91,10 @@ describe('reading', () => {
   test('filters narrow the list, and every item carries its reason as code and sentence', async (t) => {
     const { call } = await serve(t);
     const films = await call('GET', `/jobs?library=${sample.libraries.films}&format=vc1`);
-    assert.deepEqual(films.body['items'].map((j: { title: string }) => j.title), ['D.O.A.']);
+    assert.deepEqual(
+      films.body['items'].map((j: { title: string }) => j.title),
+      ['D.O.A.'],
+    );
     const failed = await call('GET', '/jobs?state=failed');
     assert.equal(failed.body['items'][0].reason.code, 'protected-after-failures');
     assert.match(failed.body['items'][0].reason.sentence, /failed 3 times/);
@@ -112,16 +122,28 @@ describe('acting', () => {
     const { web, call } = await serve(t, (name) => (name === 'retryJob' ? 77 : undefined));
     const job = sample.waiting[0]!;
     for (const [path, body, name, args] of [
-      ['/pause', undefined, 'pauseAll', []], ['/resume', {}, 'resumeAll', []], ['/scan', {}, 'scan', [null]], ['/scan', { library: 2 }, 'scan', [2]],
-      [`/jobs/${job}/cancel`, undefined, 'cancelJob', [job]], [`/jobs/${job}/pause`, undefined, 'pauseJob', [job]], [`/jobs/${job}/resume`, undefined, 'resumeJob', [job]],
-      [`/jobs/${job}/retry`, undefined, 'retryJob', [job]], [`/jobs/${job}/top`, undefined, 'moveJobs', [{ ids: [job] }, 'top']], [`/jobs/${job}/end`, undefined, 'moveJobs', [{ ids: [job] }, 'end']],
-      [`/jobs/${job}/priority`, { priority: 'high' }, 'prioritise', [{ ids: [job] }, 'high']], ['/clear', { confirm: true }, 'clearQueue', []],
+      ['/pause', undefined, 'pauseAll', []],
+      ['/resume', {}, 'resumeAll', []],
+      ['/scan', {}, 'scan', [null]],
+      ['/scan', { library: 2 }, 'scan', [2]],
+      [`/jobs/${job}/cancel`, undefined, 'cancelJob', [job]],
+      [`/jobs/${job}/pause`, undefined, 'pauseJob', [job]],
+      [`/jobs/${job}/resume`, undefined, 'resumeJob', [job]],
+      [`/jobs/${job}/retry`, undefined, 'retryJob', [job]],
+      [`/jobs/${job}/top`, undefined, 'moveJobs', [{ ids: [job] }, 'top']],
+      [`/jobs/${job}/end`, undefined, 'moveJobs', [{ ids: [job] }, 'end']],
+      [`/jobs/${job}/priority`, { priority: 'high' }, 'prioritise', [{ ids: [job] }, 'high']],
+      ['/clear', { confirm: true }, 'clearQueue', []],
       ['/libraries', { path: '/mnt/films', profile: { quality: 20 } }, 'addLibrary', [{ path: '/mnt/films', profile: { quality: 20 } }]],
     ] as const) {
       web.asked.length = 0;
       const { status } = await call('POST', path, body);
       assert.ok(status < 300, `${path}: ${status}`);
-      assert.deepEqual(web.asked.map(({ name, args }) => ({ name, args })), [{ name, args }], path);
+      assert.deepEqual(
+        web.asked.map(({ name, args }) => ({ name, args })),
+        [{ name, args }],
+        path,
+      );
       assert.equal(web.asked[0]!.by.via, 'cli');
     }
   });
@@ -130,21 +152,44 @@ describe('acting', () => {
     const { web, call } = await serve(t);
     const job = sample.waiting[0]!;
     for (const [method, path, body, status, field] of [
-      ['POST', '/clear', {}, 422, 'confirm'], ['POST', '/clear', { confirm: 'yes' }, 422, 'confirm'], ['POST', '/libraries', {}, 422, 'path'], ['POST', '/libraries', { path: '' }, 422, 'path'],
-      ['POST', '/libraries', { path: 'a\0b' }, 422, 'path'], ['POST', '/libraries', { path: '/a', proifle: {} }, 422, 'proifle'], ['POST', '/libraries', { path: '/a', profile: { quality: 99 } }, 422, 'profile.quality'],
-      ['POST', '/libraries', { path: '/a', profile: { ffmpegArgs: '-y' } }, 422, 'profile.ffmpegArgs'], ['POST', '/scan', { library: '1' }, 422, 'library'], ['POST', '/scan', { library: 1.5 }, 422, 'library'],
-      ['POST', `/jobs/${job}/priority`, { priority: 'urgent' }, 422, 'priority'], ['POST', `/jobs/${job}/cancel`, { force: true }, 422, 'force'], ['POST', '/settings', { changes: [] }, 422, 'changes'],
-      ['POST', '/pause', '{"a":', 400, null], ['POST', '/pause', [1], 422, null], ['GET', '/jobs?state=lost', undefined, 422, 'state'], ['GET', '/jobs?limit=0', undefined, 422, 'limit'],
-      ['GET', '/jobs?limit=1000', undefined, 422, 'limit'], ['GET', '/jobs?after=%00', undefined, 422, 'after'], ['GET', '/jobs?stat=failed', undefined, 422, 'stat'], ['GET', '/jobs?library=1&library=2', undefined, 422, 'library'],
-      ['GET', '/jobs/999999', undefined, 404, null], ['GET', '/jobs/abc', undefined, 404, null], ['POST', '/jobs/999999/cancel', undefined, 404, null], ['GET', '/nothing', undefined, 404, null], ['DELETE', '/jobs/1', undefined, 404, null],
+      ['POST', '/clear', {}, 422, 'confirm'],
+      ['POST', '/clear', { confirm: 'yes' }, 422, 'confirm'],
+      ['POST', '/libraries', {}, 422, 'path'],
+      ['POST', '/libraries', { path: '' }, 422, 'path'],
+      ['POST', '/libraries', { path: 'a\0b' }, 422, 'path'],
+      ['POST', '/libraries', { path: '/a', proifle: {} }, 422, 'proifle'],
+      ['POST', '/libraries', { path: '/a', profile: { quality: 99 } }, 422, 'profile.quality'],
+      ['POST', '/libraries', { path: '/a', profile: { ffmpegArgs: '-y' } }, 422, 'profile.ffmpegArgs'],
+      ['POST', '/scan', { library: '1' }, 422, 'library'],
+      ['POST', '/scan', { library: 1.5 }, 422, 'library'],
+      ['POST', `/jobs/${job}/priority`, { priority: 'urgent' }, 422, 'priority'],
+      ['POST', `/jobs/${job}/cancel`, { force: true }, 422, 'force'],
+      ['POST', '/settings', { changes: [] }, 422, 'changes'],
+      ['POST', '/pause', '{"a":', 400, null],
+      ['POST', '/pause', [1], 422, null],
+      ['GET', '/jobs?state=lost', undefined, 422, 'state'],
+      ['GET', '/jobs?limit=0', undefined, 422, 'limit'],
+      ['GET', '/jobs?limit=1000', undefined, 422, 'limit'],
+      ['GET', '/jobs?after=%00', undefined, 422, 'after'],
+      ['GET', '/jobs?stat=failed', undefined, 422, 'stat'],
+      ['GET', '/jobs?library=1&library=2', undefined, 422, 'library'],
+      ['GET', '/jobs/999999', undefined, 404, null],
+      ['GET', '/jobs/abc', undefined, 404, null],
+      ['POST', '/jobs/999999/cancel', undefined, 404, null],
+      ['GET', '/nothing', undefined, 404, null],
+      ['DELETE', '/jobs/1', undefined, 404, null],
     ] as const) {
       const answer = await call(method, path, body);
       assert.equal(answer.status, status, `${method} ${path} ${JSON.stringify(body)}: ${JSON.stringify(answer.body)}`);
       assert.equal(answer.body['error'].status, status);
       assert.ok(answer.body['error'].code && answer.body['error'].message, path);
-      if (field) assert.ok(answer.body['error'].problems.some((p: { path: string }) => p.path === field), `${path} names ${field}: ${JSON.stringify(answer.body)}`);
+      if (field)
+        assert.ok(
+          answer.body['error'].problems.some((p: { path: string }) => p.path === field),
+          `${path} names ${field}: ${JSON.stringify(answer.body)}`,
+        );
     }
-    assert.deepEqual(web.asked, []);
+    assert.equal(web.asked.length, 0);
   });
 
   test('a body that is not declared as JSON is not guessed at', async (t) => {
@@ -166,7 +211,9 @@ describe('acting', () => {
   });
 
   test('settings that somebody else changed meanwhile come back as a conflict with their value', async (t) => {
-    const { call } = await serve(t, (name) => (name === 'saveSettings' ? [{ key: 'jobs.maxFailures', problem: 'was changed meanwhile', current: 7 }] : undefined));
+    const { call } = await serve(t, (name) =>
+      name === 'saveSettings' ? [{ key: 'jobs.maxFailures', problem: 'was changed meanwhile', current: 7 }] : undefined,
+    );
     const { status, body } = await call('POST', '/settings', { changes: [{ key: 'jobs.maxFailures', value: 4, version: 1 }] });
     assert.equal(status, 409);
     assert.deepEqual(body['error'].problems, [{ path: 'jobs.maxFailures', problem: 'was changed meanwhile', current: 7 }]);
@@ -176,11 +223,16 @@ describe('acting', () => {
 describe('who may', () => {
   test('without the secret and from another page nothing is changed', async (t) => {
     const { web } = await serve(t);
-    for (const headers of [{}, { authorization: 'Bearer wrong' }, { origin: 'http://evil.example' }, { 'sec-fetch-site': 'cross-site' }] as Record<string, string>[]) {
+    for (const headers of [
+      {},
+      { authorization: 'Bearer wrong' },
+      { origin: 'http://evil.example' },
+      { 'sec-fetch-site': 'cross-site' },
+    ] as Record<string, string>[]) {
       const response = await fetch(`${web.url}/api/v1/pause`, { method: 'POST', headers });
       assert.equal(response.status, 403, JSON.stringify(headers));
     }
-    assert.deepEqual(web.asked, []);
+    assert.equal(web.asked.length, 0);
   });
 
   test('no answer allows another page to read it', async (t) => {

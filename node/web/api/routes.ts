@@ -5,7 +5,18 @@ import { defaultProfile } from '../../core/profile.ts';
 import { priorities } from '../../core/job.ts';
 import { sentence, type Reason } from '../../core/reasons.ts';
 import { countsByState } from '../../db/counters.ts';
-import { listCancelled, listFailed, listFinished, listHeld, listHistory, listWaiting, readJob, readJobRow, runningJobs, type JobRow } from '../../db/job-lists.ts';
+import {
+  listCancelled,
+  listFailed,
+  listFinished,
+  listHeld,
+  listHistory,
+  listWaiting,
+  readJob,
+  readJobRow,
+  runningJobs,
+  type JobRow,
+} from '../../db/job-lists.ts';
 import { libraryOverview } from '../../db/libraries.ts';
 import type { Page } from '../../db/page.ts';
 import { lastScans } from '../../db/scans.ts';
@@ -16,14 +27,29 @@ import { explain, refuse } from '../errors.ts';
 import { profileSchema } from '../models/profile-form.ts';
 import type { PageModule, Web } from '../web.ts';
 import * as v from 'valibot';
-import { ApiProblem, bodyAs, clearBody, jobsQuery, libraryBody, nothingBody, pathId, priorityBody, queryAs, scanBody, settingsBody, type ApiContext } from './v1.ts';
+import {
+  ApiProblem,
+  bodyAs,
+  clearBody,
+  jobsQuery,
+  libraryBody,
+  nothingBody,
+  pathId,
+  priorityBody,
+  queryAs,
+  scanBody,
+  settingsBody,
+  type ApiContext,
+} from './v1.ts';
 
 const base = '/api/v1';
 
 /** The routes of the API; what each takes and gives is written at the top of v1.ts. */
 export const apiRoutes: PageModule = (app, web) => {
-  const get = (path: string, answer: (c: ApiContext) => Promise<Response>): void => void app.get(base + path, (c) => guarded(c, web, answer));
-  const post = (path: string, answer: (c: ApiContext) => Promise<Response>): void => void app.post(base + path, (c) => guarded(c, web, answer));
+  const get = (path: string, answer: (c: ApiContext) => Promise<Response>): void =>
+    void app.get(base + path, (c) => guarded(c, web, answer));
+  const post = (path: string, answer: (c: ApiContext) => Promise<Response>): void =>
+    void app.post(base + path, (c) => guarded(c, web, answer));
 
   get('/status', async (c) => c.json(await status(web)));
   post('/pause', async (c) => (await bodyAs(c, nothingBody), await web.commands.pauseAll(c.get('actor')), c.json({ paused: true })));
@@ -38,7 +64,10 @@ export const apiRoutes: PageModule = (app, web) => {
   post('/libraries', async (c) => {
     const body = await bodyAs(c, libraryBody);
     const profile = body.profile && partialProfile(body.profile);
-    const id = await web.commands.addLibrary({ path: body.path, ...(body.name ? { name: body.name } : {}), ...(profile ? { profile } : {}) }, c.get('actor'));
+    const id = await web.commands.addLibrary(
+      { path: body.path, ...(body.name ? { name: body.name } : {}), ...(profile ? { profile } : {}) },
+      c.get('actor'),
+    );
     return c.json({ id }, 201);
   });
 
@@ -52,13 +81,30 @@ export const apiRoutes: PageModule = (app, web) => {
   get('/settings', async (c) => c.json({ items: await settings(web) }));
   post('/settings', async (c) => {
     const { changes } = await bodyAs(c, settingsBody);
-    const problems = await web.commands.saveSettings(changes.map((change) => ({ ...change, value: change.value ?? null })), c.get('actor'));
+    const problems = await web.commands.saveSettings(
+      changes.map((change) => ({ ...change, value: change.value ?? null })),
+      c.get('actor'),
+    );
     if (problems.length === 0) return c.json({ saved: changes.length });
     const conflict = problems.some((p) => 'current' in p);
-    return c.json({ error: { status: conflict ? 409 : 422, code: conflict ? 'changed-meanwhile' : 'invalid-input', message: problems.map((p) => `${p.key} ${p.problem}`).join('; '), problems: problems.map((p) => ({ path: p.key, problem: p.problem, ...('current' in p ? { current: p.current } : {}) })) } }, conflict ? 409 : 422);
+    return c.json(
+      {
+        error: {
+          status: conflict ? 409 : 422,
+          code: conflict ? 'changed-meanwhile' : 'invalid-input',
+          message: problems.map((p) => `${p.key} ${p.problem}`).join('; '),
+          problems: problems.map((p) => ({ path: p.key, problem: p.problem, ...('current' in p ? { current: p.current } : {}) })),
+        },
+      },
+      conflict ? 409 : 422,
+    );
   });
 
-  app.all(`${base}/*`, (c) => guarded(c, web, async () => { throw refuse('not-found', `There is no ${c.req.method} ${c.req.path.slice(0, 200)} in this API.`); }));
+  app.all(`${base}/*`, (c) =>
+    guarded(c, web, async () => {
+      throw refuse('not-found', `There is no ${c.req.method} ${c.req.path.slice(0, 200)} in this API.`);
+    }),
+  );
 };
 
 function jobActions(post: (path: string, answer: (c: ApiContext) => Promise<Response>) => void, web: Web): void {
@@ -77,7 +123,10 @@ function jobActions(post: (path: string, answer: (c: ApiContext) => Promise<Resp
   act('retry', async (id, c) => ({ id: await commands.retryJob(id, c.get('actor')) }));
   act('top', async (id, c) => ({ id, changed: await commands.moveJobs({ ids: [id] }, 'top', c.get('actor')) }));
   act('end', async (id, c) => ({ id, changed: await commands.moveJobs({ ids: [id] }, 'end', c.get('actor')) }));
-  act('priority', async (id, c) => ({ id, changed: await commands.prioritise({ ids: [id] }, (await bodyAs(c, priorityBody)).priority, c.get('actor')) }));
+  act('priority', async (id, c) => ({
+    id,
+    changed: await commands.prioritise({ ids: [id] }, (await bodyAs(c, priorityBody)).priority, c.get('actor')),
+  }));
 }
 
 /** Every error of the API is JSON with a code that a script can tell apart and a sentence that a person can read. */
@@ -86,21 +135,61 @@ async function guarded(c: ApiContext, web: Web, answer: (c: ApiContext) => Promi
     return await answer(c);
   } catch (error) {
     const requestId = c.get('requestId');
-    if (error instanceof ApiProblem) return c.json({ error: { status: error.status, code: error.code, message: error.message, ...(error.problems.length ? { problems: error.problems } : {}), requestId } }, error.status);
+    if (error instanceof ApiProblem)
+      return c.json(
+        {
+          error: {
+            status: error.status,
+            code: error.code,
+            message: error.message,
+            ...(error.problems.length ? { problems: error.problems } : {}),
+            requestId,
+          },
+        },
+        error.status,
+      );
     const told = explain(error, requestId);
     if (told.status >= 500) web.log.error({ err: error, requestId, path: c.req.path }, 'an API request failed');
-    const code = told.status === 404 ? 'not-found' : told.status === 503 ? 'database-away' : error instanceof PlainError ? (error.reason?.code ?? 'refused') : 'broken';
+    const code =
+      told.status === 404
+        ? 'not-found'
+        : told.status === 503
+          ? 'database-away'
+          : error instanceof PlainError
+            ? (error.reason?.code ?? 'refused')
+            : 'broken';
     return c.json({ error: { status: told.status, code, message: told.message, todo: told.todo, requestId } }, told.status as 500);
   }
 }
 
 async function status(web: Web): Promise<object> {
-  const [jobs, running, sums, overview] = await Promise.all([countsByState(web.db), runningJobs(web.db), totals(web.db), libraryOverview(web.db)]);
+  const [jobs, running, sums, overview] = await Promise.all([
+    countsByState(web.db),
+    runningJobs(web.db),
+    totals(web.db),
+    libraryOverview(web.db),
+  ]);
   return {
-    node: web.node, paused: web.settings()['queue.paused'] === true,
-    jobs: { waiting: jobs.available, running: jobs.running, held: jobs.held, failed: jobs.failed, finished: jobs.completed, cancelled: jobs.cancelled },
-    reclaimedBytes: Math.max(0, sums.bytesIn - sums.bytesOut), replaced: sums.replaced, kept: sums.kept,
-    libraries: overview.map((l) => ({ id: l.id, name: l.name, files: l.files, bytes: l.bytes, problem: l.problem ? sentence(l.problem) : null })),
+    node: web.node,
+    paused: web.settings()['queue.paused'] === true,
+    jobs: {
+      waiting: jobs.available,
+      running: jobs.running,
+      held: jobs.held,
+      failed: jobs.failed,
+      finished: jobs.completed,
+      cancelled: jobs.cancelled,
+    },
+    reclaimedBytes: Math.max(0, sums.bytesIn - sums.bytesOut),
+    replaced: sums.replaced,
+    kept: sums.kept,
+    libraries: overview.map((l) => ({
+      id: l.id,
+      name: l.name,
+      files: l.files,
+      bytes: l.bytes,
+      problem: l.problem ? sentence(l.problem) : null,
+    })),
     running: running.map((row) => jobJson(row, web.live.progressOf(row.id))),
   };
 }
@@ -109,18 +198,34 @@ async function libraries(web: Web): Promise<object[]> {
   const [overview, scans] = await Promise.all([libraryOverview(web.db), lastScans(web.db)]);
   return overview.map(({ problem, rootId: _root, source: _source, priority, ...library }) => {
     const scan = scans.find((s) => s.libraryId === library.id);
-    return { ...library, priority: priorities[priority] ?? 'normal', problem: reasonJson(problem), scan: scan ? { ...scan, reason: reasonJson(scan.reason) } : null };
+    return {
+      ...library,
+      priority: priorities[priority] ?? 'normal',
+      problem: reasonJson(problem),
+      scan: scan ? { ...scan, reason: reasonJson(scan.reason) } : null,
+    };
   });
 }
 
 async function jobs(web: Web, query: v.InferOutput<typeof jobsQuery>): Promise<Page<JobRow>> {
-  const filter = { libraryId: query.library ?? null, search: query.q?.trim() || null, codec: query.format ?? null, priority: query.priority ?? null };
+  const filter = {
+    libraryId: query.library ?? null,
+    search: query.q?.trim() || null,
+    codec: query.format ?? null,
+    priority: query.priority ?? null,
+  };
   const wish = { after: query.after ?? null, before: query.before ?? null, size: query.limit };
   switch (query.state) {
     case 'waiting':
       return listWaiting(web.db, filter, wish);
     case 'running':
-      return { rows: (await runningJobs(web.db)).filter((row) => (filter.libraryId ?? row.libraryId) === row.libraryId && (filter.codec ?? row.codec) === row.codec), before: null, after: null };
+      return {
+        rows: (await runningJobs(web.db)).filter(
+          (row) => (filter.libraryId ?? row.libraryId) === row.libraryId && (filter.codec ?? row.codec) === row.codec,
+        ),
+        before: null,
+        after: null,
+      };
     case 'held':
       return listHeld(web.db, filter, wish);
     case 'failed':
@@ -139,14 +244,22 @@ async function jobDetail(web: Web, id: number): Promise<object> {
   if (!job) throw refuse('not-found', `There is no job ${id}.`);
   const { file: _file, attempts, plan, profile, ...row } = job;
   return {
-    ...jobJson(row, web.live.progressOf(id)), plan, profile,
-    attempts: attempts.map(({ term: _term, outputProbe: _probe, stats: _stats, ...attempt }) => ({ ...attempt, reason: reasonJson(attempt.reason) })),
+    ...jobJson(row, web.live.progressOf(id)),
+    plan,
+    profile,
+    attempts: attempts.map(({ term: _term, outputProbe: _probe, stats: _stats, ...attempt }) => ({
+      ...attempt,
+      reason: reasonJson(attempt.reason),
+    })),
   };
 }
 
 function jobJson(job: JobRow, progress: Progress | null): object {
   const { class: _class, rank: _rank, leaseUntil: _lease, attemptId: _attempt, priority, reason, planReason, ...rest } = job;
-  const live = progress && job.state === 'running' ? { phase: progress.phase, percent: progress.percent, fps: progress.fps, speed: progress.speed, leftMs: progress.leftMs } : null;
+  const live =
+    progress && job.state === 'running'
+      ? { phase: progress.phase, percent: progress.percent, fps: progress.fps, speed: progress.speed, leftMs: progress.leftMs }
+      : null;
   return { ...rest, priority: priorities[priority] ?? 'normal', reason: reasonJson(reason), why: reasonJson(planReason), progress: live };
 }
 
@@ -159,7 +272,17 @@ async function settings(web: Web): Promise<object[]> {
   const effective = web.settings();
   return clusterKeys.map((key) => {
     const { label, help, type, unit } = specOf(key);
-    return { key, label, help, type, unit: unit ?? null, default: specOf(key).default, value: effective[key] ?? specOf(key).default, version: stored.get(key)?.version ?? 0, override: overriddenBy(key) };
+    return {
+      key,
+      label,
+      help,
+      type,
+      unit: unit ?? null,
+      default: specOf(key).default,
+      value: effective[key] ?? specOf(key).default,
+      version: stored.get(key)?.version ?? 0,
+      override: overriddenBy(key),
+    };
   });
 }
 
@@ -167,8 +290,13 @@ async function settings(web: Web): Promise<object[]> {
 function partialProfile(wish: Record<string, unknown>): Partial<typeof defaultProfile> {
   const result = v.safeParse(profileSchema, { ...defaultProfile, ...wish });
   if (!result.success) {
-    const problems = result.issues.map((issue) => ({ path: `profile.${String(issue.path?.[0]?.key ?? '')}`, problem: issue.message.slice(0, 300) }));
+    const problems = result.issues.map((issue) => ({
+      path: `profile.${String(issue.path?.[0]?.key ?? '')}`,
+      problem: issue.message.slice(0, 300),
+    }));
     throw new ApiProblem(422, 'invalid-input', problems.map((p) => `${p.path} ${p.problem}`).join('; ') + '.', problems);
   }
-  return Object.fromEntries(Object.keys(wish).map((key) => [key, result.output[key as keyof typeof result.output]])) as Partial<typeof defaultProfile>;
+  return Object.fromEntries(Object.keys(wish).map((key) => [key, result.output[key as keyof typeof result.output]])) as Partial<
+    typeof defaultProfile
+  >;
 }

@@ -38,22 +38,51 @@ export const jobsQuery = v.strictObject({
   library: v.optional(id),
   format: v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9_.-]{1,64}$/i, 'must be a codec name such as h264'))),
   priority: v.optional(v.picklist(priorities, 'must be high, normal or low')),
-  q: v.optional(v.pipe(v.string(), v.maxLength(200, 'must have at most 200 characters'), v.check((text) => !text.includes('\0') && text.isWellFormed(), 'holds a character that no name can have'))),
+  q: v.optional(
+    v.pipe(
+      v.string(),
+      v.maxLength(200, 'must have at most 200 characters'),
+      v.check((text) => !text.includes('\0') && text.isWellFormed(), 'holds a character that no name can have'),
+    ),
+  ),
   after: v.optional(cursor),
   before: v.optional(cursor),
-  limit: v.optional(v.pipe(v.string(), v.regex(/^\d{1,3}$/, 'must be 1 to 200'), v.transform(Number), v.minValue(1, 'must be 1 to 200'), v.maxValue(200, 'must be 1 to 200')), '50'),
+  limit: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,3}$/, 'must be 1 to 200'),
+      v.transform(Number),
+      v.minValue(1, 'must be 1 to 200'),
+      v.maxValue(200, 'must be 1 to 200'),
+    ),
+    '50',
+  ),
 });
 
-const text = (max: number) => v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'), v.maxLength(max, `must have at most ${max} characters`), v.check((t) => !t.includes('\0') && t.isWellFormed(), 'holds a character that no name can have'));
+const text = (max: number) =>
+  v.pipe(
+    v.string('must be a text'),
+    v.minLength(1, 'must not be empty'),
+    v.maxLength(max, `must have at most ${max} characters`),
+    v.check((t) => !t.includes('\0') && t.isWellFormed(), 'holds a character that no name can have'),
+  );
 
-export const libraryBody = v.strictObject({ path: text(4096), name: v.optional(text(200)), profile: v.optional(v.record(v.string(), v.unknown())) });
-export const scanBody = v.strictObject({ library: v.optional(v.nullable(v.pipe(v.number('must be a number'), v.integer(), v.minValue(1)))) });
+export const libraryBody = v.strictObject({
+  path: text(4096),
+  name: v.optional(text(200)),
+  profile: v.optional(v.record(v.string(), v.unknown())),
+});
+export const scanBody = v.strictObject({
+  library: v.optional(v.nullable(v.pipe(v.number('must be a number'), v.integer(), v.minValue(1)))),
+});
 export const priorityBody = v.strictObject({ priority: v.picklist(priorities, 'must be high, normal or low') });
 export const clearBody = v.strictObject({ confirm: v.literal(true, 'must be true: this takes every waiting file out of the queue') });
 export const nothingBody = v.strictObject({});
 export const settingsBody = v.strictObject({
   changes: v.pipe(
-    v.array(v.strictObject({ key: text(64), value: v.unknown(), version: v.pipe(v.number('must be a number'), v.integer(), v.minValue(0)) })),
+    v.array(
+      v.strictObject({ key: text(64), value: v.unknown(), version: v.pipe(v.number('must be a number'), v.integer(), v.minValue(0)) }),
+    ),
     v.minLength(1, 'must hold at least one change'),
     v.maxLength(100, 'must hold at most 100 changes'),
   ),
@@ -77,7 +106,8 @@ export class ApiProblem extends Error {
 export function queryAs<S extends v.GenericSchema<unknown, unknown>>(c: ApiContext, schema: S): v.InferOutput<S> {
   const given: Record<string, string> = {};
   for (const [name, value] of new URL(c.req.url).searchParams) {
-    if (Object.hasOwn(given, name)) throw new ApiProblem(422, 'invalid-input', `The parameter ${name} is given twice.`, [{ path: name, problem: 'is given twice' }]);
+    if (Object.hasOwn(given, name))
+      throw new ApiProblem(422, 'invalid-input', `The parameter ${name} is given twice.`, [{ path: name, problem: 'is given twice' }]);
     given[name] = value;
   }
   return checked(schema, given);
@@ -87,7 +117,8 @@ export function queryAs<S extends v.GenericSchema<unknown, unknown>>(c: ApiConte
 export async function bodyAs<S extends v.GenericSchema<unknown, unknown>>(c: ApiContext, schema: S): Promise<v.InferOutput<S>> {
   const raw = await c.req.text();
   if (raw.trim() === '') return checked(schema, {});
-  if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) throw new ApiProblem(415, 'not-json', 'The body must be JSON, with Content-Type: application/json.');
+  if (!/^application\/json\b/i.test(c.req.header('content-type') ?? ''))
+    throw new ApiProblem(415, 'not-json', 'The body must be JSON, with Content-Type: application/json.');
   let body: unknown;
   try {
     body = JSON.parse(raw);
@@ -101,7 +132,10 @@ function checked<S extends v.GenericSchema<unknown, unknown>>(schema: S, value: 
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const problems = result.issues.slice(0, 20).map((issue) => {
-    const path = (issue.path ?? []).map((part: { key?: unknown }) => String(part.key)).join('.').slice(0, 200);
+    const path = (issue.path ?? [])
+      .map((part: { key?: unknown }) => String(part.key))
+      .join('.')
+      .slice(0, 200);
     // valibot's own sentences quote the value; ours say what is wanted
     const unknownField = issue.type === 'strict_object' && issue.expected === 'never';
     const missing = issue.type === 'strict_object' && !unknownField && path !== '';

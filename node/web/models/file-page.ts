@@ -70,9 +70,21 @@ export function fileList(facts: FileListFacts): FileList {
     search: state.search ?? '',
     picks: [
       ...(facts.libraryId === null && facts.libraries.length > 1
-        ? [{ name: 'lib', label: 'Library', value: String(state.libraryId ?? ''), options: facts.libraries.map((l) => ({ value: String(l.id), label: l.name })) }]
+        ? [
+            {
+              name: 'lib',
+              label: 'Library',
+              value: String(state.libraryId ?? ''),
+              options: facts.libraries.map((l) => ({ value: String(l.id), label: l.name })),
+            },
+          ]
         : []),
-      { name: 'status', label: 'State', value: state.state === 'all' ? '' : state.state, options: fileStatuses.map((s) => ({ value: s.status as string, label: s.word })) },
+      {
+        name: 'status',
+        label: 'State',
+        value: state.state === 'all' ? '' : state.state,
+        options: fileStatuses.map((s) => ({ value: s.status as string, label: s.word })),
+      },
       reasonPick(state.reason, ['skip', 'done', 'keep', 'fail', 'convert']),
     ],
     filtered,
@@ -81,7 +93,10 @@ export function fileList(facts: FileListFacts): FileList {
     total: facts.total,
     before: facts.before && href({ before: facts.before, after: null }),
     after: facts.after && href({ after: facts.after, before: null }),
-    pageWords: filtered || facts.total < facts.rows.length ? `${count(facts.rows.length)} on this page` : `${count(facts.rows.length)} of ${count(facts.total)}`,
+    pageWords:
+      filtered || facts.total < facts.rows.length
+        ? `${count(facts.rows.length)} on this page`
+        : `${count(facts.rows.length)} of ${count(facts.total)}`,
   };
 }
 
@@ -111,8 +126,11 @@ function fileLine(file: MediaFileRow, library: string): FileLine {
 }
 
 function savingOf(file: MediaFileRow): string | null {
-  if (file.originalBytes !== null && file.status === 'done' && file.originalBytes > file.sizeBytes) return saving(file.originalBytes, file.sizeBytes);
-  return file.status === 'queued' && file.expectedBytes !== null && file.expectedBytes < file.sizeBytes ? `≈ ${saving(file.sizeBytes, file.expectedBytes)}` : null;
+  if (file.originalBytes !== null && file.status === 'done' && file.originalBytes > file.sizeBytes)
+    return saving(file.originalBytes, file.sizeBytes);
+  return file.status === 'queued' && file.expectedBytes !== null && file.expectedBytes < file.sizeBytes
+    ? `≈ ${saving(file.sizeBytes, file.expectedBytes)}`
+    : null;
 }
 
 export interface FilePage {
@@ -159,8 +177,21 @@ export function filePage({ file, library, jobs, originals, activity, now }: File
     path: file.path,
     now,
     word: live?.state === 'running' ? 'Running' : live?.state === 'held' ? 'Held' : statusWord(file.status),
-    tone: live?.state === 'running' ? 'busy' : file.status === 'failed' ? 'bad' : file.status === 'done' ? 'good' : file.status === 'missing' ? 'warn' : 'quiet',
-    why: file.reason ? sentence(file.reason) : file.status === 'new' ? 'It has not been looked into yet; the running or next scan does.' : 'No reason was noted.',
+    tone:
+      live?.state === 'running'
+        ? 'busy'
+        : file.status === 'failed'
+          ? 'bad'
+          : file.status === 'done'
+            ? 'good'
+            : file.status === 'missing'
+              ? 'warn'
+              : 'quiet',
+    why: file.reason
+      ? sentence(file.reason)
+      : file.status === 'new'
+        ? 'It has not been looked into yet; the running or next scan does.'
+        : 'No reason was noted.',
     figure: { ...sizeParts(file.sizeBytes), label: saved ? saved.trim() : 'on disk' },
     facts: factsOf(file),
     streams: streamRows(file.probe, null, null),
@@ -168,10 +199,22 @@ export function filePage({ file, library, jobs, originals, activity, now }: File
     jobs: jobs.map((job) => {
       const words = stateWords(jobFacts(job, false), now);
       const chip = words.tone === 'bad' ? 'bad' : words.tone === 'warn' ? 'warn' : words.tone === 'good' ? 'won' : '';
-      return { id: job.id, word: words.word, chip, at: job.finishedAt ?? job.startedAt ?? job.createdAt, why: job.outcome === 'replaced' && job.outputBytes !== null ? `${size(job.inputBytes)} became ${size(job.outputBytes)}.` : words.next };
+      return {
+        id: job.id,
+        word: words.word,
+        chip,
+        at: job.finishedAt ?? job.startedAt ?? job.createdAt,
+        why:
+          job.outcome === 'replaced' && job.outputBytes !== null ? `${size(job.inputBytes)} became ${size(job.outputBytes)}.` : words.next,
+      };
     }),
     liveJob: live?.id ?? null,
-    retryJob: last && ['failed', 'kept', 'skipped'].includes(file.status) && (last.state === 'failed' || last.state === 'cancelled' || last.outcome === 'kept') ? last.id : null,
+    retryJob:
+      last &&
+      ['failed', 'kept', 'skipped'].includes(file.status) &&
+      (last.state === 'failed' || last.state === 'cancelled' || last.outcome === 'kept')
+        ? last.id
+        : null,
     excludedBy: file.excludedBy,
     originals: originals.map((o) => originalLine(o, now)),
     activity: activity.map((event) => activityLine(event, false)),
@@ -183,7 +226,11 @@ function originalLine(o: Original, now: Date): FilePage['originals'][number] {
   const base = { id: o.id, sizeBytes: o.sizeBytes, restorable };
   if (restorable) return { ...base, word: 'in the trash', words: `Can be put back until ${day(o.expiresAt)}.` };
   if (o.state === 'restored') return { ...base, word: 'put back', words: o.endedAt ? `On ${day(o.endedAt)}.` : '' };
-  return { ...base, word: 'gone', words: o.endedAt ? `Deleted on ${day(o.endedAt)}, when its time in the trash was over.` : 'Its time in the trash is over.' };
+  return {
+    ...base,
+    word: 'gone',
+    words: o.endedAt ? `Deleted on ${day(o.endedAt)}, when its time in the trash was over.` : 'Its time in the trash is over.',
+  };
 }
 
 function factsOf(file: MediaFile): Fact[] {

@@ -60,7 +60,14 @@ export interface HistoryFacts {
   now: Date;
 }
 
-const tabWords: Record<HistoryState, string> = { all: 'Everything', replaced: 'Replaced', kept: 'Kept original', failed: 'Failed', cancelled: 'Cancelled', restored: 'Restored' };
+const tabWords: Record<HistoryState, string> = {
+  all: 'Everything',
+  replaced: 'Replaced',
+  kept: 'Kept original',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
+  restored: 'Restored',
+};
 
 export function historyPage(facts: HistoryFacts): HistoryPage {
   const { state } = facts;
@@ -76,7 +83,10 @@ export function historyPage(facts: HistoryFacts): HistoryPage {
     figure: sizeParts(facts.totals.reclaimed),
     chart: facts.chart,
     rows: facts.rows.map(historyRow),
-    empty: isFiltered(state) || current !== 'all' ? { title: 'No result matches', text: 'Choose another tab or clear the filter.' } : { title: 'No results yet', text: 'The first ones appear here when a file is finished.' },
+    empty:
+      isFiltered(state) || current !== 'all'
+        ? { title: 'No result matches', text: 'Choose another tab or clear the filter.' }
+        : { title: 'No results yet', text: 'The first ones appear here when a file is finished.' },
     csvHref: href({}).replace('/history', '/history/export.csv'),
     before: facts.before && href({ before: facts.before }),
     after: facts.after && href({ after: facts.after }),
@@ -113,14 +123,47 @@ function outcomeWords(job: Pick<JobRow, 'state' | 'outcome'>): [string, HistoryR
   return job.state === 'failed' ? ['Failed', 'bad'] : ['Cancelled', 'quiet'];
 }
 
-export const csvHead = csvLine(['job', 'finished', 'result', 'title', 'detail', 'library', 'path', 'codec', 'width', 'height', 'bytes before', 'bytes after', 'bytes saved', 'node', 'encoder', 'seconds', 'reason']);
+export const csvHead = csvLine([
+  'job',
+  'finished',
+  'result',
+  'title',
+  'detail',
+  'library',
+  'path',
+  'codec',
+  'width',
+  'height',
+  'bytes before',
+  'bytes after',
+  'bytes saved',
+  'node',
+  'encoder',
+  'seconds',
+  'reason',
+]);
 
 export function csvRow(job: JobRow): string {
   const after = job.outcome === 'replaced' ? job.outputBytes : null;
   const seconds = job.startedAt && job.finishedAt ? Math.round((job.finishedAt.getTime() - job.startedAt.getTime()) / 1000) : null;
   return csvLine([
-    job.id, job.finishedAt, outcomeWords(job)[0], job.title, job.detail, job.libraryName, job.path, sourceCodec(job), job.width, job.height, job.inputBytes, after,
-    after === null ? null : job.inputBytes - after, job.nodeName, job.encoder, seconds, job.reason ? sentence(job.reason) : null,
+    job.id,
+    job.finishedAt,
+    outcomeWords(job)[0],
+    job.title,
+    job.detail,
+    job.libraryName,
+    job.path,
+    sourceCodec(job),
+    job.width,
+    job.height,
+    job.inputBytes,
+    after,
+    after === null ? null : job.inputBytes - after,
+    job.nodeName,
+    job.encoder,
+    seconds,
+    job.reason ? sentence(job.reason) : null,
   ]);
 }
 

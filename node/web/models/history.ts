@@ -64,5 +64,12 @@ export function totalsOf(rows: readonly DayTotal[]): HistoryTotals {
   const sum = (of: (row: DayTotal) => number): number => rows.reduce((total, row) => total + of(row), 0);
   const bytesIn = sum((r) => r.bytesIn);
   const bytesOut = sum((r) => r.bytesOut);
-  return { replaced: sum((r) => r.replaced), kept: sum((r) => r.kept), failed: sum((r) => r.failed), bytesIn, bytesOut, reclaimed: Math.max(0, bytesIn - bytesOut) };
+  return {
+    replaced: sum((r) => r.replaced),
+    kept: sum((r) => r.kept),
+    failed: sum((r) => r.failed),
+    bytesIn,
+    bytesOut,
+    reclaimed: Math.max(0, bytesIn - bytesOut),
+  };
 }

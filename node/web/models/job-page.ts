@@ -106,20 +106,38 @@ export function jobPage(facts: JobPageFacts): JobPage {
     progress: facts.progress && job.state === 'running' ? liveNumbers(facts.progress) : null,
     actions: jobActions(words, now).map((name) => actionView(name, job, original)),
     steps: timeline({
-      foundAt: job.file.createdAt, queuedAt: job.createdAt, startedAt: last?.startedAt ?? job.startedAt, encodedAt: last?.encodedAt ?? null,
-      endedAt: job.finishedAt, state: job.state, outcome: job.outcome, attemptState: last?.state ?? null,
+      foundAt: job.file.createdAt,
+      queuedAt: job.createdAt,
+      startedAt: last?.startedAt ?? job.startedAt,
+      encodedAt: last?.encodedAt ?? null,
+      endedAt: job.finishedAt,
+      state: job.state,
+      outcome: job.outcome,
+      attemptState: last?.state ?? null,
     }),
     facts: factsOf(job, last, original, facts.nodeNames, now),
-    whyTitle: job.outcome === 'kept' ? 'Why was the original kept?' : job.state === 'completed' ? 'Why was this converted?' : 'Why is this in the queue?',
+    whyTitle:
+      job.outcome === 'kept'
+        ? 'Why was the original kept?'
+        : job.state === 'completed'
+          ? 'Why was this converted?'
+          : 'Why is this in the queue?',
     ...whyOf(job),
     streams: before ? streamRows(before, Array.isArray(job.plan.streams) ? job.plan : null, after) : streamRows(after, null, null),
     streamNote: !before && after ? 'of the new file' : after ? 'original and new file' : 'and what will become of it',
     planned: before !== null,
     finished: before !== null && after !== null,
     checks: (verdictOf?.checks ?? []).map((check) => ({ ...check, name: checkWords[check.name] ?? check.name })),
-    checkNote: verdictOf === null ? '' : verdictOf.accepted ? 'all held' : `${verdictOf.checks.filter((c) => !c.passed).length} did not hold`,
+    checkNote:
+      verdictOf === null ? '' : verdictOf.accepted ? 'all held' : `${verdictOf.checks.filter((c) => !c.passed).length} did not hold`,
     attempt: last && {
-      command: last.command && last.command.length > 0 ? commandLine(last.command[0]!.includes('ffmpeg') ? last.command[0]! : 'ffmpeg', last.command[0]!.includes('ffmpeg') ? last.command.slice(1) : last.command) : null,
+      command:
+        last.command && last.command.length > 0
+          ? commandLine(
+              last.command[0]!.includes('ffmpeg') ? last.command[0]! : 'ffmpeg',
+              last.command[0]!.includes('ffmpeg') ? last.command.slice(1) : last.command,
+            )
+          : null,
       stderr: last.stderrTail?.trim() ? lastLines(last.stderrTail, 200) : null,
     },
     attempts: job.attempts.map((a) => attemptLine(a, facts.nodeNames)),
@@ -135,10 +153,16 @@ function originalProbe(attempts: readonly Attempt[]): Probe | null {
 function figureOf(job: JobDetail): JobPage['figure'] {
   if (job.outputBytes !== null && job.outcome === 'replaced') {
     const won = job.inputBytes - job.outputBytes;
-    return { ...signed(won), label: `${savingPercent(job.inputBytes, job.outputBytes)}, from ${size(job.inputBytes)} to ${size(job.outputBytes)}` };
+    return {
+      ...signed(won),
+      label: `${savingPercent(job.inputBytes, job.outputBytes)}, from ${size(job.inputBytes)} to ${size(job.outputBytes)}`,
+    };
   }
   if (job.state === 'available' || job.state === 'running' || job.state === 'held') {
-    return { ...signed(job.inputBytes - job.expectedBytes), label: `expected: ${size(job.inputBytes)} to about ${size(job.expectedBytes)}` };
+    return {
+      ...signed(job.inputBytes - job.expectedBytes),
+      label: `expected: ${size(job.inputBytes)} to about ${size(job.expectedBytes)}`,
+    };
   }
   return { ...sizeParts(job.inputBytes), label: 'unchanged' };
 }
@@ -156,12 +180,18 @@ function actionView(name: JobAction, job: JobDetail, original: Original | null):
     top: { label: 'To the top', icon: 'arrow-up', strong: false, confirm: null },
     end: { label: 'To the end', icon: 'arrow-down', strong: false, confirm: null },
     cancel: {
-      label: running ? 'Stop' : 'Take out of the queue', icon: 'x', strong: false,
-      confirm: running ? 'Stop this encode? What is done so far is lost; the original is untouched.' : 'Take this file out of the queue? It stays as it is.',
+      label: running ? 'Stop' : 'Take out of the queue',
+      icon: 'x',
+      strong: false,
+      confirm: running
+        ? 'Stop this encode? What is done so far is lost; the original is untouched.'
+        : 'Take this file out of the queue? It stays as it is.',
     },
     retry: { label: 'Try again', icon: 'rotate-ccw', strong: true, confirm: null },
     restore: {
-      label: `Undo (until ${original ? day(original.expiresAt) : ''})`, icon: 'undo-2', strong: false,
+      label: `Undo (until ${original ? day(original.expiresAt) : ''})`,
+      icon: 'undo-2',
+      strong: false,
       confirm: 'Put the original back? The HEVC file goes to the trash in its place.',
     },
   };
@@ -173,16 +203,22 @@ function factsOf(job: JobDetail, last: Attempt | null, original: Original | null
   const list: (Fact | null)[] = [
     { label: 'Original', value: size(job.inputBytes) },
     out === null ? { label: 'Expected', value: `about ${size(job.expectedBytes)}` } : { label: 'New file', value: size(out) },
-    out === null ? null : { label: 'Saved', value: `${saving(job.inputBytes, out)} (${savingPercent(job.inputBytes, out)})`, strong: out < job.inputBytes },
+    out === null
+      ? null
+      : { label: 'Saved', value: `${saving(job.inputBytes, out)} (${savingPercent(job.inputBytes, out)})`, strong: out < job.inputBytes },
     { label: 'Format', value: formatWords({ ...job, codec: sourceCodec(job) }) },
     job.durationMs === null ? null : { label: 'Length', value: clock(job.durationMs) },
     { label: 'Work', value: job.action === 'remux' ? 'Re-wrap, pictures untouched' : 'Encode to HEVC' },
-    job.state === 'available' ? { label: 'Priority', value: { high: 'High', normal: 'Normal', low: 'Low' }[priorities[job.priority] ?? 'normal'] } : null,
+    job.state === 'available'
+      ? { label: 'Priority', value: { high: 'High', normal: 'Normal', low: 'Low' }[priorities[job.priority] ?? 'normal'] }
+      : null,
     last ? { label: 'Node', value: names.get(last.nodeId) ?? last.nodeId } : null,
     last?.encoder ? { label: 'Encoder', value: encoder(last.encoder) } : null,
     last ? { label: 'Try', value: `${last.number} of ${Math.max(job.maxFailures, last.number)}` } : null,
     job.finishedAt && job.startedAt ? { label: 'Took', value: duration(job.finishedAt.getTime() - job.startedAt.getTime()) } : null,
-    original?.state === 'kept' && original.expiresAt > now ? { label: 'Original in the trash until', value: day(original.expiresAt) } : null,
+    original?.state === 'kept' && original.expiresAt > now
+      ? { label: 'Original in the trash until', value: day(original.expiresAt) }
+      : null,
     { label: 'Path', value: job.path },
   ];
   return list.filter((fact) => fact !== null);
@@ -215,15 +251,39 @@ function attemptLine(a: Attempt, names: ReadonlyMap<string, string>): JobPage['a
 }
 
 const attemptWords: Record<string, [string, string]> = {
-  running: ['encoding', ''], delivering: ['delivering', ''], verifying: ['checking', ''], replacing: ['replacing', ''], succeeded: ['succeeded', 'won'],
-  failed: ['failed', 'bad'], lost: ['lost', 'warn'], rejected: ['not good enough', 'warn'], cancelled: ['cancelled', ''],
+  running: ['encoding', ''],
+  delivering: ['delivering', ''],
+  verifying: ['checking', ''],
+  replacing: ['replacing', ''],
+  succeeded: ['succeeded', 'won'],
+  failed: ['failed', 'bad'],
+  lost: ['lost', 'warn'],
+  rejected: ['not good enough', 'warn'],
+  cancelled: ['cancelled', ''],
 };
 
 const checkWords: Record<string, string> = {
-  container: 'Container', video: 'Video', audio: 'Audio', subtitles: 'Subtitles', attachments: 'Attachments', chapters: 'Chapters', tags: 'Tags', duration: 'Length',
-  frames: 'Frames', decode: 'Plays without errors', size: 'Smaller by enough', colour: 'Colour and HDR', start: 'Start times', geometry: 'Picture size and rotation',
+  container: 'Container',
+  video: 'Video',
+  audio: 'Audio',
+  subtitles: 'Subtitles',
+  attachments: 'Attachments',
+  chapters: 'Chapters',
+  tags: 'Tags',
+  duration: 'Length',
+  frames: 'Frames',
+  decode: 'Plays without errors',
+  size: 'Smaller by enough',
+  colour: 'Colour and HDR',
+  start: 'Start times',
+  geometry: 'Picture size and rotation',
 };
 
 export function lastLines(text: string, lines: number): string {
-  return text.replaceAll('\r\n', '\n').split(/[\n\r]/).filter((line) => line.trim() !== '').slice(-lines).join('\n');
+  return text
+    .replaceAll('\r\n', '\n')
+    .split(/[\n\r]/)
+    .filter((line) => line.trim() !== '')
+    .slice(-lines)
+    .join('\n');
 }

@@ -39,7 +39,11 @@ export function stateWords(job: JobFacts, now: Date): StateWords {
     case 'completed':
       return completed(job, now);
     case 'failed':
-      return { word: 'Failed', tone: 'bad', next: `${why(job, 'It failed without saying why.')} ${tried(job)} The original is untouched. “Try again” looks at the file anew.` };
+      return {
+        word: 'Failed',
+        tone: 'bad',
+        next: `${why(job, 'It failed without saying why.')} ${tried(job)} The original is untouched. “Try again” looks at the file anew.`,
+      };
     case 'held':
       return { word: 'Held', tone: 'warn', next: `${why(job, 'It needs a person.')} Nothing happens until you decide.` };
     case 'cancelled':
@@ -59,15 +63,28 @@ function waiting(job: JobFacts, now: Date): StateWords {
 
 function running(job: JobFacts): StateWords {
   const where = job.nodeName ? ` on ${job.nodeName}` : '';
-  if (job.cancelRequested) return { word: 'Stopping', tone: 'warn', next: `The encode${where} is being stopped. The original is untouched.` };
+  if (job.cancelRequested)
+    return { word: 'Stopping', tone: 'warn', next: `The encode${where} is being stopped. The original is untouched.` };
   if (job.paused) return { word: 'Paused', tone: 'quiet', next: `Stopped in place${where}. It goes on where it was when you resume it.` };
   switch (job.attemptState) {
     case 'delivering':
-      return { word: 'Running', tone: 'busy', next: `The new file is on its way${where ? ` from${where.slice(3)}` : ''}. Then it is checked.` };
+      return {
+        word: 'Running',
+        tone: 'busy',
+        next: `The new file is on its way${where ? ` from${where.slice(3)}` : ''}. Then it is checked.`,
+      };
     case 'verifying':
-      return { word: 'Checking', tone: 'busy', next: 'The whole new file is decoded and compared with the original. Only then is anything replaced.' };
+      return {
+        word: 'Checking',
+        tone: 'busy',
+        next: 'The whole new file is decoded and compared with the original. Only then is anything replaced.',
+      };
     case 'replacing':
-      return { word: 'Replacing', tone: 'busy', next: 'The new file passed every check and takes the place of the original, which goes to the trash.' };
+      return {
+        word: 'Replacing',
+        tone: 'busy',
+        next: 'The new file passed every check and takes the place of the original, which goes to the trash.',
+      };
     default:
       return { word: 'Running', tone: 'busy', next: `Encoding${where}. The original stays untouched until the new file has been checked.` };
   }
@@ -100,7 +117,10 @@ function tried(job: JobFacts): string {
 export type JobAction = 'pause' | 'resume' | 'cancel' | 'retry' | 'top' | 'end' | 'restore';
 
 /** What a person can do with a job now. */
-export function jobActions(job: Pick<JobFacts, 'state' | 'paused' | 'cancelRequested' | 'outcome' | 'trashUntil' | 'attemptState'>, now: Date): JobAction[] {
+export function jobActions(
+  job: Pick<JobFacts, 'state' | 'paused' | 'cancelRequested' | 'outcome' | 'trashUntil' | 'attemptState'>,
+  now: Date,
+): JobAction[] {
   switch (job.state) {
     case 'available':
       // a waiting job is not paused: it is moved to the end, or everything is paused
@@ -151,8 +171,17 @@ export function timeline(facts: TimelineFacts): TimelineStep[] {
   return names.map((name, index) => {
     const at = index <= reached || facts.state === 'completed' ? (starts[index] ?? null) : null;
     const next = starts[index + 1] ?? null;
-    const state = index < reached ? 'done' : index > reached ? 'next' : stopped ? 'stopped' : facts.state === 'completed' ? 'done' : 'current';
-    return { name, state, at, took: state === 'done' && at && next && next.getTime() - at.getTime() >= 1000 && index < 4 ? duration(next.getTime() - at.getTime()) : null };
+    const state =
+      index < reached ? 'done' : index > reached ? 'next' : stopped ? 'stopped' : facts.state === 'completed' ? 'done' : 'current';
+    return {
+      name,
+      state,
+      at,
+      took:
+        state === 'done' && at && next && next.getTime() - at.getTime() >= 1000 && index < 4
+          ? duration(next.getTime() - at.getTime())
+          : null,
+    };
   });
 }
 

@@ -58,8 +58,14 @@ export interface LibraryPage {
 
 export function winOf(file: MediaFileRow): Win {
   return {
-    fileId: file.id, title: file.title || 'Untitled', detail: file.detail, path: file.path, tone: codecTone(file.codec), format: formatWords(file),
-    sizeBytes: file.sizeBytes, newBytes: file.expectedBytes,
+    fileId: file.id,
+    title: file.title || 'Untitled',
+    detail: file.detail,
+    path: file.path,
+    tone: codecTone(file.codec),
+    format: formatWords(file),
+    sizeBytes: file.sizeBytes,
+    newBytes: file.expectedBytes,
   };
 }
 
@@ -103,11 +109,17 @@ export interface RulesPage {
 
 /** The form as it is stored, or as it was just typed together with what is wrong with it. */
 export function rulesPage(
-  library: { id: number; name: string; enabled: boolean; priority: string; profile: Profile }, typed: { form: URLSearchParams; result: LibraryFormResult } | null, further: Record<string, string> = {},
+  library: { id: number; name: string; enabled: boolean; priority: string; profile: Profile },
+  typed: { form: URLSearchParams; result: LibraryFormResult } | null,
+  further: Record<string, string> = {},
 ): RulesPage {
   const problems = { ...typed?.result.problems, ...further };
   const values = fieldValues(library.profile, typed?.form ?? null);
-  const labels = new Map<string, string>([['name', 'Name'], ['priority', 'Priority'], ...profileFields.map((f) => [f.key, f.label] as [string, string])]);
+  const labels = new Map<string, string>([
+    ['name', 'Name'],
+    ['priority', 'Priority'],
+    ...profileFields.map((f) => [f.key, f.label] as [string, string]),
+  ]);
   return {
     id: library.id,
     name: typed ? (typed.form.get('name') ?? '').slice(0, 400) : library.name,
@@ -122,9 +134,15 @@ export function rulesPage(
 function ruleField(field: ProfileField, value: string | string[], problem: string | undefined): RuleField {
   const values = [value].flat();
   return {
-    key: field.key, type: field.type, label: field.label, help: field.help,
+    key: field.key,
+    type: field.type,
+    label: field.label,
+    help: field.help,
     limits: field.min === undefined || field.max === undefined ? '' : `${count(field.min)} to ${count(field.max)}.`,
-    min: String(field.min ?? ''), max: String(field.max ?? ''), step: String(field.step ?? 1), unit: field.unit ?? '',
+    min: String(field.min ?? ''),
+    max: String(field.max ?? ''),
+    step: String(field.step ?? 1),
+    unit: field.unit ?? '',
     value: values.join('\n'),
     checked: value === 'on',
     choices: (field.choices ?? []).map((choice) => ({ ...choice, chosen: values.includes(choice.value) })),

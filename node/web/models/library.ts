@@ -68,7 +68,12 @@ export interface Place {
   nodeName: string;
 }
 
-export function libraryView(library: LibraryOverview, counts: readonly CodecCount[], scan: Scan | null, places: readonly Place[]): LibraryView {
+export function libraryView(
+  library: LibraryOverview,
+  counts: readonly CodecCount[],
+  scan: Scan | null,
+  places: readonly Place[],
+): LibraryView {
   return {
     id: library.id,
     name: library.name,
@@ -77,7 +82,11 @@ export function libraryView(library: LibraryOverview, counts: readonly CodecCoun
     folder: library.folder,
     places: places
       .filter((p) => p.rootId === library.rootId)
-      .map((p) => ({ node: p.nodeName, path: joined(p.path, library.folder), problem: p.problem && sentence({ code: p.problem, params: { path: p.path } }) })),
+      .map((p) => ({
+        node: p.nodeName,
+        path: joined(p.path, library.folder),
+        problem: p.problem && sentence({ code: p.problem, params: { path: p.path } }),
+      })),
     bar: codecBar(counts),
     bytes: library.bytes,
     files: library.files,
@@ -100,7 +109,9 @@ function joined(root: string, folder: string): string {
 
 export function scanView(scan: Scan): ScanView {
   const running = scan.state === 'running';
-  const found = (['added', 'changed', 'moved', 'missing'] as const).filter((key) => scan[key] > 0).map((key) => `${scan[key].toLocaleString('en-US')} ${scanWords[key]}`);
+  const found = (['added', 'changed', 'moved', 'missing'] as const)
+    .filter((key) => scan[key] > 0)
+    .map((key) => `${scan[key].toLocaleString('en-US')} ${scanWords[key]}`);
   if (scan.problems > 0) found.push(plural(scan.problems, 'problem'));
   const seen = `${plural(scan.seen, 'file')} seen`;
   const rest = running && scan.inspected > 0 ? [`${scan.inspected.toLocaleString('en-US')} looked into`, ...found] : found;
@@ -109,7 +120,14 @@ export function scanView(scan: Scan): ScanView {
     startedAt: scan.startedAt,
     endedAt: scan.endedAt,
     words: rest.length ? `${seen}, ${rest.join(', ')}` : running ? seen : `${seen}, nothing new`,
-    problem: scan.state === 'failed' || scan.state === 'cancelled' ? (scan.reason ? sentence(scan.reason) : scan.state === 'failed' ? 'The scan failed.' : 'The scan was cancelled.') : null,
+    problem:
+      scan.state === 'failed' || scan.state === 'cancelled'
+        ? scan.reason
+          ? sentence(scan.reason)
+          : scan.state === 'failed'
+            ? 'The scan failed.'
+            : 'The scan was cancelled.'
+        : null,
   };
 }
 

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { defaultProfile } from '../../core/profile.ts';
-import { differences } from '../pages/queue.ts';
 import { activityText } from './activity.ts';
 import { codecBar } from './codec-bar.ts';
 import { csvLine } from './csv.ts';
+import { differences } from './differences.ts';
 import { dailyChart } from './history.ts';
 import { commandLine, jobActions, stateWords, timeline, type JobFacts } from './job.ts';
 import { listQuery, readListState } from './list-state.ts';
@@ -16,18 +16,44 @@ const now = new Date('2026-11-22T12:00:00');
 
 describe('what a job says about itself', () => {
   const facts: JobFacts = {
-    state: 'available', outcome: null, paused: false, cancelRequested: false, retryAt: null, failures: 0, maxFailures: 3, priority: 'normal', reason: null,
-    nodeName: 'atlas', attemptState: null, trashUntil: null, queuePaused: false,
+    state: 'available',
+    outcome: null,
+    paused: false,
+    cancelRequested: false,
+    retryAt: null,
+    failures: 0,
+    maxFailures: 3,
+    priority: 'normal',
+    reason: null,
+    nodeName: 'atlas',
+    attemptState: null,
+    trashUntil: null,
+    queuePaused: false,
   };
 
   test('every state has a word and says what happens next', () => {
     const cases: [Partial<JobFacts>, string, RegExp][] = [
-      [{}, 'Waiting', /as soon as/], [{ queuePaused: true }, 'Waiting', /paused/], [{ retryAt: new Date('2026-11-22T15:00:00'), failures: 1 }, 'Waiting', /Tried 1 of 3 times\. It is tried again at 15:00/],
-      [{ retryAt: new Date('2026-11-23T15:00:00'), failures: 1 }, 'Waiting', /15:00 on Mon 23 Nov/], [{ state: 'running', attemptState: 'running' }, 'Running', /on atlas.*untouched/], [{ state: 'running', paused: true }, 'Paused', /goes on where it was/],
-      [{ state: 'running', cancelRequested: true }, 'Stopping', /being stopped/], [{ state: 'running', attemptState: 'delivering' }, 'Running', /from atlas/], [{ state: 'running', attemptState: 'verifying' }, 'Checking', /decoded and compared/],
-      [{ state: 'running', attemptState: 'replacing' }, 'Replacing', /passed every check/], [{ state: 'completed', outcome: 'replaced', trashUntil: new Date('2026-12-05T12:00:00') }, 'Finished', /until Sat 5 Dec/],
-      [{ state: 'completed', outcome: 'replaced' }, 'Finished', /no longer in the trash/], [{ state: 'completed', outcome: 'kept', reason: { code: 'small-saving', params: { saved: 4, limit: 10 } } }, 'Kept original', /only 4 % smaller/],
-      [{ state: 'completed', outcome: 'restored' }, 'Restored', /put back/], [{ state: 'failed', failures: 3 }, 'Failed', /Tried 3 of 3 times.*untouched/], [{ state: 'held' }, 'Held', /until you decide/], [{ state: 'cancelled' }, 'Cancelled', /untouched/],
+      [{}, 'Waiting', /as soon as/],
+      [{ queuePaused: true }, 'Waiting', /paused/],
+      [{ retryAt: new Date('2026-11-22T15:00:00'), failures: 1 }, 'Waiting', /Tried 1 of 3 times\. It is tried again at 15:00/],
+      [{ retryAt: new Date('2026-11-23T15:00:00'), failures: 1 }, 'Waiting', /15:00 on Mon 23 Nov/],
+      [{ state: 'running', attemptState: 'running' }, 'Running', /on atlas.*untouched/],
+      [{ state: 'running', paused: true }, 'Paused', /goes on where it was/],
+      [{ state: 'running', cancelRequested: true }, 'Stopping', /being stopped/],
+      [{ state: 'running', attemptState: 'delivering' }, 'Running', /from atlas/],
+      [{ state: 'running', attemptState: 'verifying' }, 'Checking', /decoded and compared/],
+      [{ state: 'running', attemptState: 'replacing' }, 'Replacing', /passed every check/],
+      [{ state: 'completed', outcome: 'replaced', trashUntil: new Date('2026-12-05T12:00:00') }, 'Finished', /until Sat 5 Dec/],
+      [{ state: 'completed', outcome: 'replaced' }, 'Finished', /no longer in the trash/],
+      [
+        { state: 'completed', outcome: 'kept', reason: { code: 'small-saving', params: { saved: 4, limit: 10 } } },
+        'Kept original',
+        /only 4 % smaller/,
+      ],
+      [{ state: 'completed', outcome: 'restored' }, 'Restored', /put back/],
+      [{ state: 'failed', failures: 3 }, 'Failed', /Tried 3 of 3 times.*untouched/],
+      [{ state: 'held' }, 'Held', /until you decide/],
+      [{ state: 'cancelled' }, 'Cancelled', /untouched/],
     ];
     for (const [change, word, next] of cases) {
       const words = stateWords({ ...facts, ...change }, now);
@@ -41,23 +67,52 @@ describe('what a job says about itself', () => {
     assert.deepEqual(jobActions({ ...facts, state: 'running', attemptState: 'verifying' }, now), ['cancel']);
     assert.deepEqual(jobActions({ ...facts, state: 'running', attemptState: 'running' }, now), ['pause', 'cancel']);
     assert.deepEqual(jobActions({ ...facts, state: 'running', attemptState: 'running', paused: true }, now), ['resume', 'cancel']);
-    assert.deepEqual(jobActions({ ...facts, state: 'completed', outcome: 'replaced', trashUntil: new Date('2026-11-22T12:00:01') }, now), ['restore']);
+    assert.deepEqual(jobActions({ ...facts, state: 'completed', outcome: 'replaced', trashUntil: new Date('2026-11-22T12:00:01') }, now), [
+      'restore',
+    ]);
     assert.deepEqual(jobActions({ ...facts, state: 'completed', outcome: 'replaced', trashUntil: now }, now), []);
   });
 
   test('the steps end where the job ended', () => {
     const at = (minute: number) => new Date(now.getTime() + minute * 60_000);
-    const base = { foundAt: at(0), queuedAt: at(1), startedAt: at(5), encodedAt: at(25), endedAt: at(30), state: 'completed' as const, outcome: 'replaced' as const, attemptState: 'succeeded' as const };
-    assert.deepEqual(timeline(base).map((s) => [s.name, s.state, s.took]), [
-      ['Found', 'done', '60\u00a0s'], ['Waiting', 'done', '4\u00a0min'], ['Encoding', 'done', '20\u00a0min'], ['Checking', 'done', '5\u00a0min'], ['Replaced', 'done', null],
-    ]);
+    const base = {
+      foundAt: at(0),
+      queuedAt: at(1),
+      startedAt: at(5),
+      encodedAt: at(25),
+      endedAt: at(30),
+      state: 'completed' as const,
+      outcome: 'replaced' as const,
+      attemptState: 'succeeded' as const,
+    };
+    assert.deepEqual(
+      timeline(base).map((s) => [s.name, s.state, s.took]),
+      [
+        ['Found', 'done', '60\u00a0s'],
+        ['Waiting', 'done', '4\u00a0min'],
+        ['Encoding', 'done', '20\u00a0min'],
+        ['Checking', 'done', '5\u00a0min'],
+        ['Replaced', 'done', null],
+      ],
+    );
     const failed = timeline({ ...base, state: 'failed', outcome: null, encodedAt: null, attemptState: 'failed' });
-    assert.deepEqual(failed.map((s) => s.state), ['done', 'done', 'stopped', 'next', 'next']);
-    assert.deepEqual(timeline({ ...base, state: 'available', outcome: null, startedAt: null, encodedAt: null, endedAt: null, attemptState: null }).map((s) => s.state), ['done', 'current', 'next', 'next', 'next']);
+    assert.deepEqual(
+      failed.map((s) => s.state),
+      ['done', 'done', 'stopped', 'next', 'next'],
+    );
+    assert.deepEqual(
+      timeline({ ...base, state: 'available', outcome: null, startedAt: null, encodedAt: null, endedAt: null, attemptState: null }).map(
+        (s) => s.state,
+      ),
+      ['done', 'current', 'next', 'next', 'next'],
+    );
   });
 
   test('a command can be copied: a shell reads back the same arguments', () => {
-    assert.equal(commandLine('ffmpeg', ['-i', "file:/a/It's here.mkv", '$(rm -rf /)', '']), `ffmpeg -i 'file:/a/It'\\''s here.mkv' '$(rm -rf /)' ''`);
+    assert.equal(
+      commandLine('ffmpeg', ['-i', "file:/a/It's here.mkv", '$(rm -rf /)', '']),
+      `ffmpeg -i 'file:/a/It'\\''s here.mkv' '$(rm -rf /)' ''`,
+    );
   });
 });
 
@@ -65,16 +120,36 @@ describe('the state of a list', () => {
   const states = ['waiting', 'failed'];
   test('survives its own URL', () => {
     fc.assert(
-      fc.property(fc.string({ maxLength: 100 }), fc.integer({ min: 1, max: 1e9 }), fc.constantFrom('high', 'normal', 'low', null), (search, lib, priority) => {
-        const state = readListState(new URLSearchParams({ state: 'failed', q: search, lib: String(lib), ...(priority ? { priority } : {}) }), states);
-        const query = new URLSearchParams(Object.entries(listQuery(state, 'waiting')).flatMap(([k, v]) => (v ? [[k, String(v)]] : [])));
-        assert.deepEqual(readListState(query, states), state);
-      }),
+      fc.property(
+        fc.string({ maxLength: 100 }),
+        fc.integer({ min: 1, max: 1e9 }),
+        fc.constantFrom('high', 'normal', 'low', null),
+        (search, lib, priority) => {
+          const state = readListState(
+            new URLSearchParams({ state: 'failed', q: search, lib: String(lib), ...(priority ? { priority } : {}) }),
+            states,
+          );
+          const query = new URLSearchParams(Object.entries(listQuery(state, 'waiting')).flatMap(([k, v]) => (v ? [[k, String(v)]] : [])));
+          assert.deepEqual(readListState(query, states), state);
+        },
+      ),
     );
   });
   test('drops what makes no sense instead of failing', () => {
-    const state = readListState(new URLSearchParams('state=__proto__&lib=1e3&priority=urgent&format=%00&reason=<b>&q=%20%00%20&after=a/b&before=%22'), states);
-    assert.deepEqual(state, { state: 'waiting', search: null, libraryId: null, codec: null, priority: null, reason: null, after: null, before: null });
+    const state = readListState(
+      new URLSearchParams('state=__proto__&lib=1e3&priority=urgent&format=%00&reason=<b>&q=%20%00%20&after=a/b&before=%22'),
+      states,
+    );
+    assert.deepEqual(state, {
+      state: 'waiting',
+      search: null,
+      libraryId: null,
+      codec: null,
+      priority: null,
+      reason: null,
+      after: null,
+      before: null,
+    });
   });
   test('goes on after or before a row, never both', () => {
     const state = readListState(new URLSearchParams('after=abc&before=def'), states);
@@ -101,12 +176,17 @@ describe('CSV', () => {
     assert.equal(csvLine(['=HYPERLINK("http://evil","x")']), `"'=HYPERLINK(""http://evil"",""x"")"\r\n`);
   });
   test('numbers stay numbers and everything can be read back', () => {
-    assert.equal(csvLine([-5, null, 'plain', 'a,b', 'say "hi"', 'two\nlines', new Date(0)]), `-5,,plain,"a,b","say ""hi""","two\nlines",1970-01-01T00:00:00.000Z\r\n`);
-    fc.assert(fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 6 }), (cells) => {
-      const line = csvLine(cells);
-      assert.ok(line.endsWith('\r\n'));
-      assert.equal(parse(line).length, cells.length);
-    }));
+    assert.equal(
+      csvLine([-5, null, 'plain', 'a,b', 'say "hi"', 'two\nlines', new Date(0)]),
+      `-5,,plain,"a,b","say ""hi""","two\nlines",1970-01-01T00:00:00.000Z\r\n`,
+    );
+    fc.assert(
+      fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 6 }), (cells) => {
+        const line = csvLine(cells);
+        assert.ok(line.endsWith('\r\n'));
+        assert.equal(parse(line).length, cells.length);
+      }),
+    );
   });
 
   function parse(line: string): string[] {
@@ -115,10 +195,17 @@ describe('CSV', () => {
     let quoted = false;
     for (let i = 0; i < line.length - 2; i++) {
       const c = line[i]!;
-      if (quoted && c === '"' && line[i + 1] === '"') (cell += '"'), i++;
-      else if (c === '"') quoted = !quoted;
-      else if (c === ',' && !quoted) (cells.push(cell), (cell = ''));
-      else cell += c;
+      if (quoted && c === '"' && line[i + 1] === '"') {
+        cell += '"';
+        i++;
+      } else if (c === '"') {
+        quoted = !quoted;
+      } else if (c === ',' && !quoted) {
+        cells.push(cell);
+        cell = '';
+      } else {
+        cell += c;
+      }
     }
     return [...cells, cell];
   }
@@ -157,7 +244,8 @@ describe('the rules of a library', () => {
 
   test('in words they say what is left alone', () => {
     const words = rulesInWords({ ...defaultProfile, minSizeMb: 1500, hdr: 'skip', exclude: ['Extras/**'] }).join(' ');
-    for (const part of ['quality 22', '10 % smaller', 'under 1500 MB', 'HDR10', 'Dolby Vision', 'Extras/**']) assert.ok(words.includes(part), part);
+    for (const part of ['quality 22', '10 % smaller', 'under 1500 MB', 'HDR10', 'Dolby Vision', 'Extras/**'])
+      assert.ok(words.includes(part), part);
   });
 });
 
@@ -168,12 +256,27 @@ describe('settings', () => {
   const field = (key: string, more: object = {}) => settingFields('jobs', { ...facts, ...more }).find((f) => f.key === key)!;
 
   test('a field knows its default, its limits and whether it was changed', () => {
-    assert.deepEqual([field('jobs.maxFailures').value, field('jobs.maxFailures').changed, field('jobs.maxFailures').defaultWords, field('jobs.maxFailures').limits], ['5', true, '3', '1 to 10']);
+    assert.deepEqual(
+      [
+        field('jobs.maxFailures').value,
+        field('jobs.maxFailures').changed,
+        field('jobs.maxFailures').defaultWords,
+        field('jobs.maxFailures').limits,
+      ],
+      ['5', true, '3', '1 to 10'],
+    );
     assert.equal(field('jobs.atOnce').changed, false);
   });
 
   test('only what a person changed is asked for, with the version that was seen', () => {
-    const form = new URLSearchParams({ 'v:jobs.maxFailures': '2', 'was:jobs.maxFailures': '5', 'jobs.maxFailures': '4', 'v:jobs.atOnce': '0', 'was:jobs.atOnce': '1', 'jobs.atOnce': '1' });
+    const form = new URLSearchParams({
+      'v:jobs.maxFailures': '2',
+      'was:jobs.maxFailures': '5',
+      'jobs.maxFailures': '4',
+      'v:jobs.atOnce': '0',
+      'was:jobs.atOnce': '1',
+      'jobs.atOnce': '1',
+    });
     assert.deepEqual(readChanges('jobs', form, facts), [{ key: 'jobs.maxFailures', value: 4, version: 2 }]);
   });
 
@@ -186,14 +289,23 @@ describe('settings', () => {
 
   test('a conflict shows both values and lets the person decide with the version now seen', () => {
     const typed = new URLSearchParams({ 'v:jobs.maxFailures': '1', 'was:jobs.maxFailures': '3', 'jobs.maxFailures': '4' });
-    const shown = field('jobs.maxFailures', { typed, problems: [{ key: 'jobs.maxFailures', problem: 'was changed by somebody else', current: 5 }] });
+    const shown = field('jobs.maxFailures', {
+      typed,
+      problems: [{ key: 'jobs.maxFailures', problem: 'was changed by somebody else', current: 5 }],
+    });
     assert.deepEqual([shown.value, shown.theirs, shown.typedWords, shown.version, shown.was], ['4', '5', '4', 2, '5']);
   });
 
   test('the environment decides where it is set, and then the form asks for nothing', () => {
     const env = { CODECSHIFT_MAX_FAILURES: '7' };
     assert.equal(field('jobs.maxFailures', { env }).override, 'CODECSHIFT_MAX_FAILURES');
-    assert.deepEqual(readChanges('jobs', new URLSearchParams({ 'v:jobs.maxFailures': '2', 'was:jobs.maxFailures': '5', 'jobs.maxFailures': '4' }), { ...facts, env }), []);
+    assert.deepEqual(
+      readChanges('jobs', new URLSearchParams({ 'v:jobs.maxFailures': '2', 'was:jobs.maxFailures': '5', 'jobs.maxFailures': '4' }), {
+        ...facts,
+        env,
+      }),
+      [],
+    );
   });
 
   test('hidden settings are neither shown nor changed by the form', () => {
@@ -203,7 +315,10 @@ describe('settings', () => {
 
   test('a change reads as words, also one of a key that nobody knows any more', () => {
     const line = changeLine({ key: 'queue.order', oldValue: null, newValue: 'oldest', at: now, by: 'x', via: 'cli' });
-    assert.deepEqual([line.label, line.before, line.after, line.via], ['Order of the queue', 'Biggest saving first', 'Longest in the library first', 'on the command line']);
+    assert.deepEqual(
+      [line.label, line.before, line.after, line.via],
+      ['Order of the queue', 'Biggest saving first', 'Longest in the library first', 'on the command line'],
+    );
     assert.equal(changeLine({ key: 'gone.key', oldValue: null, newValue: { a: 1 }, at: now, by: 'x', via: 'page' }).after, '{"a":1}');
     assert.equal(valueWords({}, null), 'not set');
   });
@@ -211,7 +326,14 @@ describe('settings', () => {
 
 describe('history', () => {
   test('the chart has every day once, the last one open, and says what it shows', () => {
-    const chart = dailyChart([{ day: '2026-11-20', replaced: 2, kept: 0, failed: 0, bytesIn: 10e9, bytesOut: 4e9 }, { day: '2026-11-21', replaced: 1, kept: 0, failed: 0, bytesIn: 3e9, bytesOut: 1e9 }], 30, now);
+    const chart = dailyChart(
+      [
+        { day: '2026-11-20', replaced: 2, kept: 0, failed: 0, bytesIn: 10e9, bytesOut: 4e9 },
+        { day: '2026-11-21', replaced: 1, kept: 0, failed: 0, bytesIn: 3e9, bytesOut: 1e9 },
+      ],
+      30,
+      now,
+    );
     assert.equal(chart.bars.length, 30);
     assert.equal(new Set(chart.days.map((d) => d.date.toISOString().slice(0, 10))).size, 30);
     assert.ok(chart.bars.at(-1)!.open);
@@ -221,7 +343,10 @@ describe('history', () => {
 
   test('an event of an unknown kind still reads as words, and what it carries cannot pretend to be something else', () => {
     assert.equal(activityText({ kind: 'node-joined', params: {} }), 'Node joined');
-    assert.equal(activityText({ kind: 'kept', params: { reason: 'small-saving', title: 'X' } }), '“X” keeps its original: saving too small');
+    assert.equal(
+      activityText({ kind: 'kept', params: { reason: 'small-saving', title: 'X' } }),
+      '“X” keeps its original: saving too small',
+    );
     assert.equal(activityText({ kind: '', params: { reason: 'constructor' } }), 'Something happened');
   });
 });
@@ -229,10 +354,20 @@ describe('history', () => {
 describe('the bar of a library', () => {
   test('is as long as the library was, and what was won is its end', () => {
     const bar = codecBar([
-      { status: 'done', codec: 'hevc', files: 2, bytes: 40, originalBytes: 100 }, { status: 'queued', codec: 'h264', files: 1, bytes: 60, originalBytes: 60 },
-      { status: 'missing', codec: 'h264', files: 1, bytes: 999, originalBytes: 999 }, { status: 'queued', codec: 'vc1', files: 1, bytes: 5, originalBytes: 5 },
+      { status: 'done', codec: 'hevc', files: 2, bytes: 40, originalBytes: 100 },
+      { status: 'queued', codec: 'h264', files: 1, bytes: 60, originalBytes: 60 },
+      { status: 'missing', codec: 'h264', files: 1, bytes: 999, originalBytes: 999 },
+      { status: 'queued', codec: 'vc1', files: 1, bytes: 5, originalBytes: 5 },
     ]);
-    assert.deepEqual(bar.parts.map((p) => [p.tone, p.value]), [['jade', 40], ['amber', 60], ['mauve', 5], ['free', 60]]);
+    assert.deepEqual(
+      bar.parts.map((p) => [p.tone, p.value]),
+      [
+        ['jade', 40],
+        ['amber', 60],
+        ['mauve', 5],
+        ['free', 60],
+      ],
+    );
     assert.deepEqual([bar.total, bar.reclaimedBytes], [165, 60]);
     assert.deepEqual(codecBar([]).parts, []);
   });

@@ -19,25 +19,144 @@ export interface ProfileField {
 }
 
 export const profileFields: readonly ProfileField[] = [
-  { key: 'quality', type: 'integer', min: 14, max: 34, label: 'Quality', help: 'Lower is better and bigger: 18 is hard to tell from the original, 22 is very good, 28 is small.' },
-  { key: 'speed', type: 'choice', label: 'Speed', help: 'Slower makes smaller files of the same quality.', choices: [{ value: 'fast', label: 'Fast' }, { value: 'medium', label: 'Medium' }, { value: 'slow', label: 'Slow, smaller files' }] },
-  { key: 'tenBit', type: 'boolean', label: 'Encode in 10 bit', help: 'Fewer bands in dark scenes and a little smaller. Some players from before 2016 only play 8 bit.' },
-  { key: 'encoder', type: 'choice', label: 'Encoder', help: 'Hardware is much faster; software makes smaller files of the same quality.', choices: [{ value: 'auto', label: 'The best this machine has' }, { value: 'hardware', label: 'Hardware only' }, { value: 'software', label: 'Software only' }] },
-  { key: 'minSavingPercent', type: 'number', min: 0, max: 90, step: 1, unit: '%', label: 'Smallest worthwhile saving', help: 'When the HEVC file is not at least this much smaller, the original stays.' },
-  { key: 'minBitsPerPixel', type: 'number', min: 0, max: 1, step: 0.005, label: 'Already efficient below', help: 'Bits per pixel. A file with fewer is left alone, because little could be won. 0 switches the rule off.' },
-  { key: 'minSizeMb', type: 'number', min: 0, max: 1_000_000, step: 1, unit: 'MB', label: 'Leave files alone below', help: '0 means every size.' },
-  { key: 'minDurationSeconds', type: 'number', min: 0, max: 86_400, step: 1, unit: 'seconds', label: 'Leave films alone that are shorter than', help: '0 means every length.' },
-  { key: 'interlaced', type: 'choice', label: 'Interlaced video', help: 'Deinterlacing cannot be undone, except while the original is in the trash.', choices: [{ value: 'skip', label: 'Leave alone' }, { value: 'deinterlace', label: 'Make it progressive' }] },
-  { key: 'hdr', type: 'choice', label: 'HDR10 and HLG', help: 'Dolby Vision and HDR10+ are always left alone.', choices: [{ value: 'keep', label: 'Convert, keeping HDR' }, { value: 'skip', label: 'Leave alone' }] },
-  { key: 'hardLinked', type: 'choice', label: 'Files with further hard links', help: 'Seeding or snapshots: replacing one name frees no space and parts the copies.', choices: [{ value: 'skip', label: 'Leave alone' }, { value: 'replace', label: 'Replace this name' }] },
-  { key: 'alsoEfficient', type: 'choices', label: 'Also counts as finished', help: 'Files in these formats are left alone like HEVC.', choices: [{ value: 'av1', label: 'AV1' }, { value: 'vp9', label: 'VP9' }, { value: 'vvc', label: 'H.266' }] },
-  { key: 'remux', type: 'boolean', label: 'Re-wrap HEVC in old containers', help: 'HEVC in AVI or TS moves to Matroska without touching the pictures.' },
-  { key: 'exclude', type: 'lines', label: 'Leave alone', help: 'One pattern a line, for example Extras/** or *sample*. It is matched with the path inside the library.' },
+  {
+    key: 'quality',
+    type: 'integer',
+    min: 14,
+    max: 34,
+    label: 'Quality',
+    help: 'Lower is better and bigger: 18 is hard to tell from the original, 22 is very good, 28 is small.',
+  },
+  {
+    key: 'speed',
+    type: 'choice',
+    label: 'Speed',
+    help: 'Slower makes smaller files of the same quality.',
+    choices: [
+      { value: 'fast', label: 'Fast' },
+      { value: 'medium', label: 'Medium' },
+      { value: 'slow', label: 'Slow, smaller files' },
+    ],
+  },
+  {
+    key: 'tenBit',
+    type: 'boolean',
+    label: 'Encode in 10 bit',
+    help: 'Fewer bands in dark scenes and a little smaller. Some players from before 2016 only play 8 bit.',
+  },
+  {
+    key: 'encoder',
+    type: 'choice',
+    label: 'Encoder',
+    help: 'Hardware is much faster; software makes smaller files of the same quality.',
+    choices: [
+      { value: 'auto', label: 'The best this machine has' },
+      { value: 'hardware', label: 'Hardware only' },
+      { value: 'software', label: 'Software only' },
+    ],
+  },
+  {
+    key: 'minSavingPercent',
+    type: 'number',
+    min: 0,
+    max: 90,
+    step: 1,
+    unit: '%',
+    label: 'Smallest worthwhile saving',
+    help: 'When the HEVC file is not at least this much smaller, the original stays.',
+  },
+  {
+    key: 'minBitsPerPixel',
+    type: 'number',
+    min: 0,
+    max: 1,
+    step: 0.005,
+    label: 'Already efficient below',
+    help: 'Bits per pixel. A file with fewer is left alone, because little could be won. 0 switches the rule off.',
+  },
+  {
+    key: 'minSizeMb',
+    type: 'number',
+    min: 0,
+    max: 1_000_000,
+    step: 1,
+    unit: 'MB',
+    label: 'Leave files alone below',
+    help: '0 means every size.',
+  },
+  {
+    key: 'minDurationSeconds',
+    type: 'number',
+    min: 0,
+    max: 86_400,
+    step: 1,
+    unit: 'seconds',
+    label: 'Leave films alone that are shorter than',
+    help: '0 means every length.',
+  },
+  {
+    key: 'interlaced',
+    type: 'choice',
+    label: 'Interlaced video',
+    help: 'Deinterlacing cannot be undone, except while the original is in the trash.',
+    choices: [
+      { value: 'skip', label: 'Leave alone' },
+      { value: 'deinterlace', label: 'Make it progressive' },
+    ],
+  },
+  {
+    key: 'hdr',
+    type: 'choice',
+    label: 'HDR10 and HLG',
+    help: 'Dolby Vision and HDR10+ are always left alone.',
+    choices: [
+      { value: 'keep', label: 'Convert, keeping HDR' },
+      { value: 'skip', label: 'Leave alone' },
+    ],
+  },
+  {
+    key: 'hardLinked',
+    type: 'choice',
+    label: 'Files with further hard links',
+    help: 'Seeding or snapshots: replacing one name frees no space and parts the copies.',
+    choices: [
+      { value: 'skip', label: 'Leave alone' },
+      { value: 'replace', label: 'Replace this name' },
+    ],
+  },
+  {
+    key: 'alsoEfficient',
+    type: 'choices',
+    label: 'Also counts as finished',
+    help: 'Files in these formats are left alone like HEVC.',
+    choices: [
+      { value: 'av1', label: 'AV1' },
+      { value: 'vp9', label: 'VP9' },
+      { value: 'vvc', label: 'H.266' },
+    ],
+  },
+  {
+    key: 'remux',
+    type: 'boolean',
+    label: 'Re-wrap HEVC in old containers',
+    help: 'HEVC in AVI or TS moves to Matroska without touching the pictures.',
+  },
+  {
+    key: 'exclude',
+    type: 'lines',
+    label: 'Leave alone',
+    help: 'One pattern a line, for example Extras/** or *sample*. It is matched with the path inside the library.',
+  },
 ];
 
 /** A whole profile from the outside: every limit of the fields above. Unknown keys are refused. */
 export const profileSchema = v.strictObject({
-  quality: v.pipe(v.number(), v.integer('must be a whole number'), v.minValue(14, 'must be 14 or more'), v.maxValue(34, 'must be 34 or less')),
+  quality: v.pipe(
+    v.number(),
+    v.integer('must be a whole number'),
+    v.minValue(14, 'must be 14 or more'),
+    v.maxValue(34, 'must be 34 or less'),
+  ),
   speed: v.picklist(['fast', 'medium', 'slow'], 'must be fast, medium or slow'),
   tenBit: v.boolean('must be on or off'),
   encoder: v.picklist(['auto', 'hardware', 'software'], 'must be auto, hardware or software'),
@@ -51,7 +170,14 @@ export const profileSchema = v.strictObject({
   alsoEfficient: v.pipe(v.array(v.picklist(['av1', 'vp9', 'vvc'])), v.maxLength(3)),
   remux: v.boolean('must be on or off'),
   exclude: v.pipe(
-    v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(300, 'has a pattern of more than 300 characters'), v.check((p) => !p.includes('\0'), 'has a pattern with a zero byte'))),
+    v.array(
+      v.pipe(
+        v.string(),
+        v.minLength(1),
+        v.maxLength(300, 'has a pattern of more than 300 characters'),
+        v.check((p) => !p.includes('\0'), 'has a pattern with a zero byte'),
+      ),
+    ),
     v.maxLength(100, 'has more than 100 patterns'),
   ),
 });
@@ -110,7 +236,11 @@ function readField(field: ProfileField, form: URLSearchParams): unknown {
     case 'choices':
       return form.getAll(field.key);
     case 'lines':
-      return text.toWellFormed().split(/\r?\n/).map((line) => line.trim()).filter(Boolean);
+      return text
+        .toWellFormed()
+        .split(/\r?\n/)
+        .map((line) => line.trim())
+        .filter(Boolean);
     case 'choice':
       return text;
   }
@@ -139,6 +269,9 @@ export function rulesInWords(profile: Profile): string[] {
   lines.push(`Leaves alone: ${left.join(', ')}.`);
   if (p.interlaced === 'deinterlace') lines.push('Makes interlaced video progressive.');
   if (p.remux) lines.push('Re-wraps HEVC from old containers without touching the pictures.');
-  if (p.exclude.length) lines.push(`Never touches ${p.exclude.slice(0, 5).join(', ')}${p.exclude.length > 5 ? ` and ${p.exclude.length - 5} more patterns` : ''}.`);
+  if (p.exclude.length)
+    lines.push(
+      `Never touches ${p.exclude.slice(0, 5).join(', ')}${p.exclude.length > 5 ? ` and ${p.exclude.length - 5} more patterns` : ''}.`,
+    );
   return lines;
 }

@@ -124,7 +124,9 @@ export function queueView(facts: QueueFacts): QueueView {
     total: link?.count ?? 0,
     newHeading: tab.state === 'finished' ? 'Saved' : 'Expected',
     empty: emptyWords(tab.state, filtered),
-    hidden: Object.entries(listQuery({ ...state, after: null, before: null }, '')).flatMap(([k, v]) => (v === null || v === undefined ? [] : [[k, String(v)] as [string, string]])),
+    hidden: Object.entries(listQuery({ ...state, after: null, before: null }, '')).flatMap(([k, v]) =>
+      v === null || v === undefined ? [] : [[k, String(v)] as [string, string]],
+    ),
     here: href({ after: state.after, before: state.before }),
     before: facts.before && href({ before: facts.before }),
     after: facts.after && href({ after: facts.after }),
@@ -138,7 +140,10 @@ export function jobFacts(job: JobRow, queuePaused: boolean) {
 }
 
 export function liveNumbers(p: Progress): LiveNumbers {
-  const rate = [p.fps === null || p.phase !== 'encoding' ? null : fps(p.fps), p.speed === null || p.phase !== 'encoding' ? null : speed(p.speed)].filter(Boolean);
+  const rate = [
+    p.fps === null || p.phase !== 'encoding' ? null : fps(p.fps),
+    p.speed === null || p.phase !== 'encoding' ? null : speed(p.speed),
+  ].filter(Boolean);
   return {
     percent: p.percent,
     phase: p.paused ? 'paused' : phaseWords[p.phase],
@@ -148,27 +153,50 @@ export function liveNumbers(p: Progress): LiveNumbers {
   };
 }
 
-const phaseWords = { fetching: 'fetching', encoding: 'encoding', delivering: 'delivering', verifying: 'checking', replacing: 'replacing' } as const;
+const phaseWords = {
+  fetching: 'fetching',
+  encoding: 'encoding',
+  delivering: 'delivering',
+  verifying: 'checking',
+  replacing: 'replacing',
+} as const;
 
 function picksOf(facts: QueueFacts, tab: Tab): Pick[] {
   const { state } = facts;
   const picks: Pick[] = [];
   if (facts.libraries.length > 1) {
-    picks.push({ name: 'lib', label: 'Library', value: String(state.libraryId ?? ''), options: facts.libraries.map((l) => ({ value: String(l.id), label: l.name })) });
+    picks.push({
+      name: 'lib',
+      label: 'Library',
+      value: String(state.libraryId ?? ''),
+      options: facts.libraries.map((l) => ({ value: String(l.id), label: l.name })),
+    });
   }
   if (facts.codecs.length > 1 || state.codec) {
     const codecs = state.codec && !facts.codecs.includes(state.codec) ? [...facts.codecs, state.codec] : facts.codecs;
     picks.push({ name: 'format', label: 'Format', value: state.codec ?? '', options: codecs.map((c) => ({ value: c, label: codec(c) })) });
   }
   if (tab === 'waiting') {
-    picks.push({ name: 'priority', label: 'Priority', value: state.priority ?? '', options: [{ value: 'high', label: 'High' }, { value: 'normal', label: 'Normal' }, { value: 'low', label: 'Low' }] });
+    picks.push({
+      name: 'priority',
+      label: 'Priority',
+      value: state.priority ?? '',
+      options: [
+        { value: 'high', label: 'High' },
+        { value: 'normal', label: 'Normal' },
+        { value: 'low', label: 'Low' },
+      ],
+    });
   }
-  if (tab === 'skipped' || tab === 'failed') picks.push(reasonPick(state.reason, tab === 'skipped' ? ['skip', 'done'] : ['fail', 'skip', 'hold']));
+  if (tab === 'skipped' || tab === 'failed')
+    picks.push(reasonPick(state.reason, tab === 'skipped' ? ['skip', 'done'] : ['fail', 'skip', 'hold']));
   return picks;
 }
 
 export function reasonPick(value: string | null, kinds: readonly string[]): Pick {
-  const options = reasonCodes.filter((code) => kinds.includes(reasonEntry(code).kind)).map((code) => ({ value: code as string, label: label({ code }) }));
+  const options = reasonCodes
+    .filter((code) => kinds.includes(reasonEntry(code).kind))
+    .map((code) => ({ value: code as string, label: label({ code }) }));
   return { name: 'reason', label: 'Reason', value: value ?? '', options: options.sort((a, b) => a.label.localeCompare(b.label, 'en')) };
 }
 
@@ -193,13 +221,24 @@ function emptyWords(tab: Tab, filtered: boolean): QueueView['empty'] {
 }
 
 /** The page that asks before many files leave the queue; it names the number and the filter. */
-export function removeQuestion(n: number, exact: boolean, state: ListState, library: string | null, excluded: boolean, action: string, back: string, hidden: [string, string][]): ConfirmView {
+export function removeQuestion(
+  n: number,
+  exact: boolean,
+  state: ListState,
+  library: string | null,
+  excluded: boolean,
+  action: string,
+  back: string,
+  hidden: [string, string][],
+): ConfirmView {
   const which = filterWords({ search: state.search, library, codec: state.codec, priority: state.priority });
   const number = `${exact ? '' : 'more than '}${count(n)}`;
   const what = `${number} waiting ${n === 1 ? 'file' : 'files'}${which ? ` ${which}` : ''}`;
   return {
     question: excluded ? `Leave ${what} alone?` : `Take ${what} out of the queue?`,
-    text: excluded ? 'They are never converted until you allow them again. The files stay as they are.' : 'The files stay as they are. The next scan finds them again.',
+    text: excluded
+      ? 'They are never converted until you allow them again. The files stay as they are.'
+      : 'The files stay as they are. The next scan finds them again.',
     action,
     confirmed: '1',
     button: excluded ? `Leave ${number} alone` : `Remove ${number}`,

@@ -163,8 +163,12 @@ export function fileRow(file: FileRowFacts): QueueRow {
     running: false,
     at: file.updatedAt,
     menu: [
-      ...(file.jobId !== null && (failed || file.status === 'kept') ? [post('Try again', 'rotate-ccw', url.jobAction(file.jobId, 'retry'))] : []),
-      file.excludedBy === null ? post('Leave alone', 'ban', `${url.file(file.id)}/exclude`) : post('Allow again', 'check', `${url.file(file.id)}/include`),
+      ...(file.jobId !== null && (failed || file.status === 'kept')
+        ? [post('Try again', 'rotate-ccw', url.jobAction(file.jobId, 'retry'))]
+        : []),
+      file.excludedBy === null
+        ? post('Leave alone', 'ban', `${url.file(file.id)}/exclude`)
+        : post('Allow again', 'check', `${url.file(file.id)}/include`),
       aboutFile(file.id),
     ],
   };
@@ -178,7 +182,9 @@ function jobMenu(action: JobAction, job: JobRowFacts): MenuItem[] {
     case 'end':
       return [
         post('To the end', 'arrow-down', href),
-        ...priorities.filter((p) => p !== job.priority).map((p) => post(`${p[0]!.toUpperCase()}${p.slice(1)} priority`, 'flag', `${url.job(job.id)}/priority/${p}`)),
+        ...priorities
+          .filter((p) => p !== job.priority)
+          .map((p) => post(`${p[0]!.toUpperCase()}${p.slice(1)} priority`, 'flag', `${url.job(job.id)}/priority/${p}`)),
       ];
     case 'pause':
       return [post('Pause', 'pause', href)];
@@ -215,7 +221,12 @@ export function formatWords(file: { codec: string | null; width: number | null; 
 }
 
 /** What the filter says, in words, for the confirm dialog: "all 311 waiting files in Films that match “metro”". */
-export function filterWords(filter: { search: string | null; library: string | null; codec: string | null; priority: string | null }): string {
+export function filterWords(filter: {
+  search: string | null;
+  library: string | null;
+  codec: string | null;
+  priority: string | null;
+}): string {
   const parts: string[] = [];
   if (filter.library) parts.push(`in ${filter.library}`);
   if (filter.codec) parts.push(`in ${codecWord(filter.codec)}`);

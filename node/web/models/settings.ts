@@ -105,7 +105,14 @@ function settingField(spec: DescribedSetting, facts: FormFacts): SettingField {
     id: `s-${spec.key.replaceAll('.', '-')}`,
     label: spec.label,
     help: spec.help,
-    type: spec.type === 'boolean' ? 'boolean' : spec.type === 'choice' ? 'choice' : spec.type === 'integer' || spec.type === 'number' ? 'number' : 'text',
+    type:
+      spec.type === 'boolean'
+        ? 'boolean'
+        : spec.type === 'choice'
+          ? 'choice'
+          : spec.type === 'integer' || spec.type === 'number'
+            ? 'number'
+            : 'text',
     value: facts.typed && !override ? typedValue(spec, facts.typed) : inputValue(inForce),
     // after a conflict the form carries the version the person has now seen, so that saving again is a decision
     version: facts.typed && theirs === null ? postedVersion(spec.key, facts.typed) : (stored?.version ?? 0),
@@ -168,7 +175,11 @@ function typedValue(spec: DescribedSetting, form: URLSearchParams): string {
 
 function inputValue(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'on' : '';
-  return value === null || value === undefined ? '' : typeof value === 'string' || typeof value === 'number' ? String(value) : JSON.stringify(value);
+  return value === null || value === undefined
+    ? ''
+    : typeof value === 'string' || typeof value === 'number'
+      ? String(value)
+      : JSON.stringify(value);
 }
 
 /** A value as a person reads it: the words of a choice, on or off, the number with its unit. */
@@ -208,7 +219,14 @@ export function changeLine(row: ChangeRow): ChangeLine {
     const text = valueWords(spec ?? {}, value ?? spec?.default ?? null);
     return text.length > 200 ? `${text.slice(0, 200)}…` : text;
   };
-  return { label: spec?.label ?? row.key, before: words(row.oldValue), after: words(row.newValue), at: row.at, by: row.by, via: viaWords[row.via] ?? row.via };
+  return {
+    label: spec?.label ?? row.key,
+    before: words(row.oldValue),
+    after: words(row.newValue),
+    at: row.at,
+    by: row.by,
+    via: viaWords[row.via] ?? row.via,
+  };
 }
 
 const viaWords: Record<string, string> = { page: 'on the page', api: 'by the API', cli: 'on the command line', system: 'by itself' };

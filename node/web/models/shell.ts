@@ -10,6 +10,8 @@ export interface ShellView {
   build: string;
   /** address of the page's stream; null when the page is not live */
   live: string | null;
+  /** without JavaScript it reloads itself instead */
+  refresh: boolean;
   nodeName: string;
   version: string;
   status: ShellStatus;

@@ -33,7 +33,13 @@ function streamRow(stream: Stream, plan: WorkPlan | null, after: Probe | null): 
   if (!plan) return { ...base, planned: '', after: null, verdict: 'none', note: null };
   if (!planned) {
     const dropped = plan.dropped.find((d) => d.index === stream.index);
-    return { ...base, planned: 'left out', after: after && 'left out', verdict: 'dropped', note: dropped ? sentence(dropped.reason) : null };
+    return {
+      ...base,
+      planned: 'left out',
+      after: after && 'left out',
+      verdict: 'dropped',
+      note: dropped ? sentence(dropped.reason) : null,
+    };
   }
   const result = after?.streams[place];
   const now = after ? (result ? describeStream(result) : 'missing') : null;
@@ -67,10 +73,15 @@ export function describeStream(stream: Stream): string {
   const parts: (string | number | null | undefined | false)[] = [codecName(stream.codec)];
   if (stream.kind === 'video') {
     parts.push(`${stream.width}×${stream.height}`, `${stream.bitDepth} bit`, stream.frameRate && `${round(stream.frameRate, 3)} fps`);
-    parts.push(stream.hdr && hdrWord(stream.hdr.kind), interlaced(stream.fieldOrder) && 'interlaced', stream.rotation ? `rotated ${stream.rotation}°` : null);
+    parts.push(
+      stream.hdr && hdrWord(stream.hdr.kind),
+      interlaced(stream.fieldOrder) && 'interlaced',
+      stream.rotation ? `rotated ${stream.rotation}°` : null,
+    );
     parts.push(stream.disposition.includes('attached_pic') && 'cover picture');
   }
-  if (stream.kind === 'audio') parts.push(channelWord(stream.channels, stream.channelLayout), stream.sampleRate && `${round(stream.sampleRate / 1000, 1)} kHz`);
+  if (stream.kind === 'audio')
+    parts.push(channelWord(stream.channels, stream.channelLayout), stream.sampleRate && `${round(stream.sampleRate / 1000, 1)} kHz`);
   if (stream.kind === 'attachment') parts.push(stream.fileName, stream.mimeType);
   parts.push(stream.language && stream.language !== 'und' && languageName(stream.language), stream.title && `“${stream.title}”`);
   for (const mark of ['default', 'forced', 'comment', 'hearing_impaired'] as const) {
@@ -89,8 +100,8 @@ function factRows(before: Probe, plan: WorkPlan | null, after: Probe | null): St
   };
   return [
     row('Container', (p) => containerName(p.container), plan ? containerName(plan.container) : '', true),
-    row('Length', (p) => p.durationMs === null ? 'unknown' : clock(p.durationMs), plan ? 'the same' : '', false),
-    row('Bit rate', (p) => p.bitrate === null ? 'unknown' : bitrate(p.bitrate), '', film),
+    row('Length', (p) => (p.durationMs === null ? 'unknown' : clock(p.durationMs)), plan ? 'the same' : '', false),
+    row('Bit rate', (p) => (p.bitrate === null ? 'unknown' : bitrate(p.bitrate)), '', film),
     row('Chapters', (p) => String(p.chapters.length), plan ? 'the same' : '', false),
     row('Size', (p) => size(p.sizeBytes), plan ? `about ${size(plan.expectedBytes)}` : '', true),
   ];

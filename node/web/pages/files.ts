@@ -17,31 +17,54 @@ export const filePages: PageModule = (app, web) => {
   app.get('/files', async (c) => {
     const state = readListState(statusAsState(queryOf(c)), ['all', ...fileStatuses.map((s) => s.status)]);
     const counts = await fileCounts(web.db);
-    const files = await readFiles(web, state, null, counts.reduce((sum, cell) => sum + cell.files, 0));
-    return web.page(c, { title: state.search ? 'Found files' : 'Files', section: 'library', view: 'files/index', model: { files }, search: state.search ?? '' });
+    const files = await readFiles(
+      web,
+      state,
+      null,
+      counts.reduce((sum, cell) => sum + cell.files, 0),
+    );
+    return web.page(c, {
+      title: state.search ? 'Found files' : 'Files',
+      section: 'library',
+      view: 'files/index',
+      model: { files },
+      search: state.search ?? '',
+    });
   });
 
   app.get('/files/:id', async (c) => {
     const page = await readFilePage(web, fileId(c));
-    return web.page(c, { title: page.title, section: 'library', view: 'files/show', model: page, live: { view: 'file', query: { id: page.id } } });
+    return web.page(c, {
+      title: page.title,
+      section: 'library',
+      view: 'files/show',
+      model: page,
+      live: { view: 'file', query: { id: page.id } },
+    });
   });
 
-  app.post('/files/:id/exclude', (c) => web.act(c, async () => {
-    await web.commands.excludeFile(fileId(c), c.get('actor'));
-    return 'This file is left alone from now on.';
-  }));
-  app.post('/files/:id/include', (c) => web.act(c, async () => {
-    await web.commands.includeFile(fileId(c), c.get('actor'));
-    return 'This file may be converted again.';
-  }));
-  app.post('/files/:id/restore', (c) => web.act(c, async () => {
-    const id = fileId(c);
-    const wanted = idFrom((await readForm(c)).get('original') ?? undefined);
-    const original = (await listOriginals(web.db, id)).find((o) => o.id === wanted && o.state === 'kept');
-    if (!original) throw refuse('not-found', 'This original is no longer in the trash.');
-    await web.commands.restore(original.id, c.get('actor'));
-    return 'The original is being put back.';
-  }));
+  app.post('/files/:id/exclude', (c) =>
+    web.act(c, async () => {
+      await web.commands.excludeFile(fileId(c), c.get('actor'));
+      return 'This file is left alone from now on.';
+    }),
+  );
+  app.post('/files/:id/include', (c) =>
+    web.act(c, async () => {
+      await web.commands.includeFile(fileId(c), c.get('actor'));
+      return 'This file may be converted again.';
+    }),
+  );
+  app.post('/files/:id/restore', (c) =>
+    web.act(c, async () => {
+      const id = fileId(c);
+      const wanted = idFrom((await readForm(c)).get('original') ?? undefined);
+      const original = (await listOriginals(web.db, id)).find((o) => o.id === wanted && o.state === 'kept');
+      if (!original) throw refuse('not-found', 'This original is no longer in the trash.');
+      await web.commands.restore(original.id, c.get('actor'));
+      return 'The original is being put back.';
+    }),
+  );
 
   web.live.register('file', {
     params: ['id'],
@@ -67,6 +90,11 @@ function fileId(c: Ctx): number {
 async function readFilePage(web: Web, id: number): Promise<FilePage> {
   const file = await readFile(web.db, id);
   if (!file) throw refuse('not-found', `There is no file ${id}. It may have gone with its library.`);
-  const [library, jobs, originals, activity] = await Promise.all([readLibrary(web.db, file.libraryId), jobsOfFile(web.db, id), listOriginals(web.db, id), activityForFile(web.db, id)]);
+  const [library, jobs, originals, activity] = await Promise.all([
+    readLibrary(web.db, file.libraryId),
+    jobsOfFile(web.db, id),
+    listOriginals(web.db, id),
+    activityForFile(web.db, id),
+  ]);
   return filePage({ file, library: library?.name ?? '', jobs, originals, activity, now: web.now() });
 }

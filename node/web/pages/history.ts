@@ -18,10 +18,21 @@ import { filterOf } from './queue.ts';
 export const historyPages: PageModule = (app, web) => {
   app.get('/history', async (c) => {
     const state = readListState(queryOf(c), historyStates);
-    const [page, sums, days, libraries] = await Promise.all([readResults(web, state, state), totals(web.db), lastDays(web.db, 30), listLibraries(web.db)]);
+    const [page, sums, days, libraries] = await Promise.all([
+      readResults(web, state, state),
+      totals(web.db),
+      lastDays(web.db, 30),
+      listLibraries(web.db),
+    ]);
     const model = historyPage({
-      state, rows: page.rows, before: page.before, after: page.after, libraries,
-      totals: { ...sums, reclaimed: Math.max(0, sums.bytesIn - sums.bytesOut) }, chart: dailyChart(days, 30, web.now()), now: web.now(),
+      state,
+      rows: page.rows,
+      before: page.before,
+      after: page.after,
+      libraries,
+      totals: { ...sums, reclaimed: Math.max(0, sums.bytesIn - sums.bytesOut) },
+      chart: dailyChart(days, 30, web.now()),
+      now: web.now(),
     });
     return web.page(c, { title: 'History', section: 'history', view: 'history/index', model });
   });
@@ -29,7 +40,10 @@ export const historyPages: PageModule = (app, web) => {
   app.get('/history/export.csv', (c) => {
     const state = readListState(queryOf(c), historyStates);
     const name = `codecshift-history-${web.now().toISOString().slice(0, 10)}.csv`;
-    return c.body(csvStream(web, state, c.req.raw.signal), 200, { 'Content-Type': 'text/csv; charset=utf-8', 'Content-Disposition': `attachment; filename="${name}"` });
+    return c.body(csvStream(web, state, c.req.raw.signal), 200, {
+      'Content-Type': 'text/csv; charset=utf-8',
+      'Content-Disposition': `attachment; filename="${name}"`,
+    });
   });
 
   app.get('/history/audit', async (c) => {
@@ -38,12 +52,19 @@ export const historyPages: PageModule = (app, web) => {
       listActivity(web.db, {}, { after: query.get('after'), before: query.get('before') }),
       readHistory(web.db, idFrom(query.get('changes') ?? undefined)),
     ]);
-    const href = (name: string, cursor: string | number | null): string | null => (cursor === null ? null : `${url.history()}/audit?${new URLSearchParams({ [name]: String(cursor) })}`);
+    const href = (name: string, cursor: string | number | null): string | null =>
+      cursor === null ? null : `${url.history()}/audit?${new URLSearchParams({ [name]: String(cursor) })}`;
     return web.page(c, {
-      title: 'Changes and activity', section: 'history', view: 'history/audit',
+      title: 'Changes and activity',
+      section: 'history',
+      view: 'history/audit',
       model: {
-        activity: activity.rows.map((event) => activityLine(event)), before: href('before', activity.before), after: href('after', activity.after),
-        changes: changes.map(changeLine), moreHref: changes.length === 50 ? href('changes', changes.at(-1)!.id) : null, now: web.now(),
+        activity: activity.rows.map((event) => activityLine(event)),
+        before: href('before', activity.before),
+        after: href('after', activity.after),
+        changes: changes.map(changeLine),
+        moreHref: changes.length === 50 ? href('changes', changes.at(-1)!.id) : null,
+        now: web.now(),
       },
     });
   });

@@ -14,7 +14,13 @@ import { readForm } from './form.ts';
 export const jobPages: PageModule = (app, web) => {
   app.get('/jobs/:id', async (c) => {
     const page = await readJobPage(web, jobId(c));
-    return web.page(c, { title: [page.title, page.detail].filter(Boolean).join(' '), section: 'queue', view: 'jobs/show', model: page, live: { view: 'job', query: { id: page.id } } });
+    return web.page(c, {
+      title: [page.title, page.detail].filter(Boolean).join(' '),
+      section: 'queue',
+      view: 'jobs/show',
+      model: page,
+      live: { view: 'job', query: { id: page.id } },
+    });
   });
 
   const actions: Record<string, (id: number, c: Ctx) => Promise<string>> = {
@@ -27,28 +33,37 @@ export const jobPages: PageModule = (app, web) => {
   for (const [name, action] of Object.entries(actions)) {
     app.post(`/jobs/:id/${name}`, (c) => web.act(c, () => action(jobId(c), c)));
   }
-  app.post('/jobs/:id/retry', (c) => web.act(c, async () => {
-    await web.commands.retryJob(jobId(c), c.get('actor'));
-    return 'The file is looked at again and queued anew.';
-  }));
-  app.post('/jobs/:id/priority/:priority', (c) => web.act(c, async () => {
-    const priority = priorities.find((p) => p === c.req.param('priority'));
-    if (!priority) throw refuse('not-found', 'There is no such priority.');
-    await web.commands.prioritise({ ids: [jobId(c)] }, priority, c.get('actor'));
-    return `Now ${priority} priority.`;
-  }));
-  app.post('/jobs/:id/restore', (c) => web.act(c, async () => {
-    const id = jobId(c);
-    const original = await originalToRestore(web, id, idFrom((await readForm(c)).get('original') ?? undefined));
-    await web.commands.restore(original.id, c.get('actor'));
-    return 'The original is being put back.';
-  }));
+  app.post('/jobs/:id/retry', (c) =>
+    web.act(c, async () => {
+      await web.commands.retryJob(jobId(c), c.get('actor'));
+      return 'The file is looked at again and queued anew.';
+    }),
+  );
+  app.post('/jobs/:id/priority/:priority', (c) =>
+    web.act(c, async () => {
+      const priority = priorities.find((p) => p === c.req.param('priority'));
+      if (!priority) throw refuse('not-found', 'There is no such priority.');
+      await web.commands.prioritise({ ids: [jobId(c)] }, priority, c.get('actor'));
+      return `Now ${priority} priority.`;
+    }),
+  );
+  app.post('/jobs/:id/restore', (c) =>
+    web.act(c, async () => {
+      const id = jobId(c);
+      const original = await originalToRestore(web, id, idFrom((await readForm(c)).get('original') ?? undefined));
+      await web.commands.restore(original.id, c.get('actor'));
+      return 'The original is being put back.';
+    }),
+  );
 
-  const region = (view: string) => async (params: URLSearchParams): Promise<string> => {
-    const id = idFrom(params.get('id') ?? undefined);
-    return id === null ? '' : web.views.render(view, await readJobPage(web, id));
-  };
-  const concerns = (_type: string, event: object, params: URLSearchParams): boolean => !('jobId' in event) || String(event.jobId) === params.get('id');
+  const region =
+    (view: string) =>
+    async (params: URLSearchParams): Promise<string> => {
+      const id = idFrom(params.get('id') ?? undefined);
+      return id === null ? '' : web.views.render(view, await readJobPage(web, id));
+    };
+  const concerns = (_type: string, event: object, params: URLSearchParams): boolean =>
+    !('jobId' in event) || String(event.jobId) === params.get('id');
   const on = ['job.changed', 'settings.changed'] as const;
   web.live.register('job', {
     params: ['id'],
@@ -60,7 +75,11 @@ export const jobPages: PageModule = (app, web) => {
     tick: (running, params) =>
       running
         .filter((p) => String(p.jobId) === params.get('id'))
-        .map((p) => ({ target: `job-${p.jobId}-live`, swap: 'innerMorph', html: web.views.render('jobs/_progress', { progress: liveNumbers(p) }) })),
+        .map((p) => ({
+          target: `job-${p.jobId}-live`,
+          swap: 'innerMorph',
+          html: web.views.render('jobs/_progress', { progress: liveNumbers(p) }),
+        })),
   });
 };
 
@@ -75,8 +94,13 @@ async function readJobPage(web: Web, id: number): Promise<JobPage> {
   if (!job) throw refuse('not-found', `There is no job ${id}. It may have gone with its library.`);
   const [original, activity, nodes] = await Promise.all([originalOf(web, job), activityForJob(web.db, id), listNodes(web.db)]);
   return jobPage({
-    job, original, activity, progress: web.live.progressOf(id), nodeNames: new Map(nodes.map((n) => [n.id, n.name])),
-    queuePaused: web.settings()['queue.paused'] === true, now: web.now(),
+    job,
+    original,
+    activity,
+    progress: web.live.progressOf(id),
+    nodeNames: new Map(nodes.map((n) => [n.id, n.name])),
+    queuePaused: web.settings()['queue.paused'] === true,
+    now: web.now(),
   });
 }
 
@@ -89,7 +113,7 @@ async function originalOf(web: Web, job: JobDetail): Promise<Original | null> {
 async function originalToRestore(web: Web, jobId: number, wanted: number | null): Promise<Original> {
   const job = await readJob(web.db, jobId);
   const original = wanted === null ? job && (await originalOf(web, job)) : await readOriginal(web.db, wanted);
-  if (!original || original.jobId !== jobId || original.state !== 'kept') throw refuse('not-found', 'Its original is no longer in the trash.');
+  if (!original || original.jobId !== jobId || original.state !== 'kept')
+    throw refuse('not-found', 'Its original is no longer in the trash.');
   return original;
 }
-

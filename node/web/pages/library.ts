@@ -20,7 +20,15 @@ import { queryOf, readForm } from './form.ts';
 export const libraryPages: PageModule = (app, web) => {
   const listPage = (add: AddForm = { path: '', name: '', problem: null }) => readList(web, add);
 
-  app.get('/library', async (c) => web.page(c, { title: 'Library', section: 'library', view: 'library/index', model: await listPage(), live: { view: 'libraries' } }));
+  app.get('/library', async (c) =>
+    web.page(c, {
+      title: 'Library',
+      section: 'library',
+      view: 'library/index',
+      model: await listPage(),
+      live: { view: 'libraries', refresh: false },
+    }),
+  );
 
   app.post('/library', async (c) => {
     const form = await readForm(c);
@@ -38,46 +46,73 @@ export const libraryPages: PageModule = (app, web) => {
 
   app.get('/library/:id', async (c) => {
     const page = await readPage(web, libraryId(c), readListState(statusAsState(queryOf(c)), ['all', ...fileStatuses.map((s) => s.status)]));
-    return web.page(c, { title: page.library.name, section: 'library', view: 'library/show', model: page, live: { view: 'library', query: { id: page.library.id } } });
+    return web.page(c, {
+      title: page.library.name,
+      section: 'library',
+      view: 'library/show',
+      model: page,
+      live: { view: 'library', query: { id: page.library.id }, refresh: false },
+    });
   });
 
-  app.post('/library/:id/scan', (c) => web.act(c, async () => {
-    const started = await web.commands.scan(libraryId(c), c.get('actor'));
-    return started > 0 ? 'The scan has begun.' : 'A scan of this library is running already.';
-  }));
-  app.post('/library/:id/cancel-scan', (c) => web.act(c, async () => {
-    await web.commands.cancelScan(libraryId(c), c.get('actor'));
-    return 'The scan was stopped. What it found so far stays.';
-  }));
+  app.post('/library/:id/scan', (c) =>
+    web.act(c, async () => {
+      const started = await web.commands.scan(libraryId(c), c.get('actor'));
+      return started > 0 ? 'The scan has begun.' : 'A scan of this library is running already.';
+    }),
+  );
+  app.post('/library/:id/cancel-scan', (c) =>
+    web.act(c, async () => {
+      await web.commands.cancelScan(libraryId(c), c.get('actor'));
+      return 'The scan was stopped. What it found so far stays.';
+    }),
+  );
   for (const enabled of [true, false]) {
-    app.post(`/library/:id/${enabled ? 'enable' : 'disable'}`, (c) => web.act(c, async () => {
-      await web.commands.changeLibrary(libraryId(c), { enabled }, c.get('actor'));
-      return enabled ? 'Switched on: its files are converted again.' : 'Switched off: no file of it is converted.';
-    }));
+    app.post(`/library/:id/${enabled ? 'enable' : 'disable'}`, (c) =>
+      web.act(c, async () => {
+        await web.commands.changeLibrary(libraryId(c), { enabled }, c.get('actor'));
+        return enabled ? 'Switched on: its files are converted again.' : 'Switched off: no file of it is converted.';
+      }),
+    );
   }
   rulesRoutes(app, web);
   removeRoutes(app, web);
 
   web.live.register('libraries', {
-    regions: { 'library-list': { on: ['library.changed', 'scan.progressed', 'queue.changed', 'job.changed'], everyMs: 2000, render: async () => web.views.render('library/_cards', await listPage()) } },
+    regions: {
+      'library-list': {
+        on: ['library.changed', 'scan.progressed', 'queue.changed', 'job.changed'],
+        everyMs: 2000,
+        render: async () => web.views.render('library/_cards', await listPage()),
+      },
+    },
   });
-  const one = (view: string) => async (params: URLSearchParams): Promise<string> => {
-    const id = idFrom(params.get('id') ?? undefined);
-    const library = id === null ? null : await readView(web, id);
-    return library ? web.views.render(view, { library, figure: libraryFigure(library), now: web.now() }) : '';
-  };
-  const concerns = (_type: string, event: object, params: URLSearchParams): boolean => !('libraryId' in event) || String(event.libraryId) === params.get('id');
+  const one =
+    (view: string) =>
+    async (params: URLSearchParams): Promise<string> => {
+      const id = idFrom(params.get('id') ?? undefined);
+      const library = id === null ? null : await readView(web, id);
+      return library ? web.views.render(view, { library, figure: libraryFigure(library), now: web.now() }) : '';
+    };
+  const concerns = (_type: string, event: object, params: URLSearchParams): boolean =>
+    !('libraryId' in event) || String(event.libraryId) === params.get('id');
   web.live.register('library', {
     params: ['id'],
     regions: {
-      'lib-card': { on: ['library.changed', 'scan.progressed', 'job.changed', 'queue.changed'], when: concerns, everyMs: 2000, render: one('library/_head') },
+      'lib-card': {
+        on: ['library.changed', 'scan.progressed', 'job.changed', 'queue.changed'],
+        when: concerns,
+        everyMs: 2000,
+        render: one('library/_head'),
+      },
       'lib-actions': { on: ['library.changed', 'scan.progressed'], when: concerns, everyMs: 2000, render: one('library/_actions') },
     },
   });
 };
 
 function rulesRoutes(app: Parameters<PageModule>[0], web: Web): void {
-  const show = async (c: Ctx, model: object, status: 200 | 422) => web.page(c, { title: 'Rules', section: 'library', view: 'library/rules', model, status });
+  const show = async (c: Ctx, model: object, status: 200 | 422) =>
+    web.page(c, { title: 'Rules', section: 'library', view: 'library/rules', model, status });
   const read = async (c: Ctx) => {
     const library = (await listLibraries(web.db)).find((l) => l.id === libraryId(c));
     if (!library) throw gone(c);
@@ -105,11 +140,20 @@ function removeRoutes(app: Parameters<PageModule>[0], web: Web): void {
     const library = (await libraryOverview(web.db)).find((l) => l.id === libraryId(c));
     if (!library) throw gone(c);
     return web.page(c, {
-      title: 'Remove a library', section: 'library', view: 'queue/confirm', status: problem ? 422 : 200,
+      title: 'Remove a library',
+      section: 'library',
+      view: 'queue/confirm',
+      status: problem ? 422 : 200,
       model: {
         question: `Remove “${library.name}”?`,
         text: `CodecShift forgets its ${plural(library.files, 'file')}, their history and their place in the queue. That cannot be undone. No file is touched; originals stay in the trash until their time is over.`,
-        action: `${url.library(library.id)}/remove`, confirmed: '1', button: 'Remove this library', back: url.library(library.id), hidden: [], typed: library.name, problem,
+        action: `${url.library(library.id)}/remove`,
+        confirmed: '1',
+        button: 'Remove this library',
+        back: url.library(library.id),
+        hidden: [],
+        typed: library.name,
+        problem,
       },
     });
   };
@@ -120,10 +164,14 @@ function removeRoutes(app: Parameters<PageModule>[0], web: Web): void {
     if (!library) throw gone(c);
     const typed = ((await readForm(c)).get('typed') ?? '').trim().normalize();
     if (typed !== library.name.trim().normalize()) return ask(c, `Type ${library.name} exactly as it is written, then it is removed.`);
-    return web.act(c, async () => {
-      await web.commands.removeLibrary(id, c.get('actor'));
-      return `“${library.name}” was removed. No file was touched.`;
-    }, { back: url.library() });
+    return web.act(
+      c,
+      async () => {
+        await web.commands.removeLibrary(id, c.get('actor'));
+        return `“${library.name}” was removed. No file was touched.`;
+      },
+      { back: url.library() },
+    );
   });
 }
 
@@ -147,24 +195,44 @@ function gone(_c: Ctx): Error {
 }
 
 async function readList(web: Web, add: AddForm): Promise<LibraryList> {
-  const [overview, counts, scans, places] = await Promise.all([libraryOverview(web.db), fileCounts(web.db), lastScans(web.db), readPlaces(web)]);
+  const [overview, counts, scans, places] = await Promise.all([
+    libraryOverview(web.db),
+    fileCounts(web.db),
+    lastScans(web.db),
+    readPlaces(web),
+  ]);
   return { libraries: overview.map((l) => viewOf(l, counts, scans, places)), add, now: web.now() };
 }
 
 async function readView(web: Web, id: number): Promise<LibraryView | null> {
-  const [overview, counts, scans, places] = await Promise.all([libraryOverview(web.db), fileCounts(web.db, id), lastScans(web.db), readPlaces(web)]);
+  const [overview, counts, scans, places] = await Promise.all([
+    libraryOverview(web.db),
+    fileCounts(web.db, id),
+    lastScans(web.db),
+    readPlaces(web),
+  ]);
   const library = overview.find((l) => l.id === id);
   return library ? viewOf(library, counts, scans, places) : null;
 }
 
 function viewOf(library: LibraryOverview, counts: readonly FileCount[], scans: readonly Scan[], places: readonly Place[]): LibraryView {
-  return libraryView(library, counts.filter((c) => c.libraryId === library.id), scans.find((s) => s.libraryId === library.id) ?? null, places);
+  return libraryView(
+    library,
+    counts.filter((c) => c.libraryId === library.id),
+    scans.find((s) => s.libraryId === library.id) ?? null,
+    places,
+  );
 }
 
 async function readPlaces(web: Web): Promise<Place[]> {
   const [roots, nodes] = await Promise.all([listNodeRoots(web.db), listNodes(web.db)]);
   const names = new Map(nodes.map((n) => [n.id, n.name]));
-  return roots.map((root) => ({ rootId: root.rootId, path: root.path, problem: root.problem, nodeName: names.get(root.nodeId) ?? 'a former node' }));
+  return roots.map((root) => ({
+    rootId: root.rootId,
+    path: root.path,
+    problem: root.problem,
+    nodeName: names.get(root.nodeId) ?? 'a former node',
+  }));
 }
 
 async function readPage(web: Web, id: number, state: ListState): Promise<LibraryPage> {
@@ -175,13 +243,33 @@ async function readPage(web: Web, id: number, state: ListState): Promise<Library
     listFiles(web.db, { libraryId: id, status: 'queued', sort: 'saving' }, { size: 50 }),
     listScans(web.db, id),
   ]);
-  return { library, figure: libraryFigure(library), wins: wins.rows.map(winOf), files, scans: scans.slice(0, 8).map(scanView), now: web.now() };
+  return {
+    library,
+    figure: libraryFigure(library),
+    wins: wins.rows.map(winOf),
+    files,
+    scans: scans.slice(0, 8).map(scanView),
+    now: web.now(),
+  };
 }
 
 /** One page of files, of one library or of all. */
 export async function readFiles(web: Web, state: ListState, id: number | null, total: number): Promise<FileList> {
   const libraries = await listLibraries(web.db);
   const status = state.state === 'all' ? null : (state.state as FileStatus);
-  const page = await listFiles(web.db, { libraryId: id ?? state.libraryId, status, codec: state.codec, search: state.search, reason: state.reason, sort: 'recent' }, state);
-  return fileList({ state, rows: page.rows, before: page.before, after: page.after, total, libraries, libraryId: id, path: id === null ? url.files() : url.library(id) });
+  const page = await listFiles(
+    web.db,
+    { libraryId: id ?? state.libraryId, status, codec: state.codec, search: state.search, reason: state.reason, sort: 'recent' },
+    state,
+  );
+  return fileList({
+    state,
+    rows: page.rows,
+    before: page.before,
+    after: page.after,
+    total,
+    libraries,
+    libraryId: id,
+    path: id === null ? url.files() : url.library(id),
+  });
 }

@@ -1,3 +1,5 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
 import assert from 'node:assert/strict';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { effectiveSettings } from '../../config/load.ts';
@@ -29,7 +31,7 @@ before(async () => {
   more = await fillPageSample(leader, sample);
 });
 after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup();
+  for (const cleanup of cleanups.toReversed()) await cleanup();
 });
 
 async function serve(t: TestContext, answer?: (name: string, args: unknown[]) => unknown): Promise<TestWeb> {
@@ -39,9 +41,30 @@ async function serve(t: TestContext, answer?: (name: string, args: unknown[]) =>
 }
 
 const paths = (): string[] => [
-  '/queue', '/queue?state=running', '/queue?state=failed', '/queue?state=skipped', '/queue?state=held', '/queue?state=cancelled&q=nothing', '/queue/clear', `/jobs/${more.replacedJob}`, `/jobs/${more.failedJob}`,
-  `/jobs/${sample.running[0]}`, `/jobs/${more.heldJob}`, '/library', `/library/${sample.libraries.films}`, `/library/${sample.libraries.shorts}`, `/library/${sample.libraries.films}/rules`, `/library/${sample.libraries.films}/remove`,
-  `/files/${more.replacedFile}`, `/files/${more.failedFile}`, '/files?q=the', '/history', '/history?state=kept', '/history/audit', '/settings/general', '/settings/jobs',
+  '/queue',
+  '/queue?state=running',
+  '/queue?state=failed',
+  '/queue?state=skipped',
+  '/queue?state=held',
+  '/queue?state=cancelled&q=nothing',
+  '/queue/clear',
+  `/jobs/${more.replacedJob}`,
+  `/jobs/${more.failedJob}`,
+  `/jobs/${sample.running[0]}`,
+  `/jobs/${more.heldJob}`,
+  '/library',
+  `/library/${sample.libraries.films}`,
+  `/library/${sample.libraries.shorts}`,
+  `/library/${sample.libraries.films}/rules`,
+  `/library/${sample.libraries.films}/remove`,
+  `/files/${more.replacedFile}`,
+  `/files/${more.failedFile}`,
+  '/files?q=the',
+  '/history',
+  '/history?state=kept',
+  '/history/audit',
+  '/settings/general',
+  '/settings/jobs',
 ];
 
 describe('accessibility and layout', () => {
@@ -76,26 +99,76 @@ describe('names from disks', () => {
   test('hostile names are only text on every page', async (t) => {
     const web = await serve(t);
     const evil = [
-      '<script>window.pwned=1</script>', `"><img src=x onerror="window.pwned=1">`, `' autofocus onfocus='window.pwned=1`, '<hx-partial hx-target="body">gone</hx-partial>', '<button hx-get="/queue/clear" hx-trigger="load">x</button>',
-      '<%= it.secret %>', '\u202egpj.elif\u2066', '🎬🍿'.repeat(20), 'x'.repeat(10_000), 'a/../../etc/passwd', '&lt;b&gt;', '{{7*7}}${7*7}', '',
+      '<script>window.pwned=1</script>',
+      `"><img src=x onerror="window.pwned=1">`,
+      `' autofocus onfocus='window.pwned=1`,
+      '<hx-partial hx-target="body">gone</hx-partial>',
+      '<button hx-get="/queue/clear" hx-trigger="load">x</button>',
+      '<%= it.secret %>',
+      '\u202egpj.elif\u2066',
+      '🎬🍿'.repeat(20),
+      'x'.repeat(10_000),
+      'a/../../etc/passwd',
+      '&lt;b&gt;',
+      '{{7*7}}${7*7}',
+      '',
     ];
     const { films } = sample.libraries;
     const made: { path: string; name: string }[] = [];
     for (const [i, name] of evil.entries()) {
-      const fileId = await file(leader, films, name, name.slice(0, 500), i % 2 ? null : name.slice(0, 60), 1e9, 'failed', { code: 'ffmpeg-failed', params: { exit: name, message: name.slice(0, 400) } }, { path: `evil-${i}/${name || 'empty'}`.slice(0, 4000), probe: probe(name.slice(0, 50), 8, 1e9, { warnings: [name], tags: { title: name } }) });
-      const jobId = await job(leader, fileId, films, 1e9, { state: 'failed', failures: 3, reason: { code: name || 'none', params: { message: name } } });
-      await attempt(leader, jobId, sample.nodeId, 1, 'failed', { code: 'ffmpeg-failed', params: { message: name } }, { command: ['-i', name], stderr: name, verdict: { accepted: false, reason: { code: name }, checks: [{ name: 'audio', original: name, output: name, passed: false }] } });
-      await leader.query(`insert into activity (kind, severity, job_id, file_id, library_id, by, params) values ($1, 1, $2, $3, $4, $1, $5)`, [name.slice(0, 200), jobId, fileId, films, JSON.stringify({ title: name, reason: { code: name, params: {} } })]);
+      const fileId = await file(
+        leader,
+        films,
+        name,
+        name.slice(0, 500),
+        i % 2 ? null : name.slice(0, 60),
+        1e9,
+        'failed',
+        { code: 'ffmpeg-failed', params: { exit: name, message: name.slice(0, 400) } },
+        {
+          path: `evil-${i}/${name || 'empty'}`.slice(0, 4000),
+          probe: probe(name.slice(0, 50), 8, 1e9, { warnings: [name], tags: { title: name } }),
+        },
+      );
+      const jobId = await job(leader, fileId, films, 1e9, {
+        state: 'failed',
+        failures: 3,
+        reason: { code: name || 'none', params: { message: name } },
+      });
+      await attempt(
+        leader,
+        jobId,
+        sample.nodeId,
+        1,
+        'failed',
+        { code: 'ffmpeg-failed', params: { message: name } },
+        {
+          command: ['-i', name],
+          stderr: name,
+          verdict: { accepted: false, reason: { code: name }, checks: [{ name: 'audio', original: name, output: name, passed: false }] },
+        },
+      );
+      await leader.query(
+        `insert into activity (kind, severity, job_id, file_id, library_id, by, params) values ($1, 1, $2, $3, $4, $1, $5)`,
+        [name.slice(0, 200), jobId, fileId, films, JSON.stringify({ title: name, reason: { code: name, params: {} } })],
+      );
       made.push({ path: `/jobs/${jobId}`, name }, { path: `/files/${fileId}`, name });
     }
     const page = await browser.open(t);
-    for (const { path, name } of [...made, ...['/queue?state=failed', '/history', '/history/audit', '/files', `/library/${films}`].map((path) => ({ path, name: '' }))]) {
+    for (const { path, name } of [
+      ...made,
+      ...['/queue?state=failed', '/history', '/history/audit', '/files', `/library/${films}`].map((path) => ({ path, name: '' })),
+    ]) {
       const answer = await page.goto(web.url + path);
       assert.equal(answer?.status(), 200, `${path} of ${name.slice(0, 60)}`);
       const strange = await page.evaluate(() => ({
         pwned: 'pwned' in window,
-        handlers: [...document.querySelectorAll('*')].flatMap((e) => [...e.attributes].filter((a) => a.name.startsWith('on')).map((a) => a.name)),
-        elements: [...document.querySelectorAll('main img, main script, main iframe, main hx-partial, main [hx-trigger="load"], main [autofocus]')].map((e) => e.outerHTML.slice(0, 80)),
+        handlers: [...document.querySelectorAll('*')].flatMap((e) =>
+          [...e.attributes].filter((a) => a.name.startsWith('on')).map((a) => a.name),
+        ),
+        elements: [
+          ...document.querySelectorAll('main img, main script, main iframe, main hx-partial, main [hx-trigger="load"], main [autofocus]'),
+        ].map((e) => e.outerHTML.slice(0, 80)),
       }));
       assert.deepEqual(strange, { pwned: false, handlers: [], elements: [] }, path);
       const wide = await overflow(page);
@@ -116,13 +189,18 @@ describe('the queue', () => {
     const forward: string[][] = [await rows()];
     while (await page.locator('a[rel=next]').count()) {
       await page.locator('a[rel=next]').click();
+      await page.waitForLoadState();
       forward.push(await rows());
     }
     const expected = await db.query<{ id: number }>(`select id from jobs where state = 'available' order by priority, rank, id`);
-    assert.deepEqual(forward.flat(), expected.map((r) => `row-j${r.id}`));
+    assert.deepEqual(
+      forward.flat(),
+      expected.map((r) => `row-j${r.id}`),
+    );
     const backward: string[][] = [];
     while (await page.locator('a[rel=prev]').count()) {
       await page.locator('a[rel=prev]').click();
+      await page.waitForLoadState();
       backward.unshift(await rows());
     }
     assert.deepEqual(backward, forward.slice(0, -1));
@@ -166,7 +244,10 @@ describe('the queue', () => {
     const page = await browser.open(t);
     await page.goto(`${web.url}/queue?state=running`);
     await waitLive(page);
-    await page.locator('tbody tr').first().evaluate((row) => row.setAttribute('data-mark', 'same'));
+    await page
+      .locator('tbody tr')
+      .first()
+      .evaluate((row) => row.setAttribute('data-mark', 'same'));
     sampleProgress(web.events, sample);
     await page.waitForFunction((id) => document.querySelector(`#job-${id}-live`)?.textContent?.includes('63.4'), sample.running[0]);
     assert.equal(await page.locator('tbody tr[data-mark=same]').count(), 1);
@@ -179,17 +260,23 @@ describe('the queue', () => {
     await page.locator('tbody input[type=checkbox]').nth(0).check();
     await page.locator('tbody input[type=checkbox]').nth(2).check();
     await page.getByRole('button', { name: 'To the end' }).last().click();
-    assert.deepEqual(web.asked.map((a) => [a.name, a.args]), [['moveJobs', [{ ids: [sample.waiting[0], sample.waiting[2]] }, 'end']]]);
+    assert.deepEqual(
+      web.asked.map((a) => [a.name, a.args]),
+      [['moveJobs', [{ ids: [sample.waiting[0], sample.waiting[2]] }, 'end']]],
+    );
     assert.match(await page.locator('#toasts').innerText(), /moved to the end/);
 
     web.asked.length = 0;
     await page.goto(`${web.url}/queue?lib=${sample.libraries.films}&q=ha`);
     await page.getByText('All that match').click();
     await page.getByRole('button', { name: 'Remove…' }).click();
-    assert.deepEqual(web.asked, [], 'nothing happens before the question is answered');
+    assert.equal(web.asked.length, 0, 'nothing happens before the question is answered');
     assert.match(await page.locator('h2').first().innerText(), /Take 1 waiting file in Films, that match “ha” out of the queue\?/);
     await page.getByRole('button', { name: 'Remove 1' }).click();
-    assert.deepEqual(web.asked.map((a) => [a.name, a.args]), [['removeJobs', [{ filter: { libraryId: sample.libraries.films, search: 'ha', codec: null, priority: null } }, false]]]);
+    assert.deepEqual(
+      web.asked.map((a) => [a.name, a.args]),
+      [['removeJobs', [{ filter: { libraryId: sample.libraries.films, search: 'ha', codec: null, priority: null } }, false]]],
+    );
     assert.equal(new URL(page.url()).search, `?q=ha&lib=${sample.libraries.films}`);
   });
 
@@ -201,18 +288,24 @@ describe('the queue', () => {
     await page.locator('tbody tr').first().locator('summary').click();
     await page.locator('tbody tr').first().getByRole('button', { name: 'High priority' }).click();
     await page.locator('#toasts .toast').waitFor();
-    assert.deepEqual(web.asked.map((a) => [a.name, a.args]), [['prioritise', [{ ids: [sample.waiting[0]] }, 'high']]]);
+    assert.deepEqual(
+      web.asked.map((a) => [a.name, a.args]),
+      [['prioritise', [{ ids: [sample.waiting[0]] }, 'high']]],
+    );
     web.asked.length = 0;
     await page.locator('tbody tr').first().locator('summary').click();
     await page.locator('tbody tr').first().getByRole('button', { name: 'Cancel' }).click();
     await page.locator('#confirm[open]').waitFor();
     await page.keyboard.press('Escape');
-    assert.deepEqual(web.asked, []);
+    assert.equal(web.asked.length, 0);
     await page.locator('tbody tr').first().locator('summary').click();
     await page.locator('tbody tr').first().getByRole('button', { name: 'Cancel' }).click();
     await page.locator('#confirm-yes').click();
     await page.locator('#toasts .toast').waitFor();
-    assert.deepEqual(web.asked.map((a) => [a.name, a.args]), [['cancelJob', [sample.waiting[0]]]]);
+    assert.deepEqual(
+      web.asked.map((a) => [a.name, a.args]),
+      [['cancelJob', [sample.waiting[0]]]],
+    );
   });
 
   test('clearing the queue names the number', async (t) => {
@@ -223,7 +316,10 @@ describe('the queue', () => {
     const [counted] = await db.query<{ n: number }>(`select count(*) as n from jobs where state = 'available'`);
     assert.match(await page.locator('h2').first().innerText(), new RegExp(`all ${counted!.n} waiting files`));
     await page.getByRole('button', { name: `Clear ${counted!.n}` }).click();
-    assert.deepEqual(web.asked.map((a) => a.name), ['clearQueue']);
+    assert.deepEqual(
+      web.asked.map((a) => a.name),
+      ['clearQueue'],
+    );
   });
 });
 
@@ -244,21 +340,34 @@ describe('a job', () => {
 
   test('undo puts back the original of this job, and never that of another one', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { javaScript: false });
+    const page = await browser.open(t, { javaScript: false, allow: /404/ });
     await page.goto(`${web.url}/jobs/${more.replacedJob}`);
     await page.getByRole('button', { name: /Undo/ }).click();
-    assert.deepEqual(web.asked.map((a) => [a.name, a.args]), [['restore', [more.original]]]);
+    assert.deepEqual(
+      web.asked.map((a) => [a.name, a.args]),
+      [['restore', [more.original]]],
+    );
     web.asked.length = 0;
     await page.goto(`${web.url}/jobs/${more.replacedJob}`);
-    await page.locator('form[action$="/restore"]').evaluate((form, other) => form.setAttribute('action', `/jobs/${other}/restore`), more.keptJob);
+    await page
+      .locator('form[action$="/restore"]')
+      .evaluate((form, other) => form.setAttribute('action', `/jobs/${other}/restore`), more.keptJob);
     await page.getByRole('button', { name: /Undo/ }).click();
-    assert.deepEqual(web.asked, []);
+    assert.equal(web.asked.length, 0);
   });
 
   test('an address that belongs to nothing is a page that says so', async (t) => {
     const web = await serve(t);
     const page = await browser.open(t, { allow: /404/ });
-    for (const path of ['/jobs/99999999', '/jobs/abc', '/files/99999999', '/library/99999', '/library/999999999999', '/settings/nothing', '/settings/node']) {
+    for (const path of [
+      '/jobs/99999999',
+      '/jobs/abc',
+      '/files/99999999',
+      '/library/99999',
+      '/library/999999999999',
+      '/settings/nothing',
+      '/settings/node',
+    ]) {
       assert.equal((await page.goto(web.url + path))?.status(), 404, path);
     }
   });
@@ -273,7 +382,10 @@ describe('libraries', () => {
     const page = await browser.open(t, { javaScript: false, allow: /422/ });
     await page.goto(`${web.url}/library`);
     await page.getByLabel('Folder on this machine').fill('/mnt/<films>');
-    const [answer] = await Promise.all([page.waitForResponse((r) => r.request().method() === 'POST'), page.getByRole('button', { name: 'Add and scan' }).click()]);
+    const [answer] = await Promise.all([
+      page.waitForResponse((r) => r.request().method() === 'POST'),
+      page.getByRole('button', { name: 'Add and scan' }).click(),
+    ]);
     assert.equal(answer.status(), 422);
     assert.match(await page.locator('#add-problem').innerText(), /no folder \/mnt\/<films>/);
     assert.equal(await page.getByLabel('Folder on this machine').inputValue(), '/mnt/<films>');
@@ -288,13 +400,16 @@ describe('libraries', () => {
     await page.getByRole('button', { name: 'Save rules' }).click();
     assert.match(await page.getByRole('alert').innerText(), /Quality must be 34 or less/);
     assert.equal(await page.getByLabel('Quality').getAttribute('aria-invalid'), 'true');
-    assert.deepEqual(web.asked, []);
+    assert.equal(web.asked.length, 0);
     await page.getByLabel('Quality').fill('20');
     await page.getByLabel('AV1').uncheck();
     await page.getByLabel('Leave alone', { exact: true }).fill('Extras/**\n\n  *sample*  ');
     await page.getByRole('button', { name: 'Save rules' }).click();
     const [, change] = web.asked[0]!.args as [number, { profile: Record<string, unknown> }];
-    assert.deepEqual([change.profile['quality'], change.profile['alsoEfficient'], change.profile['exclude']], [20, ['vp9', 'vvc'], ['Extras/**', '*sample*']]);
+    assert.deepEqual(
+      [change.profile['quality'], change.profile['alsoEfficient'], change.profile['exclude']],
+      [20, ['vp9', 'vvc'], ['Extras/**', '*sample*']],
+    );
   });
 
   test('a library goes only when its name is typed', async (t) => {
@@ -303,10 +418,13 @@ describe('libraries', () => {
     await page.goto(`${web.url}/library/${sample.libraries.tv}/remove`);
     await page.getByRole('textbox', { name: /Type/ }).fill('Films');
     await page.getByRole('button', { name: 'Remove this library' }).click();
-    assert.deepEqual(web.asked, []);
+    assert.equal(web.asked.length, 0);
     await page.getByRole('textbox', { name: /Type/ }).fill('TV');
     await page.getByRole('button', { name: 'Remove this library' }).click();
-    assert.deepEqual(web.asked.map((a) => [a.name, a.args]), [['removeLibrary', [sample.libraries.tv]]]);
+    assert.deepEqual(
+      web.asked.map((a) => [a.name, a.args]),
+      [['removeLibrary', [sample.libraries.tv]]],
+    );
   });
 
   test('a scan shows its numbers while it runs', async (t) => {
@@ -324,7 +442,9 @@ describe('settings', () => {
   test('saving asks for what changed; a mistake is a 422 with the field; reset goes back to the default', async (t) => {
     const web = await serve(t, (name, args) => {
       const [changes] = args as [{ key: string; value: unknown }[]];
-      return name === 'saveSettings' && changes.some((c) => c.value === 99) ? [{ key: 'jobs.maxFailures', problem: 'must be 10 or less, not 99' }] : undefined;
+      return name === 'saveSettings' && changes.some((c) => c.value === 99)
+        ? [{ key: 'jobs.maxFailures', problem: 'must be 10 or less, not 99' }]
+        : undefined;
     });
     const page = await browser.open(t, { javaScript: false, allow: /422/ });
     await page.goto(`${web.url}/settings/jobs`);
@@ -338,10 +458,16 @@ describe('settings', () => {
     // Enter must save, not press the first button that stands in the form
     await page.getByLabel('Tries per file', { exact: true }).press('Enter');
     await page.getByText('Saved. It applies at once.').waitFor();
-    assert.deepEqual(web.asked.map((a) => a.args), [[[{ key: 'jobs.maxFailures', value: 4, version: 2 }]]]);
+    assert.deepEqual(
+      web.asked.map((a) => a.args),
+      [[[{ key: 'jobs.maxFailures', value: 4, version: 2 }]]],
+    );
     web.asked.length = 0;
     await page.getByRole('button', { name: /Reset to default for Tries per file/ }).click();
-    assert.deepEqual(web.asked.map((a) => a.args), [[[{ key: 'jobs.maxFailures', value: null, version: 2 }]]]);
+    assert.deepEqual(
+      web.asked.map((a) => a.args),
+      [[[{ key: 'jobs.maxFailures', value: null, version: 2 }]]],
+    );
   });
 
   test('when somebody else was faster both values are shown, and saving again takes mine', async (t) => {
@@ -367,7 +493,17 @@ describe('history', () => {
     const web = await serve(t);
     const made: number[] = [];
     for (let i = 0; i < 230; i++) {
-      const fileId = await file(leader, sample.libraries.shorts, i === 0 ? '=HYPERLINK("http://evil")' : `Result ${i}`, '', 'h264', 1e8, 'skipped', null, { path: `csv-${i}` });
+      const fileId = await file(
+        leader,
+        sample.libraries.shorts,
+        i === 0 ? '=HYPERLINK("http://evil")' : `Result ${i}`,
+        '',
+        'h264',
+        1e8,
+        'skipped',
+        null,
+        { path: `csv-${i}` },
+      );
       made.push(await job(leader, fileId, sample.libraries.shorts, 1e8, { state: 'cancelled' }));
     }
     const response = await fetch(`${web.url}/history/export.csv?state=cancelled`);

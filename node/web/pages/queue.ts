@@ -3,10 +3,20 @@ import type { JobSelection, QueueFilter } from '../../core/commands.ts';
 import { priorities } from '../../core/job.ts';
 import { countsByState } from '../../db/counters.ts';
 import { listFiles } from '../../db/file-lists.ts';
-import { countWaiting, lastJobsOf, listCancelled, listFinished, listHeld, listWaiting, runningJobs, type JobRow } from '../../db/job-lists.ts';
+import {
+  countWaiting,
+  lastJobsOf,
+  listCancelled,
+  listFinished,
+  listHeld,
+  listWaiting,
+  runningJobs,
+  type JobRow,
+} from '../../db/job-lists.ts';
 import { fileCounts, listLibraries, type FileCount } from '../../db/libraries.ts';
 import type { Page } from '../../db/page.ts';
 import { count, plural } from '../format.ts';
+import { differences } from '../models/differences.ts';
 import { listQuery, readListState, type ListState } from '../models/list-state.ts';
 import { liveNumbers, queueView, removeQuestion, type ConfirmView, type QueueFacts } from '../models/queue-page.ts';
 import { tabLinks, tabs, tabStates, type TabLink } from '../models/queue.ts';
@@ -26,27 +36,52 @@ export const queuePages: PageModule = (app, web) => {
     const facts = await readQueue(web, state);
     const view = queueView(facts);
     const page = seen.remember(rowIds(facts), state);
-    return web.page(c, { title: 'Queue', section: 'queue', view: 'queue/index', model: view, live: { view: 'queue', query: { state: state.state, page } } });
+    return web.page(c, {
+      title: 'Queue',
+      section: 'queue',
+      view: 'queue/index',
+      model: view,
+      live: { view: 'queue', query: { state: state.state, page }, refresh: false },
+    });
   });
 
   app.get('/queue/clear', async (c) => {
     const jobs = await countsByState(web.db);
     return web.page(c, { title: 'Clear queue', section: 'queue', view: 'queue/confirm', model: clearQuestion(jobs.available) });
   });
-  app.post('/queue/clear', (c) => web.act(c, async () => {
-    const n = await web.commands.clearQueue(c.get('actor'));
-    return `${plural(n, 'file')} left the queue. Running files go on.`;
-  }, { back: url.queue() }));
+  app.post('/queue/clear', (c) =>
+    web.act(
+      c,
+      async () => {
+        const n = await web.commands.clearQueue(c.get('actor'));
+        return `${plural(n, 'file')} left the queue. Running files go on.`;
+      },
+      { back: url.queue() },
+    ),
+  );
 
   app.post('/queue/bulk', (c) => bulk(c, web));
 
   web.live.register('queue', {
     params: ['state', 'page'],
     regions: {
-      'queue-tabs': { on: ['job.changed', 'queue.changed', 'library.changed'], everyMs: 2000, render: async (params) => web.views.render('queue/_tabs', { tabs: await readTabs(web, params.get('state') ?? 'waiting') }) },
-      'queue-changes': { on: ['job.changed', 'queue.changed'], everyMs: 3000, render: async (params) => web.views.render('queue/_changes', await changesOf(web, seen, params.get('page'))) },
+      'queue-tabs': {
+        on: ['job.changed', 'queue.changed', 'library.changed'],
+        everyMs: 2000,
+        render: async (params) => web.views.render('queue/_tabs', { tabs: await readTabs(web, params.get('state') ?? 'waiting') }),
+      },
+      'queue-changes': {
+        on: ['job.changed', 'queue.changed'],
+        everyMs: 3000,
+        render: async (params) => web.views.render('queue/_changes', await changesOf(web, seen, params.get('page'))),
+      },
     },
-    tick: (running) => running.map((p) => ({ target: `job-${p.jobId}-live`, swap: 'innerMorph' as const, html: web.views.render('queue/_progress', { progress: liveNumbers(p) }) })),
+    tick: (running) =>
+      running.map((p) => ({
+        target: `job-${p.jobId}-live`,
+        swap: 'innerMorph' as const,
+        html: web.views.render('queue/_progress', { progress: liveNumbers(p) }),
+      })),
   });
 };
 
@@ -54,19 +89,63 @@ function clearQuestion(n: number): ConfirmView {
   return {
     question: n === 0 ? 'The queue is empty' : `Take all ${plural(n, 'waiting file')} out of the queue?`,
     text: 'Running files go on. Every file stays as it is, and the next scan finds those that are still worth converting.',
-    action: '/queue/clear', confirmed: '1', button: `Clear ${count(n)}`, back: url.queue(), hidden: [], typed: null, problem: null,
+    action: '/queue/clear',
+    confirmed: '1',
+    button: `Clear ${count(n)}`,
+    back: url.queue(),
+    hidden: [],
+    typed: null,
+    problem: null,
   };
 }
 
 export async function readQueue(web: Web, state: ListState): Promise<QueueFacts> {
-  const [links, libraries, counts] = await Promise.all([readTabs(web, state.state), listLibraries(web.db), fileCounts(web.db, state.libraryId)]);
+  const [links, libraries, counts] = await Promise.all([
+    readTabs(web, state.state),
+    listLibraries(web.db),
+    fileCounts(web.db, state.libraryId),
+  ]);
   const tab = tabs.find((t) => t.state === state.state) ?? tabs[0];
-  const base = { state, tabs: links, libraries, codecs: codecsOf(counts), progress: [], queuePaused: web.settings()['queue.paused'] === true, now: web.now(), jobs: [], files: [], before: null, after: null };
+  const base = {
+    state,
+    tabs: links,
+    libraries,
+    codecs: codecsOf(counts),
+    progress: [],
+    queuePaused: web.settings()['queue.paused'] === true,
+    now: web.now(),
+    jobs: [],
+    files: [],
+    before: null,
+    after: null,
+  };
   if (tab.of === 'files') {
-    const page = await listFiles(web.db, { status: tab.state === 'failed' ? 'failed' : 'skipped', libraryId: state.libraryId, codec: state.codec, search: state.search, reason: state.reason }, state);
-    const last = new Map((await lastJobsOf(web.db, page.rows.map((f) => f.id))).map((j) => [j.fileId, j.jobId]));
+    const page = await listFiles(
+      web.db,
+      {
+        status: tab.state === 'failed' ? 'failed' : 'skipped',
+        libraryId: state.libraryId,
+        codec: state.codec,
+        search: state.search,
+        reason: state.reason,
+      },
+      state,
+    );
+    const last = new Map(
+      (
+        await lastJobsOf(
+          web.db,
+          page.rows.map((f) => f.id),
+        )
+      ).map((j) => [j.fileId, j.jobId]),
+    );
     const names = new Map(libraries.map((l) => [l.id, l.name]));
-    return { ...base, files: page.rows.map((f) => ({ ...f, libraryName: names.get(f.libraryId) ?? '', jobId: last.get(f.id) ?? null })), before: page.before, after: page.after };
+    return {
+      ...base,
+      files: page.rows.map((f) => ({ ...f, libraryName: names.get(f.libraryId) ?? '', jobId: last.get(f.id) ?? null })),
+      before: page.before,
+      after: page.after,
+    };
   }
   const page = await readJobs(web, tab.state, state);
   const progress = page.rows.flatMap((job) => web.live.progressOf(job.id) ?? []);
@@ -121,26 +200,43 @@ async function bulk(c: Ctx, web: Web): Promise<Response> {
   const form = await readForm(c);
   const state = readListState(form, tabStates);
   const back = safeBack(form.get('back'), url.queue());
-  const ids = form.getAll('id').flatMap((text) => idFrom(text) ?? []).slice(0, 1000);
+  const ids = form
+    .getAll('id')
+    .flatMap((text) => idFrom(text) ?? [])
+    .slice(0, 1000);
   const all = form.get('scope') === 'all';
   const which: JobSelection = all ? { filter: filterOf(state) } : { ids };
   const wish = form.get('do') ?? '';
   const actor = c.get('actor');
   if (!all && ids.length === 0) return web.act(c, async () => 'No file was chosen, so nothing was changed.', { back });
   if ((wish === 'remove' || wish === 'exclude') && form.get('confirmed') !== '1') return askRemove(c, web, form, state, back, which, wish);
-  return web.act(c, async () => {
-    const priority = priorities.find((p) => p === wish);
-    if (priority) return `${plural(await web.commands.prioritise(which, priority, actor), 'file')} now ${priority === 'normal' ? 'normal' : priority} priority.`;
-    if (wish === 'top' || wish === 'end') return `${plural(await web.commands.moveJobs(which, wish, actor), 'file')} moved to the ${wish}.`;
-    if (wish === 'remove' || wish === 'exclude') {
-      const n = await web.commands.removeJobs(which, wish === 'exclude', actor);
-      return wish === 'exclude' ? `${plural(n, 'file')} left alone from now on.` : `${plural(n, 'file')} left the queue.`;
-    }
-    return 'Nothing was changed.';
-  }, { back });
+  return web.act(
+    c,
+    async () => {
+      const priority = priorities.find((p) => p === wish);
+      if (priority)
+        return `${plural(await web.commands.prioritise(which, priority, actor), 'file')} now ${priority === 'normal' ? 'normal' : priority} priority.`;
+      if (wish === 'top' || wish === 'end')
+        return `${plural(await web.commands.moveJobs(which, wish, actor), 'file')} moved to the ${wish}.`;
+      if (wish === 'remove' || wish === 'exclude') {
+        const n = await web.commands.removeJobs(which, wish === 'exclude', actor);
+        return wish === 'exclude' ? `${plural(n, 'file')} left alone from now on.` : `${plural(n, 'file')} left the queue.`;
+      }
+      return 'Nothing was changed.';
+    },
+    { back },
+  );
 }
 
-async function askRemove(c: Ctx, web: Web, form: URLSearchParams, state: ListState, back: string, which: JobSelection, wish: string): Promise<Response> {
+async function askRemove(
+  c: Ctx,
+  web: Web,
+  form: URLSearchParams,
+  state: ListState,
+  back: string,
+  which: JobSelection,
+  wish: string,
+): Promise<Response> {
   const most = 100_000;
   const n = 'ids' in which ? which.ids.length : await countWaiting(web.db, which.filter, most);
   const library = state.libraryId === null ? null : ((await listLibraries(web.db)).find((l) => l.id === state.libraryId)?.name ?? null);
@@ -182,26 +278,3 @@ async function changesOf(web: Web, seen: SeenPages, token: string | null): Promi
   const here = url.queue(listQuery(page.state, tabStates[0]!));
   return { changes: differences(page.ids, now), href: here };
 }
-
-/** How many rows are new, gone or in another place among those that stayed. */
-export function differences(before: readonly string[], now: readonly string[]): number {
-  const was = new Set(before);
-  const is = new Set(now);
-  const added = now.filter((id) => !was.has(id)).length;
-  const gone = before.filter((id) => !is.has(id)).length;
-  const stayed = before.filter((id) => is.has(id));
-  const order = now.filter((id) => was.has(id));
-  // the fewest rows that must move: all but the longest run that kept its order
-  return Math.max(added, gone) + stayed.length - longestOrdered(order.map((id) => stayed.indexOf(id)));
-}
-
-function longestOrdered(places: number[]): number {
-  const tails: number[] = [];
-  for (const place of places) {
-    const at = tails.findIndex((tail) => tail >= place);
-    if (at === -1) tails.push(place);
-    else tails[at] = place;
-  }
-  return tails.length;
-}
-

@@ -24,7 +24,8 @@ export const settingsPages: PageModule = (app, web) => {
     const back = { back: url.settings(group) };
     if (changes.length === 0) return web.act(c, async () => 'Nothing was different, so nothing was saved.', back);
     const problems = await web.commands.saveSettings(changes, c.get('actor'));
-    if (problems.length === 0) return web.act(c, async () => (form.has('reset') ? 'Back to the default. It applies at once.' : 'Saved. It applies at once.'), back);
+    if (problems.length === 0)
+      return web.act(c, async () => (form.has('reset') ? 'Back to the default. It applies at once.' : 'Saved. It applies at once.'), back);
     const conflict = problems.some((p) => 'current' in p);
     const model = await readSettingsPage(web, group, { form, problems });
     return web.page(c, { title: 'Settings', section: 'settings', view: 'settings/index', model, status: conflict ? 409 : 422 });
@@ -49,7 +50,11 @@ async function readFacts(web: Web): Promise<FormFacts> {
   return { stored: await readSettings(web.db), effective: web.settings(), env: process.env };
 }
 
-async function readSettingsPage(web: Web, group: SettingGroup, refused: { form: URLSearchParams; problems: SettingProblem[] } | null): Promise<SettingsPage> {
+async function readSettingsPage(
+  web: Web,
+  group: SettingGroup,
+  refused: { form: URLSearchParams; problems: SettingProblem[] } | null,
+): Promise<SettingsPage> {
   const [facts, history] = await Promise.all([readFacts(web), readHistory(web.db)]);
   const fields = settingFields(group, refused ? { ...facts, typed: refused.form, problems: refused.problems } : facts);
   const keys = new Set<string>(fields.map((f) => f.key));
@@ -59,7 +64,10 @@ async function readSettingsPage(web: Web, group: SettingGroup, refused: { form: 
     label: settingGroups[group],
     fields,
     summary: fields.flatMap((f) => (f.problem ? [{ id: f.id, text: f.problem }] : [])),
-    changes: history.filter((row) => keys.has(row.key)).slice(0, 8).map(changeLine),
+    changes: history
+      .filter((row) => keys.has(row.key))
+      .slice(0, 8)
+      .map(changeLine),
     now: web.now(),
   };
 }
