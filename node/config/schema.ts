@@ -61,6 +61,15 @@ export const settings = {
     label: 'Order of the queue',
     help: 'Which file comes next inside one priority. Files you moved to the top or the end keep their place.',
   },
+  'web.hosts': {
+    scope: 'cluster',
+    group: 'general',
+    type: 'text',
+    default: null,
+    env: 'CODECSHIFT_HOSTS',
+    label: 'Names of the dashboard',
+    help: 'Other names by which people open this page, separated by commas, for example media.example.org. Addresses in numbers, localhost, *.local and the machine’s own name always work.',
+  },
   'profile.quality': {
     scope: 'cluster',
     group: 'video',

@@ -43,9 +43,19 @@ async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
   const asked: Stage['asked'] = [];
   mesh.handle('grant', async (grant) => (asked.push(grant), { accepted: true, why: null }));
   mesh.handle('control', async (wish) => (asked.push(wish), { accepted: true }));
-  mesh.handle('inspect', async (ask) => (ask.op === 'end-list' ? { op: 'ended' } : { op: 'refused', reason: { code: 'root-not-mounted' } }));
+  mesh.handle('inspect', async (ask) =>
+    ask.op === 'end-list' ? { op: 'ended' } : { op: 'refused', reason: { code: 'root-not-mounted' } },
+  );
   const settings = createSettingsStore();
-  const coordinator = createCoordinator({ mesh, db: database, session: randomUUID(), url: () => 'http://localhost:1', settings, events, log });
+  const coordinator = createCoordinator({
+    mesh,
+    db: database,
+    session: randomUUID(),
+    url: () => 'http://localhost:1',
+    settings,
+    events,
+    log,
+  });
   const next: Stage['next'] = (type, when = () => true) =>
     new Promise((resolve) => {
       const off = events.on(type, (event) => {
@@ -62,15 +72,33 @@ async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
 }
 
 async function hello(s: Stage, attempts: number[] = [], by = session): Promise<number[]> {
-  const roots = (await s.db.query<{ root: string; path: string }>(`select root_id as root, path from node_roots where node_id = $1`, [testNode])).map((r) => ({ ...r, writable: true, problem: null }));
+  const roots = (
+    await s.db.query<{ root: string; path: string }>(`select root_id as root, path from node_roots where node_id = $1`, [testNode])
+  ).map((r) => ({ ...r, writable: true, problem: null }));
   const welcome = await s.mesh.request(testNode, 'hello', {
-    node: testNode, session: by, name: 'a', version: '0.1.0', platform: 'linux', slots: 1, classes: [0, 1, 2], encoders: [], hardware: {}, roots, attempts,
+    node: testNode,
+    session: by,
+    name: 'a',
+    version: '0.1.0',
+    platform: 'linux',
+    slots: 1,
+    classes: [0, 1, 2],
+    encoders: [],
+    hardware: {},
+    roots,
+    attempts,
   });
   return welcome.drop;
 }
 
 async function granted(s: Stage): Promise<{ job: number; attempt: number }> {
-  const { granted: grant } = await s.mesh.request(testNode, 'claim', { node: testNode, session, classes: [0, 1, 2], freeSlots: 1, freeBytes: 1e12 });
+  const { granted: grant } = await s.mesh.request(testNode, 'claim', {
+    node: testNode,
+    session,
+    classes: [0, 1, 2],
+    freeSlots: 1,
+    freeBytes: 1e12,
+  });
   assert.ok(grant, 'a job was granted');
   return { job: grant.job, attempt: grant.attempt };
 }
@@ -87,17 +115,40 @@ const sha256 = 'a'.repeat(64);
 
 function encoded(s: Stage, ids: { job: number; attempt: number }) {
   return s.mesh.request(testNode, 'report', {
-    event: 'encoded', ...ids, output: { node: testNode, sizeBytes: 400_000, sha256, frames: 50 }, encoder: 'libx265', command: ['ffmpeg'], stderrTail: '', stats: { encodeMs: 1 },
+    event: 'encoded',
+    ...ids,
+    output: { node: testNode, sizeBytes: 400_000, sha256, frames: 50 },
+    encoder: 'libx265',
+    command: ['ffmpeg'],
+    stderrTail: '',
+    stats: { encodeMs: 1 },
   });
 }
 
 function verified(s: Stage, ids: { job: number; attempt: number }, verdict: object) {
-  return s.mesh.request(testNode, 'report', { event: 'verified', ...ids, verdict: { checks: [], ...verdict }, outputProbe: aProbe('hevc') as never, outputBytes: 400_000 });
+  return s.mesh.request(testNode, 'report', {
+    event: 'verified',
+    ...ids,
+    verdict: { checks: [], ...verdict },
+    outputProbe: aProbe('hevc') as never,
+    outputBytes: 400_000,
+  });
 }
 
 function replaced(s: Stage, ids: { job: number; attempt: number }) {
-  const original = { path: 'film-00001.mkv', trashPath: `.codecshift/trash/2026-11-22/${ids.attempt}/film-00001.mkv`, fingerprint: aFingerprint('original') };
-  return s.mesh.request(testNode, 'report', { event: 'replaced', ...ids, path: 'film-00001.mkv', fingerprint: aFingerprint('output', 400_000), probe: null, original });
+  const original = {
+    path: 'film-00001.mkv',
+    trashPath: `.codecshift/trash/2026-11-22/${ids.attempt}/film-00001.mkv`,
+    fingerprint: aFingerprint('original'),
+  };
+  return s.mesh.request(testNode, 'report', {
+    event: 'replaced',
+    ...ids,
+    path: 'film-00001.mkv',
+    fingerprint: aFingerprint('output', 400_000),
+    probe: null,
+    original,
+  });
 }
 
 async function until(s: Stage, done: () => Promise<boolean>): Promise<void> {
@@ -121,8 +172,14 @@ eachDatabase((kind) => {
     assert.deepEqual([file?.status, file?.sizeBytes, file?.originalBytes, file?.codec], ['done', 400_000, 1_000_000, 'hevc']);
     assert.equal((await listOriginals(s.db, job!.fileId)).length, 1);
     assert.deepEqual((({ replaced: n, bytesIn, bytesOut }) => [n, bytesIn, bytesOut])(await totals(s.db)), [1, 1_000_000, 400_000]);
-    assert.ok(s.asked.some((a) => 'want' in a && a.want === 'forget' && a.attempt === s.ids.attempt), 'the worker may forget the output');
-    assert.ok(s.asked.some((a) => 'op' in a && a.op === 'discard'), 'the keeper may forget the journal');
+    assert.ok(
+      s.asked.some((a) => 'want' in a && a.want === 'forget' && a.attempt === s.ids.attempt),
+      'the worker may forget the output',
+    );
+    assert.ok(
+      s.asked.some((a) => 'op' in a && a.op === 'discard'),
+      'the keeper may forget the journal',
+    );
   });
 
   test('an output that saves too little keeps the original, with the reason', async (t) => {
@@ -186,7 +243,10 @@ eachDatabase((kind) => {
   test('a hello that crosses a fresh grant does not take the grant back', async (t) => {
     const s = await withJob(t, kind);
     await hello(s, []);
-    assert.deepEqual((await openAttempts(s.db)).map((a) => a.id), [s.ids.attempt]);
+    assert.deepEqual(
+      (await openAttempts(s.db)).map((a) => a.id),
+      [s.ids.attempt],
+    );
   });
 
   test('cancelling a running encode reaches the worker, and its answer ends the job', async (t) => {
@@ -226,7 +286,13 @@ eachDatabase((kind) => {
     const library = await aLibrary(s.db);
     const [first] = await someJobs(s.db, library.id, 1);
     await hello(s);
-    const answer = await s.mesh.request(testNode, 'claim', { node: testNode, session, classes: [0, 1, 2], freeSlots: 1, freeBytes: 2_000_100_000 });
+    const answer = await s.mesh.request(testNode, 'claim', {
+      node: testNode,
+      session,
+      classes: [0, 1, 2],
+      freeSlots: 1,
+      freeBytes: 2_000_100_000,
+    });
     assert.deepEqual([answer.granted, answer.why?.code], [null, 'no-space']);
     const job = await readJobRow(s.db, first!.jobId);
     assert.deepEqual([job?.state, job?.reason?.code, job?.failures], ['available', 'no-space', 0]);
@@ -235,8 +301,18 @@ eachDatabase((kind) => {
   test('settings are validated as a group, conflicts are told, and take effect at once', async (t) => {
     const s = await stage(t, kind);
     const { saveSettings } = s.coordinator.commands;
-    const bad = await saveSettings([{ key: 'trash.keepDays', value: '7', version: 0 }, { key: 'jobs.atOnce', value: '900', version: 0 }, { key: 'no.such', value: 1, version: 0 }], ada);
-    assert.deepEqual(bad.map((p) => p.key), ['jobs.atOnce', 'no.such']);
+    const bad = await saveSettings(
+      [
+        { key: 'trash.keepDays', value: '7', version: 0 },
+        { key: 'jobs.atOnce', value: '900', version: 0 },
+        { key: 'no.such', value: 1, version: 0 },
+      ],
+      ada,
+    );
+    assert.deepEqual(
+      bad.map((p) => p.key),
+      ['jobs.atOnce', 'no.such'],
+    );
     assert.equal(s.settings.current()['trash.keepDays'], 14, 'nothing of a group with a mistake is saved');
     assert.deepEqual(await saveSettings([{ key: 'trash.keepDays', value: '7', version: 0 }], ada), []);
     assert.equal(s.settings.current()['trash.keepDays'], 7);
@@ -255,7 +331,13 @@ eachDatabase((kind) => {
     const [original] = await listOriginals(s.db, fileId);
     const restoring = s.coordinator.commands.restore(original!.id, ada);
     await until(s, async () => s.asked.some((a) => 'op' in a && a.op === 'restore'));
-    await s.mesh.request(testNode, 'report', { event: 'restored', ...s.ids, path: 'film-00001.mkv', fingerprint: aFingerprint('original'), probe: null });
+    await s.mesh.request(testNode, 'report', {
+      event: 'restored',
+      ...s.ids,
+      path: 'film-00001.mkv',
+      fingerprint: aFingerprint('original'),
+      probe: null,
+    });
     await restoring;
     const file = await readFile(s.db, fileId);
     assert.deepEqual([file?.status, file?.reason?.code, file?.sizeBytes], ['kept', 'restored', 1_000_000]);

@@ -1,6 +1,6 @@
 import type { ClusterSettings } from '../config/schema.ts';
 import type { Fingerprint, Probe } from '../core/media.ts';
-import type { Reason } from '../core/reasons.ts';
+import { reasonEntry, type Reason } from '../core/reasons.ts';
 import { targetPath } from '../core/target.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { advance, readAttempt, saveEncoded, saveVerdict, type Attempt } from '../db/attempts.ts';
@@ -125,7 +125,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
     const { code } = verdict.reason;
     const context = await runContext(db, r.attempt);
     const final = code === 'small-saving' || code === 'not-smaller' || (context?.failures ?? 0) >= 1;
-    if (code === 'source-damaged') await holdAttempt(db, runOf(r), verdict.reason);
+    if (reasonEntry(code).kind === 'hold') await holdAttempt(db, runOf(r), verdict.reason);
     else if (final)
       await completeKept(db, runOf(r), {
         reason: verdict.reason,
@@ -148,7 +148,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
     }
     if (reason.code === 'cancelled-by-person') return settle(r, await cancelAttempt(db, runOf(r), reason), attempt);
     if (reason.code === 'shut-down') return yes;
-    if (needsPerson.has(reason.code)) {
+    if (reasonEntry(reason.code).kind === 'hold') {
       const held = await holdAttempt(db, runOf(r), reason);
       if (held && attempt) await over(attempt, await runContext(db, r.attempt));
       changed(r.job);
@@ -272,9 +272,6 @@ export function createFinisher(parts: FinisherParts): Finisher {
     parts.events.emit('job.changed', { jobId, fileId: null, libraryId: null });
   }
 }
-
-/** Conditions that trying again by itself would not mend, and that a person has to see. */
-const needsPerson = new Set(['source-damaged', 'target-exists', 'foreign-file', 'swap-unclear', 'not-enough-trust', 'root-is-another']);
 
 function runOf(r: Report): { jobId: number; attemptId: number } {
   return { jobId: r.job, attemptId: r.attempt };

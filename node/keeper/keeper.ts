@@ -54,7 +54,10 @@ export function createKeeper(parts: KeeperParts): Keeper {
   const inspector = createInspector({ roots, tools, onAdopted: parts.onAdopted });
   const working = new Map<number, Work>();
   const lanes = { verify: Promise.resolve(), swap: Promise.resolve() };
+  /** roots on which nothing is left half done */
+  const settled = new Set<string>();
   let recovered: Promise<void> = Promise.resolve();
+  let arrivals: NodeJS.Timeout | undefined;
   let highestTerm = 0;
   let stopped = false;
   let beat: NodeJS.Timeout | undefined;
@@ -64,37 +67,46 @@ export function createKeeper(parts: KeeperParts): Keeper {
 
   return {
     async start() {
-      recovered = recoverAll();
-      await recovered;
+      await recoverNow();
+      arrivals = setInterval(() => void recoverNow(), 20_000);
+      arrivals.unref();
       beat = setInterval(tellProgress, 1000);
       beat.unref();
     },
     async stop() {
       stopped = true;
       clearInterval(beat);
+      clearInterval(arrivals);
       inspector.stop();
       for (const work of working.values())
         work.abort.abort(new PlainError('The program was stopped.', { reason: { code: 'shut-down' }, retry: true }));
-      await Promise.all([...working.values()].map((work) => work.ended));
+      await Promise.all([lanes.verify, lanes.swap]);
     },
   };
 
-  async function recoverAll(): Promise<void> {
+  /** Roots that are here and not yet recovered: at the start all of them, later a disk that was mounted since. */
+  async function recoverArrived(): Promise<void> {
     for (const { root: id, problem } of await roots.report()) {
-      if (problem && problem !== 'read-only') continue;
+      if (problem) settled.delete(id);
+      if (problem || settled.has(id)) continue;
       try {
         for (const report of await recoverRoot(swaps, await roots.open(id))) await parts.outbox.post(report);
+        settled.add(id);
       } catch (error) {
         log.warn({ root: id, why: messageOf(error) }, 'a root could not be recovered yet');
       }
     }
   }
 
+  function recoverNow(): Promise<void> {
+    return (recovered = recovered.then(recoverArrived));
+  }
+
   async function take(grant: Grant): Promise<ProtocolResponse<'grant'>> {
     if (stopped) return { accepted: false, why: 'this node is stopping' };
     if (grant.term < highestTerm) return { accepted: false, why: `term ${grant.term} is over, ${highestTerm} is known here` };
     highestTerm = grant.term;
-    await recovered;
+    await (settled.has(grant.root) ? recovered : recoverNow());
     if (grant.op === 'discard') return giveUp(grant);
     const running = working.get(grant.attempt);
     if (running)
@@ -117,12 +129,16 @@ export function createKeeper(parts: KeeperParts): Keeper {
     const work: Work = { grant, abort: new AbortController(), numbers: { phase, percent: 0 }, ended: Promise.resolve() };
     working.set(grant.attempt, work);
     const lane = grant.op === 'verify' ? 'verify' : 'swap';
-    work.ended = lanes[lane] = lanes[lane].then(() => carryOut(work, grant)).finally(() => working.delete(grant.attempt));
+    work.ended = lanes[lane] = lanes[lane]
+      .then(() => carryOut(work, grant))
+      .finally(() => working.get(grant.attempt) === work && working.delete(grant.attempt));
   }
 
   async function carryOut(work: Work, grant: Exclude<Grant, { op: 'discard' }>): Promise<void> {
     try {
       const report = await perform(work, grant);
+      // before the report goes out: its answer may be the next grant for this attempt
+      working.delete(grant.attempt);
       const interrupted = 'reason' in report && report.reason.code === 'shut-down';
       if (!interrupted) await parts.outbox.post(report);
       log.info({ attempt: grant.attempt, asked: grant.op, became: report.event }, 'a grant was carried out');

@@ -56,8 +56,18 @@ export async function replace(parts: ReplaceParts, grant: Grant<'replace'>): Pro
     });
     return replacedReport(ids, result);
   } catch (error) {
-    return { event: 'not-replaced', ...ids, ...failureOf(error, never, 'swap-failed') };
+    return (await afterInterruption(parts, grant, error)) ?? { event: 'not-replaced', ...ids, ...failureOf(error, never, 'swap-failed') };
   }
+}
+
+/**
+ * `interrupted` says neither yes nor no: an earlier run is unfinished, or the film has its new name and only the last steps
+ * failed. Recovery brings it to an end, and that end is the report.
+ */
+async function afterInterruption(parts: ReplaceParts, grant: { root: string; attempt: number }, error: unknown): Promise<Report | null> {
+  if (!(error instanceof PlainError) || error.reason?.code !== 'interrupted') return null;
+  const reports = await recoverRoot(parts, await parts.roots.open(grant.root));
+  return reports.find((report) => report.attempt === grant.attempt) ?? null;
 }
 
 export async function putBack(parts: ReplaceParts, grant: Grant<'restore'>): Promise<Report> {
@@ -80,7 +90,13 @@ export async function putBack(parts: ReplaceParts, grant: Grant<'restore'>): Pro
     });
     return { event: 'restored', ...ids, path: result.path, fingerprint: result.fingerprint, probe: null };
   } catch (error) {
-    return { event: 'not-restored', ...ids, reason: failureOf(error, never, 'restore-failed').reason };
+    return (
+      (await afterInterruption(parts, grant, error)) ?? {
+        event: 'not-restored',
+        ...ids,
+        reason: failureOf(error, never, 'restore-failed').reason,
+      }
+    );
   }
 }
 

@@ -71,22 +71,32 @@ export function createOutbox(options: {
     running = deliverAll().finally(() => (running = null));
   }
 
-  /** In order: a coordinator must hear "encoded" before anything that follows from it. */
+  /** In order for each attempt ("encoded" before what follows from it); one that cannot be delivered holds up no other. */
   async function deliverAll(): Promise<void> {
-    while (queue.length && !stopped) {
-      const to = options.coordinator();
-      if (!to) return;
-      const item = queue[0]!;
-      try {
-        const answer = await mesh.request(to, 'report', item.report, { signal: AbortSignal.timeout(30_000) });
-        if (!answer.accepted)
-          log.info({ event: item.report.event, attempt: item.report.attempt, why: answer.why }, 'a report was not wanted any more');
-      } catch (error) {
-        log.debug({ event: item.report.event, attempt: item.report.attempt, why: messageOf(error) }, 'a report could not be delivered yet');
-        return;
+    const blocked = new Set<number>();
+    for (let i = 0; i < queue.length && !stopped; ) {
+      const item = queue[i]!;
+      if (!blocked.has(item.report.attempt) && (await deliver(item.report))) {
+        queue.splice(i, 1);
+        await unlink(path.join(directory, item.file)).catch(() => {});
+      } else {
+        blocked.add(item.report.attempt);
+        i++;
       }
-      queue.shift();
-      await unlink(path.join(directory, item.file)).catch(() => {});
+    }
+  }
+
+  async function deliver(report: Report): Promise<boolean> {
+    const to = options.coordinator();
+    if (!to) return false;
+    const { event, attempt } = report;
+    try {
+      const answer = await mesh.request(to, 'report', report, { signal: AbortSignal.timeout(30_000) });
+      if (!answer.accepted) log.info({ event, attempt, why: answer.why }, 'a report was not wanted any more');
+      return true;
+    } catch (error) {
+      log.debug({ event, attempt, why: messageOf(error) }, 'a report could not be delivered yet');
+      return false;
     }
   }
 }

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const main = path.join(import.meta.dirname, 'main.ts');
+
+async function codecshift(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const env = { ...process.env, CODECSHIFT_DATA_DIR: path.join(import.meta.dirname, 'no-such-directory') };
+  return run(process.execPath, [main, ...args], { env }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
+  );
+}
+
+test('help answers without loading anything but the argument parser', async () => {
+  const script = `process.argv = [process.execPath, ${JSON.stringify(main)}, '--help'];
+    await import(${JSON.stringify(main)});
+    const own = process.moduleLoadList.filter((m) => /NativeModule (http|https|net|sqlite|worker_threads|child_process|dgram)$/.test(m));
+    console.error(JSON.stringify(own));`;
+  const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', script]);
+  assert.match(stdout, /codecshift <command> \[options\]/);
+  assert.deepEqual(JSON.parse(stderr.trim()), []);
+});
+
+test('an unknown command is named, and the commands are listed', async () => {
+  const { code, stderr } = await codecshift('transmogrify');
+  assert.equal(code, 2);
+  assert.match(stderr, /There is no command "transmogrify"/);
+  assert.match(stderr, /doctor/);
+});
+
+for (const command of ['run', 'status', 'scan', 'pause', 'resume', 'jobs', 'plan', 'encoders', 'doctor']) {
+  test(`${command} --help says what ${command} does`, async () => {
+    const { code, stdout } = await codecshift(command, '--help');
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`codecshift ${command}`));
+  });
+}
+
+test('a wrong flag is one sentence, not a stack trace', async () => {
+  const { code, stderr } = await codecshift('run', '--colour', 'blue');
+  assert.equal(code, 2);
+  assert.match(stderr, /--colour/);
+  assert.doesNotMatch(stderr, /\n\s+at /);
+});
+
+test('a wrong value is one sentence that names the flag', async () => {
+  const { code, stderr } = await codecshift('run', '--port', '99999');
+  assert.equal(code, 1);
+  assert.equal(stderr, '--port must be 65535 or less, not 99999.\n');
+});
+
+test('a library that is not there stops the start with a sentence', async () => {
+  const { code, stderr } = await codecshift('run', '--data-dir', path.join(import.meta.dirname, '..', 'node_modules', '.cache', 'main-test'), '--library', '/no/such/films');
+  assert.equal(code, 1);
+  assert.match(stderr, /The folder \/no\/such\/films is not there\.\n$/);
+});
+
+test('commands that need the running program say that it does not run', async () => {
+  const { code, stderr } = await codecshift('pause');
+  assert.equal(code, 1);
+  assert.match(stderr, /CodecShift is not running here/);
+});
+
+test('plan says of a text file in one sentence why it is left alone, also as JSON', async () => {
+  const { code, stdout } = await codecshift('plan', main, '--json');
+  assert.equal(code, 0);
+  const { plan } = JSON.parse(stdout) as { plan: { action: string; reason: { code: string } } };
+  assert.deepEqual([plan.action, plan.reason.code], ['skip', 'not-media']);
+});
