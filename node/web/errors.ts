@@ -11,7 +11,7 @@ export interface Refusal extends PlainError {
 export type Status = 400 | 403 | 404 | 409 | 413 | 421 | 422 | 429 | 500 | 503 | 504;
 
 const words = {
-  'unknown-host': [421, 'This address is not known here', 'CodecShift was reached by a name that does not belong to this machine.', 'Use http://localhost, the IP address, or add the name to the setting "Names of this machine".'],
+  'unknown-host': [421, 'This address is not known here', 'CodecShift was reached by a name that does not belong to this machine.', 'Use http://localhost, the IP address, or add the name to the setting “Names of the dashboard”.'],
   'foreign-origin': [403, 'This came from somewhere else', 'Another page tried to change something here, so nothing was changed.', 'Open the dashboard itself and do it there.'],
   'old-form': [403, 'This page was open for too long', 'The form no longer belongs to your visit, so nothing was changed.', 'Go back, load the page again and repeat it.'],
   'wrong-token': [403, 'The token is wrong', 'The command line showed a token that does not belong to this node.', 'Use the data directory of the running program.'],

@@ -50,6 +50,9 @@ describe('the Host gate', () => {
       assert.equal((await ask(web, 'GET', path, { host: 'evil.example' })).status, 421, path);
     }
     assert.equal((await ask(web, 'GET', '/healthz', { host: 'MEDIA.example.org:8080' })).status, 200);
+    assert.equal((await ask(web, 'GET', '/healthz', { host: 'films.example.net' })).status, 421);
+    web.settings['web.hosts'] = 'x.example, films.example.net';
+    assert.equal((await ask(web, 'GET', '/healthz', { host: 'films.example.net' })).status, 200, 'a setting applies at once');
     assert.equal((await ask(web, 'GET', '/healthz', { host: 'a b' })).status, 400, 'what is no host at all is refused by Node.js itself');
   });
 });

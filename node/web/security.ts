@@ -20,7 +20,8 @@ import type { Env } from './web.ts';
  */
 export interface SecurityOptions {
   secret: string;
-  allowedHosts: readonly string[];
+  /** further names, read for every request: the setting applies at once */
+  allowedHosts: () => readonly string[];
 }
 
 const CSP = [
@@ -49,8 +50,8 @@ export function securityHeaders(): MiddlewareHandler<Env> {
 
 /** Gate 1, for every request. */
 export function hostGate(options: SecurityOptions): MiddlewareHandler<Env> {
-  const extra = new Set(options.allowedHosts.map((name) => name.toLowerCase()));
   return async (c, next) => {
+    const extra = new Set(options.allowedHosts().map((name) => name.toLowerCase()));
     const host = hostOf(c.req.header('host'));
     if (host === null || !isOurName(host, extra)) throw refuse('unknown-host');
     await next();

@@ -96,7 +96,7 @@ export async function createApp(parts: WebParts): Promise<{ app: Hono<Env>; web:
     return fail(c as Ctx, error);
   });
   app.notFound((c) => fail(c as Ctx, refuse('not-found')));
-  app.use(hostGate({ secret: parts.secret, allowedHosts: parts.allowedHosts ?? [] }));
+  app.use(hostGate({ secret: parts.secret, allowedHosts: () => namesOf(parts) }));
   app.get('/healthz', (c) => c.text('ok'));
   app.get('/static/*', async (c) => {
     const asset = await assets.get(c.req.path, c.req.header('accept-encoding') ?? '');
@@ -104,13 +104,20 @@ export async function createApp(parts: WebParts): Promise<{ app: Hono<Env>; web:
     return c.body(asset.body, 200, asset.headers);
   });
   app.use(bodyLimit({ maxSize: 1_000_000, onError: () => { throw refuse('too-large'); } }));
-  app.use(originGate({ secret: parts.secret, allowedHosts: parts.allowedHosts ?? [] }));
+  app.use(originGate({ secret: parts.secret, allowedHosts: () => namesOf(parts) }));
   app.get('/events', (c) => events(c, web));
   app.use(timeLimit(30_000));
 
   registerShell(web);
   for (const module of pageModules) module(app, web);
   return { app, web };
+}
+
+/** The address a person chose to listen on, if it is a name, and what the setting adds. */
+function namesOf(parts: WebParts): string[] {
+  const wished = parts.settings()['web.hosts'];
+  const names = typeof wished === 'string' ? wished.split(',').map((name) => name.trim()).filter(Boolean) : [];
+  return [parts.host, ...(parts.allowedHosts ?? []), ...names];
 }
 
 /** Never a redirect: hx-sse takes any 200 for the stream and would loop on a page (research/ux §1.3). */
