@@ -33,7 +33,7 @@ export interface ClaimedJob extends Run {
   rootId: string;
   /** the library's folder below the root */
   folder: string;
-  /** the file's path below the library's folder */
+  /** the file's path below the root */
   path: string;
   title: string;
   detail: string;

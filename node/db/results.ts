@@ -15,7 +15,7 @@ import { json, text } from './values.ts';
  * does nothing the second time. Reports are repeated until acknowledged, so the second time is normal.
  */
 export interface Replaced {
-  /** the new file, below the library's folder; differs from before only when the extension changed */
+  /** the new file, below the root; differs from before only when the extension changed */
   path: string;
   fingerprint: Fingerprint;
   /** of the new file; null: the one that verification saw */
@@ -124,7 +124,7 @@ export function completeKept(q: Queryable, run: Run, kept: Kept): Promise<boolea
 }
 
 export interface Restored {
-  /** the restored original, below the library's folder */
+  /** the restored original, below the root */
   path: string;
   fingerprint: Fingerprint;
   probe: Probe | null;
