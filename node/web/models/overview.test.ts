@@ -37,7 +37,7 @@ describe('the headline', () => {
 
   test('files that vanished count nowhere, and files that grew take nothing from zero', () => {
     const view = heroView(facts({ cells: [cell('missing', 'hevc', 100, 5 * TB, { originalBytes: 50 * TB }), cell('kept', 'h264', 1, 2 * TB, { originalBytes: 1 * TB })] }));
-    assert.deepEqual(view.reclaimed, { value: '0', unit: 'B' });
+    assert.deepEqual(view.reclaimed, { value: '0', unit: 'GB' });
     assert.equal(view.finished.of, '1 of 1 file');
   });
 });

@@ -43,6 +43,8 @@ export interface RunningView {
   jobs: RunningJob[];
   together: string;
   waiting: number;
+  /** files that were found and are not looked at yet, or still being written */
+  unseen: number;
   paused: boolean;
 }
 
@@ -90,20 +92,26 @@ export const ENOUGH = 20;
 export function heroView(facts: HeroFacts): HeroView {
   const there = facts.cells.filter((c) => c.status !== 'missing' && c.files > 0);
   const bar = libraryBar(there);
+  const won = sum(there, (c) => c.originalBytes - c.bytes);
   const files = sum(there, (c) => c.files);
   const settled = sum(there.filter((c) => ['done', 'kept', 'skipped'].includes(c.status)), (c) => c.files);
   const waitingBytes = sum(there.filter((c) => c.status === 'queued'), (c) => c.bytes);
   const perDay = pacePerDay(facts.paces);
   const enough = facts.finishedEver >= ENOUGH && perDay !== null;
   return {
-    reclaimed: sizeParts(Math.max(0, sum(there, (c) => c.originalBytes - c.bytes))),
+    reclaimed: won > 0 ? sizeParts(won) : { value: '0', unit: 'GB' },
     days: dayBars(facts.days),
     finished: { percent: files === 0 ? '0' : share(settled, files), of: `${count(settled)} of ${plural(files, 'file')}` },
     doneIn: enough && waitingBytes > 0 ? doneIn((waitingBytes / perDay) * 86_400_000, facts.now) : null,
-    doneInNote: waitingBytes === 0 ? 'Nothing waits' : `Known after ${ENOUGH} files`,
+    doneInNote: unseenFiles(there) > 0 ? 'Still looking' : waitingBytes === 0 ? 'Nothing waits' : `Known after ${ENOUGH} files`,
     speed: perDay === null ? null : speedView(perDay, facts.days),
     bar,
   };
+}
+
+/** Files that were found and are not looked at yet. */
+export function unseenFiles(cells: readonly FileCell[]): number {
+  return sum(cells.filter((c) => c.status === 'new' || c.status === 'settling'), (c) => c.files);
 }
 
 /** "62.8", and never "100" while one file is left, nor "0" when one is done. */

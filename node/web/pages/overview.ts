@@ -10,7 +10,7 @@ import type { EventMap, Progress } from '../../events.ts';
 import { codec, codecTone, fps, resolution, saving, savingPercent, size, sizeLike, sizeParts } from '../format.ts';
 import { lookItems } from '../models/look.ts';
 import { isAway, nodeCard } from '../models/node.ts';
-import { heroView, sum, type FinishedView, type HeroView, type LookView, type NextView, type NodesView, type OverviewView, type RunningView } from '../models/overview.ts';
+import { heroView, sum, unseenFiles, type FinishedView, type HeroView, type LookView, type NextView, type NodesView, type OverviewView, type RunningView } from '../models/overview.ts';
 import { runningJob, runningNow, type RunningFacts } from '../models/running.ts';
 import { refuse } from '../errors.ts';
 import type { PageModule, Web } from '../web.ts';
@@ -60,7 +60,7 @@ function registerLive(web: Web): void {
     regions: {
       hero: { on: files, everyMs: 5000, render: async () => web.views.render('overview/_hero', await readHero(web)) },
       running: {
-        on: [...jobs, 'settings.changed'],
+        on: [...files, 'settings.changed'],
         render: async () => {
           const rows = await runningJobs(web.db);
           shown = new Map(rows.map((row) => [row.id, row]));
@@ -100,12 +100,13 @@ async function readHero({ db, now }: Web): Promise<HeroView> {
 }
 
 async function readRunning(web: Web, rows?: Awaited<ReturnType<typeof runningJobs>>): Promise<RunningView> {
-  const [jobs, counts] = await Promise.all([rows ?? runningJobs(web.db), countsByState(web.db)]);
+  const [jobs, counts, cells] = await Promise.all([rows ?? runningJobs(web.db), countsByState(web.db), fileCounts(web.db)]);
   const progress = jobs.flatMap((job) => web.live.progressOf(job.id) ?? []);
   return {
     jobs: jobs.map((job) => runningJob(job, web.live.progressOf(job.id))),
     together: together(progress),
     waiting: counts.available,
+    unseen: unseenFiles(cells),
     paused: web.settings()['queue.paused'] === true,
   };
 }
