@@ -61,6 +61,8 @@ export interface QueueView extends TabsView {
   /** the filter, carried by the bulk form */
   hidden: [string, string][];
   here: string;
+  /** names this page to its stream, which counts what would be different; a filter keeps the name */
+  page: string;
   before: string | null;
   after: string | null;
   pageWords: string;
@@ -85,6 +87,7 @@ export interface ConfirmView {
 }
 
 export interface QueueFacts {
+  page: string;
   state: ListState;
   tabs: TabLink[];
   jobs: JobRow[];
@@ -123,11 +126,12 @@ export function queueView(facts: QueueFacts): QueueView {
     timed: ['finished', 'failed', 'skipped', 'cancelled'].includes(tab.state),
     total: link?.count ?? 0,
     newHeading: tab.state === 'finished' ? 'Saved' : 'Expected',
-    empty: emptyWords(tab.state, filtered),
+    empty: emptyWords(tab.state, filtered, url.queue(listQuery({ state: tab.state }, tabStates[0]!))),
     hidden: Object.entries(listQuery({ ...state, after: null, before: null }, '')).flatMap(([k, v]) =>
       v === null || v === undefined ? [] : [[k, String(v)] as [string, string]],
     ),
     here: href({ after: state.after, before: state.before }),
+    page: facts.page,
     before: facts.before && href({ before: facts.before }),
     after: facts.after && href({ after: facts.after }),
     pageWords: pageWords(rows.length, link?.count ?? 0, filtered),
@@ -205,8 +209,9 @@ function pageWords(shown: number, total: number, filtered: boolean): string {
   return filtered || total < shown ? `${count(shown)} on this page` : `${count(shown)} of ${count(total)}`;
 }
 
-function emptyWords(tab: Tab, filtered: boolean): QueueView['empty'] {
-  if (filtered) return { title: 'No file matches', text: 'Take a word away or clear the filter.', action: null };
+function emptyWords(tab: Tab, filtered: boolean, clearHref: string): QueueView['empty'] {
+  if (filtered)
+    return { title: 'No file matches', text: 'Take a word away or clear the filter.', action: { href: clearHref, label: 'Clear filter' } };
   const words: Record<Tab, [string, string]> = {
     waiting: ['Nothing is waiting', 'Files that are worth converting appear here after a scan.'],
     running: ['Nothing is running', 'A file begins as soon as one is waiting and a machine has a free place.'],

@@ -239,6 +239,24 @@ describe('the queue', () => {
     await leader.query(`update jobs set rank = -(input_bytes - expected_bytes) where id = $1`, [last]);
   });
 
+  test('after a filter the page counts changes of what it shows now', async (t) => {
+    const web = await serve(t);
+    const page = await browser.open(t);
+    await page.goto(`${web.url}/queue`);
+    await waitLive(page);
+    await page.locator('.filters input[type=search]').fill('charade');
+    await page.waitForFunction(() => document.querySelectorAll('#queue-list tbody tr').length === 1);
+    await page.waitForURL(`${web.url}/queue?q=charade`);
+    const [general, charade] = sample.waiting as [number, number];
+    await leader.query(`update jobs set priority = 0 where id = $1`, [general]);
+    await leader.query(`update jobs set state = 'held', reason = '{"code":"target-exists"}' where id = $1`, [charade]);
+    web.events.emit('queue.changed', { why: 'test' });
+    await page.locator('#queue-changes a').waitFor();
+    assert.equal(await page.locator('#queue-changes a').textContent(), '1 change, show');
+    assert.equal(await page.locator('#queue-changes a').getAttribute('href'), '/queue?q=charade');
+    await leader.query(`update jobs set state = 'available', reason = null, priority = 1 where id = any($1)`, [[general, charade]]);
+  });
+
   test('running rows move their numbers in place', async (t) => {
     const web = await serve(t);
     const page = await browser.open(t);

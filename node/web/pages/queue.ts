@@ -34,8 +34,10 @@ export const queuePages: PageModule = (app, web) => {
   app.get('/queue', async (c) => {
     const state = readListState(queryOf(c), tabStates);
     const facts = await readQueue(web, state);
-    const view = queueView(facts);
-    const page = seen.remember(rowIds(facts), state);
+    const page = seen.remember(rowIds(facts), state, c.req.header('x-page') ?? null);
+    const view = queueView({ ...facts, page });
+    // the address bar gets the short form, not every empty field of the filter
+    if (c.req.header('hx-request') === 'true') c.header('HX-Push-Url', view.here);
     return web.page(c, {
       title: 'Queue',
       section: 'queue',
@@ -114,6 +116,7 @@ export async function readQueue(web: Web, state: ListState): Promise<QueueFacts>
     progress: [],
     queuePaused: web.settings()['queue.paused'] === true,
     now: web.now(),
+    page: '',
     jobs: [],
     files: [],
     before: null,
@@ -257,8 +260,9 @@ type SeenPages = ReturnType<typeof createSeenPages>;
 function createSeenPages(most = 300) {
   const pages = new Map<string, SeenPage>();
   return {
-    remember(ids: string[], state: ListState): string {
-      const token = randomBytes(9).toString('base64url');
+    /** `known` is the name that an open page already has: after a filter its stream looks at the new rows */
+    remember(ids: string[], state: ListState, known: string | null): string {
+      const token = known !== null && pages.has(known) ? known : randomBytes(9).toString('base64url');
       pages.set(token, { ids, state });
       if (pages.size > most) pages.delete(pages.keys().next().value!);
       return token;
