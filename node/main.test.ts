@@ -18,7 +18,7 @@ async function codecshift(...args: string[]): Promise<{ code: number; stdout: st
 test('help answers without loading anything but the argument parser', async () => {
   const script = `process.argv = [process.execPath, ${JSON.stringify(main)}, '--help'];
     await import(${JSON.stringify(main)});
-    const own = process.moduleLoadList.filter((m) => /NativeModule (http|https|net|sqlite|worker_threads|child_process|dgram)$/.test(m));
+    const own = process.moduleLoadList.filter((m) => /NativeModule (http|https|http2|sqlite|child_process|dgram)$/.test(m));
     console.error(JSON.stringify(own));`;
   const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', script]);
   assert.match(stdout, /codecshift <command> \[options\]/);
