@@ -48,7 +48,7 @@ describe('printing', () => {
     const texts = [
       views.render('shared/_job', { job }), views.render('shared/_node', { node }), views.render('shared/_toast', { toast: { tone: 'error', text: evil } }),
       views.render('overview/_look', { items: [{ tone: 'bad', title: evil, text: evil, href: '/queue' }] }),
-      views.render('overview/_next', { waiting: 1, order: evil, scanned: '', jobs: [{ id: 1, title: evil, detail: evil, library: evil, format: evil, tone: 'blue', size: '1', saving: '1' }] }),
+      views.render('overview/_next', { waiting: 1, order: evil, jobs: [{ id: 1, title: evil, detail: evil, library: evil, format: evil, tone: 'blue', size: '1', saving: '1' }] }),
     ];
     for (const html of texts) {
       // not doesNotMatch: it would print ten thousand letters

@@ -52,7 +52,6 @@ export interface NextView {
   waiting: number;
   order: string;
   jobs: { id: number; title: string; detail: string; library: string; format: string; tone: Segment['tone']; size: string; saving: string }[];
-  scanned: string;
 }
 
 export interface LookView {

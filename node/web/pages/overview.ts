@@ -123,7 +123,6 @@ async function readNext(web: Web): Promise<NextView> {
   return {
     waiting: counts.available,
     order: orders[String(web.settings()['queue.order'] ?? 'saving')] ?? '',
-    scanned: '',
     jobs: page.rows.map((job) => ({
       id: job.id, title: job.title, detail: job.detail, library: job.libraryName,
       format: [resolution(job.width, job.height), codec(job.codec)].filter(Boolean).join(' '), tone: codecTone(job.codec),
