@@ -40,9 +40,15 @@ export function checkViews(extra: Record<string, string> = {}): ViewProblem[] {
     }
     writeFileSync(path.join(out, 'package.json'), '{"type":"module"}');
     writeFileSync(path.join(out, 'views.ts'), declarations(sources));
-    writeFileSync(path.join(out, 'tsconfig.json'), JSON.stringify({
-      extends: path.join(root, 'tsconfig.json'), compilerOptions: { allowJs: true, checkJs: true, typeRoots: [path.join(root, 'node_modules/@types')] }, include: ['**/*'], exclude: [],
-    }));
+    writeFileSync(
+      path.join(out, 'tsconfig.json'),
+      JSON.stringify({
+        extends: path.join(root, 'tsconfig.json'),
+        compilerOptions: { allowJs: true, checkJs: true, typeRoots: [path.join(root, 'node_modules/@types')] },
+        include: ['**/*'],
+        exclude: [],
+      }),
+    );
     return [...problems, ...runCompiler(out)];
   } finally {
     rmSync(out, { recursive: true, force: true });
@@ -56,7 +62,9 @@ function relativeModule(from: string, out: string): string {
 
 function readViews(): Record<string, string> {
   const names = readdirSync(viewsDirectory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.eta'));
-  return Object.fromEntries(names.map((name) => [name.replace(/\.eta$/, '').replaceAll('\\', '/'), readFileSync(path.join(viewsDirectory, name), 'utf8')]));
+  return Object.fromEntries(
+    names.map((name) => [name.replace(/\.eta$/, '').replaceAll('\\', '/'), readFileSync(path.join(viewsDirectory, name), 'utf8')]),
+  );
 }
 
 /** What the compiler cannot see: raw output of data, and everything that the content security policy would stop. */
@@ -68,9 +76,14 @@ function lint(view: string, source: string): ViewProblem[] {
     [/<script(?![^>]*\bsrc=)/g, 'no inline script: the content security policy stops it'],
     [/hx-trigger\s*=\s*"[^"]*\[/g, 'no filter in hx-trigger: it needs eval'],
     [/\s[\w:-]+=<%=/g, 'attributes need quotes: escaping does not protect an unquoted one'],
-    [/\s(?:href|src|action|formaction|hx-get|hx-post)="<%=(?!\s*(?:url\.|it\.(?:css|js|favicon|live)\s*%>|(?:\w+\.)*(?:action|before|after|back|\w*[hH]ref|src)\s*%>))/g, 'addresses come from url.* or a model field made of it: href, …Href, action, back, before, after'],
+    [
+      /\s(?:href|src|action|formaction|hx-get|hx-post)="<%=(?!\s*(?:url\.|it\.(?:css|js|favicon|live)\s*%>|(?:\w+\.)*(?:action|before|after|back|\w*[hH]ref|src)\s*%>))/g,
+      'addresses come from url.* or a model field made of it: href, …Href, action, back, before, after',
+    ],
   ];
-  return rules.flatMap(([pattern, message]) => [...source.matchAll(pattern)].map((m) => ({ view, line: source.slice(0, m.index).split('\n').length, message })));
+  return rules.flatMap(([pattern, message]) =>
+    [...source.matchAll(pattern)].map((m) => ({ view, line: source.slice(0, m.index).split('\n').length, message })),
+  );
 }
 
 const typeLine = /^<%\s*\/\*\s*@type \{import\("([^"]+)"\)\.(\w+)\}\s*\*\/\s*%>/;
@@ -135,9 +148,11 @@ function runCompiler(out: string): ViewProblem[] {
     const file = path.resolve(out, match[1]!);
     const relative = path.relative(out, file).replaceAll('\\', '/');
     // mistakes in the models themselves belong to the project's own check
-    if (!relative.startsWith('..')) problems.push({ view: relative.replace(/\.js$/, ''), line: Math.max(1, Number(match[2]) - HEAD_LINES), message: match[3]! });
+    if (!relative.startsWith('..'))
+      problems.push({ view: relative.replace(/\.js$/, ''), line: Math.max(1, Number(match[2]) - HEAD_LINES), message: match[3]! });
   }
-  if (run.status !== 0 && problems.length === 0 && !/error TS/.test(run.stdout)) throw new Error(`the compiler did not run: ${run.stdout}${run.stderr}`);
+  if (run.status !== 0 && problems.length === 0 && !/error TS/.test(run.stdout))
+    throw new Error(`the compiler did not run: ${run.stdout}${run.stderr}`);
   return problems;
 }
 

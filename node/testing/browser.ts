@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { findTool } from './tools.ts';
 
-// Functions handed to a page run in the browser; the DOM's types are no part of this project.
+/* oxlint-disable typescript/no-explicit-any -- functions handed to a page run in the browser; the DOM's types are no part of this project */
 declare const document: any;
 declare const getComputedStyle: any;
 

@@ -11,14 +11,49 @@ export interface Refusal extends PlainError {
 export type Status = 400 | 403 | 404 | 409 | 413 | 421 | 422 | 429 | 500 | 503 | 504;
 
 const words = {
-  'unknown-host': [421, 'This address is not known here', 'CodecShift was reached by a name that does not belong to this machine.', 'Use http://localhost, the IP address, or add the name to the setting “Names of the dashboard”.'],
-  'foreign-origin': [403, 'This came from somewhere else', 'Another page tried to change something here, so nothing was changed.', 'Open the dashboard itself and do it there.'],
-  'old-form': [403, 'This page was open for too long', 'The form no longer belongs to your visit, so nothing was changed.', 'Go back, load the page again and repeat it.'],
-  'wrong-token': [403, 'The token is wrong', 'The command line showed a token that does not belong to this node.', 'Use the data directory of the running program.'],
+  'unknown-host': [
+    421,
+    'This address is not known here',
+    'CodecShift was reached by a name that does not belong to this machine.',
+    'Use http://localhost, the IP address, or add the name to the setting “Names of the dashboard”.',
+  ],
+  'foreign-origin': [
+    403,
+    'This came from somewhere else',
+    'Another page tried to change something here, so nothing was changed.',
+    'Open the dashboard itself and do it there.',
+  ],
+  'old-form': [
+    403,
+    'This page was open for too long',
+    'The form no longer belongs to your visit, so nothing was changed.',
+    'Go back, load the page again and repeat it.',
+  ],
+  'wrong-token': [
+    403,
+    'The token is wrong',
+    'The command line showed a token that does not belong to this node.',
+    'Use the data directory of the running program.',
+  ],
   'too-large': [413, 'That is too much at once', 'The request was larger than one megabyte.', 'Send less at a time.'],
-  'too-many': [429, 'Too many open pages', 'More live pages are open than this node serves.', 'Close some tabs; this page tries again by itself.'],
-  'too-slow': [504, 'This took too long', 'The answer was not ready in time.', 'Try again; if it happens often, look at the load of the machine and the database.'],
-  'not-found': [404, 'Nothing here', 'There is no such page. It may have been removed since you saw the link.', 'Look for it in the queue or the library.'],
+  'too-many': [
+    429,
+    'Too many open pages',
+    'More live pages are open than this node serves.',
+    'Close some tabs; this page tries again by itself.',
+  ],
+  'too-slow': [
+    504,
+    'This took too long',
+    'The answer was not ready in time.',
+    'Try again; if it happens often, look at the load of the machine and the database.',
+  ],
+  'not-found': [
+    404,
+    'Nothing here',
+    'There is no such page. It may have been removed since you saw the link.',
+    'Look for it in the queue or the library.',
+  ],
 } as const satisfies Record<string, readonly [Status, string, string, string]>;
 
 export type RefusalCode = keyof typeof words;
@@ -33,17 +68,27 @@ export function refuse(code: RefusalCode, message?: string): Refusal {
 export function explain(error: unknown, requestId: string): ErrorView {
   if (isRefusal(error)) return { status: error.status, title: error.title, message: error.message, todo: error.todo, requestId };
   if (error instanceof PlainError) {
-    return { status: 409, title: 'That did not work', message: error.message, todo: error.retry ? 'Trying again in a moment may help.' : 'Nothing was changed.', requestId };
+    return {
+      status: 409,
+      title: 'That did not work',
+      message: error.message,
+      todo: error.retry ? 'Trying again in a moment may help.' : 'Nothing was changed.',
+      requestId,
+    };
   }
   if (databaseIsAway(error)) {
     return {
-      status: 503, title: 'The database does not answer', requestId,
+      status: 503,
+      title: 'The database does not answer',
+      requestId,
       message: 'Running encodes go on; their results are kept until it is back.',
       todo: 'This page tries again by itself. If it stays like this, look at the log of this node.',
     };
   }
   return {
-    status: 500, title: 'Something broke here', requestId,
+    status: 500,
+    title: 'Something broke here',
+    requestId,
     message: 'This is a mistake in CodecShift, not in what you did. No file was touched by it.',
     todo: 'Try again. If it happens again, the log has the details under the number below.',
   };

@@ -136,7 +136,13 @@ export function resolution(width: number | null, height: number | null): string 
 }
 
 const steps = [
-  ['4320p', 7680, 4320], ['2160p', 3840, 2160], ['1440p', 2560, 1440], ['1080p', 1920, 1080], ['720p', 1280, 720], ['576p', Infinity, 576], ['480p', Infinity, 480],
+  ['4320p', 7680, 4320],
+  ['2160p', 3840, 2160],
+  ['1440p', 2560, 1440],
+  ['1080p', 1920, 1080],
+  ['720p', 1280, 720],
+  ['576p', Infinity, 576],
+  ['480p', Infinity, 480],
 ] as const;
 
 /** "148 fps" */
@@ -152,7 +158,15 @@ export function speed(n: number): string {
 /** "NVENC" for hevc_nvenc, "x265" for libx265 */
 export function encoder(name: string): string {
   const known: Record<string, string> = {
-    libx265: 'x265', hevc_nvenc: 'NVENC', hevc_qsv: 'QSV', hevc_vaapi: 'VAAPI', hevc_amf: 'AMF', hevc_videotoolbox: 'VideoToolbox', hevc_v4l2m2m: 'V4L2', hevc_rkmpp: 'RKMPP', hevc_mf: 'MediaFoundation',
+    libx265: 'x265',
+    hevc_nvenc: 'NVENC',
+    hevc_qsv: 'QSV',
+    hevc_vaapi: 'VAAPI',
+    hevc_amf: 'AMF',
+    hevc_videotoolbox: 'VideoToolbox',
+    hevc_v4l2m2m: 'V4L2',
+    hevc_rkmpp: 'RKMPP',
+    hevc_mf: 'MediaFoundation',
   };
   return known[name] ?? name.replace(/^hevc_/, '');
 }

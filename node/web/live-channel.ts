@@ -27,7 +27,11 @@ interface RegionState {
 const DEBOUNCE_MS = 150;
 const EVERY_MS = 1000;
 
-export function createChannel(options: { view: LiveView; params: URLSearchParams; onError: (error: unknown, region: string) => void }): Channel {
+export function createChannel(options: {
+  view: LiveView;
+  params: URLSearchParams;
+  onError: (error: unknown, region: string) => void;
+}): Channel {
   const { view, params, onError } = options;
   /** everybody who joined, and those of them who have their snapshot */
   const members = new Set<Client>();
@@ -35,7 +39,13 @@ export function createChannel(options: { view: LiveView; params: URLSearchParams
   const lastTick = new Map<string, string>();
   let stopped = false;
   const states: RegionState[] = Object.entries(view.regions).map(([id, region]) => ({
-    id, region, last: null, renderedAt: -Infinity, timer: null, rendering: null, again: false,
+    id,
+    region,
+    last: null,
+    renderedAt: -Infinity,
+    timer: null,
+    rendering: null,
+    again: false,
   }));
 
   return {

@@ -83,7 +83,10 @@ export function createClient(options: { csrf: string; csrfMark: string; onClose:
 
 /** Every line ending that an event stream knows starts a new `data:` line, so a file name cannot end the message. */
 function lines(text: string): string {
-  return text.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`).join('');
+  return text
+    .split(/\r\n|\r|\n/)
+    .map((line) => `data: ${line}\n`)
+    .join('');
 }
 
 function markup(partial: Partial): string {

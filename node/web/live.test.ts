@@ -52,7 +52,17 @@ function connect(live: Live, query = '', csrf = 'mine') {
 }
 
 const progress = (jobId: number, percent: number): Progress => ({
-  jobId, attemptId: 1, nodeId: 'n', phase: 'encoding', percent, fps: 10, speed: 1, leftMs: 1000, outputBytes: null, expectedBytes: null, paused: false,
+  jobId,
+  attemptId: 1,
+  nodeId: 'n',
+  phase: 'encoding',
+  percent,
+  fps: 10,
+  speed: 1,
+  leftMs: 1000,
+  outputBytes: null,
+  expectedBytes: null,
+  paused: false,
 });
 
 describe('a stream', () => {
@@ -62,7 +72,10 @@ describe('a stream', () => {
     await page.until('#b');
     assert.match(page.seen, /^retry: 500\n/);
     assert.match(page.seen, /event: build\ndata: b1\n\n/);
-    assert.match(page.seen, /data: <hx-partial hx-target="#a" hx-swap="innerMorph"><b>1<\/b><\/hx-partial>\ndata: <hx-partial hx-target="#b" hx-swap="innerMorph">two<\/hx-partial>\n\n/);
+    assert.match(
+      page.seen,
+      /data: <hx-partial hx-target="#a" hx-swap="innerMorph"><b>1<\/b><\/hx-partial>\ndata: <hx-partial hx-target="#b" hx-swap="innerMorph">two<\/hx-partial>\n\n/,
+    );
   });
 
   test('puts each visitor’s own form token into shared HTML', async (t) => {
@@ -79,7 +92,13 @@ describe('a stream', () => {
     const page = connect(live);
     await page.until('end</hx-partial>');
     const message = page.seen.slice(page.seen.indexOf('data: <hx-partial'));
-    assert.ok(message.trimEnd().split('\n').every((line) => line.startsWith('data: ')), message);
+    assert.ok(
+      message
+        .trimEnd()
+        .split('\n')
+        .every((line) => line.startsWith('data: ')),
+      message,
+    );
   });
 
   test('an unknown view and one client too many get none', (t) => {
@@ -143,14 +162,21 @@ describe('regions', () => {
     let begun = (): void => {};
     const rendering = new Promise<void>((resolve) => (begun = resolve));
     const { events, live } = hub(t, {
-      regions: { a: { on: ['queue.changed'], everyMs: 0, render: async () => {
-        const read = value;
-        if (slow) await new Promise<void>((resolve) => {
-          release = resolve;
-          begun();
-        });
-        return read;
-      } } },
+      regions: {
+        a: {
+          on: ['queue.changed'],
+          everyMs: 0,
+          render: async () => {
+            const read = value;
+            if (slow)
+              await new Promise<void>((resolve) => {
+                release = resolve;
+                begun();
+              });
+            return read;
+          },
+        },
+      },
     });
     const page = connect(live);
     await page.until('old');
@@ -169,10 +195,14 @@ describe('regions', () => {
     let fail = true;
     const { events, live } = hub(t, {
       regions: {
-        bad: { on: ['queue.changed'], everyMs: 0, render: () => {
-          if (fail) throw new Error('no');
-          return 'healed';
-        } },
+        bad: {
+          on: ['queue.changed'],
+          everyMs: 0,
+          render: () => {
+            if (fail) throw new Error('no');
+            return 'healed';
+          },
+        },
         good: { on: [], render: () => 'fine' },
       },
     });
@@ -196,7 +226,10 @@ describe('regions', () => {
 });
 
 describe('ticks', () => {
-  const view: LiveView = { regions: {}, tick: (running) => running.map((p) => ({ target: `job-${p.jobId}`, swap: 'innerMorph', html: `${p.percent}` })) };
+  const view: LiveView = {
+    regions: {},
+    tick: (running) => running.map((p) => ({ target: `job-${p.jobId}`, swap: 'innerMorph', html: `${p.percent}` })),
+  };
 
   test('send the newest progress, and only what changed', async (t) => {
     const { events, live } = hub(t, view);
@@ -213,7 +246,10 @@ describe('ticks', () => {
 
   test('a slow browser gets the latest partial per target, never a backlog', async (t) => {
     const big = 'x'.repeat(40_000);
-    const { events, live } = hub(t, { regions: {}, tick: (running) => running.map((p) => ({ target: `job-${p.jobId}`, swap: 'innerMorph', html: `<i>${p.percent}</i>${big}` })) });
+    const { events, live } = hub(t, {
+      regions: {},
+      tick: (running) => running.map((p) => ({ target: `job-${p.jobId}`, swap: 'innerMorph', html: `<i>${p.percent}</i>${big}` })),
+    });
     const stream = live.open('films', new URLSearchParams(), { csrf: '', signal: new AbortController().signal })!;
     const watcher = connect(live);
     await watcher.until('build');

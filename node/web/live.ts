@@ -80,7 +80,15 @@ export interface LiveOptions {
 }
 
 const types: (keyof EventMap)[] = [
-  'job.changed', 'job.progressed', 'queue.changed', 'scan.progressed', 'library.changed', 'node.changed', 'settings.changed', 'activity.added', 'coordinator.changed',
+  'job.changed',
+  'job.progressed',
+  'queue.changed',
+  'scan.progressed',
+  'library.changed',
+  'node.changed',
+  'settings.changed',
+  'activity.added',
+  'coordinator.changed',
 ];
 /** progress that was not renewed for so long belongs to a job that is over */
 const STALE_MS = 30_000;
@@ -149,7 +157,11 @@ export function createLive(options: LiveOptions): Live {
     const key = `${name}?${params}`;
     let channel = channels.get(key);
     if (!channel) {
-      channel = createChannel({ view, params, onError: (error, region) => log.error({ err: error, view: name, region }, 'a live region could not be made') });
+      channel = createChannel({
+        view,
+        params,
+        onError: (error, region) => log.error({ err: error, view: name, region }, 'a live region could not be made'),
+      });
       channels.set(key, channel);
     }
     return channel;

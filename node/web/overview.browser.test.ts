@@ -6,7 +6,7 @@ import { fillSample, sampleProgress, type Sample } from '../testing/sample.ts';
 import { startWeb, type TestWeb } from '../testing/web.ts';
 import type { Database } from '../db/connect.ts';
 
-// Functions handed to a page run in the browser; the DOM's types are no part of this project.
+/* oxlint-disable typescript/no-explicit-any -- functions handed to a page run in the browser; the DOM's types are no part of this project */
 declare const document: any;
 declare const window: any;
 
@@ -28,7 +28,7 @@ before(async () => {
 });
 
 after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup();
+  for (const cleanup of cleanups.toReversed()) await cleanup();
 });
 
 type T = Parameters<TestBrowser['open']>[0];
@@ -76,7 +76,10 @@ describe('live', () => {
     await page.waitForFunction((id: string) => document.getElementById(id)?.textContent?.includes('63.4'), `job-${job}-now`);
     assert.match(await page.locator(`#job-${job}-rate`).innerText(), /148\sfps · 6\.2×/);
     assert.equal(await page.locator(`#job-${job}-bar [role=progressbar]`).getAttribute('aria-valuenow'), '63');
-    assert.ok(await page.evaluate((id: string) => document.getElementById(id).mine, `job-${job}`), 'the row was replaced instead of morphed');
+    assert.ok(
+      await page.evaluate((id: string) => document.getElementById(id).mine, `job-${job}`),
+      'the row was replaced instead of morphed',
+    );
     assert.match(await page.locator('#together').innerText(), /681\sfps together/);
   });
 
@@ -92,7 +95,10 @@ describe('live', () => {
     await page.waitForFunction((id: string) => document.getElementById(id)?.textContent?.includes('28.1'), `job-${sample.running[1]!}-now`);
     await leader.query(`update jobs set paused = true where id = $1`, [sample.running[0]!]);
     web.events.emit('job.changed', { jobId: sample.running[0]!, fileId: null, libraryId: null });
-    await page.waitForFunction((id: string) => document.getElementById(id)?.textContent?.includes('Paused'), `job-${sample.running[0]!}-now`);
+    await page.waitForFunction(
+      (id: string) => document.getElementById(id)?.textContent?.includes('Paused'),
+      `job-${sample.running[0]!}-now`,
+    );
     assert.equal(await page.evaluate(() => document.activeElement?.textContent?.trim()), 'Pause');
     assert.ok(await row.locator('details').evaluate((d) => (d as unknown as { open: boolean }).open));
     await leader.query(`update jobs set paused = false where id = $1`, [sample.running[0]!]);
@@ -136,7 +142,9 @@ describe('live', () => {
       await route.fulfill({ response: answer, body: loads++ === 0 ? body.replace(/data-build="\w+"/, 'data-build="older"') : body });
     });
     await page.goto(`${web.url}/`);
-    await page.waitForFunction(() => document.querySelector('#live')?.dataset.build !== 'older' && document.documentElement.dataset['live'] === 'live');
+    await page.waitForFunction(
+      () => document.querySelector('#live')?.dataset.build !== 'older' && document.documentElement.dataset['live'] === 'live',
+    );
     assert.equal(loads, 2);
   });
 
@@ -163,7 +171,10 @@ describe('actions', () => {
     await page.locator('#banner').getByText('Paused').waitFor();
     await page.locator('#run-actions').getByRole('button', { name: 'Resume' }).click();
     await page.waitForFunction(() => document.querySelector('#banner')?.textContent?.trim() === '');
-    assert.deepEqual(web.asked.map((a) => a.name), ['pauseAll', 'resumeAll']);
+    assert.deepEqual(
+      web.asked.map((a) => a.name),
+      ['pauseAll', 'resumeAll'],
+    );
     assert.deepEqual(web.asked[0]!.by, { name: 'dashboard', via: 'page' });
     assert.ok(await page.evaluate(() => window.mine));
   });
@@ -191,7 +202,10 @@ describe('actions', () => {
     await page.goto(`${web.url}/nodes`);
     assert.equal(await page.locator('#toasts .toast').count(), 0, 'the sentence is shown once');
     await page.locator('#run-actions').getByRole('button', { name: 'Resume' }).click();
-    assert.deepEqual(web.asked.map((a) => a.name), ['pauseAll', 'resumeAll']);
+    assert.deepEqual(
+      web.asked.map((a) => a.name),
+      ['pauseAll', 'resumeAll'],
+    );
   });
 
   test('what a command refuses is told in its own words', async (t) => {
@@ -256,8 +270,16 @@ describe('hostile names', () => {
     const web = await serve(t);
     const evil = `<img src=x onerror="document.title='pwned'"></bdi><hx-partial hx-target="#banner" hx-swap="innerHTML"><b id=pwned>x</b></hx-partial>\r\ndata: <i id=pwned>\n\n<script>document.title='pwned'</script>'"`;
     const job = sample.running[2]!;
-    const [before] = await leader.query<{ title: string; detail: string }>(`select f.title, f.detail from media_files f join jobs j on j.file_id = f.id where j.id = $1`, [job]);
-    const set = (title: string, detail: string) => leader.query(`update media_files set title = $2, detail = $3 where id = (select file_id from jobs where id = $1)`, [job, title, detail]);
+    const [before] = await leader.query<{ title: string; detail: string }>(
+      `select f.title, f.detail from media_files f join jobs j on j.file_id = f.id where j.id = $1`,
+      [job],
+    );
+    const set = (title: string, detail: string) =>
+      leader.query(`update media_files set title = $2, detail = $3 where id = (select file_id from jobs where id = $1)`, [
+        job,
+        title,
+        detail,
+      ]);
     await set(evil, evil);
     await leader.query(`update libraries set name = $1 where name = 'Films'`, [evil.slice(0, 200)]);
     const page = await browser.open(t);
@@ -271,14 +293,28 @@ describe('hostile names', () => {
     await page.waitForFunction((id: string) => document.getElementById(id)?.textContent?.includes(' again'), `job-${job}`);
     assert.equal(await page.locator('#pwned, main img, main script').count(), 0);
     assert.equal(await page.title(), 'Overview · CodecShift');
-    assert.equal(await page.locator(`#job-${job} bdi`).first().evaluate((e) => (e as unknown as { textContent: string }).textContent), `${evil} again`.replace(/\r\n/g, '\n'));
+    assert.equal(
+      await page
+        .locator(`#job-${job} bdi`)
+        .first()
+        .evaluate((e) => (e as unknown as { textContent: string }).textContent),
+      `${evil} again`.replace(/\r\n/g, '\n'),
+    );
     await set(before!.title, before!.detail);
     await leader.query(`update libraries set name = 'Films' where name = $1`, [evil.slice(0, 200)]);
   });
 });
 
 test('the first page without a library says what to do and adds one', async (t) => {
-  const empty = await freshDatabase({ after: (fn) => t.after(async () => void (await fn())) }, havePostgres() ? 'postgres' : 'embedded');
+  const empty = await freshDatabase(
+    {
+      after: (fn) =>
+        t.after(async () => {
+          await fn();
+        }),
+    },
+    havePostgres() ? 'postgres' : 'embedded',
+  );
   const web = await startWeb({ after: (fn) => t.after(fn) }, { db: empty });
   // the library that the played command answers with does not exist, so the page after it is a 404
   const page = await browser.open(t, { allow: /404/ });
@@ -288,7 +324,10 @@ test('the first page without a library says what to do and adds one', async (t) 
   await page.getByLabel('Folder').fill('/srv/films');
   await page.getByRole('button', { name: 'Add this folder' }).click();
   await page.waitForLoadState();
-  assert.deepEqual(web.asked.map((a) => [a.name, (a.args[0] as { path: string }).path]), [['addLibrary', '/srv/films']]);
+  assert.deepEqual(
+    web.asked.map((a) => [a.name, (a.args[0] as { path: string }).path]),
+    [['addLibrary', '/srv/films']],
+  );
 });
 
 test('the whole page is small: bytes and requests of a first visit', async (t) => {

@@ -19,7 +19,11 @@ export interface PageWish {
   view: string;
   model: object;
   /** the page's live view; without it only the frame is live */
-  live?: { view: string; query?: Query; /** false: without JavaScript it does not reload itself, because a person may be filling in a form */ refresh?: boolean };
+  live?: {
+    view: string;
+    query?: Query;
+    /** false: without JavaScript it does not reload itself, because a person may be filling in a form */ refresh?: boolean;
+  };
   /** 200 unless said; 422 for a form with mistakes */
   status?: ContentfulStatusCode;
   /** what the search field shows */
@@ -87,20 +91,66 @@ export function createPages(parts: PageParts): { page: RenderPage; act: Act; fai
   const fail = async (c: Ctx, error: unknown): Promise<Response> => {
     const told = explain(error, c.get('requestId') ?? '');
     const status = told.status as ContentfulStatusCode;
-    if (c.req.path.startsWith('/api/')) return c.json({ error: { status, code: status === 403 ? 'not-allowed' : status === 404 ? 'not-found' : 'refused', message: told.message, todo: told.todo, requestId: told.requestId } }, status);
+    if (c.req.path.startsWith('/api/'))
+      return c.json(
+        {
+          error: {
+            status,
+            code: status === 403 ? 'not-allowed' : status === 404 ? 'not-found' : 'refused',
+            message: told.message,
+            todo: told.todo,
+            requestId: told.requestId,
+          },
+        },
+        status,
+      );
     if (c.req.path === '/events') return c.text(told.message, status);
     if (c.req.header('hx-request') === 'true') return html(c, toastPartial({ tone: 'error', text: told.message }), status);
-    return html(c, frame(c, { title: told.title, section: null, body: parts.views.render('errors/error', told satisfies ErrorView), status: await statusOrNone(), toasts: [] }), status);
+    return html(
+      c,
+      frame(c, {
+        title: told.title,
+        section: null,
+        body: parts.views.render('errors/error', told satisfies ErrorView),
+        status: await statusOrNone(),
+        toasts: [],
+      }),
+      status,
+    );
   };
 
   return { page, act, fail };
 
-  function frame(c: Ctx, view: { title: string; section: Section | null; body: string; status: ShellStatus; toasts: ToastView[]; live?: PageWish['live']; search?: string }): string {
+  function frame(
+    c: Ctx,
+    view: {
+      title: string;
+      section: Section | null;
+      body: string;
+      status: ShellStatus;
+      toasts: ToastView[];
+      live?: PageWish['live'];
+      search?: string;
+    },
+  ): string {
     const live = view.section === null ? null : url.events(view.live?.view ?? 'shell', view.live?.query);
     return parts.views.render('layout', {
-      title: view.title, section: view.section, body: view.body, status: view.status, toasts: view.toasts, live, refresh: view.live !== undefined && view.live.refresh !== false,
-      theme: themeOf(c), css: parts.assets.css, js: parts.assets.js, favicon: parts.assets.favicon, build: parts.assets.build,
-      nodeName: parts.node.name, version: parts.node.version, search: view.search ?? '', here: hereOf(c),
+      title: view.title,
+      section: view.section,
+      body: view.body,
+      status: view.status,
+      toasts: view.toasts,
+      live,
+      refresh: view.live !== undefined && view.live.refresh !== false,
+      theme: themeOf(c),
+      css: parts.assets.css,
+      js: parts.assets.js,
+      favicon: parts.assets.favicon,
+      build: parts.assets.build,
+      nodeName: parts.node.name,
+      version: parts.node.version,
+      search: view.search ?? '',
+      here: hereOf(c),
     });
   }
 

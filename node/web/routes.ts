@@ -6,7 +6,8 @@ export const url = {
   overview: (): string => '/',
   queue: (query: Query = {}): string => `/queue${search(query)}`,
   job: (id: number): string => `/jobs/${int(id)}`,
-  jobAction: (id: number, action: 'pause' | 'resume' | 'cancel' | 'retry' | 'top' | 'end' | 'restore'): string => `/jobs/${int(id)}/${action}`,
+  jobAction: (id: number, action: 'pause' | 'resume' | 'cancel' | 'retry' | 'top' | 'end' | 'restore'): string =>
+    `/jobs/${int(id)}/${action}`,
   library: (id?: number): string => (id === undefined ? '/library' : `/library/${int(id)}`),
   files: (query: Query = {}): string => `/files${search(query)}`,
   file: (id: number): string => `/files/${int(id)}`,

@@ -9,7 +9,8 @@ import { safeBack } from './routes.ts';
 
 // No page here needs rows: a database that knows nothing is enough.
 const emptyBooks: Queryable = { query: async () => [] };
-const serve = (t: TestContext, allowedHosts: string[] = []): Promise<TestWeb> => startWeb({ after: (fn) => t.after(fn) }, { db: emptyBooks, allowedHosts });
+const serve = (t: TestContext, allowedHosts: string[] = []): Promise<TestWeb> =>
+  startWeb({ after: (fn) => t.after(fn) }, { db: emptyBooks, allowedHosts });
 
 interface Answer {
   status: number;
@@ -20,10 +21,16 @@ interface Answer {
 /** fetch would not let a test choose Host, Origin or Sec-Fetch-Site. */
 function ask(web: TestWeb, method: string, path: string, headers: Record<string, string> = {}, body = ''): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const req = request({ host: '127.0.0.1', port: web.port, method, path, headers: { host: `127.0.0.1:${web.port}`, ...headers } }, (res) => {
-      let text = '';
-      res.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('end', () => resolve({ status: res.statusCode ?? 0, headers: res.headers, body: text }));
-    });
+    const req = request(
+      { host: '127.0.0.1', port: web.port, method, path, headers: { host: `127.0.0.1:${web.port}`, ...headers } },
+      (res) => {
+        let text = '';
+        res
+          .setEncoding('utf8')
+          .on('data', (chunk: string) => (text += chunk))
+          .on('end', () => resolve({ status: res.statusCode ?? 0, headers: res.headers, body: text }));
+      },
+    );
     req.on('error', reject).end(body);
   });
 }
@@ -40,8 +47,19 @@ const form = { 'content-type': 'application/x-www-form-urlencoded' };
 describe('the Host gate', () => {
   test('names of this machine and addresses in numbers are known, others are not', () => {
     const extra = new Set(['media.example.org']);
-    for (const name of ['localhost', '127.0.0.1', '192.168.1.20', '[::1]', '[fe80::1]', 'nas.local', 'media.example.org', hostname().toLowerCase()]) assert.ok(isOurName(name, extra), name);
-    for (const name of ['evil.example', 'localhost.evil.example', 'local', '127.0.0.1.evil.example', 'media.example.org.evil', '']) assert.ok(!isOurName(name, extra), name);
+    for (const name of [
+      'localhost',
+      '127.0.0.1',
+      '192.168.1.20',
+      '[::1]',
+      '[fe80::1]',
+      'nas.local',
+      'media.example.org',
+      hostname().toLowerCase(),
+    ])
+      assert.ok(isOurName(name, extra), name);
+    for (const name of ['evil.example', 'localhost.evil.example', 'local', '127.0.0.1.evil.example', 'media.example.org.evil', ''])
+      assert.ok(!isOurName(name, extra), name);
   });
 
   test('a stranger’s name that was pointed at this machine gets nothing, not even the stream or the files', async (t) => {
@@ -87,7 +105,11 @@ describe('the Origin gate', () => {
 
     assert.equal((await post({ cookie }, `csrf=${csrf}`)).status, 403, 'no origin at all');
     assert.equal((await post({ origin: 'null', cookie }, `csrf=${csrf}`)).status, 403);
-    assert.equal((await post({ origin: `http://127.0.0.1:${web.port + 1}`, cookie }, `csrf=${csrf}`)).status, 403, 'another port of this machine');
+    assert.equal(
+      (await post({ origin: `http://127.0.0.1:${web.port + 1}`, cookie }, `csrf=${csrf}`)).status,
+      403,
+      'another port of this machine',
+    );
     assert.equal((await post({ 'sec-fetch-site': 'same-site', origin, cookie }, `csrf=${csrf}`)).status, 403);
     assert.equal((await post({ origin, cookie })).status, 403, 'no token');
     assert.equal((await post({ origin, cookie: '' }, `csrf=${csrf}`)).status, 403, 'the token of somebody else');
@@ -97,7 +119,8 @@ describe('the Origin gate', () => {
 
   test('every method but GET and HEAD passes the gate', async (t) => {
     const web = await serve(t);
-    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) assert.equal((await ask(web, method, '/pause')).status, 403, method);
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+      assert.equal((await ask(web, method, '/pause')).status, 403, method);
   });
 
   test('the command line needs its secret and no browser', async (t) => {
@@ -112,14 +135,22 @@ describe('the Origin gate', () => {
     const { cookie, csrf } = await visit(web);
     await web.stop();
     await web.start();
-    assert.equal((await ask(web, 'POST', '/pause', { ...form, origin: `http://127.0.0.1:${web.port}`, cookie }, `csrf=${csrf}`)).status, 303);
+    assert.equal(
+      (await ask(web, 'POST', '/pause', { ...form, origin: `http://127.0.0.1:${web.port}`, cookie }, `csrf=${csrf}`)).status,
+      303,
+    );
   });
 });
 
 describe('answers', () => {
   test('every answer carries the headers, errors too', async (t) => {
     const web = await serve(t);
-    for (const [path, status] of [['/', 200], ['/no-such-page', 404], ['/static/app.js', 404], ['/healthz', 200]] as const) {
+    for (const [path, status] of [
+      ['/', 200],
+      ['/no-such-page', 404],
+      ['/static/app.js', 404],
+      ['/healthz', 200],
+    ] as const) {
       const { headers, status: got } = await ask(web, 'GET', path);
       assert.equal(got, status, path);
       const csp = String(headers['content-security-policy']);
@@ -144,13 +175,23 @@ describe('answers', () => {
   test('a body of more than a megabyte is refused', async (t) => {
     const web = await serve(t);
     const { cookie } = await visit(web);
-    const answer = await ask(web, 'POST', '/pause', { ...form, origin: `http://127.0.0.1:${web.port}`, cookie }, `csrf=${'x'.repeat(1_100_000)}`);
+    const answer = await ask(
+      web,
+      'POST',
+      '/pause',
+      { ...form, origin: `http://127.0.0.1:${web.port}`, cookie },
+      `csrf=${'x'.repeat(1_100_000)}`,
+    );
     assert.equal(answer.status, 413);
     assert.equal(web.asked.length, 0);
   });
 
   test('an error of ours shows a number and no detail; the log has both', async (t) => {
-    const broken: Queryable = { query: async () => { throw new Error('secret detail'); } };
+    const broken: Queryable = {
+      query: async () => {
+        throw new Error('secret detail');
+      },
+    };
     const web = await startWeb({ after: (fn) => t.after(fn) }, { db: broken });
     const page = await ask(web, 'GET', '/');
     assert.equal(page.status, 500);
@@ -161,7 +202,11 @@ describe('answers', () => {
   });
 
   test('a database that does not answer is a 503 that says so', async (t) => {
-    const away: Queryable = { query: async () => { throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }); } };
+    const away: Queryable = {
+      query: async () => {
+        throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+      },
+    };
     const web = await startWeb({ after: (fn) => t.after(fn) }, { db: away });
     const page = await ask(web, 'GET', '/');
     assert.equal(page.status, 503);
@@ -180,5 +225,15 @@ describe('answers', () => {
 
 test('a form sends a person back only to a path of this site', () => {
   assert.equal(safeBack('/queue?state=failed', '/'), '/queue?state=failed');
-  for (const evil of ['//evil.example', 'https://evil.example', 'javascript:alert(1)', '/\\evil.example', '/a\r\nSet-Cookie: x', '', null, 7]) assert.equal(safeBack(evil, '/'), '/', String(evil));
+  for (const evil of [
+    '//evil.example',
+    'https://evil.example',
+    'javascript:alert(1)',
+    '/\\evil.example',
+    '/a\r\nSet-Cookie: x',
+    '',
+    null,
+    7,
+  ])
+    assert.equal(safeBack(evil, '/'), '/', String(evil));
 });

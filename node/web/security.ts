@@ -25,8 +25,18 @@ export interface SecurityOptions {
 }
 
 const CSP = [
-  "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'", "connect-src 'self'",
-  "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "object-src 'none'", "require-trusted-types-for 'script'", 'trusted-types htmx',
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+  "object-src 'none'",
+  "require-trusted-types-for 'script'",
+  'trusted-types htmx',
 ].join('; ');
 
 const fixedHeaders: Record<string, string> = {
@@ -105,12 +115,16 @@ export function isOurName(host: string, extra: ReadonlySet<string>): boolean {
   const machine = hostname().toLowerCase();
   const short = machine.split('.')[0]!;
   // Routers add their own suffix to a bare name; a stranger cannot register these.
-  return host === machine || host === short || ['.lan', '.home', '.internal', '.home.arpa', '.fritz.box'].some((end) => host === short + end);
+  return (
+    host === machine || host === short || ['.lan', '.home', '.internal', '.home.arpa', '.fritz.box'].some((end) => host === short + end)
+  );
 }
 
 /** The addresses at which this machine is reached from the network, for the message at start. */
 export function ownAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).filter((a) => !a.internal && a.family === 'IPv4').map((a) => a.address));
+  return Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).filter((a) => !a.internal && a.family === 'IPv4').map((a) => a.address),
+  );
 }
 
 function hostOf(header: string | undefined): string | null {

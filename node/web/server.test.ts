@@ -21,8 +21,15 @@ test('a port that is taken is one sentence that names the port', async (t) => {
   t.after(() => void other.close());
   const { port } = other.address() as AddressInfo;
   const web = createWeb({
-    db: emptyBooks, commands: {} as Commands, events: createEvents(() => {}), log: createLog({ level: 'silent', pretty: false }), host: '127.0.0.1', port,
-    node: { id: 'n', name: 'n', version: '0' }, settings: () => ({}), secret: 's',
+    db: emptyBooks,
+    commands: {} as Commands,
+    events: createEvents(() => {}),
+    log: createLog({ level: 'silent', pretty: false }),
+    host: '127.0.0.1',
+    port,
+    node: { id: 'n', name: 'n', version: '0' },
+    settings: () => ({}),
+    secret: 's',
   });
   await assert.rejects(web.start(), (error) => error instanceof PlainError && error.message.includes(`Port ${port} is already in use`));
   await web.stop();
@@ -31,7 +38,10 @@ test('a port that is taken is one sentence that names the port', async (t) => {
 test('stopping ends open streams and idle connections, and the port is free at once', async (t) => {
   const web = await startWeb({ after: (fn) => t.after(fn) }, { db: emptyBooks });
   const streams = await Promise.all([1, 2, 3].map(() => fetch(`${web.url}/events?view=shell`)));
-  assert.deepEqual(streams.map((s) => s.headers.get('content-type')), Array(3).fill('text/event-stream; charset=utf-8'));
+  assert.deepEqual(
+    streams.map((s) => s.headers.get('content-type')),
+    Array(3).fill('text/event-stream; charset=utf-8'),
+  );
   await (await fetch(`${web.url}/healthz`)).text();
   const ended = Promise.all(streams.map((s) => s.text()));
   await web.stop();
@@ -65,11 +75,15 @@ describe('what a first visit weighs', () => {
     html = await (await fetch(url)).text();
   });
   after(async () => {
-    for (const cleanup of cleanups.reverse()) await cleanup();
+    for (const cleanup of cleanups.toReversed()) await cleanup();
   });
 
   // Bytes over the wire. research/ux §7; the styles are those of every page together.
-  for (const [name, pattern, budget] of [['script', /\/static\/app\.\w+\.js/, 18_000], ['styles', /\/static\/app\.\w+\.css/, 9_000], ['icons', /\/static\/icons\.\w+\.svg/, 3_000]] as const) {
+  for (const [name, pattern, budget] of [
+    ['script', /\/static\/app\.\w+\.js/, 18_000],
+    ['styles', /\/static\/app\.\w+\.css/, 9_000],
+    ['icons', /\/static\/icons\.\w+\.svg/, 3_000],
+  ] as const) {
     test(`the ${name} come in one compressed file that is kept for ever`, async () => {
       const address = pattern.exec(html)![0];
       const answer = await fetch(url + address, { headers: { 'accept-encoding': 'br' } });
@@ -97,6 +111,8 @@ async function rawLength(address: string): Promise<number> {
     request(address, { headers: { 'accept-encoding': 'br' } }, (res) => {
       let n = 0;
       res.on('data', (chunk: Buffer) => (n += chunk.length)).on('end', () => resolve(n));
-    }).on('error', reject).end();
+    })
+      .on('error', reject)
+      .end();
   });
 }

@@ -79,7 +79,15 @@ export async function createApp(parts: WebParts): Promise<{ app: Hono<Env>; web:
   const live = createLive({ events: parts.events, log, build: assets.build, csrfMark });
   const views = createViews({ strict: parts.strict ?? false, icons: assets.icons, csrf: csrfMark });
   const now = parts.now ?? (() => new Date());
-  const { page, act, fail } = createPages({ views, assets, live, csrfMark, secret: parts.secret, node: parts.node, status: () => readShellStatus(web) });
+  const { page, act, fail } = createPages({
+    views,
+    assets,
+    live,
+    csrfMark,
+    secret: parts.secret,
+    node: parts.node,
+    status: () => readShellStatus(web),
+  });
   const web: Web = { ...parts, log, now, views, live, page, act };
 
   const app = new Hono<Env>();
@@ -103,7 +111,14 @@ export async function createApp(parts: WebParts): Promise<{ app: Hono<Env>; web:
     if (!asset) throw refuse('not-found');
     return c.body(asset.body, 200, asset.headers);
   });
-  app.use(bodyLimit({ maxSize: 1_000_000, onError: () => { throw refuse('too-large'); } }));
+  app.use(
+    bodyLimit({
+      maxSize: 1_000_000,
+      onError: () => {
+        throw refuse('too-large');
+      },
+    }),
+  );
   app.use(originGate({ secret: parts.secret, allowedHosts: () => namesOf(parts) }));
   app.get('/events', (c) => events(c, web));
   app.use(timeLimit(30_000));
@@ -116,7 +131,13 @@ export async function createApp(parts: WebParts): Promise<{ app: Hono<Env>; web:
 /** The address a person chose to listen on, if it is a name, and what the setting adds. */
 function namesOf(parts: WebParts): string[] {
   const wished = parts.settings()['web.hosts'];
-  const names = typeof wished === 'string' ? wished.split(',').map((name) => name.trim()).filter(Boolean) : [];
+  const names =
+    typeof wished === 'string'
+      ? wished
+          .split(',')
+          .map((name) => name.trim())
+          .filter(Boolean)
+      : [];
   return [parts.host, ...(parts.allowedHosts ?? []), ...names];
 }
 
@@ -125,7 +146,11 @@ function events(c: Ctx, web: Web): Response {
   const query = new URL(c.req.url).searchParams;
   const stream = web.live.open(query.get('view') ?? '', query, { csrf: c.get('csrf'), signal: c.req.raw.signal });
   if (!stream) throw refuse('too-many');
-  return c.body(stream, 200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
+  return c.body(stream, 200, {
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'Cache-Control': 'no-store',
+    'X-Accel-Buffering': 'no',
+  });
 }
 
 function timeLimit(ms: number) {
@@ -145,9 +170,14 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
     });
   }).catch((error: unknown) => {
     const code = codeOf(error);
-    if (code === 'EADDRINUSE') throw new PlainError(`Port ${port} is already in use on ${host}; choose another with --port, or stop the program that uses it.`, { cause: error });
-    if (code === 'EACCES') throw new PlainError(`This user may not listen on port ${port}; choose a port above 1023 with --port.`, { cause: error });
-    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw new PlainError(`${host} is not an address of this machine; choose another with --host.`, { cause: error });
+    if (code === 'EADDRINUSE')
+      throw new PlainError(`Port ${port} is already in use on ${host}; choose another with --port, or stop the program that uses it.`, {
+        cause: error,
+      });
+    if (code === 'EACCES')
+      throw new PlainError(`This user may not listen on port ${port}; choose a port above 1023 with --port.`, { cause: error });
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new PlainError(`${host} is not an address of this machine; choose another with --host.`, { cause: error });
     throw error;
   });
   const address = server.address();

@@ -55,7 +55,11 @@ export async function loadAssets(): Promise<Assets> {
 
 async function bundle(): Promise<string> {
   const htmx = path.dirname(createRequire(import.meta.url).resolve('htmx.org'));
-  const parts = [path.join(htmx, 'htmx.min.js'), path.join(htmx, 'ext/hx-sse.min.js'), ...scripts.map((name) => path.join(root, 'js', `${name}.js`))];
+  const parts = [
+    path.join(htmx, 'htmx.min.js'),
+    path.join(htmx, 'ext/hx-sse.min.js'),
+    ...scripts.map((name) => path.join(root, 'js', `${name}.js`)),
+  ];
   const texts = await Promise.all(parts.map((file) => readFile(file, 'utf8')));
   return texts.map((text) => text.replace(/^\/\/# sourceMappingURL=.*$/gm, '').replace(/^\s*\/\/ .*\n/gm, '')).join('\n;\n');
 }
@@ -68,7 +72,13 @@ async function stylesheet(): Promise<string> {
 
 /** Comments and the whitespace that means nothing. Not around `+` and `-`, which calc() needs apart, nor before `:`. */
 function minify(css: string): string {
-  return css.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\s+/g, ' ').replace(/\s*([{};,>])\s*/g, '$1').replace(/:\s+/g, ':').replaceAll(';}', '}').trim();
+  return css
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/\s+/g, ' ')
+    .replace(/\s*([{};,>])\s*/g, '$1')
+    .replace(/:\s+/g, ':')
+    .replaceAll(';}', '}')
+    .trim();
 }
 
 async function serve(asset: Asset | undefined, accepts: string): Promise<AssetResponse | null> {
@@ -79,12 +89,17 @@ async function serve(asset: Asset | undefined, accepts: string): Promise<AssetRe
     Vary: 'Accept-Encoding',
   };
   if (/\bbr\b/.test(accepts)) return { body: await (asset.br ??= brotli(asset.plain)), headers: { ...headers, 'Content-Encoding': 'br' } };
-  if (/\bgzip\b/.test(accepts)) return { body: await (asset.gzip ??= zip(asset.plain)), headers: { ...headers, 'Content-Encoding': 'gzip' } };
+  if (/\bgzip\b/.test(accepts))
+    return { body: await (asset.gzip ??= zip(asset.plain)), headers: { ...headers, 'Content-Encoding': 'gzip' } };
   return { body: asset.plain, headers };
 }
 
 async function brotli(plain: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await promisify(brotliCompress)(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT } }));
+  return new Uint8Array(
+    await promisify(brotliCompress)(plain, {
+      params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT },
+    }),
+  );
 }
 
 async function zip(plain: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {

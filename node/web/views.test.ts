@@ -5,7 +5,10 @@ import { createViews, escape } from './views.ts';
 
 describe('the views', () => {
   test('fit their models, and hold nothing that the content security policy would stop', () => {
-    assert.deepEqual(checkViews().map((p) => `views/${p.view}.eta:${p.line}  ${p.message}`), []);
+    assert.deepEqual(
+      checkViews().map((p) => `views/${p.view}.eta:${p.line}  ${p.message}`),
+      [],
+    );
   });
 
   test('the check itself finds what it is for, at the right line', () => {
@@ -23,7 +26,18 @@ describe('the views', () => {
       'wrong/address': `${model}<a href="<%= it.toast.text %>">x</a>`,
     }).filter((p) => p.view.startsWith('wrong/'));
     const lines = Object.fromEntries(found.map((p) => [p.view.slice(6), p.line]));
-    assert.deepEqual(lines, { misspelt: 2, nullable: 3, include: 3, unknown: 2, raw: 2, style: 2, handler: 2, script: 2, unquoted: 2, address: 2 });
+    assert.deepEqual(lines, {
+      misspelt: 2,
+      nullable: 3,
+      include: 3,
+      unknown: 2,
+      raw: 2,
+      style: 2,
+      handler: 2,
+      script: 2,
+      unquoted: 2,
+      address: 2,
+    });
   });
 });
 
@@ -42,13 +56,42 @@ describe('printing', () => {
   test('names full of markup, right-to-left marks and ten thousand letters make no element and no attribute', () => {
     const views = createViews({ strict: true, icons: '/i.svg', csrf: 'mark' });
     const evil = `"><img src=x onerror=alert(1)>' onmouseover='x\u202e<script>\u{1F4A9}${'x'.repeat(10_000)}`;
-    const now = { id: 7, title: evil, stage: evil, stageIcon: 'x', left: evil, percent: 12.5, percentText: '12.5', rate: evil, before: evil, after: evil, paused: false };
+    const now = {
+      id: 7,
+      title: evil,
+      stage: evil,
+      stageIcon: 'x',
+      left: evil,
+      percent: 12.5,
+      percentText: '12.5',
+      rate: evil,
+      before: evil,
+      after: evil,
+      paused: false,
+    };
     const job = { ...now, detail: evil, format: evil, tone: 'amber', target: 'HEVC', where: evil, cancelling: false };
-    const node = { id: evil, name: evil, coordinator: true, state: 'on', note: evil, hardware: evil, slots: 2, busy: 1, encoders: [evil], meters: [{ label: evil, percent: 3 }] };
+    const node = {
+      id: evil,
+      name: evil,
+      coordinator: true,
+      state: 'on',
+      note: evil,
+      hardware: evil,
+      slots: 2,
+      busy: 1,
+      encoders: [evil],
+      meters: [{ label: evil, percent: 3 }],
+    };
     const texts = [
-      views.render('shared/_job', { job }), views.render('shared/_node', { node }), views.render('shared/_toast', { toast: { tone: 'error', text: evil } }),
+      views.render('shared/_job', { job }),
+      views.render('shared/_node', { node }),
+      views.render('shared/_toast', { toast: { tone: 'error', text: evil } }),
       views.render('overview/_look', { items: [{ tone: 'bad', title: evil, text: evil, href: '/queue' }] }),
-      views.render('overview/_next', { waiting: 1, order: evil, jobs: [{ id: 1, title: evil, detail: evil, library: evil, format: evil, tone: 'blue', size: '1', saving: '1' }] }),
+      views.render('overview/_next', {
+        waiting: 1,
+        order: evil,
+        jobs: [{ id: 1, title: evil, detail: evil, library: evil, format: evil, tone: 'blue', size: '1', saving: '1' }],
+      }),
     ];
     for (const html of texts) {
       // not doesNotMatch: it would print ten thousand letters

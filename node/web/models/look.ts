@@ -23,23 +23,65 @@ export interface LookFacts {
 export function lookItems(facts: LookFacts): LookItem[] {
   const items: LookItem[] = [];
   for (const node of facts.nodes) {
-    if (node.away) items.push({ tone: 'warn', title: `${node.name} does not answer`, text: 'Its jobs go back to the queue by themselves.', href: url.nodes() });
-    else if (node.tested > 0 && node.working === 0) items.push({ tone: 'bad', title: `${node.name} has no working encoder`, text: 'Every test encode failed there; the reasons are on the Nodes page.', href: url.nodes() });
+    if (node.away)
+      items.push({
+        tone: 'warn',
+        title: `${node.name} does not answer`,
+        text: 'Its jobs go back to the queue by themselves.',
+        href: url.nodes(),
+      });
+    else if (node.tested > 0 && node.working === 0)
+      items.push({
+        tone: 'bad',
+        title: `${node.name} has no working encoder`,
+        text: 'Every test encode failed there; the reasons are on the Nodes page.',
+        href: url.nodes(),
+      });
   }
   for (const library of facts.libraries) {
-    if (library.problem && library.enabled) items.push({ tone: 'warn', title: library.name, text: sentence(library.problem), href: url.library(library.id) });
+    if (library.problem && library.enabled)
+      items.push({ tone: 'warn', title: library.name, text: sentence(library.problem), href: url.library(library.id) });
   }
   for (const root of facts.roots) {
-    if (root.problem !== null && root.problem !== '') items.push({ tone: 'warn', title: `${root.path} on ${root.nodeName}`, text: rootSentence(root.problem, root.path), href: url.nodes() });
-    else if (!root.writable) items.push({ tone: 'warn', title: `${root.path} is read-only on ${root.nodeName}`, text: 'Files there can be encoded, but not replaced.', href: url.nodes() });
+    if (root.problem !== null && root.problem !== '')
+      items.push({
+        tone: 'warn',
+        title: `${root.path} on ${root.nodeName}`,
+        text: rootSentence(root.problem, root.path),
+        href: url.nodes(),
+      });
+    else if (!root.writable)
+      items.push({
+        tone: 'warn',
+        title: `${root.path} is read-only on ${root.nodeName}`,
+        text: 'Files there can be encoded, but not replaced.',
+        href: url.nodes(),
+      });
   }
   const shown = facts.held.slice(0, 3);
   for (const job of shown) {
-    items.push({ tone: 'warn', title: job.title, text: job.reason ? sentence(job.reason) : 'It waits for your decision.', href: url.job(job.id) });
+    items.push({
+      tone: 'warn',
+      title: job.title,
+      text: job.reason ? sentence(job.reason) : 'It waits for your decision.',
+      href: url.job(job.id),
+    });
   }
   const more = facts.heldCount - shown.length;
-  if (more > 0) items.push({ tone: 'warn', title: `${plural(more, 'more file')} ${more === 1 ? 'waits' : 'wait'} for a decision`, text: 'Nothing happens to them until then.', href: url.queue({ state: 'held' }) });
-  if (facts.failedCount > 0) items.push({ tone: 'bad', title: `${plural(facts.failedCount, 'job')} failed`, text: 'The originals are untouched. Each says why.', href: url.queue({ state: 'failed' }) });
+  if (more > 0)
+    items.push({
+      tone: 'warn',
+      title: `${plural(more, 'more file')} ${more === 1 ? 'waits' : 'wait'} for a decision`,
+      text: 'Nothing happens to them until then.',
+      href: url.queue({ state: 'held' }),
+    });
+  if (facts.failedCount > 0)
+    items.push({
+      tone: 'bad',
+      title: `${plural(facts.failedCount, 'job')} failed`,
+      text: 'The originals are untouched. Each says why.',
+      href: url.queue({ state: 'failed' }),
+    });
   return items;
 }
 

@@ -87,10 +87,18 @@ export function isAway(facts: Pick<NodeFacts, 'id' | 'lastSeenAt'>, present: rea
 }
 
 export function nodeDetail(
-  facts: NodeFacts, card: NodeCard, roots: readonly { path: string; writable: boolean; problem: string; libraries: string }[], now: Date,
+  facts: NodeFacts,
+  card: NodeCard,
+  roots: readonly { path: string; writable: boolean; problem: string; libraries: string }[],
+  now: Date,
 ): NodeDetail {
   const tests = facts.encoders.map((e) => ({
-    name: e.name, label: `HEVC ${encoder(e.name)}`, device: e.device ?? '', works: e.works, tenBit: e.tenBit, hardware: e.hardware,
+    name: e.name,
+    label: `HEVC ${encoder(e.name)}`,
+    device: e.device ?? '',
+    works: e.works,
+    tenBit: e.tenBit,
+    hardware: e.hardware,
     reason: e.works ? '' : (e.reason ?? 'The test encode failed.'),
   }));
   const tested = facts.encoders.map((e) => Date.parse(e.testedAt)).filter(Number.isFinite);
@@ -103,7 +111,8 @@ export function nodeDetail(
     tests: tests.sort((a, b) => Number(b.works) - Number(a.works) || Number(b.hardware) - Number(a.hardware)),
     testedAgo: tested.length === 0 ? '' : ago(new Date(Math.max(...tested)), now),
     roots: roots.map((r) => ({
-      path: r.path, libraries: r.libraries,
+      path: r.path,
+      libraries: r.libraries,
       state: r.problem !== '' ? 'problem' : r.writable ? 'ok' : 'read-only',
       text: r.problem !== '' ? r.problem : r.writable ? 'Readable and writable' : 'Read-only: files there cannot be replaced',
     })),
@@ -117,13 +126,24 @@ function hardwareOf(hardware: Record<string, unknown>, platform: string): string
     const list = Array.isArray(value) ? value : [value];
     return list.map((v) => (typeof v === 'object' && v !== null ? (v as { name?: unknown }).name : v));
   });
-  const texts = names.filter((v): v is string => typeof v === 'string' && v.trim() !== '').map((v) => v.replace(/\((R|TM)\)|\bCPU\b|@.*$/gi, '').replace(/\s+/g, ' ').trim().slice(0, 60));
+  const texts = names
+    .filter((v): v is string => typeof v === 'string' && v.trim() !== '')
+    .map((v) =>
+      v
+        .replace(/\((R|TM)\)|\bCPU\b|@.*$/gi, '')
+        .replace(/\s+/g, ' ')
+        .trim()
+        .slice(0, 60),
+    );
   return texts.length > 0 ? unique(texts).join(' · ') : platform;
 }
 
 function metersOf(metrics: Record<string, unknown>): NodeCard['meters'] {
   const meters: NodeCard['meters'] = [];
-  for (const [key, label] of [['gpuPercent', 'GPU'], ['cpuPercent', 'CPU']] as const) {
+  for (const [key, label] of [
+    ['gpuPercent', 'GPU'],
+    ['cpuPercent', 'CPU'],
+  ] as const) {
     const value = metrics[key];
     if (typeof value === 'number' && value >= 0 && value <= 100) meters.push({ label, percent: Math.round(value) });
   }

@@ -4,7 +4,15 @@ import { heroView, libraryBar, pacePerDay, type FileCell, type HeroFacts } from 
 import { lookItems, type LookFacts } from './look.ts';
 
 const TB = 1e12;
-const cell = (status: string, codec: string, files: number, bytes: number, more: Partial<FileCell> = {}): FileCell => ({ status, codec, files, bytes, expectedBytes: bytes, originalBytes: bytes, ...more });
+const cell = (status: string, codec: string, files: number, bytes: number, more: Partial<FileCell> = {}): FileCell => ({
+  status,
+  codec,
+  files,
+  bytes,
+  expectedBytes: bytes,
+  originalBytes: bytes,
+  ...more,
+});
 const at = (minute: number): Date => new Date(Date.UTC(2026, 10, 22, 12, minute));
 const run = (from: number, to: number, inputBytes: number) => ({ startedAt: at(from), finishedAt: at(to), inputBytes });
 const facts = (more: Partial<HeroFacts>): HeroFacts => ({ cells: [], days: [], paces: [], finishedEver: 0, now: at(0), ...more });
@@ -20,7 +28,10 @@ describe('pace', () => {
 
 describe('the headline', () => {
   const paces = [run(0, 10, 10e9)];
-  const cells = [cell('queued', 'h264', 10, 1.44 * TB, { expectedBytes: 0.6 * TB }), cell('done', 'hevc', 30, 1 * TB, { originalBytes: 3 * TB })];
+  const cells = [
+    cell('queued', 'h264', 10, 1.44 * TB, { expectedBytes: 0.6 * TB }),
+    cell('done', 'hevc', 30, 1 * TB, { originalBytes: 3 * TB }),
+  ];
 
   test('no forecast before twenty files are finished, and none when nothing waits', () => {
     assert.equal(heroView(facts({ cells, paces, finishedEver: 19 })).doneIn, null);
@@ -31,12 +42,20 @@ describe('the headline', () => {
   });
 
   test('a library is finished only when every file is', () => {
-    const share = (done: number, waiting: number): string => heroView(facts({ cells: [cell('done', 'hevc', done, 1), cell('queued', 'h264', waiting, 1)] })).finished.percent;
+    const share = (done: number, waiting: number): string =>
+      heroView(facts({ cells: [cell('done', 'hevc', done, 1), cell('queued', 'h264', waiting, 1)] })).finished.percent;
     assert.deepEqual([share(0, 5), share(5, 0), share(99_999, 1), share(1, 99_999)], ['0', '100', '99.9', '0.1']);
   });
 
   test('files that vanished count nowhere, and files that grew take nothing from zero', () => {
-    const view = heroView(facts({ cells: [cell('missing', 'hevc', 100, 5 * TB, { originalBytes: 50 * TB }), cell('kept', 'h264', 1, 2 * TB, { originalBytes: 1 * TB })] }));
+    const view = heroView(
+      facts({
+        cells: [
+          cell('missing', 'hevc', 100, 5 * TB, { originalBytes: 50 * TB }),
+          cell('kept', 'h264', 1, 2 * TB, { originalBytes: 1 * TB }),
+        ],
+      }),
+    );
     assert.deepEqual(view.reclaimed, { value: '0', unit: 'GB' });
     assert.equal(view.finished.of, '1 of 1 file');
   });
@@ -45,12 +64,22 @@ describe('the headline', () => {
 describe('the library bar', () => {
   test('is as long as the library was before, and its parts add up to it', () => {
     const bar = libraryBar([
-      cell('done', 'hevc', 10, 2 * TB, { originalBytes: 5 * TB }), cell('skipped', 'hevc', 4, 1 * TB), cell('queued', 'h264', 6, 3 * TB, { expectedBytes: 1 * TB }),
-      cell('queued', 'mpeg2video', 1, 1 * TB, { expectedBytes: 0.5 * TB }), cell('skipped', 'h264', 1, 0.5 * TB), cell('new', '', 1, 0.5 * TB),
+      cell('done', 'hevc', 10, 2 * TB, { originalBytes: 5 * TB }),
+      cell('skipped', 'hevc', 4, 1 * TB),
+      cell('queued', 'h264', 6, 3 * TB, { expectedBytes: 1 * TB }),
+      cell('queued', 'mpeg2video', 1, 1 * TB, { expectedBytes: 0.5 * TB }),
+      cell('skipped', 'h264', 1, 0.5 * TB),
+      cell('new', '', 1, 0.5 * TB),
     ]);
     assert.equal(bar.total, 11 * TB);
-    assert.equal(bar.segments.reduce((n, s) => n + s.value, 0), bar.total);
-    assert.deepEqual(bar.segments.map((s) => s.tone), ['jade', 'blue', 'amber', 'mauve', 'grey', 'grey', 'free']);
+    assert.equal(
+      bar.segments.reduce((n, s) => n + s.value, 0),
+      bar.total,
+    );
+    assert.deepEqual(
+      bar.segments.map((s) => s.tone),
+      ['jade', 'blue', 'amber', 'mauve', 'grey', 'grey', 'free'],
+    );
     assert.ok(Math.abs(bar.nowAt - (8 / 11) * 100) < 1e-9);
     assert.ok(Math.abs(bar.doneAt! - (5.5 / 11) * 100) < 1e-9);
   });
@@ -65,20 +94,37 @@ describe('what needs a look', () => {
   const none: LookFacts = { libraries: [], held: [], heldCount: 0, failedCount: 0, nodes: [], roots: [] };
 
   test('is nothing when all is well', () => {
-    const fine = { ...none, nodes: [{ name: 'atlas', away: false, draining: false, working: 2, tested: 4 }], roots: [{ nodeName: 'atlas', path: '/srv', problem: null, writable: true }] };
+    const fine = {
+      ...none,
+      nodes: [{ name: 'atlas', away: false, draining: false, working: 2, tested: 4 }],
+      roots: [{ nodeName: 'atlas', path: '/srv', problem: null, writable: true }],
+    };
     assert.deepEqual(lookItems(fine), []);
   });
 
   test('names the node, the folder or the file, and leads to where it can be put right', () => {
     const items = lookItems({
-      libraries: [{ id: 3, name: 'Films', problem: { code: 'root-not-mounted', params: { path: '/srv/films' } }, enabled: true }, { id: 4, name: 'Off', problem: { code: 'root-not-mounted' }, enabled: false }],
-      held: [{ id: 9, title: 'Metropolis', reason: null }], heldCount: 5, failedCount: 1,
-      nodes: [{ name: 'nuc', away: false, draining: false, working: 0, tested: 6 }], roots: [{ nodeName: 'atlas', path: '/srv/tv', problem: null, writable: false }],
+      libraries: [
+        { id: 3, name: 'Films', problem: { code: 'root-not-mounted', params: { path: '/srv/films' } }, enabled: true },
+        { id: 4, name: 'Off', problem: { code: 'root-not-mounted' }, enabled: false },
+      ],
+      held: [{ id: 9, title: 'Metropolis', reason: null }],
+      heldCount: 5,
+      failedCount: 1,
+      nodes: [{ name: 'nuc', away: false, draining: false, working: 0, tested: 6 }],
+      roots: [{ nodeName: 'atlas', path: '/srv/tv', problem: null, writable: false }],
     });
-    assert.deepEqual(items.map((i) => [i.tone, i.title, i.href]), [
-      ['bad', 'nuc has no working encoder', '/nodes'], ['warn', 'Films', '/library/3'], ['warn', '/srv/tv is read-only on atlas', '/nodes'],
-      ['warn', 'Metropolis', '/jobs/9'], ['warn', '4 more files wait for a decision', '/queue?state=held'], ['bad', '1 job failed', '/queue?state=failed'],
-    ]);
+    assert.deepEqual(
+      items.map((i) => [i.tone, i.title, i.href]),
+      [
+        ['bad', 'nuc has no working encoder', '/nodes'],
+        ['warn', 'Films', '/library/3'],
+        ['warn', '/srv/tv is read-only on atlas', '/nodes'],
+        ['warn', 'Metropolis', '/jobs/9'],
+        ['warn', '4 more files wait for a decision', '/queue?state=held'],
+        ['bad', '1 job failed', '/queue?state=failed'],
+      ],
+    );
     assert.match(items[1]!.text, /\/srv\/films/);
   });
 });

@@ -51,7 +51,16 @@ export interface RunningView {
 export interface NextView {
   waiting: number;
   order: string;
-  jobs: { id: number; title: string; detail: string; library: string; format: string; tone: Segment['tone']; size: string; saving: string }[];
+  jobs: {
+    id: number;
+    title: string;
+    detail: string;
+    library: string;
+    format: string;
+    tone: Segment['tone'];
+    size: string;
+    saving: string;
+  }[];
 }
 
 export interface LookView {
@@ -93,8 +102,14 @@ export function heroView(facts: HeroFacts): HeroView {
   const bar = libraryBar(there);
   const won = sum(there, (c) => c.originalBytes - c.bytes);
   const files = sum(there, (c) => c.files);
-  const settled = sum(there.filter((c) => ['done', 'kept', 'skipped'].includes(c.status)), (c) => c.files);
-  const waitingBytes = sum(there.filter((c) => c.status === 'queued'), (c) => c.bytes);
+  const settled = sum(
+    there.filter((c) => ['done', 'kept', 'skipped'].includes(c.status)),
+    (c) => c.files,
+  );
+  const waitingBytes = sum(
+    there.filter((c) => c.status === 'queued'),
+    (c) => c.bytes,
+  );
   const perDay = pacePerDay(facts.paces);
   const enough = facts.finishedEver >= ENOUGH && perDay !== null;
   return {
@@ -110,7 +125,10 @@ export function heroView(facts: HeroFacts): HeroView {
 
 /** Files that were found and are not looked at yet. */
 export function unseenFiles(cells: readonly FileCell[]): number {
-  return sum(cells.filter((c) => c.status === 'new' || c.status === 'settling'), (c) => c.files);
+  return sum(
+    cells.filter((c) => c.status === 'new' || c.status === 'settling'),
+    (c) => c.files,
+  );
 }
 
 /** "62.8", and never "100" while one file is left, nor "0" when one is done. */
@@ -139,7 +157,9 @@ function clockOf(at: Date): string {
  * make the machines look slow. Null without finished encodes.
  */
 export function pacePerDay(paces: HeroFacts['paces']): number | null {
-  const runs = paces.map((p) => ({ from: p.startedAt.getTime(), to: p.finishedAt.getTime(), bytes: p.inputBytes })).sort((a, b) => a.from - b.from);
+  const runs = paces
+    .map((p) => ({ from: p.startedAt.getTime(), to: p.finishedAt.getTime(), bytes: p.inputBytes }))
+    .sort((a, b) => a.from - b.from);
   let busy = 0;
   let until = -Infinity;
   for (const run of runs) {
@@ -174,7 +194,11 @@ function dayBars(days: HeroFacts['days']): HeroView['days'] {
 
 const groups = [
   { tone: 'jade', label: 'HEVC, converted', of: (c: FileCell) => c.status === 'done' },
-  { tone: 'blue', label: 'Efficient already', of: (c: FileCell) => c.status !== 'queued' && ['hevc', 'av1', 'vp9', 'vvc'].includes(c.codec) },
+  {
+    tone: 'blue',
+    label: 'Efficient already',
+    of: (c: FileCell) => c.status !== 'queued' && ['hevc', 'av1', 'vp9', 'vvc'].includes(c.codec),
+  },
   { tone: 'amber', label: 'H.264, waiting', of: (c: FileCell) => c.status === 'queued' && c.codec === 'h264' },
   { tone: 'mauve', label: 'Older formats, waiting', of: (c: FileCell) => c.status === 'queued' },
   { tone: 'grey', label: 'Not looked at yet', of: (c: FileCell) => c.status === 'new' || c.status === 'settling' },
@@ -186,7 +210,10 @@ export function libraryBar(cells: readonly FileCell[]): LibraryBarView {
   const sums = groups.map(() => 0);
   for (const cell of cells) sums[groups.findIndex((g) => g.of(cell))]! += cell.bytes;
   const now = sum(cells, (c) => c.bytes);
-  const won = Math.max(0, sum(cells, (c) => c.originalBytes - c.bytes));
+  const won = Math.max(
+    0,
+    sum(cells, (c) => c.originalBytes - c.bytes),
+  );
   const end = sum(cells, (c) => (c.status === 'queued' ? Math.min(c.expectedBytes, c.bytes) : c.bytes));
   const total = now + won;
   const segments: LibraryBarView['segments'] = groups
@@ -195,8 +222,12 @@ export function libraryBar(cells: readonly FileCell[]): LibraryBarView {
   if (won > 0) segments.push({ tone: 'free', label: 'Reclaimed', value: won, text: size(won) });
   const shrinks = end < now * 0.995 && total > 0;
   return {
-    segments, total, nowAt: total === 0 ? 0 : (now / total) * 100, nowText: `${size(now)} now`,
-    doneAt: shrinks ? (end / total) * 100 : null, doneText: `${size(end)} when finished`,
+    segments,
+    total,
+    nowAt: total === 0 ? 0 : (now / total) * 100,
+    nowText: `${size(now)} now`,
+    doneAt: shrinks ? (end / total) * 100 : null,
+    doneText: `${size(end)} when finished`,
     sentence: `Library of ${size(total)} before CodecShift: ${segments.map((s) => `${s.label} ${s.text}`).join(', ')}.${shrinks ? ` Expected ${size(end)} when finished.` : ''}`,
   };
 }

@@ -76,9 +76,17 @@ export function runningNow(facts: RunningFacts, progress: Progress | null): Runn
     left: progress?.leftMs != null && !paused ? `${duration(progress.leftMs)} left` : '',
     percent: Math.round(done * 10) / 10,
     percentText: percent(done),
-    rate: [progress?.fps != null && progress.fps > 0 ? fps(progress.fps) : '', progress?.speed != null && progress.speed > 0 ? speed(progress.speed) : ''].filter(Boolean).join(' · '),
+    rate: [
+      progress?.fps != null && progress.fps > 0 ? fps(progress.fps) : '',
+      progress?.speed != null && progress.speed > 0 ? speed(progress.speed) : '',
+    ]
+      .filter(Boolean)
+      .join(' · '),
     before: size(facts.inputBytes),
-    after: after !== null ? sizeLike(after, facts.inputBytes) : `≈ ${sizeLike(progress?.expectedBytes ?? facts.expectedBytes, facts.inputBytes)}`,
+    after:
+      after !== null
+        ? sizeLike(after, facts.inputBytes)
+        : `≈ ${sizeLike(progress?.expectedBytes ?? facts.expectedBytes, facts.inputBytes)}`,
     paused,
   };
 }

@@ -10,7 +10,18 @@ import type { EventMap, Progress } from '../../events.ts';
 import { codec, codecTone, fps, resolution, saving, savingPercent, size, sizeLike, sizeParts } from '../format.ts';
 import { lookItems } from '../models/look.ts';
 import { isAway, nodeCard } from '../models/node.ts';
-import { heroView, sum, unseenFiles, type FinishedView, type HeroView, type LookView, type NextView, type NodesView, type OverviewView, type RunningView } from '../models/overview.ts';
+import {
+  heroView,
+  sum,
+  unseenFiles,
+  type FinishedView,
+  type HeroView,
+  type LookView,
+  type NextView,
+  type NodesView,
+  type OverviewView,
+  type RunningView,
+} from '../models/overview.ts';
 import { runningJob, runningNow, type RunningFacts } from '../models/running.ts';
 import { refuse } from '../errors.ts';
 import type { PageModule, Web } from '../web.ts';
@@ -22,31 +33,57 @@ export const overviewPages: PageModule = (app, web) => {
   app.get('/', async (c) => {
     const libraries = await listLibraries(web.db);
     const live = { view: 'overview' };
-    if (libraries.length === 0) return web.page(c, { title: 'Overview', section: 'overview', view: 'overview/welcome', model: { path: '', problem: '' }, live: { view: 'welcome' } });
+    if (libraries.length === 0)
+      return web.page(c, {
+        title: 'Overview',
+        section: 'overview',
+        view: 'overview/welcome',
+        model: { path: '', problem: '' },
+        live: { view: 'welcome' },
+      });
     return web.page(c, { title: 'Overview', section: 'overview', view: 'overview/index', model: await overview(web), live });
   });
 
-  app.post('/pause', (c) => web.act(c, async () => {
-    await web.commands.pauseAll(c.get('actor'));
-    return 'Paused. Running jobs finish, no new one begins.';
-  }));
-  app.post('/resume', (c) => web.act(c, async () => {
-    await web.commands.resumeAll(c.get('actor'));
-    return 'Going on.';
-  }));
-  app.post('/scan', (c) => web.act(c, async () => {
-    const started = await web.commands.scan(null, c.get('actor'));
-    return started === 0 ? 'Already looking through every library.' : started === 1 ? 'Looking through one library.' : `Looking through ${started} libraries.`;
-  }));
+  app.post('/pause', (c) =>
+    web.act(c, async () => {
+      await web.commands.pauseAll(c.get('actor'));
+      return 'Paused. Running jobs finish, no new one begins.';
+    }),
+  );
+  app.post('/resume', (c) =>
+    web.act(c, async () => {
+      await web.commands.resumeAll(c.get('actor'));
+      return 'Going on.';
+    }),
+  );
+  app.post('/scan', (c) =>
+    web.act(c, async () => {
+      const started = await web.commands.scan(null, c.get('actor'));
+      return started === 0
+        ? 'Already looking through every library.'
+        : started === 1
+          ? 'Looking through one library.'
+          : `Looking through ${started} libraries.`;
+    }),
+  );
   app.post('/theme', async (c) => {
     const theme = (await c.req.parseBody())['theme'];
     if (theme !== 'light' && theme !== 'dark' && theme !== 'system') throw refuse('not-found', 'There is no such colour scheme.');
-    return web.act(c, async () => setCookie(c, 'codecshift_theme', theme, { path: '/', sameSite: 'Lax', httpOnly: true, maxAge: 400 * 86_400 }));
+    return web.act(c, async () =>
+      setCookie(c, 'codecshift_theme', theme, { path: '/', sameSite: 'Lax', httpOnly: true, maxAge: 400 * 86_400 }),
+    );
   });
 };
 
 async function overview(web: Web): Promise<OverviewView> {
-  const [hero, running, next, look, nodes, finished] = await Promise.all([readHero(web), readRunning(web), readNext(web), readLook(web), readNodes(web), readFinished(web)]);
+  const [hero, running, next, look, nodes, finished] = await Promise.all([
+    readHero(web),
+    readRunning(web),
+    readNext(web),
+    readLook(web),
+    readNodes(web),
+    readFinished(web),
+  ]);
   return { hasLibraries: true, hero, running, next, look, nodes, finished };
 }
 
@@ -68,8 +105,16 @@ function registerLive(web: Web): void {
         },
       },
       next: { on: files, everyMs: 2000, render: async () => web.views.render('overview/_next', await readNext(web)) },
-      look: { on: ['job.changed', 'library.changed', 'node.changed', 'activity.added'], everyMs: 2000, render: async () => web.views.render('overview/_look', await readLook(web)) },
-      nodes: { on: ['node.changed', 'job.changed', 'coordinator.changed'], everyMs: 2000, render: async () => web.views.render('overview/_nodes', await readNodes(web)) },
+      look: {
+        on: ['job.changed', 'library.changed', 'node.changed', 'activity.added'],
+        everyMs: 2000,
+        render: async () => web.views.render('overview/_look', await readLook(web)),
+      },
+      nodes: {
+        on: ['node.changed', 'job.changed', 'coordinator.changed'],
+        everyMs: 2000,
+        render: async () => web.views.render('overview/_nodes', await readNodes(web)),
+      },
       finished: { on: jobs, render: async () => web.views.render('overview/_finished', await readFinished(web)) },
     },
     tick: (running) => [
@@ -81,7 +126,14 @@ function registerLive(web: Web): void {
     ],
   });
   // The first library makes the page another one: the stream of the empty page says so by loading it again.
-  web.live.register('welcome', { regions: { welcome: { on: ['library.changed'], render: async () => ((await listLibraries(web.db)).length > 0 ? web.views.render('overview/_begun', {}) : '') } } });
+  web.live.register('welcome', {
+    regions: {
+      welcome: {
+        on: ['library.changed'],
+        render: async () => ((await listLibraries(web.db)).length > 0 ? web.views.render('overview/_begun', {}) : ''),
+      },
+    },
+  });
 }
 
 /** The three places of a running job that move; also used by the queue and job pages. */
@@ -116,7 +168,11 @@ function together(progress: readonly Progress[]): string {
   return encoding.length > 1 ? `${fps(sum(encoding, (p) => p.fps ?? 0))} together` : '';
 }
 
-const orders: Record<string, string> = { saving: 'biggest saving first', oldest: 'longest in the library first', smallest: 'smallest first' };
+const orders: Record<string, string> = {
+  saving: 'biggest saving first',
+  oldest: 'longest in the library first',
+  smallest: 'smallest first',
+};
 
 async function readNext(web: Web): Promise<NextView> {
   const [page, counts] = await Promise.all([listWaiting(web.db, undefined, { size: 7 }), countsByState(web.db)]);
@@ -124,23 +180,44 @@ async function readNext(web: Web): Promise<NextView> {
     waiting: counts.available,
     order: orders[String(web.settings()['queue.order'] ?? 'saving')] ?? '',
     jobs: page.rows.map((job) => ({
-      id: job.id, title: job.title, detail: job.detail, library: job.libraryName,
-      format: [resolution(job.width, job.height), codec(job.codec)].filter(Boolean).join(' '), tone: codecTone(job.codec),
-      size: size(job.inputBytes), saving: saving(job.inputBytes, job.expectedBytes),
+      id: job.id,
+      title: job.title,
+      detail: job.detail,
+      library: job.libraryName,
+      format: [resolution(job.width, job.height), codec(job.codec)].filter(Boolean).join(' '),
+      tone: codecTone(job.codec),
+      size: size(job.inputBytes),
+      saving: saving(job.inputBytes, job.expectedBytes),
     })),
   };
 }
 
 async function readLook({ db, now, node: self }: Web): Promise<LookView> {
-  const [lease, libraries, held, counts, nodes, roots] = await Promise.all([readLease(db), listLibraries(db), listHeld(db, undefined, { size: 3 }), countsByState(db), listNodes(db), listNodeRoots(db)]);
+  const [lease, libraries, held, counts, nodes, roots] = await Promise.all([
+    readLease(db),
+    listLibraries(db),
+    listHeld(db, undefined, { size: 3 }),
+    countsByState(db),
+    listNodes(db),
+    listNodeRoots(db),
+  ]);
   const names = new Map(nodes.map((n) => [n.id, n.name]));
   const inUse = new Set(libraries.map((l) => l.rootId));
   return {
     items: lookItems({
-      libraries, held: held.rows, heldCount: counts.held, failedCount: counts.failed,
-      nodes: nodes.filter((n) => n.standing === 'approved').map((n) => ({
-        name: n.name, away: isAway(n, [self.id, lease.held ? lease.holder : null], now()), draining: n.draining, working: n.encoders.filter((e) => e.works).length, tested: n.encoders.length,
-      })),
+      libraries,
+      held: held.rows,
+      heldCount: counts.held,
+      failedCount: counts.failed,
+      nodes: nodes
+        .filter((n) => n.standing === 'approved')
+        .map((n) => ({
+          name: n.name,
+          away: isAway(n, [self.id, lease.held ? lease.holder : null], now()),
+          draining: n.draining,
+          working: n.encoders.filter((e) => e.works).length,
+          tested: n.encoders.length,
+        })),
       roots: roots.filter((r) => inUse.has(r.rootId)).map((r) => ({ ...r, nodeName: names.get(r.nodeId) ?? 'a node' })),
     }),
   };
@@ -160,7 +237,10 @@ async function readFinished({ db }: Web): Promise<FinishedView> {
       const kept = job.outcome !== 'replaced' || job.outputBytes === null;
       const after = job.outputBytes ?? job.inputBytes;
       return {
-        id: job.id, title: job.title, detail: job.detail, kept,
+        id: job.id,
+        title: job.title,
+        detail: job.detail,
+        kept,
         sizes: kept ? '' : pair(job.inputBytes, after),
         saving: job.outcome === 'restored' ? 'Restored' : kept ? 'Kept original' : savingPercent(job.inputBytes, after),
       };
@@ -174,4 +254,3 @@ function pair(before: number, after: number): string {
   const to = sizeLike(after, before);
   return to.endsWith(`\u00a0${unit}`) ? `${sizeParts(before).value} → ${to}` : `${size(before)} → ${to}`;
 }
-
