@@ -35,25 +35,41 @@ export async function startWeb(t: { after(fn: () => Promise<void>): void }, opti
   const settings: Record<string, unknown> = { 'queue.paused': false, 'queue.order': 'saving' };
   const asked: TestWeb['asked'] = [];
   const commands = new Proxy({} as Commands, {
-    get: (_target, name: string) => async (...args: unknown[]) => {
-      asked.push({ name, args: args.slice(0, -1), by: args.at(-1) as Actor });
-      if (name === 'pauseAll' || name === 'resumeAll') {
-        settings['queue.paused'] = name === 'pauseAll';
-        events.emit('settings.changed', { keys: ['queue.paused'] });
-      }
-      return (await options.answer?.(name, args)) ?? (name === 'saveSettings' ? [] : 1);
-    },
+    get:
+      (_target, name: string) =>
+      async (...args: unknown[]) => {
+        asked.push({ name, args: args.slice(0, -1), by: args.at(-1) as Actor });
+        if (name === 'pauseAll' || name === 'resumeAll') {
+          settings['queue.paused'] = name === 'pauseAll';
+          events.emit('settings.changed', { keys: ['queue.paused'] });
+        }
+        return (await options.answer?.(name, args)) ?? (name === 'saveSettings' ? [] : 1);
+      },
   });
   const parts: WebParts = {
-    db: options.db, commands, events, log, host: '127.0.0.1', port: options.port ?? 0, node: { id: 'node-atlas', name: 'atlas', version: '0.1.0' },
-    settings: () => settings, secret: 'a-secret-of-this-test', strict: true, allowedHosts: options.allowedHosts ?? [],
+    db: options.db,
+    commands,
+    events,
+    log,
+    host: '127.0.0.1',
+    port: options.port ?? 0,
+    node: { id: 'node-atlas', name: 'atlas', version: '0.1.0' },
+    settings: () => settings,
+    secret: 'a-secret-of-this-test',
+    strict: true,
+    allowedHosts: options.allowedHosts ?? [],
   };
   let web = createWeb(parts);
   const { url } = await web.start();
   const port = Number(new URL(url).port);
   t.after(() => web.stop());
   return {
-    url: url.replace(/\/$/, ''), port, events, settings, asked, complaints,
+    url: url.replace(/\/$/, ''),
+    port,
+    events,
+    settings,
+    asked,
+    complaints,
     stop: () => web.stop(),
     async start() {
       web = createWeb({ ...parts, port });
