@@ -1,12 +1,11 @@
 import type { Actor, Commands, JobSelection } from '../core/commands.ts';
-import { priorities } from '../core/job.ts';
 import { sentence } from '../core/reasons.ts';
 import { addActivity, type NewActivity } from '../db/activity.ts';
 import { cancelAttempt } from '../db/claims.ts';
 import { jobsOfFile, readJobRow } from '../db/job-lists.ts';
 import { clearAvailable, pinJobs, prioritiseJobs, removeJobs, requestCancel, setPaused, unholdJob } from '../db/jobs.ts';
 import { listLibraries, readLibrary } from '../db/libraries.ts';
-import { excludeFile, includeFile, readFile, setStatus } from '../db/media-files.ts';
+import { bringBackCleared, excludeFile, includeFile, readFile, setStatus } from '../db/media-files.ts';
 import { keepersOf } from '../db/roots.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { CoordinatorParts, Term } from './coordinator.ts';
@@ -31,7 +30,10 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
       const wanted = libraryId === null ? (await listLibraries(db)).filter((l) => l.enabled).map((l) => l.id) : [libraryId];
       if (wanted.length === 0) throw new PlainError('There is no library to scan yet. Add a folder first.');
       let started = 0;
-      for (const id of wanted) if (await term.scanner.scan(id)) started++;
+      for (const id of wanted) {
+        await bringBackCleared(db, id);
+        if (await term.scanner.scan(id)) started++;
+      }
       return started;
     },
 
@@ -69,7 +71,10 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
     moveJobs: (which, where, by) => change(by, `moved-${where}`, which, () => pinJobs(db, which, where)),
     prioritise: (which, priority, by) => change(by, `priority-${priority}`, which, () => prioritiseJobs(db, which, priority)),
     removeJobs: (which, excluded, by) => change(by, 'removed', which, () => removeJobs(db, which, removal(by, excluded))),
-    clearQueue: (by) => change(by, 'queue-cleared', null, () => clearAvailable(db, removal(by, false))),
+    clearQueue: (by) =>
+      change(by, 'queue-cleared', null, () =>
+        clearAvailable(db, { reason: { code: 'cleared', params: { by: by.name } }, excludedBy: null, fileStatus: 'skipped' }),
+      ),
 
     async excludeFile(fileId, by) {
       const running = (await jobsOfFile(db, fileId)).find((job) => job.state === 'running');
@@ -165,8 +170,4 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
     await addActivity(db, { ...event, by: by.name });
     events.emit('activity.added', { kind: event.kind, severity: event.severity ?? 0 });
   }
-}
-
-export function priorityIndex(priority: (typeof priorities)[number]): number {
-  return priorities.indexOf(priority);
 }

@@ -23,8 +23,9 @@ export interface Commands {
   /** resolves with the number of jobs changed */
   moveJobs(which: JobSelection, where: 'top' | 'end', by: Actor): Promise<number>;
   prioritise(which: JobSelection, priority: Priority, by: Actor): Promise<number>;
-  /** waiting jobs leave the queue; their files stay as they are and are found again by the next scan only if `excluded` is false */
+  /** waiting jobs leave the queue; their files stay as they are; excluded ones for good, others until a person asks for them again */
   removeJobs(which: JobSelection, excluded: boolean, by: Actor): Promise<number>;
+  /** everything that waits leaves the queue; a scan that a person asks for brings it back */
   clearQueue(by: Actor): Promise<number>;
 
   excludeFile(fileId: number, by: Actor): Promise<void>;

@@ -45,7 +45,7 @@ export async function listFiles(q: Queryable, filter: FileFilter, wish: PageWish
 
 /** The condition of a search over title, detail and path; `param` holds a pattern made by `likePattern`. */
 export function searchSql(param: string): string {
-  return `(${param}::text is null or (f.title || ' ' || f.detail || ' ' || f.path) ilike ${param})`;
+  return `(${param}::text is null or (f.title || ' ' || f.detail || ' ' || (f.path collate "default")) ilike ${param})`;
 }
 
 /** What a person typed, as a pattern: every character stands for itself, words in their order. Null when nothing was typed. */

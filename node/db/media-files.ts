@@ -345,3 +345,13 @@ export function filesByPath(q: Queryable, libraryId: number, paths: string[]): P
     [libraryId, paths.map((path) => text(path))],
   );
 }
+
+/** Files that left the queue when somebody emptied it are new again, because a person asked for a scan. Returns how many. */
+export async function bringBackCleared(q: Queryable, libraryId: number): Promise<number> {
+  const rows = await q.query(
+    `update media_files f set status = 'new', reason = null, updated_at = now()
+      where library_id = $1 and status = 'skipped' and reason ->> 'code' = 'cleared' and excluded_by is null returning 1`,
+    [libraryId],
+  );
+  return rows.length;
+}

@@ -1,4 +1,3 @@
-import { priorities } from '../core/job.ts';
 import type { WorkPlan } from '../core/plan.ts';
 import type { Queryable } from './connect.ts';
 import { fileColumns, type MediaFile } from './media-files.ts';
@@ -40,9 +39,4 @@ export async function rerank(q: Queryable, order: 'saving' | 'oldest' | 'smalles
     changed += row.n;
     after = row.last;
   }
-}
-
-/** The priority of a library's waiting jobs follows its library's. */
-export function priorityNumber(priority: (typeof priorities)[number]): number {
-  return priorities.indexOf(priority);
 }

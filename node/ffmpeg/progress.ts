@@ -5,7 +5,7 @@ export interface EncodeProgress {
   speed: number | null;
   leftMs: number | null;
   outputBytes: number | null;
-  /** what the output will weigh if it goes on like this; null in the first two percent, when that is a guess */
+  /** what the output will weigh if it goes on like this; null as long as that is a guess */
   expectedBytes: number | null;
   paused: boolean;
 }
@@ -57,6 +57,9 @@ function amount(value: string | undefined): number | null {
   return Number.isFinite(n) && n >= 0 ? n : null;
 }
 
+/** Muxers hold back the first megabytes and encoders the first seconds: before this, a projection is far too small. */
+const TELLING_BYTES = 4 * 1024 * 1024;
+
 /** What to show of a block. Percent never goes back and is never over 99: done is when the process has ended well. */
 export function progressOf(block: ProgressBlock, run: { durationMs: number | null; lastPercent: number; paused: boolean }): EncodeProgress {
   const share = run.durationMs && block.outTimeMs !== null ? Math.min(1, block.outTimeMs / run.durationMs) : 0;
@@ -68,7 +71,7 @@ export function progressOf(block: ProgressBlock, run: { durationMs: number | nul
     speed,
     leftMs: run.durationMs && speed && block.outTimeMs !== null ? Math.max(0, Math.round((run.durationMs - block.outTimeMs) / speed)) : null,
     outputBytes: block.totalSize,
-    expectedBytes: share >= 0.02 && block.totalSize ? Math.round(block.totalSize / share) : null,
+    expectedBytes: share >= 0.05 && block.totalSize && block.totalSize >= TELLING_BYTES ? Math.round(block.totalSize / share) : null,
     paused: run.paused,
   };
 }
