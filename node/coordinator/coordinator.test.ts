@@ -229,6 +229,35 @@ eachDatabase((kind) => {
     assert.equal((await readFile(s.db, job!.fileId))?.status, 'new');
   });
 
+  test('a source that changed before its encode is looked at again and counts as no failure', async (t) => {
+    const s = await withJob(t, kind);
+    await s.mesh.request(testNode, 'report', {
+      event: 'failed',
+      ...s.ids,
+      reason: { code: 'file-changed' },
+      retry: false,
+      encoder: null,
+      command: null,
+      stderrTail: '',
+    });
+    const job = await readJobRow(s.db, s.ids.job);
+    assert.deepEqual([job?.state, job?.failures], ['cancelled', 0]);
+    assert.equal((await readFile(s.db, job!.fileId))?.status, 'new');
+  });
+
+  test('an emptied queue stays empty until a person asks for a scan', async (t) => {
+    const s = await stage(t, kind);
+    const library = await aLibrary(s.db);
+    const jobs = await someJobs(s.db, library.id, 3);
+    assert.equal(await s.coordinator.commands.clearQueue(ada), 3);
+    const fileId = jobs[0]!.fileId;
+    assert.deepEqual([(await readFile(s.db, fileId))?.status, (await readFile(s.db, fileId))?.reason?.code], ['skipped', 'cleared']);
+    const scanned = s.next('scan.progressed', ({ done }) => done);
+    await s.coordinator.commands.scan(library.id, ada);
+    await scanned;
+    assert.equal((await readFile(s.db, fileId))?.status, 'new');
+  });
+
   test('a node that was started anew gives its cut-off run back at once, and keeps what it still holds', async (t) => {
     const s = await withJob(t, kind);
     await hello(s, [s.ids.attempt], randomUUID());

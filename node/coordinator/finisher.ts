@@ -59,6 +59,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
       case 'encoded':
         return encoded(r);
       case 'failed':
+        if (isOtherFile(r.reason.code)) return changedMeanwhile(r);
         return ended(r, () =>
           failAttempt(db, runOf(r), {
             reason: r.reason as Reason,
@@ -141,11 +142,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
   async function notVerified(r: Of<'not-verified'> | Of<'not-replaced'>): Promise<Answer> {
     const reason = r.reason as Reason;
     const attempt = await readAttempt(db, r.attempt);
-    if (reason.code === 'file-changed' || reason.code === 'original-gone') {
-      const run = await cancelAttempt(db, runOf(r), reason);
-      if (run) await setStatus(db, [run.fileId], 'new', null);
-      return settle(r, run, attempt);
-    }
+    if (isOtherFile(reason.code)) return changedMeanwhile(r);
     if (reason.code === 'cancelled-by-person') return settle(r, await cancelAttempt(db, runOf(r), reason), attempt);
     if (reason.code === 'shut-down') return yes;
     if (reasonEntry(reason.code).kind === 'hold') {
@@ -155,6 +152,14 @@ export function createFinisher(parts: FinisherParts): Finisher {
       return held ? yes : late;
     }
     return settle(r, await failAttempt(db, runOf(r), { reason, retry: r.retry }), attempt);
+  }
+
+  /** What was planned is not what stands there now: no failure; the file is looked at again. */
+  async function changedMeanwhile(r: Of<'failed'> | Of<'not-verified'> | Of<'not-replaced'>): Promise<Answer> {
+    const attempt = await readAttempt(db, r.attempt);
+    const run = await cancelAttempt(db, runOf(r), r.reason as Reason);
+    if (run) await setStatus(db, [run.fileId], 'new', null);
+    return settle(r, run, attempt);
   }
 
   async function replaced(r: Of<'replaced'>): Promise<Answer> {
@@ -271,6 +276,10 @@ export function createFinisher(parts: FinisherParts): Finisher {
   function changed(jobId: number): void {
     parts.events.emit('job.changed', { jobId, fileId: null, libraryId: null });
   }
+}
+
+function isOtherFile(code: string): boolean {
+  return code === 'file-changed' || code === 'original-gone' || code === 'missing';
 }
 
 function runOf(r: Report): { jobId: number; attemptId: number } {

@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { before, test, type TestContext } from 'node:test';
+import { makePlan } from '../core/plan.ts';
+import { defaultProfile } from '../core/profile.ts';
+import { PlainError } from '../errors.ts';
+import { locateTools, type Tools } from '../ffmpeg/locate.ts';
+import { probeFile } from '../ffmpeg/probe.ts';
+import { fingerprint } from '../files/fingerprint.ts';
+import { openWorkspace } from '../files/workspace.ts';
+import { createLog } from '../log.ts';
+import { createLocalMesh } from '../mesh/local.ts';
+import type { Mesh } from '../mesh/mesh.ts';
+import type { GrantedJob, TopicMessage } from '../mesh/messages.ts';
+import { createOutbox, type Outbox, type Report } from '../mesh/outbox.ts';
+import { createWorker, type Worker } from './worker.ts';
+
+/** The worker for real, with real ffmpeg; the coordinator is this test. */
+const log = createLog({ level: 'fatal', pretty: true });
+const node = 'worker-a';
+const session = '00000000-0000-4000-8000-000000000000';
+let tools: Tools;
+before(async () => void (tools = await locateTools()));
+
+interface Stage {
+  mesh: Mesh;
+  worker: Worker;
+  outbox: Outbox;
+  workspace: Awaited<ReturnType<typeof openWorkspace>>;
+  next(): Promise<Report>;
+  progress(when: (p: TopicMessage<'progress'>) => boolean): Promise<TopicMessage<'progress'>>;
+  control(want: 'cancel' | 'pause' | 'resume' | 'forget'): Promise<boolean>;
+}
+
+async function stage(t: TestContext, options: { seconds?: number; source?: () => Promise<string>; preset?: 'slow' } = {}): Promise<Stage> {
+  const base = mkdtempSync(path.join(os.tmpdir(), 'codecshift-worker-'));
+  const film = path.join(base, 'film.mkv');
+  execFileSync(tools.ffmpeg.path, [
+    '-v',
+    'error',
+    '-f',
+    'lavfi',
+    '-i',
+    `testsrc2=s=640x360:d=${options.seconds ?? 1}:r=25`,
+    '-c:v',
+    'libx264',
+    '-crf',
+    '1',
+    '-preset',
+    'ultrafast',
+    film,
+  ]);
+  const probe = await probeFile({ tools, path: film });
+  const print = await fingerprint(film);
+  const profile = { ...defaultProfile, speed: options.preset ?? ('fast' as const) };
+  const plan = makePlan(probe, { path: 'film.mkv', fingerprint: print, madeByUs: false, readOnly: false }, profile);
+  const grant: GrantedJob = {
+    term: 1,
+    job: 1,
+    attempt: 1,
+    leaseSeconds: 45,
+    keeper: 'keeper-b',
+    root: session,
+    path: 'film.mkv',
+    title: 'film',
+    fingerprint: print,
+    probe: probe as never,
+    plan: plan as never,
+    profile: profile as never,
+  };
+
+  const mesh = createLocalMesh(node, log);
+  const heard: Report[] = [];
+  let taken = 0;
+  let arrived = (): void => {};
+  let given = false;
+  mesh.handle('claim', async () => {
+    if (given) return { granted: null, why: null };
+    given = true;
+    return { granted: grant, why: null };
+  });
+  mesh.handle('report', async (report) => {
+    heard.push(report);
+    arrived();
+    return { accepted: true, why: null };
+  });
+  const workspace = await openWorkspace(base);
+  const outbox = createOutbox({ directory: path.join(base, 'outbox'), mesh, coordinator: () => node, log, retryMs: 10 });
+  await outbox.start();
+  const complete = (attempt: number): string => path.join(workspace.directoryOf(attempt), 'complete');
+  const worker = createWorker({
+    mesh,
+    session,
+    outbox,
+    tools,
+    log,
+    coordinator: () => node,
+    encoders: () => [{ name: 'libx265', device: null, works: true, tenBit: true, hardware: false, reason: null, testedAt: '' }],
+    detectAgain: () => {},
+    findSource: options.source ?? (async () => film),
+    workspace: {
+      outputPath: async (attempt, extension) => (await workspace.create(attempt), workspace.outputOf(attempt, extension)),
+      complete: async (attempt) => writeFileSync(complete(attempt), ''),
+      remove: (attempt) => workspace.remove(attempt),
+      list: async () => (await workspace.list()).map((attempt) => ({ attempt, complete: existsSync(complete(attempt)) })),
+      freeBytes: () => workspace.freeBytes(),
+    },
+  });
+  t.after(async () => {
+    await worker.stop('cancel');
+    await outbox.stop();
+    rmSync(base, { recursive: true, force: true });
+  });
+  await worker.start();
+  worker.welcome({ term: 1, coordinator: node, leaseSeconds: 45, stallSeconds: 60, slots: 1, minFreeBytes: 0, drop: [] });
+  return {
+    mesh,
+    worker,
+    outbox,
+    workspace,
+    async next() {
+      while (heard.length <= taken) await new Promise<void>((resolve) => (arrived = resolve));
+      return heard[taken++]!;
+    },
+    progress: (when) =>
+      new Promise((resolve) => {
+        const off = mesh.subscribe('progress', (p) => {
+          if (!when(p)) return;
+          off();
+          resolve(p);
+        });
+      }),
+    control: async (want) => (await mesh.request(node, 'control', { term: 1, attempt: 1, want })).accepted,
+  };
+}
+
+test('a granted job becomes an output in the workspace with its size and hash, kept until it may be forgotten', async (t) => {
+  const s = await stage(t);
+  const report = await s.next();
+  assert.equal(report.event, 'encoded', JSON.stringify(report).slice(0, 2000));
+  if (report.event !== 'encoded') return;
+  assert.equal(report.output.node, node);
+  assert.equal(report.output.frames, 25);
+  assert.equal(report.encoder, 'libx265');
+  assert.ok(report.command.includes('libx265'));
+  assert.deepEqual(await s.worker.attempts(), [1]);
+  await s.control('forget');
+  assert.deepEqual(await s.worker.attempts(), []);
+});
+
+test('a paused encode stands still but keeps telling that it lives, and goes on where it was', async (t) => {
+  const s = await stage(t, { seconds: 6, preset: 'slow' });
+  await s.progress((p) => p.phase === 'encoding');
+  assert.equal(await s.control('pause'), true);
+  const first = await s.progress((p) => p.paused);
+  const second = await s.progress((p) => p.paused);
+  assert.equal(second.percent, first.percent);
+  await s.control('resume');
+  assert.equal((await s.next()).event, 'encoded');
+});
+
+test('a cancelled encode ends, says so, and leaves nothing in the workspace', async (t) => {
+  const s = await stage(t, { seconds: 20, preset: 'slow' });
+  await s.progress((p) => p.phase === 'encoding');
+  assert.equal(await s.control('cancel'), true);
+  assert.equal((await s.next()).event, 'cancelled');
+  while ((await s.workspace.list()).length) await new Promise((resolve) => setImmediate(resolve));
+});
+
+test('stopping gives a running encode back instead of failing it', async (t) => {
+  const s = await stage(t, { seconds: 20, preset: 'slow' });
+  await s.progress((p) => p.phase === 'encoding');
+  await s.worker.stop('cancel');
+  const report = await s.next();
+  assert.deepEqual([report.event, 'reason' in report && report.reason.code], ['released', 'shut-down']);
+});
+
+test('stopping to finish lets the encode end first', async (t) => {
+  const s = await stage(t);
+  await s.progress(() => true);
+  await s.worker.stop('finish');
+  assert.equal((await s.next()).event, 'encoded');
+});
+
+test('a source that is not what was granted is reported, not encoded', async (t) => {
+  const s = await stage(t, {
+    source: async () => {
+      throw new PlainError('it changed', { reason: { code: 'file-changed' } });
+    },
+  });
+  const report = await s.next();
+  assert.deepEqual(
+    [report.event, 'reason' in report && report.reason.code, 'retry' in report && report.retry],
+    ['failed', 'file-changed', false],
+  );
+});
+
+test('what a killed process left half done is removed at the start, a complete output is kept', async (t) => {
+  const s = await stage(t);
+  await s.next();
+  await s.workspace.create(7);
+  writeFileSync(s.workspace.outputOf(7, '.mkv'), 'half');
+  await s.worker.start();
+  assert.deepEqual(await s.worker.attempts(), [1]);
+});
