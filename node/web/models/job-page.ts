@@ -116,12 +116,7 @@ export function jobPage(facts: JobPageFacts): JobPage {
       attemptState: last?.state ?? null,
     }),
     facts: factsOf(job, last, original, facts.nodeNames, now),
-    whyTitle:
-      job.outcome === 'kept'
-        ? 'Why was the original kept?'
-        : job.state === 'completed'
-          ? 'Why was this converted?'
-          : 'Why is this in the queue?',
+    whyTitle: whyTitle(job),
     ...whyOf(job),
     streams: before ? streamRows(before, Array.isArray(job.plan.streams) ? job.plan : null, after) : streamRows(after, null, null),
     streamNote: !before && after ? 'of the new file' : after ? 'original and new file' : 'and what will become of it',
@@ -222,6 +217,12 @@ function factsOf(job: JobDetail, last: Attempt | null, original: Original | null
     { label: 'Path', value: job.path },
   ];
   return list.filter((fact) => fact !== null);
+}
+
+function whyTitle(job: JobDetail): string {
+  if (job.outcome === 'kept') return 'Why was the original kept?';
+  if (job.state === 'completed') return 'Why was this converted?';
+  return job.finishedAt ? 'Why was this in the queue?' : 'Why is this in the queue?';
 }
 
 /** Why the file was chosen, with the wish that decides it as a link. */
