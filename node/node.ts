@@ -26,6 +26,7 @@ import { loadIdentity, loadSecret } from './mesh/identity.ts';
 import { createLocalMesh } from './mesh/local.ts';
 import type { GrantedJob } from './mesh/messages.ts';
 import { createOutbox, type Outbox } from './mesh/outbox.ts';
+import { createPresence } from './mesh/presence.ts';
 import { version } from './version.ts';
 import { createWeb } from './web/server.ts';
 import { createWorker, type Worker, type WorkerParts } from './worker/worker.ts';
@@ -153,6 +154,15 @@ async function assemble(
   undo.push(() => coordinator.stop());
   await worker.start();
   undo.push(() => worker.stop('cancel'));
+  const presence = createPresence({
+    mesh,
+    name: options.name,
+    slots: worker.slots,
+    busy: worker.busy,
+    freeBytes: () => workspace.freeBytes(),
+  });
+  presence.start();
+  undo.push(() => presence.stop());
   void encoders.run();
   undo.push(() => encoders.stop());
   await addFolders(coordinator, events, options.libraries, signal);

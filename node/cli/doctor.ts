@@ -23,13 +23,13 @@ interface Finding {
 export function run(args: string[]): Promise<number> {
   return command(args, help, nodeFlags(), async ({ values }) => {
     const options = loadOptions(values);
-    const findings = await examine(options, values);
+    const findings = await examine(options);
     print(values['json'] === true, { findings }, () => findings.map((f) => `${f.ok ? '✓' : '✗'} ${f.check}: ${f.says}`).join('\n'));
     return findings.every((f) => f.ok) ? 0 : 1;
   });
 }
 
-async function examine(options: RunOptions, values: Record<string, unknown>): Promise<Finding[]> {
+async function examine(options: RunOptions): Promise<Finding[]> {
   const findings: Finding[] = [];
   const check = async (name: string, look: () => Promise<string>): Promise<void> => {
     try {

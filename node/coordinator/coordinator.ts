@@ -80,6 +80,11 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
   mesh.handle('hello', (facts) => leading().term.dispatcher.hello(facts));
   mesh.handle('claim', (wish) => leading().term.dispatcher.claim(wish));
   mesh.handle('report', (report) => leading().term.finisher.report(report));
+  mesh.subscribe('presence', (presence) => {
+    void reign?.term.dispatcher
+      .heard(presence)
+      .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'a presence could not be written down'));
+  });
   mesh.subscribe('progress', (progress, from) => reign?.term.rescuer.heard(progress, from));
 
   return {

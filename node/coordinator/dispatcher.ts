@@ -2,12 +2,12 @@ import type { ClusterSettings } from '../config/schema.ts';
 import { openAttempts, overAttempts, type Attempt } from '../db/attempts.ts';
 import { claim, failAttempt, releaseAttempt, type ClaimedJob } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
-import { upsertNode } from '../db/nodes.ts';
+import { touchNode, upsertNode } from '../db/nodes.ts';
 import { setNodeRoots } from '../db/roots.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
-import type { GrantedJob, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+import type { GrantedJob, ProtocolRequest, ProtocolResponse, TopicMessage } from '../mesh/messages.ts';
 
 type Hello = ProtocolRequest<'hello'>;
 type Welcome = ProtocolResponse<'hello'>;
@@ -22,6 +22,8 @@ export interface Dispatcher {
   /** tells the nodes that there is work; at most once a second */
   offer(): void;
   present(): string[];
+  /** a node told how busy it is */
+  heard(presence: TopicMessage<'presence'>): Promise<void>;
   stop(): void;
 }
 
@@ -86,6 +88,13 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
       }, 200).unref();
     },
     present,
+    async heard({ node, load, freeBytes, busy }) {
+      const known = seen.get(node);
+      if (!known) return;
+      known.at = Date.now();
+      await touchNode(db, node, { cpuPercent: Math.round(load * 100), freeBytes, busy });
+      events.emit('node.changed', { nodeId: node });
+    },
     stop() {
       if (offered) clearTimeout(offered);
     },

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { test, type TestContext } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import type { Database } from '../db/connect.ts';
+import { acquireLease, readLease } from '../db/coordinator.ts';
 import { createLog } from '../log.ts';
-import { eachDatabase, freshDatabase } from '../testing/database.ts';
+import { eachDatabase, freshDatabase, havePostgres } from '../testing/database.ts';
 import { createElector, type Elector } from './elector.ts';
 
 const log = createLog({ level: 'fatal', pretty: true });
@@ -33,15 +34,13 @@ function candidate(t: TestContext, db: Database, node: string): Candidate {
 }
 
 eachDatabase((kind) => {
-  test('only one of two candidates leads, and when it resigns the other follows with a higher term', async (t) => {
+  test('a lease that a killed process left behind is waited for on a server, and not on a database of this process alone', async (t) => {
     const db = await freshDatabase(t, kind);
+    const dead = { node: 'dead', session: randomUUID(), url: null, ttlSeconds: kind === 'embedded' ? 3600 : 2 };
+    const before = await acquireLease(db, dead);
     const a = candidate(t, db, 'a');
-    const first = await a.elected;
-    const b = candidate(t, db, 'b');
-    assert.equal(b.elector.term(), null);
-    await a.elector.stop();
-    assert.ok((await b.elected) > first);
-    assert.equal(a.elector.term(), null);
+    assert.ok((await a.elected) > before!);
+    assert.equal((await readLease(db)).holder, 'a');
   });
 
   test('a coordinator whose database goes silent steps down by its own clock', async (t) => {
@@ -59,5 +58,18 @@ eachDatabase((kind) => {
     await a.deposed;
     assert.equal(a.elector.term(), null);
     silent = false;
+  });
+});
+
+describe('with a PostgreSQL that others use too', { skip: havePostgres() ? false : 'no PostgreSQL on this machine' }, () => {
+  test('only one of two candidates leads, and when it resigns the other follows with a higher term', async (t) => {
+    const db = await freshDatabase(t, 'postgres');
+    const a = candidate(t, db, 'a');
+    const first = await a.elected;
+    const b = candidate(t, db, 'b');
+    assert.equal(b.elector.term(), null);
+    await a.elector.stop();
+    assert.ok((await b.elected) > first);
+    assert.equal(a.elector.term(), null);
   });
 });

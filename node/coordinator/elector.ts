@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { acquireLease, renewLease, resignLease } from '../db/coordinator.ts';
+import { acquireLease, endAbandonedLease, renewLease, resignLease } from '../db/coordinator.ts';
 import type { Database } from '../db/connect.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -31,7 +31,8 @@ export interface ElectorParts {
 }
 
 export function createElector(parts: ElectorParts): Elector {
-  const ttlMs = (parts.ttlSeconds ?? 6) * 1000;
+  // an embedded database has one process, so its lease need not end soon, and an idle disk may rest
+  const ttlMs = (parts.ttlSeconds ?? (parts.db.embedded ? 60 : 6)) * 1000;
   const marginMs = ttlMs / 4;
   let term: number | null = null;
   let trustedUntil = 0;
@@ -39,6 +40,7 @@ export function createElector(parts: ElectorParts): Elector {
   let turn: Promise<void> = Promise.resolve();
   let stopped = false;
   let complained = false;
+  let campaigned = false;
 
   return {
     start: () => next(0),
@@ -57,7 +59,9 @@ export function createElector(parts: ElectorParts): Elector {
 
   function next(inMs: number): void {
     if (stopped) return;
-    timer = setTimeout(() => (turn = takeTurn().finally(() => next(ttlMs / 3))), inMs);
+    timer = setTimeout(() => {
+      turn = takeTurn().finally(() => next(ttlMs / 3));
+    }, inMs);
   }
 
   async function takeTurn(): Promise<void> {
@@ -75,6 +79,8 @@ export function createElector(parts: ElectorParts): Elector {
   }
 
   async function campaign(asked: number): Promise<void> {
+    if (parts.db.embedded && !campaigned) await endAbandonedLease(parts.db);
+    campaigned = true;
     const won = await acquireLease(parts.db, candidate());
     if (won === null) return;
     term = won;

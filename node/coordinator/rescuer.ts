@@ -50,7 +50,9 @@ export function createRescuer(parts: RescuerParts): Rescuer {
 
   return {
     start() {
-      timer = setInterval(() => (turn = turn.then(round)), parts.everyMs ?? 3000);
+      timer = setInterval(() => {
+        turn = turn.then(round);
+      }, parts.everyMs ?? 3000);
       timer.unref();
     },
     async stop() {

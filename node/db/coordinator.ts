@@ -49,6 +49,14 @@ export async function resignLease(q: Queryable, who: Pick<Candidate, 'node' | 's
   await q.query(`update coordinator set lease_until = '-infinity' where holder = $1 and session = $2`, [who.node, who.session]);
 }
 
+/**
+ * Ends a lease that a dead process left behind. Only for the embedded database, whose directory lock proves that no other
+ * process can be the holder: after a crash nobody waits there.
+ */
+export async function endAbandonedLease(q: Queryable): Promise<void> {
+  await q.query(`update coordinator set lease_until = '-infinity' where lease_until > clock_timestamp()`);
+}
+
 export async function readLease(q: Queryable): Promise<Lease> {
   const [row] = await q.query<Lease>(`select term, holder, session, url, lease_until > clock_timestamp() as held from coordinator`);
   if (!row) throw new Error('the coordinator table has no row');

@@ -1,3 +1,4 @@
+import type { EncoderReport } from '../core/encoder-choice.ts';
 import type { Queryable } from './connect.ts';
 import { json, text } from './values.ts';
 
@@ -8,7 +9,7 @@ export interface NodeRow {
   platform: string;
   standing: 'pending' | 'approved' | 'revoked';
   draining: boolean;
-  encoders: EncoderFact[];
+  encoders: EncoderReport[];
   hardware: Record<string, unknown>;
   slots: number;
   classes: number[];
@@ -18,15 +19,6 @@ export interface NodeRow {
 }
 
 /** What detection found, as the node said it in its hello. */
-export interface EncoderFact {
-  name: string;
-  device: string | null;
-  works: boolean;
-  tenBit: boolean;
-  hardware: boolean;
-  reason: string | null;
-  testedAt: string;
-}
 
 export interface NodeFacts {
   id: string;
@@ -35,7 +27,7 @@ export interface NodeFacts {
   platform: string;
   slots: number;
   classes: number[];
-  encoders: EncoderFact[];
+  encoders: EncoderReport[];
   hardware: Record<string, unknown>;
 }
 

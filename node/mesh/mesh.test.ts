@@ -31,7 +31,7 @@ test('a request to oneself is checked against its schema on the way in and on th
   await assert.rejects(mesh.request('a', 'report', cancelled(1)), /report answer was refused/);
 });
 
-test('what the receiver does with a message never reaches the sender\'s own object', async () => {
+test("what the receiver does with a message never reaches the sender's own object", async () => {
   const mesh = createLocalMesh('a', log);
   const body = { node: 'a', session: '00000000-0000-4000-8000-000000000000', classes: [1], freeSlots: 1, freeBytes: 5 };
   mesh.handle('claim', async (wish) => {
@@ -46,14 +46,27 @@ test('paths that lead out of a root are refused before any handler sees them', a
   const mesh = createLocalMesh('a', log);
   mesh.handle('inspect', async () => assert.fail('a handler was called'));
   for (const bad of ['../x', '/etc/passwd', 'a/../../b', 'a/./b', 'a\0b']) {
-    await assert.rejects(mesh.request('a', 'inspect', { op: 'probe', root: '00000000-0000-4000-8000-000000000000', path: bad }), /refused/, bad);
+    await assert.rejects(
+      mesh.request('a', 'inspect', { op: 'probe', root: '00000000-0000-4000-8000-000000000000', path: bad }),
+      /refused/,
+      bad,
+    );
   }
 });
 
 test('a message larger than the mesh allows is refused', async () => {
   const mesh = createLocalMesh('a', log);
   mesh.handle('report', async () => ({ accepted: true, why: null }));
-  const huge: Report = { event: 'failed', job: 1, attempt: 1, reason: { code: 'x' }, retry: true, encoder: null, command: Array.from({ length: 200 }, () => 'y'.repeat(3000)), stderrTail: '' };
+  const huge: Report = {
+    event: 'failed',
+    job: 1,
+    attempt: 1,
+    reason: { code: 'x' },
+    retry: true,
+    encoder: null,
+    command: Array.from({ length: 200 }, () => 'y'.repeat(3000)),
+    stderrTail: '',
+  };
   await assert.rejects(mesh.request('a', 'report', huge), /larger than the mesh allows/);
 });
 
@@ -118,7 +131,19 @@ test('a node follows the highest term it hears of and never a lower one', async 
   const mesh = createLocalMesh('a', log);
   let welcomes = 0;
   mesh.handle('hello', async () => ({ term: 5, coordinator: 'a', leaseSeconds: 1, stallSeconds: 1, slots: 1, minFreeBytes: 0, drop: [] }));
-  const facts = { node: 'a', session: '00000000-0000-4000-8000-000000000000', name: 'a', version: '1', platform: 'x', slots: 1, classes: [], encoders: [], hardware: {}, roots: [], attempts: [] } satisfies Hello;
+  const facts = {
+    node: 'a',
+    session: '00000000-0000-4000-8000-000000000000',
+    name: 'a',
+    version: '1',
+    platform: 'x',
+    slots: 1,
+    classes: [],
+    encoders: [],
+    hardware: {},
+    roots: [],
+    attempts: [],
+  } satisfies Hello;
   const greeter = createGreeter({ mesh, facts: async () => facts, log, everyMs: 60_000 });
   const welcomed = new Promise<void>((resolve) => greeter.onWelcome(() => (welcomes++, resolve())));
   greeter.start();

@@ -74,7 +74,7 @@ export function createOutbox(options: {
   /** In order for each attempt ("encoded" before what follows from it); one that cannot be delivered holds up no other. */
   async function deliverAll(): Promise<void> {
     const blocked = new Set<number>();
-    for (let i = 0; i < queue.length && !stopped; ) {
+    for (let i = 0; i < queue.length && !stopped;) {
       const item = queue[i]!;
       if (!blocked.has(item.report.attempt) && (await deliver(item.report))) {
         queue.splice(i, 1);

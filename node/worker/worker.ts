@@ -31,6 +31,7 @@ export interface Worker {
   attempts(): Promise<number[]>;
   classes(): number[];
   slots(): number;
+  busy(): number;
   /** looks for work now: an offer came, the encoders were tested */
   wake(): void;
 }
@@ -113,6 +114,7 @@ export function createWorker(parts: WorkerParts): Worker {
     },
     classes,
     slots: () => limits?.slots ?? 1,
+    busy: () => running.size,
     wake,
   };
 

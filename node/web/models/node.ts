@@ -1,3 +1,4 @@
+import type { EncoderReport } from '../../core/encoder-choice.ts';
 import { ago, encoder, exact } from '../format.ts';
 
 /** A node in the card of the Overview and on the Nodes page. */
@@ -46,21 +47,11 @@ export interface NodeFacts {
   platform: string;
   version: string;
   draining: boolean;
-  encoders: readonly EncoderFacts[];
+  encoders: readonly EncoderReport[];
   hardware: Record<string, unknown>;
   metrics: Record<string, unknown>;
   slots: number;
   lastSeenAt: Date;
-}
-
-export interface EncoderFacts {
-  name: string;
-  device: string | null;
-  works: boolean;
-  tenBit: boolean;
-  hardware: boolean;
-  reason: string | null;
-  testedAt: string;
 }
 
 /** A node that was not heard of for so long is away. Whoever serves this page or leads is here, whatever the row says. */
