@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Actor, Commands, LibraryChange } from '../core/commands.ts';
 import { priorities } from '../core/job.ts';
-import { profileProblems } from '../core/profile-check.ts';
+import { profileProblems } from '../core/profile-fields.ts';
 import { defaultProfile, type Profile } from '../core/profile.ts';
 import type { ClusterSettings } from '../config/schema.ts';
 import { addActivity } from '../db/activity.ts';

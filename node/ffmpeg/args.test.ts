@@ -27,7 +27,7 @@ const plan: WorkPlan = {
   ],
 };
 const job: ArgumentsInput = {
-  plan, profile: defaultProfile, probe, input: '/in/-a%03d.mkv', output: '/work/1.part', encoder: { name: 'libx265', device: null }, release: [5, 1, 9],
+  plan, profile: defaultProfile, probe, input: '/in/-a%03d.mkv', output: '/space/1.part', encoder: { name: 'libx265', device: null }, release: [5, 1, 9],
 };
 
 /** The codec's own part of the command. */
@@ -42,15 +42,15 @@ const golden: Record<(typeof encoderNames)[number], string> = {
 
 describe('the arguments of an encode', () => {
   test('are, in full, for libx265', () => {
-    assert.deepEqual(encodeArguments({ ...job, covers: [{ index: 2, file: '/work/1.part.cover2' }] }), [
+    assert.deepEqual(encodeArguments({ ...job, covers: [{ index: 2, file: '/space/1.part.cover2' }] }), [
       ...safeGlobals, '-v', 'warning', ...safeInput, '-noautorotate', '-i', 'file:/in/-a%03d.mkv',
-      '-map', '0:0', '-map', '0:1', '-attach', 'file:/work/1.part.cover2', '-map_metadata', '0', '-map_chapters', '0',
+      '-map', '0:0', '-map', '0:1', '-attach', 'file:/space/1.part.cover2', '-map_metadata', '0', '-map_chapters', '0',
       ...golden.libx265.split(' '), '-fps_mode:0', 'passthrough', '-enc_time_base:0', '-1',
       '-color_range:0', 'tv', '-colorspace:0', 'bt709', '-color_trc:0', 'gamma28', '-color_primaries:0', 'bt709', '-disposition:0', 'default',
       '-c:1', 'srt', '-disposition:1', 'forced',
       '-metadata:s:2', 'mimetype=image/png', '-metadata:s:2', 'filename=c.png',
       '-max_muxing_queue_size', '4096', '-default_mode', 'passthrough', '-f', 'matroska',
-      '-progress', 'pipe:1', '-nostats', '-stats_period', '0.5', '-n', 'file:/work/1.part',
+      '-progress', 'pipe:1', '-nostats', '-stats_period', '0.5', '-n', 'file:/space/1.part',
     ]);
   });
 

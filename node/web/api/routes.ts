@@ -1,7 +1,8 @@
 import { clusterKeys, specOf } from '../../config/schema.ts';
 import { overriddenBy } from '../../config/load.ts';
 import type { Progress } from '../../events.ts';
-import { defaultProfile } from '../../core/profile.ts';
+import { profileProblems } from '../../core/profile-fields.ts';
+import type { Profile } from '../../core/profile.ts';
 import { priorities } from '../../core/job.ts';
 import { sentence, type Reason } from '../../core/reasons.ts';
 import { countsByState } from '../../db/counters.ts';
@@ -24,7 +25,6 @@ import { readSettings } from '../../db/settings.ts';
 import { totals } from '../../db/stats.ts';
 import { PlainError } from '../../errors.ts';
 import { explain, refuse } from '../errors.ts';
-import { profileSchema } from '../models/profile-form.ts';
 import type { PageModule, Web } from '../web.ts';
 import * as v from 'valibot';
 import {
@@ -286,17 +286,9 @@ async function settings(web: Web): Promise<object[]> {
   });
 }
 
-/** Only what was named, each part checked by the rules of the whole. @throws ApiProblem 422 */
-function partialProfile(wish: Record<string, unknown>): Partial<typeof defaultProfile> {
-  const result = v.safeParse(profileSchema, { ...defaultProfile, ...wish });
-  if (!result.success) {
-    const problems = result.issues.map((issue) => ({
-      path: `profile.${String(issue.path?.[0]?.key ?? '')}`,
-      problem: issue.message.slice(0, 300),
-    }));
-    throw new ApiProblem(422, 'invalid-input', problems.map((p) => `${p.path} ${p.problem}`).join('; ') + '.', problems);
-  }
-  return Object.fromEntries(Object.keys(wish).map((key) => [key, result.output[key as keyof typeof result.output]])) as Partial<
-    typeof defaultProfile
-  >;
+/** Only what was named, each part checked. @throws ApiProblem 422 */
+function partialProfile(wish: Record<string, unknown>): Partial<Profile> {
+  const problems = profileProblems(wish).map(({ key, problem }) => ({ path: `profile.${key}`, problem }));
+  if (problems.length) throw new ApiProblem(422, 'invalid-input', `${problems.map((p) => `${p.path} ${p.problem}`).join('; ')}.`, problems);
+  return wish as Partial<Profile>;
 }

@@ -3,7 +3,8 @@ import type { MediaFileRow } from '../../db/media-files.ts';
 import { codecTone, count, sizeParts, type Tone } from '../format.ts';
 import type { CodecBar } from './codec-bar.ts';
 import type { FileList } from './file-page.ts';
-import { fieldValues, profileFields, type LibraryFormResult, type ProfileField } from './profile-form.ts';
+import { profileFields, type ProfileField } from '../../core/profile-fields.ts';
+import { fieldValues, type LibraryFormResult } from './profile-form.ts';
 import type { LibraryView, ScanView } from './library.ts';
 import { formatWords } from './queue.ts';
 

@@ -9,7 +9,8 @@ import { differences } from './differences.ts';
 import { dailyChart } from './history.ts';
 import { commandLine, jobActions, stateWords, timeline, type JobFacts } from './job.ts';
 import { listQuery, readListState } from './list-state.ts';
-import { fieldValues, profileFields, readLibraryForm, rulesInWords } from './profile-form.ts';
+import { profileFields } from '../../core/profile-fields.ts';
+import { fieldValues, readLibraryForm, rulesInWords } from './profile-form.ts';
 import { changeLine, readChanges, settingFields, valueWords } from './settings.ts';
 
 const now = new Date('2026-11-22T12:00:00');
