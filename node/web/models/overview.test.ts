@@ -15,7 +15,15 @@ const cell = (status: string, codec: string, files: number, bytes: number, more:
 });
 const at = (minute: number): Date => new Date(Date.UTC(2026, 10, 22, 12, minute));
 const run = (from: number, to: number, inputBytes: number) => ({ startedAt: at(from), finishedAt: at(to), inputBytes });
-const facts = (more: Partial<HeroFacts>): HeroFacts => ({ cells: [], days: [], paces: [], finishedEver: 0, now: at(0), ...more });
+const facts = (more: Partial<HeroFacts>): HeroFacts => ({
+  cells: [],
+  days: [],
+  paces: [],
+  finishedEver: 0,
+  trash: { bytes: 0, nextExpiry: null },
+  now: at(0),
+  ...more,
+});
 
 describe('pace', () => {
   test('counts the time in which anything ran, not pauses and not twice', () => {
@@ -127,4 +135,10 @@ describe('what needs a look', () => {
     );
     assert.match(items[1]!.text, /\/srv\/films/);
   });
+});
+
+test('space that originals in the trash still take is told with the day it comes free, and not told when there is none', () => {
+  const held = heroView(facts({ trash: { bytes: 42e6, nextExpiry: new Date('2026-12-06T10:00:00Z') } })).held;
+  assert.match(held ?? '', /^42\.0\sMB of originals in the trash, free from Sun 6 Dec$/);
+  assert.equal(heroView(facts({})).held, null);
 });

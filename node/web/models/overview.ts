@@ -18,6 +18,8 @@ export interface OverviewView {
 
 export interface HeroView {
   reclaimed: { value: string; unit: string };
+  /** originals that still wait in the trash: their space is not free yet */
+  held: string | null;
   /** null until something was converted */
   days: { bars: Bar[]; today: string; caption: string } | null;
   finished: { percent: string; of: string };
@@ -91,6 +93,7 @@ export interface HeroFacts {
   /** the newest finished encodes, for the pace */
   paces: readonly { startedAt: Date; finishedAt: Date; inputBytes: number }[];
   finishedEver: number;
+  trash: { bytes: number; nextExpiry: Date | null };
   now: Date;
 }
 
@@ -114,6 +117,10 @@ export function heroView(facts: HeroFacts): HeroView {
   const enough = facts.finishedEver >= ENOUGH && perDay !== null;
   return {
     reclaimed: won > 0 ? sizeParts(won) : { value: '0', unit: 'GB' },
+    held:
+      facts.trash.bytes > 0 && facts.trash.nextExpiry
+        ? `${size(facts.trash.bytes)} of originals in the trash, free from ${day(facts.trash.nextExpiry)}`
+        : null,
     days: dayBars(facts.days),
     finished: { percent: files === 0 ? '0' : share(settled, files), of: `${count(settled)} of ${plural(files, 'file')}` },
     doneIn: enough && waitingBytes > 0 ? doneIn((waitingBytes / perDay) * 86_400_000, facts.now) : null,

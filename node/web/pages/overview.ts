@@ -5,6 +5,7 @@ import { listFinished, listHeld, listWaiting, runningJobs } from '../../db/job-l
 import { fileCounts, listLibraries } from '../../db/libraries.ts';
 import { listNodes } from '../../db/nodes.ts';
 import { listNodeRoots } from '../../db/roots.ts';
+import { trashTotals } from '../../db/originals.ts';
 import { lastDays, newestRuns, totals } from '../../db/stats.ts';
 import type { EventMap, Progress } from '../../events.ts';
 import { codec, codecTone, fps, resolution, saving, savingPercent, size, sizeLike, sizeParts } from '../format.ts';
@@ -147,8 +148,14 @@ export function jobPartials(web: Pick<Web, 'views'>, facts: RunningFacts, progre
 }
 
 async function readHero({ db, now }: Web): Promise<HeroView> {
-  const [cells, days, paces, ever] = await Promise.all([fileCounts(db), lastDays(db, 30), newestRuns(db), totals(db)]);
-  return heroView({ cells, days, paces, finishedEver: ever.replaced + ever.kept, now: now() });
+  const [cells, days, paces, ever, trash] = await Promise.all([
+    fileCounts(db),
+    lastDays(db, 30),
+    newestRuns(db),
+    totals(db),
+    trashTotals(db),
+  ]);
+  return heroView({ cells, days, paces, finishedEver: ever.replaced + ever.kept, trash, now: now() });
 }
 
 async function readRunning(web: Web, rows?: Awaited<ReturnType<typeof runningJobs>>): Promise<RunningView> {
