@@ -26,7 +26,7 @@ import { totals } from '../../db/stats.ts';
 import { PlainError } from '../../errors.ts';
 import { explain, refuse } from '../errors.ts';
 import type { PageModule, Web } from '../web.ts';
-import * as v from 'valibot';
+import type * as v from 'valibot';
 import {
   ApiProblem,
   bodyAs,
