@@ -54,7 +54,13 @@ test('a wrong value is one sentence that names the flag', async () => {
 });
 
 test('a library that is not there stops the start with a sentence', async () => {
-  const { code, stderr } = await codecshift('run', '--data-dir', path.join(import.meta.dirname, '..', 'node_modules', '.cache', 'main-test'), '--library', '/no/such/films');
+  const { code, stderr } = await codecshift(
+    'run',
+    '--data-dir',
+    path.join(import.meta.dirname, '..', 'node_modules', '.cache', 'main-test'),
+    '--library',
+    '/no/such/films',
+  );
   assert.equal(code, 1);
   assert.match(stderr, /The folder \/no\/such\/films is not there\.\n$/);
 });

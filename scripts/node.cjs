@@ -40,22 +40,37 @@ function pinned() {
 
 function runPinned(bin) {
   if (!bin) {
-    console.error('CodecShift needs Node.js ' + MIN.join('.') + ' or newer; this is ' + process.version +
-      ' and no bundled runtime was installed.\nRun "npm ci" without --omit=optional, or install Node.js 26 LTS.');
+    console.error(
+      'CodecShift needs Node.js ' +
+        MIN.join('.') +
+        ' or newer; this is ' +
+        process.version +
+        ' and no bundled runtime was installed.\nRun "npm ci" without --omit=optional, or install Node.js 26 LTS.',
+    );
     process.exit(1);
   }
   var env = Object.assign({}, process.env);
   env.NODE_COMPILE_CACHE = cache;
-  var key = Object.keys(env).find(function (k) { return k.toUpperCase() === 'PATH'; }) || 'PATH';
+  var key =
+    Object.keys(env).find(function (k) {
+      return k.toUpperCase() === 'PATH';
+    }) || 'PATH';
   env[key] = path.dirname(bin) + path.delimiter + (env[key] || '');
   var child = childProcess.spawn(bin, args, { stdio: 'inherit', env: env });
   // The terminal sends Ctrl-C to the whole group, so the child has it already; only SIGTERM comes to this process alone.
   ['SIGINT', 'SIGHUP', 'SIGBREAK', 'SIGTERM'].forEach(function (signal) {
     try {
-      process.on(signal, function () { if (signal === 'SIGTERM') child.kill(signal); });
-    } catch (error) { /* a signal this platform does not know */ }
+      process.on(signal, function () {
+        if (signal === 'SIGTERM') child.kill(signal);
+      });
+    } catch (error) {
+      /* a signal this platform does not know */
+    }
   });
-  child.on('error', function (error) { console.error(String(error)); process.exit(1); });
+  child.on('error', function (error) {
+    console.error(String(error));
+    process.exit(1);
+  });
   child.on('exit', function (code, signal) {
     if (!signal) return process.exit(code === null ? 1 : code);
     process.removeAllListeners(signal);

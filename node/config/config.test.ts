@@ -10,9 +10,13 @@ import { clusterKeys, settings, specOf, type SettingKey } from './schema.ts';
 const room = path.join(import.meta.dirname, '..');
 
 test('every setting is read by some code outside of its declaration', () => {
-  const files = readdirSync(room, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts') && !f.endsWith('.test.ts') && !f.startsWith('testing') && !f.endsWith(path.join('config', 'schema.ts')));
+  const files = readdirSync(room, { recursive: true, encoding: 'utf8' }).filter(
+    (f) => f.endsWith('.ts') && !f.endsWith('.test.ts') && !f.startsWith('testing') && !f.endsWith(path.join('config', 'schema.ts')),
+  );
   const code = files.map((f) => readFileSync(path.join(room, f), 'utf8')).join('\n');
-  const unread = (Object.keys(settings) as SettingKey[]).filter((key) => !code.includes(`['${key}']`) && !new RegExp(`options\\.${key}\\b`).test(code));
+  const unread = (Object.keys(settings) as SettingKey[]).filter(
+    (key) => !code.includes(`['${key}']`) && !new RegExp(`options\\.${key}\\b`).test(code),
+  );
   assert.deepEqual(unread, []);
 });
 
@@ -39,12 +43,15 @@ test('a flag goes before the environment, and the environment before the default
 });
 
 test('every bad option is named at once, with where it came from', () => {
-  assert.throws(() => loadOptions({ port: 'eighty' }, { CODECSHIFT_LOG_LEVEL: 'loud', CODECSHIFT_STOP: 'never' }), (error: Error) => {
-    assert.match(error.message, /--port must be a number; "eighty" is none/);
-    assert.match(error.message, /CODECSHIFT_LOG_LEVEL must be one of debug, info, warn, error, not "loud"/);
-    assert.match(error.message, /CODECSHIFT_STOP/);
-    return true;
-  });
+  assert.throws(
+    () => loadOptions({ port: 'eighty' }, { CODECSHIFT_LOG_LEVEL: 'loud', CODECSHIFT_STOP: 'never' }),
+    (error: Error) => {
+      assert.match(error.message, /--port must be a number; "eighty" is none/);
+      assert.match(error.message, /CODECSHIFT_LOG_LEVEL must be one of debug, info, warn, error, not "loud"/);
+      assert.match(error.message, /CODECSHIFT_STOP/);
+      return true;
+    },
+  );
 });
 
 test('what people type becomes a value, or a sentence that says why not', () => {
@@ -53,12 +60,16 @@ test('what people type becomes a value, or a sentence that says why not', () => 
   assert.deepEqual(checkValue(specOf('jobs.atOnce'), '1.5'), { ok: false, problem: 'must be a whole number; "1.5" is none' });
   assert.deepEqual(checkValue(specOf('jobs.atOnce'), '99'), { ok: false, problem: 'must be 16 or less, not 99' });
   assert.deepEqual(checkValue(days, -1), { ok: false, problem: 'must be 0 days or more, not -1' });
-  for (const nonsense of ['', 'NaN', 'Infinity', null, {}, [], '0x']) assert.equal(checkValue(days, nonsense).ok, false, JSON.stringify(nonsense));
+  for (const nonsense of ['', 'NaN', 'Infinity', null, {}, [], '0x'])
+    assert.equal(checkValue(days, nonsense).ok, false, JSON.stringify(nonsense));
   assert.deepEqual(checkValue(specOf('profile.tenBit'), 'on'), { ok: true, value: true });
 });
 
 test('stored settings are used, unlawful ones ignored, and the environment overrides both', () => {
-  const stored = new Map<string, unknown>([['trash.keepDays', 3], ['jobs.atOnce', 'many']]);
+  const stored = new Map<string, unknown>([
+    ['trash.keepDays', 3],
+    ['jobs.atOnce', 'many'],
+  ]);
   assert.equal(effectiveSettings(stored, {})['trash.keepDays'], 3);
   assert.equal(effectiveSettings(stored, {})['jobs.atOnce'], 1);
   assert.equal(effectiveSettings(stored, { CODECSHIFT_KEEP_ORIGINALS: '30' })['trash.keepDays'], 30);

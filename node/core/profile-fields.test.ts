@@ -9,7 +9,15 @@ test('every wish of a profile has exactly one field, and the defaults are lawful
 });
 
 test('each unlawful wish is named with a sentence', () => {
-  const wrong = { quality: 22.5, speed: 'warp', tenBit: 1, minSavingPercent: 91, alsoEfficient: ['av1', 'h264'], exclude: ['x'.repeat(301)], shoe: 42 };
+  const wrong = {
+    quality: 22.5,
+    speed: 'warp',
+    tenBit: 1,
+    minSavingPercent: 91,
+    alsoEfficient: ['av1', 'h264'],
+    exclude: ['x'.repeat(301)],
+    shoe: 42,
+  };
   const problems = Object.fromEntries(profileProblems(wrong).map(({ key, problem }) => [key, problem]));
   assert.deepEqual(problems, {
     quality: 'must be a whole number',

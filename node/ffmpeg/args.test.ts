@@ -10,30 +10,70 @@ import { safeGlobals, safeInput } from './sandbox.ts';
 
 const base = { codecTag: null, codecProfile: null, language: null, title: null, startMs: 0, durationMs: 1000, bitrate: null, tags: {} };
 const film: VideoStream = {
-  ...base, kind: 'video', index: 0, codec: 'h264', disposition: ['default'], width: 320, height: 180, pixelFormat: 'yuv420p', bitDepth: 8, chroma: '4:2:0',
-  hasAlpha: false, frameRate: 25, averageFrameRate: 25, frames: 25, fieldOrder: 'progressive', sampleAspectRatio: '1:1', rotation: 0,
-  color: { range: 'tv', space: 'bt709', transfer: 'bt470bg', primaries: 'bt709', chromaLocation: null }, hdr: null, closedCaptions: false,
+  ...base,
+  kind: 'video',
+  index: 0,
+  codec: 'h264',
+  disposition: ['default'],
+  width: 320,
+  height: 180,
+  pixelFormat: 'yuv420p',
+  bitDepth: 8,
+  chroma: '4:2:0',
+  hasAlpha: false,
+  frameRate: 25,
+  averageFrameRate: 25,
+  frames: 25,
+  fieldOrder: 'progressive',
+  sampleAspectRatio: '1:1',
+  rotation: 0,
+  color: { range: 'tv', space: 'bt709', transfer: 'bt470bg', primaries: 'bt709', chromaLocation: null },
+  hdr: null,
+  closedCaptions: false,
 };
 const cover: VideoStream = { ...film, index: 2, codec: 'png', disposition: ['attached_pic'], tags: { filename: 'c.png' } };
 const probe: Probe = {
-  container: 'matroska', formatName: 'matroska,webm', durationMs: 1000, sizeBytes: 1000, bitrate: null, startMs: 0, chapters: [], tags: {}, warnings: [], probedBy: '5.1',
+  container: 'matroska',
+  formatName: 'matroska,webm',
+  durationMs: 1000,
+  sizeBytes: 1000,
+  bitrate: null,
+  startMs: 0,
+  chapters: [],
+  tags: {},
+  warnings: [],
+  probedBy: '5.1',
   streams: [film, { ...base, kind: 'subtitle', index: 1, codec: 'mov_text', disposition: ['forced'] }, cover],
 };
 const plan: WorkPlan = {
-  action: 'transcode', reason: { code: 'not-hevc' }, container: 'matroska', extension: '.mkv', dropped: [], expectedBytes: 1, video: { bitDepth: 10, deinterlace: false },
+  action: 'transcode',
+  reason: { code: 'not-hevc' },
+  container: 'matroska',
+  extension: '.mkv',
+  dropped: [],
+  expectedBytes: 1,
+  video: { bitDepth: 10, deinterlace: false },
   streams: [
-    { index: 0, kind: 'video', action: 'encode', codec: 'hevc', note: null }, { index: 1, kind: 'subtitle', action: 'convert', codec: 'subrip', note: null },
+    { index: 0, kind: 'video', action: 'encode', codec: 'hevc', note: null },
+    { index: 1, kind: 'subtitle', action: 'convert', codec: 'subrip', note: null },
     { index: 2, kind: 'video', action: 'copy', codec: 'png', note: null },
   ],
 };
 const job: ArgumentsInput = {
-  plan, profile: defaultProfile, probe, input: '/in/-a%03d.mkv', output: '/space/1.part', encoder: { name: 'libx265', device: null }, release: [5, 1, 9],
+  plan,
+  profile: defaultProfile,
+  probe,
+  input: '/in/-a%03d.mkv',
+  output: '/space/1.part',
+  encoder: { name: 'libx265', device: null },
+  release: [5, 1, 9],
 };
 
 /** The codec's own part of the command. */
 const golden: Record<(typeof encoderNames)[number], string> = {
   libx265: '-c:0 libx265 -preset:0 medium -crf:0 22 -profile:0 main10 -x265-params:0 log-level=error -pix_fmt:0 yuv420p10le',
-  hevc_nvenc: '-c:0 hevc_nvenc -preset:0 p5 -tune:0 hq -rc:0 vbr -cq:0 26 -b:0 0 -profile:0 main10 -spatial-aq:0 1 -temporal-aq:0 1 -rc-lookahead:0 32 -gpu:0 1 -pix_fmt:0 p010le',
+  hevc_nvenc:
+    '-c:0 hevc_nvenc -preset:0 p5 -tune:0 hq -rc:0 vbr -cq:0 26 -b:0 0 -profile:0 main10 -spatial-aq:0 1 -temporal-aq:0 1 -rc-lookahead:0 32 -gpu:0 1 -pix_fmt:0 p010le',
   hevc_qsv: '-c:0 hevc_qsv -preset:0 slow -global_quality:0 24 -profile:0 main10 -pix_fmt:0 p010le',
   hevc_vaapi: '-c:0 hevc_vaapi -rc_mode:0 CQP -qp:0 25 -profile:0 main10 -filter:0 format=p010le,hwupload',
   hevc_amf: '-c:0 hevc_amf -quality:0 balanced -rc:0 cqp -qp_i:0 24 -qp_p:0 24 -profile:0 main10 -pix_fmt:0 p010le',
@@ -43,14 +83,59 @@ const golden: Record<(typeof encoderNames)[number], string> = {
 describe('the arguments of an encode', () => {
   test('are, in full, for libx265', () => {
     assert.deepEqual(encodeArguments({ ...job, covers: [{ index: 2, file: '/space/1.part.cover2' }] }), [
-      ...safeGlobals, '-v', 'warning', ...safeInput, '-noautorotate', '-i', 'file:/in/-a%03d.mkv',
-      '-map', '0:0', '-map', '0:1', '-attach', 'file:/space/1.part.cover2', '-map_metadata', '0', '-map_chapters', '0',
-      ...golden.libx265.split(' '), '-fps_mode:0', 'passthrough', '-enc_time_base:0', '-1',
-      '-color_range:0', 'tv', '-colorspace:0', 'bt709', '-color_trc:0', 'gamma28', '-color_primaries:0', 'bt709', '-disposition:0', 'default',
-      '-c:1', 'srt', '-disposition:1', 'forced',
-      '-metadata:s:2', 'mimetype=image/png', '-metadata:s:2', 'filename=c.png',
-      '-max_muxing_queue_size', '4096', '-default_mode', 'passthrough', '-f', 'matroska',
-      '-progress', 'pipe:1', '-nostats', '-stats_period', '0.5', '-n', 'file:/space/1.part',
+      ...safeGlobals,
+      '-v',
+      'warning',
+      ...safeInput,
+      '-noautorotate',
+      '-i',
+      'file:/in/-a%03d.mkv',
+      '-map',
+      '0:0',
+      '-map',
+      '0:1',
+      '-attach',
+      'file:/space/1.part.cover2',
+      '-map_metadata',
+      '0',
+      '-map_chapters',
+      '0',
+      ...golden.libx265.split(' '),
+      '-fps_mode:0',
+      'passthrough',
+      '-enc_time_base:0',
+      '-1',
+      '-color_range:0',
+      'tv',
+      '-colorspace:0',
+      'bt709',
+      '-color_trc:0',
+      'gamma28',
+      '-color_primaries:0',
+      'bt709',
+      '-disposition:0',
+      'default',
+      '-c:1',
+      'srt',
+      '-disposition:1',
+      'forced',
+      '-metadata:s:2',
+      'mimetype=image/png',
+      '-metadata:s:2',
+      'filename=c.png',
+      '-max_muxing_queue_size',
+      '4096',
+      '-default_mode',
+      'passthrough',
+      '-f',
+      'matroska',
+      '-progress',
+      'pipe:1',
+      '-nostats',
+      '-stats_period',
+      '0.5',
+      '-n',
+      'file:/space/1.part',
     ]);
   });
 
@@ -67,18 +152,25 @@ describe('the arguments of an encode', () => {
 
   test('carry HDR10 to x265 and drop statistics of the old encode', () => {
     const hdr: VideoStream = {
-      ...film, tags: { 'BPS-eng': '1', NUMBER_OF_FRAMES: '2', title: 'x' },
+      ...film,
+      tags: { 'BPS-eng': '1', NUMBER_OF_FRAMES: '2', title: 'x' },
       hdr: { kind: 'hdr10', dolbyVisionProfile: null, masteringDisplay: 'G(1,2)B(3,4)R(5,6)WP(7,8)L(9,1)', contentLight: '1000,400' },
     };
     const text = encodeArguments({ ...job, probe: { ...probe, streams: [hdr, ...probe.streams.slice(1)] } }).join(' ');
-    assert.match(text, /log-level=error:hdr10=1:hdr10-opt=1:repeat-headers=1:master-display=G\(1,2\)B\(3,4\)R\(5,6\)WP\(7,8\)L\(9,1\):max-cll=1000,400/);
+    assert.match(
+      text,
+      /log-level=error:hdr10=1:hdr10-opt=1:repeat-headers=1:master-display=G\(1,2\)B\(3,4\)R\(5,6\)WP\(7,8\)L\(9,1\):max-cll=1000,400/,
+    );
     assert.match(text, /-metadata:s:0 BPS-eng= -metadata:s:0 NUMBER_OF_FRAMES= /);
   });
 
   test('deinterlace frame by frame, keep full range, and speak newer ffmpeg’s words', () => {
     const fields: VideoStream = { ...film, fieldOrder: 'bb', pixelFormat: 'yuvj420p', color: { ...film.color, range: 'pc' } };
     const text = encodeArguments({
-      ...job, release: [7, 0, 0], plan: { ...plan, container: 'mp4', video: { bitDepth: 8, deinterlace: true } }, probe: { ...probe, streams: [fields, ...probe.streams.slice(1)] },
+      ...job,
+      release: [7, 0, 0],
+      plan: { ...plan, container: 'mp4', video: { bitDepth: 8, deinterlace: true } },
+      probe: { ...probe, streams: [fields, ...probe.streams.slice(1)] },
     }).join(' ');
     assert.match(text, /-filter:0 bwdif=mode=send_frame:parity=bff:deint=all,scale=in_range=pc:out_range=pc /);
     assert.match(text, /-enc_time_base:0 demux/);

@@ -47,20 +47,32 @@ export function encodeArguments(job: ArgumentsInput): string[] {
   const covers = job.covers ?? [];
   const mapped = plan.streams.filter((s) => !covers.some((c) => c.index === s.index));
   return [
-    ...safeGlobals, '-v', 'warning',
+    ...safeGlobals,
+    '-v',
+    'warning',
     ...(encoder ? rowOf(encoder).device(encoder.device) : []),
     ...safeInput,
     '-noautorotate', // the display matrix is kept instead of turning the pictures
-    '-i', fileUrl(job.input),
+    '-i',
+    fileUrl(job.input),
     ...mapped.flatMap((s) => ['-map', `0:${s.index}`]),
     ...covers.flatMap((c) => ['-attach', fileUrl(c.file)]),
-    '-map_metadata', '0', '-map_chapters', '0',
+    '-map_metadata',
+    '0',
+    '-map_chapters',
+    '0',
     ...mapped.flatMap((s, n) => streamArguments(s, n, job)),
     ...covers.flatMap((c, n) => coverTags(streamOf(job.probe, c.index), mapped.length + n)),
-    '-max_muxing_queue_size', '4096',
+    '-max_muxing_queue_size',
+    '4096',
     ...muxer,
-    '-progress', 'pipe:1', '-nostats', '-stats_period', '0.5',
-    '-n', fileUrl(job.output),
+    '-progress',
+    'pipe:1',
+    '-nostats',
+    '-stats_period',
+    '0.5',
+    '-n',
+    fileUrl(job.output),
   ];
 }
 
@@ -76,8 +88,22 @@ export function coversToExtract(plan: WorkPlan, probe: Probe): number[] {
 /** Takes one picture out, byte by byte as it lies in the file. */
 export function extractArguments(input: string, index: number, output: string): string[] {
   return [
-    ...safeGlobals, '-v', 'warning', ...safeInput, '-i', fileUrl(input), '-map', `0:${index}`, '-frames:0', '1', '-c', 'copy',
-    '-f', 'rawvideo', '-n', fileUrl(output),
+    ...safeGlobals,
+    '-v',
+    'warning',
+    ...safeInput,
+    '-i',
+    fileUrl(input),
+    '-map',
+    `0:${index}`,
+    '-frames:0',
+    '1',
+    '-c',
+    'copy',
+    '-f',
+    'rawvideo',
+    '-n',
+    fileUrl(output),
   ];
 }
 
@@ -86,7 +112,8 @@ function streamArguments(plan: StreamPlan, n: number, job: ArgumentsInput): stri
   return [
     ...codecArguments(plan, stream, n, job),
     // said for each: left alone, ffmpeg makes the first of a kind the default when the original has none
-    `-disposition:${n}`, stream.disposition.join('+') || '0',
+    `-disposition:${n}`,
+    stream.disposition.join('+') || '0',
   ];
 }
 
@@ -104,7 +131,10 @@ function encodeVideo(stream: VideoStream, n: number, job: ArgumentsInput, encode
     ...encoderArguments(encoder, wish, n),
     ...(filters.length > 0 ? [`-filter:${n}`, filters.join(',')] : []),
     // every frame keeps its own time, counted in the original's units: exact on variable frame rate (measured)
-    `-fps_mode:${n}`, 'passthrough', `-enc_time_base:${n}`, isOlder(job.release, 6, 1) ? '-1' : 'demux',
+    `-fps_mode:${n}`,
+    'passthrough',
+    `-enc_time_base:${n}`,
+    isOlder(job.release, 6, 1) ? '-1' : 'demux',
     ...colour(stream, n),
     ...staleTags(stream, n),
     ...hvc1(n, job.plan),
@@ -141,8 +171,16 @@ const optionNames: Record<string, Record<string, string>> = {
 
 function colour(stream: VideoStream, n: number): string[] {
   const { range, space, transfer, primaries, chromaLocation } = stream.color;
-  const wanted = [['color_range', range], ['colorspace', space], ['color_trc', transfer], ['color_primaries', primaries], ['chroma_sample_location', chromaLocation]] as const;
-  return wanted.flatMap(([name, value]) => (value && colourNames.test(value) ? [`-${name}:${n}`, optionNames[name]?.[value] ?? value] : []));
+  const wanted = [
+    ['color_range', range],
+    ['colorspace', space],
+    ['color_trc', transfer],
+    ['color_primaries', primaries],
+    ['chroma_sample_location', chromaLocation],
+  ] as const;
+  return wanted.flatMap(([name, value]) =>
+    value && colourNames.test(value) ? [`-${name}:${n}`, optionNames[name]?.[value] ?? value] : [],
+  );
 }
 
 /** What ffmpeg before 7.1 does not hand to x265 by itself. */
@@ -150,7 +188,9 @@ function x265Hdr(stream: VideoStream): string[] {
   if (stream.hdr?.kind !== 'hdr10') return [];
   const { masteringDisplay, contentLight } = stream.hdr;
   return [
-    'hdr10=1', 'hdr10-opt=1', 'repeat-headers=1',
+    'hdr10=1',
+    'hdr10-opt=1',
+    'repeat-headers=1',
     ...(masteringDisplay ? [`master-display=${masteringDisplay}`] : []),
     ...(contentLight ? [`max-cll=${contentLight}`] : []),
   ];
@@ -164,14 +204,21 @@ function staleTags(stream: Stream, n: number): string[] {
 }
 
 const pictureTypes: Record<string, [mime: string, extension: string]> = {
-  mjpeg: ['image/jpeg', 'jpg'], png: ['image/png', 'png'], bmp: ['image/bmp', 'bmp'], gif: ['image/gif', 'gif'], webp: ['image/webp', 'webp'],
+  mjpeg: ['image/jpeg', 'jpg'],
+  png: ['image/png', 'png'],
+  bmp: ['image/bmp', 'bmp'],
+  gif: ['image/gif', 'gif'],
+  webp: ['image/webp', 'webp'],
 };
 
 function coverTags(stream: Stream, n: number): string[] {
   const [mime, extension] = pictureTypes[stream.codec] ?? ['application/octet-stream', 'bin'];
   const fileName = Object.entries(stream.tags).find(([key]) => key.toLowerCase() === 'filename')?.[1] || `cover.${extension}`;
   return [
-    `-metadata:s:${n}`, `mimetype=${mime}`, `-metadata:s:${n}`, `filename=${fileName}`,
+    `-metadata:s:${n}`,
+    `mimetype=${mime}`,
+    `-metadata:s:${n}`,
+    `filename=${fileName}`,
     ...(stream.title ? [`-metadata:s:${n}`, `title=${stream.title}`] : []),
   ];
 }

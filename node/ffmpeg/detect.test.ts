@@ -23,7 +23,10 @@ for (const { name, tools } of await everyFfmpeg()) {
   test(`${name} proves libx265 in 8 and 10 bit, and says why each other encoder does not work`, async () => {
     const heard: string[] = [];
     const reports = await detectEncoders({ tools, onResult: (r) => heard.push(r.name) });
-    assert.deepEqual(heard, reports.map((r) => r.name));
+    assert.deepEqual(
+      heard,
+      reports.map((r) => r.name),
+    );
     assert.deepEqual([reports[0]?.name, reports[0]?.works, reports[0]?.tenBit], ['libx265', true, true]);
     for (const report of reports) assert.ok(report.works || report.reason, report.name);
   });
@@ -32,16 +35,54 @@ for (const { name, tools } of await everyFfmpeg()) {
     const input = join(folder, `hdr-${tools.ffmpeg.from}.mkv`);
     const master = 'G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)';
     execFileSync(tools.ffmpeg.path, [
-      '-v', 'error', '-nostdin', '-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=25:d=1', '-pix_fmt', 'yuv420p10le', '-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params',
-      `log-level=error:hdr10=1:repeat-headers=1:master-display=${master}:max-cll=1000,400`, '-color_primaries', 'bt2020', '-color_trc', 'smpte2084', '-colorspace', 'bt2020nc', '-color_range', 'tv', input,
+      '-v',
+      'error',
+      '-nostdin',
+      '-f',
+      'lavfi',
+      '-i',
+      'testsrc2=s=320x180:r=25:d=1',
+      '-pix_fmt',
+      'yuv420p10le',
+      '-c:v',
+      'libx265',
+      '-preset',
+      'ultrafast',
+      '-x265-params',
+      `log-level=error:hdr10=1:repeat-headers=1:master-display=${master}:max-cll=1000,400`,
+      '-color_primaries',
+      'bt2020',
+      '-color_trc',
+      'smpte2084',
+      '-colorspace',
+      'bt2020nc',
+      '-color_range',
+      'tv',
+      input,
     ]);
     const probe = await probeFile({ tools, path: input });
     const plan: WorkPlan = {
-      action: 'transcode', reason: { code: 'not-hevc' }, container: 'matroska', extension: '.mkv', dropped: [], expectedBytes: 1, video: { bitDepth: 10, deinterlace: false },
+      action: 'transcode',
+      reason: { code: 'not-hevc' },
+      container: 'matroska',
+      extension: '.mkv',
+      dropped: [],
+      expectedBytes: 1,
+      video: { bitDepth: 10, deinterlace: false },
       streams: [{ index: 0, kind: 'video', action: 'encode', codec: 'hevc', note: null }],
     };
     const output = `${input}.out`;
-    await transcode({ tools, plan, profile: { ...defaultProfile, speed: 'fast' }, probe, encoder: { name: 'libx265', device: null }, input, output, stallMs: 60_000, maxOutputBytes: 1e8 });
+    await transcode({
+      tools,
+      plan,
+      profile: { ...defaultProfile, speed: 'fast' },
+      probe,
+      encoder: { name: 'libx265', device: null },
+      input,
+      output,
+      stallMs: 60_000,
+      maxOutputBytes: 1e8,
+    });
     const [before, made] = [probe.streams[0] as VideoStream, (await probeFile({ tools, path: output })).streams[0] as VideoStream];
     assert.deepEqual(before.hdr, { kind: 'hdr10', dolbyVisionProfile: null, masteringDisplay: master, contentLight: '1000,400' });
     assert.deepEqual([made.hdr, made.color], [before.hdr, before.color]);
@@ -50,13 +91,28 @@ for (const { name, tools } of await everyFfmpeg()) {
 
 test('a profile gets the best proved encoder it allows, or the reason why none', () => {
   const report = (name: string, more: Partial<EncoderReport> = {}): EncoderReport => ({
-    name, device: null, works: true, tenBit: true, hardware: name !== 'libx265', reason: null, testedAt: '', ...more,
+    name,
+    device: null,
+    works: true,
+    tenBit: true,
+    hardware: name !== 'libx265',
+    reason: null,
+    testedAt: '',
+    ...more,
   });
-  const all = [report('libx265'), report('hevc_vaapi', { device: 'a' }), report('hevc_nvenc', { device: '0', tenBit: false }), report('hevc_qsv', { works: false })];
+  const all = [
+    report('libx265'),
+    report('hevc_vaapi', { device: 'a' }),
+    report('hevc_nvenc', { device: '0', tenBit: false }),
+    report('hevc_qsv', { works: false }),
+  ];
   assert.deepEqual(chooseEncoder(all, { encoder: 'auto' }, 8), { choice: { name: 'hevc_nvenc', device: '0' } });
   assert.deepEqual(chooseEncoder(all, { encoder: 'auto' }, 10), { choice: { name: 'hevc_vaapi', device: 'a' } });
   assert.deepEqual(chooseEncoder(all, { encoder: 'software' }, 10), { choice: { name: 'libx265', device: null } });
-  assert.deepEqual(chooseEncoder([report('libx265')], { encoder: 'hardware' }, 10), { choice: null, reason: { code: 'no-hardware-encoder', params: { bitDepth: 10 } } });
+  assert.deepEqual(chooseEncoder([report('libx265')], { encoder: 'hardware' }, 10), {
+    choice: null,
+    reason: { code: 'no-hardware-encoder', params: { bitDepth: 10 } },
+  });
 });
 
 test('a configured ffmpeg that does not work is an error, and never replaced by another', async () => {
@@ -70,13 +126,41 @@ test('versions are read, and old ones are marked', () => {
   assert.deepEqual(parseRelease('n7.0-7-gd38bf5e08e'), [7, 0, 0]);
   assert.equal(parseRelease('N-66595-gc2b38619c0-static'), null);
   const old = (release: number[]) => mayBeVulnerable({ release, year: null });
-  assert.deepEqual([[5, 1, 9], [7, 1, 4], [7, 1, 5], [8, 0, 2], [8, 0, 3], [8, 1, 1], [8, 1, 2], [8, 2, 0], [9, 0, 0]].map(old), [true, true, false, true, false, true, false, false, false]);
+  assert.deepEqual(
+    [
+      [5, 1, 9],
+      [7, 1, 4],
+      [7, 1, 5],
+      [8, 0, 2],
+      [8, 0, 3],
+      [8, 1, 1],
+      [8, 1, 2],
+      [8, 2, 0],
+      [9, 0, 0],
+    ].map(old),
+    [true, true, false, true, false, true, false, false, false],
+  );
 });
 
 test('progress is read block by block; nonsense in it is nothing', () => {
   const blocks: ProgressBlock[] = [];
   const feed = progressParser((b) => blocks.push(b));
-  for (const line of ['frame=10', 'fps=0.00', 'out_time_us=-9223372036854775807', 'total_size=N/A', 'speed=N/A', 'progress=continue', '', 'frame=50', 'fps=25', 'out_time_us=5000000', 'total_size=1000', 'speed=2.5x', 'progress=end']) feed(line);
+  for (const line of [
+    'frame=10',
+    'fps=0.00',
+    'out_time_us=-9223372036854775807',
+    'total_size=N/A',
+    'speed=N/A',
+    'progress=continue',
+    '',
+    'frame=50',
+    'fps=25',
+    'out_time_us=5000000',
+    'total_size=1000',
+    'speed=2.5x',
+    'progress=end',
+  ])
+    feed(line);
   assert.deepEqual(blocks[0], { frame: 10, fps: 0, outTimeMs: null, totalSize: null, speed: null, ended: false });
   const shown = progressOf(blocks[1]!, { durationMs: 10_000, lastPercent: 0, paused: false });
   assert.deepEqual(shown, { percent: 50, fps: 25, speed: 2.5, leftMs: 2000, outputBytes: 1000, expectedBytes: null, paused: false });

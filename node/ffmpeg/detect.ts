@@ -33,7 +33,11 @@ export async function detectEncoders(request: DetectRequest): Promise<EncoderRep
 
 async function compiledEncoders({ tools, signal }: DetectRequest): Promise<Set<string>> {
   const { stdout } = await run({
-    command: [tools.ffmpeg.path, '-hide_banner', '-encoders'], what: 'list its encoders', signal, timeoutMs: 20_000, maxStdoutBytes: 4 * 1024 * 1024,
+    command: [tools.ffmpeg.path, '-hide_banner', '-encoders'],
+    what: 'list its encoders',
+    signal,
+    timeoutMs: 20_000,
+    maxStdoutBytes: 4 * 1024 * 1024,
   });
   return new Set([...stdout.matchAll(/^ V\S{5} (\S+)/gm)].map((m) => m[1]!));
 }
@@ -41,7 +45,10 @@ async function compiledEncoders({ tools, signal }: DetectRequest): Promise<Set<s
 /** Every graphics card has a render node; VAAPI and QSV are asked for by it. */
 async function renderNodes(): Promise<string[]> {
   const names = await readdir('/dev/dri').catch(() => []);
-  return names.filter((n) => /^renderD\d{1,4}$/.test(n)).toSorted().map((n) => `/dev/dri/${n}`);
+  return names
+    .filter((n) => /^renderD\d{1,4}$/.test(n))
+    .toSorted()
+    .map((n) => `/dev/dri/${n}`);
 }
 
 async function testFamily(request: DetectRequest, name: EncoderName, compiled: boolean, nodes: string[]): Promise<EncoderReport[]> {
@@ -64,8 +71,13 @@ async function testFamily(request: DetectRequest, name: EncoderName, compiled: b
 function report(name: EncoderName, device: string | null, problem: { eight: string | null; ten: string | null }): EncoderReport {
   const works = problem.eight === null;
   return {
-    name, device, works, tenBit: works && problem.ten === null, hardware: encoderRows[name].hardware,
-    reason: problem.eight ?? (problem.ten === null ? null : `10 bit: ${problem.ten}`), testedAt: new Date().toISOString(),
+    name,
+    device,
+    works,
+    tenBit: works && problem.ten === null,
+    hardware: encoderRows[name].hardware,
+    reason: problem.eight ?? (problem.ten === null ? null : `10 bit: ${problem.ten}`),
+    testedAt: new Date().toISOString(),
   };
 }
 
@@ -74,11 +86,22 @@ async function testEncode({ tools, signal }: DetectRequest, choice: EncoderChoic
   const row = encoderRows[choice.name];
   const filters = row.filters(bitDepth);
   const command = [
-    tools.ffmpeg.path, ...safeGlobals, '-v', 'error', ...row.device(choice.device),
-    '-f', 'lavfi', '-i', 'color=black:s=320x240:r=25', '-frames:v', '5',
+    tools.ffmpeg.path,
+    ...safeGlobals,
+    '-v',
+    'error',
+    ...row.device(choice.device),
+    '-f',
+    'lavfi',
+    '-i',
+    'color=black:s=320x240:r=25',
+    '-frames:v',
+    '5',
     ...encoderArguments(choice, { quality: 22, speed: 'fast', bitDepth, x265: [] }, 0),
     ...(filters.length > 0 ? ['-filter:0', filters.join(',')] : []),
-    '-f', 'null', '-',
+    '-f',
+    'null',
+    '-',
   ];
   try {
     const cage = wrapper(tools, tools.ffmpeg.path, { read: [], devices: row.hardware });
@@ -100,7 +123,10 @@ const words: [RegExp, string][] = [
   [/No (NVENC )?capable devices found|no CUDA-capable device/, 'there is no NVIDIA card that can encode HEVC'],
   [/OpenEncodeSessionEx failed: out of memory/, 'the card has no free encoding session (consumer cards allow few at once)'],
   [/No VA display found|Failed to initialise VAAPI|vaInitialize failed/, 'the graphics driver offers no VAAPI'],
-  [/Error (initializing|creating) an? (internal )?MFX session|MFX session|libvpl|No such device.*qsv/i, 'there is no Intel Quick Sync here'],
+  [
+    /Error (initializing|creating) an? (internal )?MFX session|MFX session|libvpl|No such device.*qsv/i,
+    'there is no Intel Quick Sync here',
+  ],
   [/libamfrt|AMF failed to initialise/i, 'there is no AMD AMF runtime here'],
   [/No usable encoding (entrypoint|profile)/i, 'the graphics chip cannot encode this'],
 ];

@@ -8,7 +8,13 @@ export interface ToolFact {
 }
 
 /** First releases with the fix of "PixelSmash" (CVE-2026-8461), by branch. */
-const fixedIn: Record<number, [minor: number, patch: number][]> = { 7: [[1, 5]], 8: [[0, 3], [1, 2]] };
+const fixedIn: Record<number, [minor: number, patch: number][]> = {
+  7: [[1, 5]],
+  8: [
+    [0, 3],
+    [1, 2],
+  ],
+};
 
 const FIXED_YEAR = 2026;
 
@@ -21,8 +27,10 @@ function describe(tool: Tool): ToolFact {
   const text = `${tool.name} ${tool.version}${tool.year ? ` of ${tool.year}` : ''}, ${where} (${tool.path})`;
   if (!mayBeVulnerable(tool)) return { tool: tool.name, level: 'ok', text };
   return {
-    tool: tool.name, level: 'hint',
-    text: `${text}; by its age it lacks the fix of CVE-2026-8461 (fixed in 7.1.5, 8.0.3 and 8.1.2), though distributions may have patched it. ` +
+    tool: tool.name,
+    level: 'hint',
+    text:
+      `${text}; by its age it lacks the fix of CVE-2026-8461 (fixed in 7.1.5, 8.0.3 and 8.1.2), though distributions may have patched it. ` +
       'Only listed formats and decoders are opened, and the affected decoder is not among them.',
   };
 }
@@ -38,7 +46,12 @@ export function mayBeVulnerable(tool: Pick<Tool, 'release' | 'year'>): boolean {
 }
 
 function cageFact(tools: Tools): ToolFact {
-  if (tools.cage) return { tool: 'sandbox', level: 'ok', text: `ffmpeg runs inside ${tools.cage.name}: no network, only the one film and the workspace` };
+  if (tools.cage)
+    return { tool: 'sandbox', level: 'ok', text: `ffmpeg runs inside ${tools.cage.name}: no network, only the one film and the workspace` };
   const help = process.platform === 'linux' ? ' On Linux, installing bubblewrap gives one.' : '';
-  return { tool: 'sandbox', level: 'hint', text: `ffmpeg runs without a sandbox: ${tools.cageProblem}.${help} Format and decoder lists still apply.` };
+  return {
+    tool: 'sandbox',
+    level: 'hint',
+    text: `ffmpeg runs without a sandbox: ${tools.cageProblem}.${help} Format and decoder lists still apply.`,
+  };
 }

@@ -37,17 +37,26 @@ export interface EvidenceRequest {
  */
 export async function gatherEvidence(request: EvidenceRequest): Promise<Evidence> {
   const { tools, signal, plan, profile } = request;
-  const say = (from: number, to: number) => (share: number): void => request.onProgress?.(from + (to - from) * share);
+  const say =
+    (from: number, to: number) =>
+    (share: number): void =>
+      request.onProgress?.(from + (to - from) * share);
   const output = await probeFile({ tools, path: request.output, signal });
   const original = request.originalProbe ?? (await probeFile({ tools, path: request.original, signal }));
   const decoded = await decodeAll(request, request.output, output, say(0, 60));
   const packets = await countPackets(request, original);
   say(60, 70)(1);
   const evidence: Evidence = {
-    plan, profile, original, output,
-    originalBytes: original.sizeBytes, outputBytes: output.sizeBytes,
-    originalFrames: { frames: packets, counted: 'packets' }, outputFrames: { frames: decoded.frames, counted: 'decoded' },
-    decodeErrors: decoded.errors, originalDecodeErrors: null,
+    plan,
+    profile,
+    original,
+    output,
+    originalBytes: original.sizeBytes,
+    outputBytes: output.sizeBytes,
+    originalFrames: { frames: packets, counted: 'packets' },
+    outputFrames: { frames: decoded.frames, counted: 'decoded' },
+    decodeErrors: decoded.errors,
+    originalDecodeErrors: null,
   };
   if (needsOriginalDecode(evidence)) {
     const again = await decodeAll(request, request.original, original, say(70, 100));
@@ -73,11 +82,33 @@ async function decodeAll(request: EvidenceRequest, file: string, probe: Probe, o
   const errors: string[] = [];
   let [frames, outTimeMs] = [0, -1];
   const command = [
-    tools.ffmpeg.path, ...safeGlobals, '-v', 'error', ...safeInput, '-noautorotate', '-i', fileUrl(file), ...mapped(probe),
-    '-c:s', 'copy', '-fps_mode', 'passthrough', '-progress', 'pipe:1', '-nostats', '-stats_period', '0.5', '-f', 'null', '-',
+    tools.ffmpeg.path,
+    ...safeGlobals,
+    '-v',
+    'error',
+    ...safeInput,
+    '-noautorotate',
+    '-i',
+    fileUrl(file),
+    ...mapped(probe),
+    '-c:s',
+    'copy',
+    '-fps_mode',
+    'passthrough',
+    '-progress',
+    'pipe:1',
+    '-nostats',
+    '-stats_period',
+    '0.5',
+    '-f',
+    'null',
+    '-',
   ];
   const running = start({
-    command, wrapper: wrapper(tools, tools.ffmpeg.path, { read: [file] }), what: `decode ${name}`, signal: request.signal,
+    command,
+    wrapper: wrapper(tools, tools.ffmpeg.path, { read: [file] }),
+    what: `decode ${name}`,
+    signal: request.signal,
     onErrorLine: (line) => note(errors, line),
     onLine: progressParser((block) => {
       frames = block.frame ?? frames;
@@ -109,7 +140,10 @@ function mapped(probe: Probe): string[] {
 
 /** Complaints of the null muxer are about timestamps of copies, not about decoding. */
 function note(errors: string[], line: string): void {
-  const text = line.replace(/ @ 0x[0-9a-f]+\]/g, ']').trim().slice(0, 500);
+  const text = line
+    .replace(/ @ 0x[0-9a-f]+\]/g, ']')
+    .trim()
+    .slice(0, 500);
   if (text === '' || /^\[null\]|non.?monoton|^Last message repeated/i.test(text) || errors.length >= MAX_ERRORS) return;
   errors.push(text);
 }
@@ -121,10 +155,23 @@ async function countPackets(request: EvidenceRequest, probe: Probe): Promise<num
   const { tools, original, signal } = request;
   const { stdout } = await run({
     command: [
-      tools.ffprobe.path, '-hide_banner', '-v', 'error', ...safeInput, '-select_streams', String(film.index), '-count_packets',
-      '-show_entries', 'stream=nb_read_packets', '-of', 'json', fileUrl(original),
+      tools.ffprobe.path,
+      '-hide_banner',
+      '-v',
+      'error',
+      ...safeInput,
+      '-select_streams',
+      String(film.index),
+      '-count_packets',
+      '-show_entries',
+      'stream=nb_read_packets',
+      '-of',
+      'json',
+      fileUrl(original),
     ],
-    wrapper: wrapper(tools, tools.ffprobe.path, { read: [original] }), what: `count the frames of ${path.basename(original)}`, signal,
+    wrapper: wrapper(tools, tools.ffprobe.path, { read: [original] }),
+    what: `count the frames of ${path.basename(original)}`,
+    signal,
   });
   const counted = Number((JSON.parse(stdout) as { streams?: { nb_read_packets?: string }[] }).streams?.[0]?.nb_read_packets);
   return Number.isSafeInteger(counted) ? counted : 0;

@@ -50,7 +50,10 @@ async function locate(name: Tool['name'], options: LocateOptions): Promise<Tool>
     throw new PlainError(`The configured ${name} at ${configured} cannot be used: ${tool.problem}.`, { cause: tool.cause });
   }
   const problems: string[] = [];
-  for (const [from, find] of [['system', () => onPath(name)], ['bundled', () => bundled(name, options.cacheDir)]] as const) {
+  for (const [from, find] of [
+    ['system', () => onPath(name)],
+    ['bundled', () => bundled(name, options.cacheDir)],
+  ] as const) {
     const file = await find().catch((error: unknown) => void problems.push(`${from}: ${messageOf(error)}`));
     if (!file) continue;
     const tool = await tryTool(name, file, from, options.signal);
@@ -62,7 +65,10 @@ async function locate(name: Tool['name'], options: LocateOptions): Promise<Tool>
 }
 
 async function tryTool(
-  name: Tool['name'], file: string, from: Tool['from'], signal: AbortSignal | undefined,
+  name: Tool['name'],
+  file: string,
+  from: Tool['from'],
+  signal: AbortSignal | undefined,
 ): Promise<{ tool: Tool } | { problem: string; cause: unknown }> {
   try {
     const ask = (flag: string): ReturnType<typeof run> =>
@@ -70,8 +76,18 @@ async function tryTool(
     const { stdout } = await ask('-version');
     const version = /^ff(?:mpeg|probe) version (\S+)/m.exec(stdout)?.[1];
     if (!version || !stdout.startsWith(`${name} version`)) return { problem: `it is not ${name}`, cause: null };
-    if (name === 'ffmpeg' && !/^ V\S+ libx265 /m.test((await ask('-encoders')).stdout)) return { problem: 'it has no libx265', cause: null };
-    return { tool: { name, path: file, version: version.slice(0, 80), release: parseRelease(version), year: Number(/Copyright \(c\) \d{4}-(\d{4})/.exec(stdout)?.[1]) || null, from } };
+    if (name === 'ffmpeg' && !/^ V\S+ libx265 /m.test((await ask('-encoders')).stdout))
+      return { problem: 'it has no libx265', cause: null };
+    return {
+      tool: {
+        name,
+        path: file,
+        version: version.slice(0, 80),
+        release: parseRelease(version),
+        year: Number(/Copyright \(c\) \d{4}-(\d{4})/.exec(stdout)?.[1]) || null,
+        from,
+      },
+    };
   } catch (error) {
     signal?.throwIfAborted();
     return { problem: messageOf(error).replace(/\.$/, ''), cause: error };

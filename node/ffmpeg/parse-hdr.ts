@@ -10,9 +10,16 @@ export function parseHdr(sideData: Json[], color: Color, codecTag: string | null
   const find = (pattern: RegExp): Json | undefined => sideData.find((d) => pattern.test(String(d['side_data_type'] ?? '')));
   const config = find(/^DOVI configuration record/i);
   const dolby = config ?? find(/^Dolby Vision/i);
-  const kind = dolby || /^(dvh1|dvhe|dvav|dva1|dav1)$/i.test(codecTag ?? '')
-    ? 'dolby-vision'
-    : find(/HDR10\+|SMPTE2094-40/i) ? 'hdr10plus' : color.transfer === 'smpte2084' ? 'hdr10' : color.transfer === 'arib-std-b67' ? 'hlg' : null;
+  const kind =
+    dolby || /^(dvh1|dvhe|dvav|dva1|dav1)$/i.test(codecTag ?? '')
+      ? 'dolby-vision'
+      : find(/HDR10\+|SMPTE2094-40/i)
+        ? 'hdr10plus'
+        : color.transfer === 'smpte2084'
+          ? 'hdr10'
+          : color.transfer === 'arib-std-b67'
+            ? 'hlg'
+            : null;
   if (!kind) return null;
   const profile = Number(config?.['dv_profile']);
   return {
@@ -27,7 +34,12 @@ export function parseHdr(sideData: Json[], color: Color, codecTag: string | null
 function masteringDisplay(data: Json | undefined): string | null {
   if (!data) return null;
   const point = (name: string): [number | null, number | null] => [units(data[`${name}_x`], 50_000), units(data[`${name}_y`], 50_000)];
-  const points = [['G', point('green')], ['B', point('blue')], ['R', point('red')], ['WP', point('white_point')]] as const;
+  const points = [
+    ['G', point('green')],
+    ['B', point('blue')],
+    ['R', point('red')],
+    ['WP', point('white_point')],
+  ] as const;
   const luminance = [units(data['max_luminance'], 10_000), units(data['min_luminance'], 10_000)];
   if ([...points.flatMap(([, p]) => p), ...luminance].some((v) => v === null)) return null;
   return `${points.map(([name, [x, y]]) => `${name}(${x},${y})`).join('')}L(${luminance.join(',')})`;

@@ -6,19 +6,37 @@ import { chromaOf, depthOf, hasAlpha } from './pixel-format.ts';
 
 const parse = (description: Json, frames: Json[] = []) =>
   parseProbe({ description, frames: { index: 0, frames }, sizeBytes: 10, hints: {}, warnings: [], probedBy: '5.1' });
-const video = (fields: Json, frames: Json[] = []) => parse({ streams: [{ index: 0, codec_type: 'video', ...fields }] }, frames).streams[0] as VideoStream;
+const video = (fields: Json, frames: Json[] = []) =>
+  parse({ streams: [{ index: 0, codec_type: 'video', ...fields }] }, frames).streams[0] as VideoStream;
 
 test('an empty answer, and one with every value of the wrong kind, is still a probe', () => {
   assert.deepEqual(parse({}).streams, []);
-  const odd = parse({ format: 7, streams: [null, 3, { index: {}, codec_type: 'video', width: 'wide', tags: [1], disposition: 'all', side_data_list: 'x' }], chapters: {} });
+  const odd = parse({
+    format: 7,
+    streams: [null, 3, { index: {}, codec_type: 'video', width: 'wide', tags: [1], disposition: 'all', side_data_list: 'x' }],
+    chapters: {},
+  });
   assert.equal(odd.container, 'unknown');
-  assert.deepEqual(odd.streams.map((s) => s.index), [0, 1, 2]);
+  assert.deepEqual(
+    odd.streams.map((s) => s.index),
+    [0, 1, 2],
+  );
   assert.equal((odd.streams[2] as VideoStream).width, 0);
 });
 
 test('numbers that are none, negative or endless become null', () => {
-  const stream = video({ duration: 'N/A', bit_rate: '-5', nb_frames: 'NaN', r_frame_rate: '0/0', avg_frame_rate: '1e400/1', sample_aspect_ratio: '0:1' });
-  assert.deepEqual([stream.durationMs, stream.bitrate, stream.frames, stream.frameRate, stream.averageFrameRate, stream.sampleAspectRatio], [null, null, null, null, null, null]);
+  const stream = video({
+    duration: 'N/A',
+    bit_rate: '-5',
+    nb_frames: 'NaN',
+    r_frame_rate: '0/0',
+    avg_frame_rate: '1e400/1',
+    sample_aspect_ratio: '0:1',
+  });
+  assert.deepEqual(
+    [stream.durationMs, stream.bitrate, stream.frames, stream.frameRate, stream.averageFrameRate, stream.sampleAspectRatio],
+    [null, null, null, null, null, null],
+  );
 });
 
 test('tags are bounded, free of NUL and half characters, and cannot touch a prototype', () => {
@@ -50,9 +68,22 @@ test('captions inside the pictures and transparency beside them are seen', () =>
 
 test('pixel formats tell depth, chroma and transparency', () => {
   const cases: [string, number | null, string | null, boolean][] = [
-    ['yuv420p', 8, '4:2:0', false], ['yuvj420p', 8, '4:2:0', false], ['nv12', 8, '4:2:0', false], ['p010le', 10, '4:2:0', false], ['yuv420p10le', 10, '4:2:0', false],
-    ['yuv422p10le', 10, '4:2:2', false], ['p210le', 10, '4:2:2', false], ['yuv444p12le', 12, '4:4:4', false], ['yuva444p10le', 10, '4:4:4', true], ['gbrp10le', 10, 'rgb', false],
-    ['gray10le', 10, '4:0:0', false], ['rgb48le', 16, 'rgb', false], ['yuv411p', 8, null, false], ['pal8', 8, 'rgb', true], ['martian', null, null, false],
+    ['yuv420p', 8, '4:2:0', false],
+    ['yuvj420p', 8, '4:2:0', false],
+    ['nv12', 8, '4:2:0', false],
+    ['p010le', 10, '4:2:0', false],
+    ['yuv420p10le', 10, '4:2:0', false],
+    ['yuv422p10le', 10, '4:2:2', false],
+    ['p210le', 10, '4:2:2', false],
+    ['yuv444p12le', 12, '4:4:4', false],
+    ['yuva444p10le', 10, '4:4:4', true],
+    ['gbrp10le', 10, 'rgb', false],
+    ['gray10le', 10, '4:0:0', false],
+    ['rgb48le', 16, 'rgb', false],
+    ['yuv411p', 8, null, false],
+    ['pal8', 8, 'rgb', true],
+    ['martian', null, null, false],
   ];
-  for (const [format, depth, chroma, alpha] of cases) assert.deepEqual([depthOf(format), chromaOf(format), hasAlpha(format)], [depth, chroma, alpha], format);
+  for (const [format, depth, chroma, alpha] of cases)
+    assert.deepEqual([depthOf(format), chromaOf(format), hasAlpha(format)], [depth, chroma, alpha], format);
 });

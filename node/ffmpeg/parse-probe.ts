@@ -43,8 +43,21 @@ export function parseProbe(input: ProbeInput): Probe {
 }
 
 const containers: Record<string, Container> = {
-  matroska: 'matroska', webm: 'matroska', mov: 'mp4', mpegts: 'mpegts', mpeg: 'mpeg', avi: 'avi', asf: 'asf', flv: 'flv', ogg: 'ogg', mxf: 'mxf',
-  dv: 'dv', h264: 'raw', hevc: 'raw', m4v: 'raw', mpegvideo: 'raw',
+  matroska: 'matroska',
+  webm: 'matroska',
+  mov: 'mp4',
+  mpegts: 'mpegts',
+  mpeg: 'mpeg',
+  avi: 'avi',
+  asf: 'asf',
+  flv: 'flv',
+  ogg: 'ogg',
+  mxf: 'mxf',
+  dv: 'dv',
+  h264: 'raw',
+  hevc: 'raw',
+  m4v: 'raw',
+  mpegvideo: 'raw',
 };
 
 function containerOf(formatName: string, tags: Tags, hints: ProbeInput['hints']): Container {
@@ -76,7 +89,10 @@ function parseStream(s: Json, position: number, frames: ProbeInput['frames']): S
       return { ...base, kind: 'video', ...videoFields(s, tags, frames && frames.index === base.index ? frames.frames : []) };
     case 'audio':
       return {
-        ...base, kind: 'audio', channels: positive(number(s['channels'])) ?? 0, channelLayout: text(s['channel_layout']),
+        ...base,
+        kind: 'audio',
+        channels: positive(number(s['channels'])) ?? 0,
+        channelLayout: text(s['channel_layout']),
         sampleRate: positive(number(s['sample_rate'])),
       };
     case 'subtitle':
@@ -88,7 +104,21 @@ function parseStream(s: Json, position: number, frames: ProbeInput['frames']): S
   }
 }
 
-type VideoFields = Omit<VideoStream, 'kind' | 'index' | 'codec' | 'codecTag' | 'codecProfile' | 'language' | 'title' | 'disposition' | 'startMs' | 'durationMs' | 'bitrate' | 'tags'>;
+type VideoFields = Omit<
+  VideoStream,
+  | 'kind'
+  | 'index'
+  | 'codec'
+  | 'codecTag'
+  | 'codecProfile'
+  | 'language'
+  | 'title'
+  | 'disposition'
+  | 'startMs'
+  | 'durationMs'
+  | 'bitrate'
+  | 'tags'
+>;
 
 function videoFields(s: Json, tags: Tags, frames: Json[]): VideoFields {
   const pixelFormat = text(s['pix_fmt']);
@@ -111,14 +141,18 @@ function videoFields(s: Json, tags: Tags, frames: Json[]): VideoFields {
     rotation: rotationOf(sideData, tags),
     color,
     hdr,
-    closedCaptions: number(s['closed_captions']) === 1 || sideData.some((d) => /A53.*Closed Captions/i.test(text(d['side_data_type']) ?? '')),
+    closedCaptions:
+      number(s['closed_captions']) === 1 || sideData.some((d) => /A53.*Closed Captions/i.test(text(d['side_data_type']) ?? '')),
   };
 }
 
 function colorOf(s: Json, frame: Json | undefined): Color {
   const value = (name: string): string | null => known(s[name]) ?? known(frame?.[name]);
   return {
-    range: value('color_range'), space: value('color_space'), transfer: value('color_transfer'), primaries: value('color_primaries'),
+    range: value('color_range'),
+    space: value('color_space'),
+    transfer: value('color_transfer'),
+    primaries: value('color_primaries'),
     chromaLocation: known(s['chroma_location']) ?? known(frame?.['chroma_location']),
   };
 }
@@ -141,8 +175,8 @@ function fieldOrder(s: Json, frames: Json[]): VideoStream['fieldOrder'] {
 /** ffprobe counts counter-clockwise, the old `rotate` tag clockwise. */
 function rotationOf(sideData: Json[], tags: Tags): number {
   const matrix = sideData.find((d) => d['rotation'] !== undefined);
-  const degrees = matrix ? -(number(matrix['rotation']) ?? 0) : number(tag(tags, 'rotate')) ?? 0;
-  return ((Math.round(degrees / 90) * 90) % 360 + 360) % 360;
+  const degrees = matrix ? -(number(matrix['rotation']) ?? 0) : (number(tag(tags, 'rotate')) ?? 0);
+  return (((Math.round(degrees / 90) * 90) % 360) + 360) % 360;
 }
 
 function aspect(value: unknown): string | null {
@@ -151,8 +185,23 @@ function aspect(value: unknown): string | null {
 }
 
 const dispositions: readonly Disposition[] = [
-  'default', 'dub', 'original', 'comment', 'lyrics', 'karaoke', 'forced', 'hearing_impaired', 'visual_impaired', 'clean_effects', 'attached_pic',
-  'timed_thumbnails', 'captions', 'descriptions', 'metadata', 'dependent', 'still_image',
+  'default',
+  'dub',
+  'original',
+  'comment',
+  'lyrics',
+  'karaoke',
+  'forced',
+  'hearing_impaired',
+  'visual_impaired',
+  'clean_effects',
+  'attached_pic',
+  'timed_thumbnails',
+  'captions',
+  'descriptions',
+  'metadata',
+  'dependent',
+  'still_image',
 ];
 
 function dispositionsOf(s: Json): Disposition[] {
@@ -188,7 +237,12 @@ function tagsOf(owner: Json): Tags {
   for (const [key, value] of Object.entries(object(owner['tags'])).slice(0, MAX_TAGS)) {
     if (typeof value !== 'string' && typeof value !== 'number') continue;
     // a file may call a tag "__proto__"
-    Object.defineProperty(tags, short(key).slice(0, 100), { value: short(String(value)), enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(tags, short(key).slice(0, 100), {
+      value: short(String(value)),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   }
   return tags;
 }
@@ -196,7 +250,8 @@ function tagsOf(owner: Json): Tags {
 /** A tag by name in any case: Matroska writes capitals, MP4 small letters. Matroska adds the language: "DURATION-eng". */
 function tag(tags: Tags, name: string): string | null {
   const wanted = name.toLowerCase();
-  const key = Object.keys(tags).find((k) => k.toLowerCase() === wanted) ?? Object.keys(tags).find((k) => k.toLowerCase().startsWith(`${wanted}-`));
+  const key =
+    Object.keys(tags).find((k) => k.toLowerCase() === wanted) ?? Object.keys(tags).find((k) => k.toLowerCase().startsWith(`${wanted}-`));
   return key === undefined ? null : tags[key] || null;
 }
 

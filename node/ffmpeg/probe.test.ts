@@ -16,7 +16,10 @@ const windows = process.platform === 'win32';
 
 for (const { name, tools } of await everyFfmpeg()) {
   const codeOf = (path: string): Promise<string | undefined> =>
-    probeFile({ tools, path }).then(() => undefined, (e: unknown) => (e instanceof PlainError ? e.reason?.code : String(e)));
+    probeFile({ tools, path }).then(
+      () => undefined,
+      (e: unknown) => (e instanceof PlainError ? e.reason?.code : String(e)),
+    );
   const film = async (path: string): Promise<VideoStream> => (await probeFile({ tools, path })).streams.find((s) => s.kind === 'video')!;
 
   describe(`ffprobe beside ${name}`, () => {
@@ -40,7 +43,10 @@ for (const { name, tools } of await everyFfmpeg()) {
       const nested = join(folder, 'lists');
       await mkdir(nested, { recursive: true });
       await copyFile(await clip('film'), join(nested, 'secret.ts'));
-      for (const text of ['#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsecret.ts\n#EXT-X-ENDLIST\n', "ffconcat version 1.0\nfile 'secret.ts'\n"]) {
+      for (const text of [
+        '#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsecret.ts\n#EXT-X-ENDLIST\n',
+        "ffconcat version 1.0\nfile 'secret.ts'\n",
+      ]) {
         const path = join(nested, 'list.mkv');
         await writeFile(path, text);
         assert.equal(await codeOf(path), 'format-not-allowed');
@@ -48,7 +54,14 @@ for (const { name, tools } of await everyFfmpeg()) {
     });
 
     test('a name is only a name, whatever it looks like', async () => {
-      const names = ['-version.mkv', 'a%03d.mkv', "it's “quoted” \".mkv", 'http:x.mkv', 'concat:a|b.mkv', ...(windows ? [] : ['new\nline.mkv', '-i\u202e.mkv', '*?.mkv'])];
+      const names = [
+        '-version.mkv',
+        'a%03d.mkv',
+        'it\'s “quoted” ".mkv',
+        'http:x.mkv',
+        'concat:a|b.mkv',
+        ...(windows ? [] : ['new\nline.mkv', '-i\u202e.mkv', '*?.mkv']),
+      ];
       for (const odd of names) {
         const path = join(folder, odd);
         await copyFile(await clip('film'), path);
@@ -78,12 +91,24 @@ for (const { name, tools } of await everyFfmpeg()) {
 
     test('everything in a rich file is listed: tracks, titles, languages, fonts, covers, chapters, tags', async () => {
       const probe = await probeFile({ tools, path: await clip('everything') });
-      assert.deepEqual(probe.streams.map((s) => s.kind), ['video', 'audio', 'audio', 'audio', 'subtitle', 'subtitle', 'attachment', 'video']);
-      assert.deepEqual(probe.streams.map((s) => s.language), [null, 'ger', 'eng', 'jpn', 'ger', 'eng', null, null]);
+      assert.deepEqual(
+        probe.streams.map((s) => s.kind),
+        ['video', 'audio', 'audio', 'audio', 'subtitle', 'subtitle', 'attachment', 'video'],
+      );
+      assert.deepEqual(
+        probe.streams.map((s) => s.language),
+        [null, 'ger', 'eng', 'jpn', 'ger', 'eng', null, null],
+      );
       assert.equal(probe.streams[5]?.title, 'Signs & Songs');
       assert.ok(probe.streams[4]?.disposition.includes('forced'));
       assert.ok(probe.streams[7]?.disposition.includes('attached_pic'));
-      assert.deepEqual(probe.chapters.map((c) => [c.startMs, c.endMs, c.title]), [[0, 1000, 'Beginning'], [1000, 2000, 'Schluß']]);
+      assert.deepEqual(
+        probe.chapters.map((c) => [c.startMs, c.endMs, c.title]),
+        [
+          [0, 1000, 'Beginning'],
+          [1000, 2000, 'Schluß'],
+        ],
+      );
       assert.ok(Object.values(probe.tags).includes('Metropolis'));
     });
 

@@ -32,7 +32,13 @@ export async function probeFile(request: ProbeRequest): Promise<Probe> {
   const name = path.basename(request.path);
   if (sizeBytes === 0) throw problem('empty-file', `${name} is empty (0 bytes).`, { retry: true });
   const { description, warnings } = await describe(request, head);
-  const draft = { description, sizeBytes, warnings, hints: { webm: isWebm(head), m2ts: isBluRayStream(head) }, probedBy: request.tools.ffprobe.version };
+  const draft = {
+    description,
+    sizeBytes,
+    warnings,
+    hints: { webm: isWebm(head), m2ts: isBluRayStream(head) },
+    probedBy: request.tools.ffprobe.version,
+  };
   const first = parseProbe({ ...draft, frames: null });
   if (first.streams.length === 0) throw problem('damaged', `${name} is damaged: nothing can be read from it.`);
   if (first.streams.length > MAX_STREAMS) throw tooMany(name);
@@ -56,7 +62,11 @@ async function look(file: string): Promise<{ head: Buffer; sizeBytes: number }> 
     return { head: head.subarray(0, bytesRead), sizeBytes: stat.size };
   } catch (error) {
     if (error instanceof PlainError) throw error;
-    throw problem('unreadable', `${name} can't be read (${codeOf(error) ?? messageOf(error)}).`, { cause: error, retry: true, said: codeOf(error) ?? '' });
+    throw problem('unreadable', `${name} can't be read (${codeOf(error) ?? messageOf(error)}).`, {
+      cause: error,
+      retry: true,
+      said: codeOf(error) ?? '',
+    });
   } finally {
     await handle?.close();
   }
@@ -76,9 +86,18 @@ async function describe(request: ProbeRequest, head: Buffer): Promise<{ descript
 
 /** Three decoded frames of the film know what the container does not say: HDR metadata, captions, fields. */
 async function firstFrames(request: ProbeRequest, index: number): Promise<Json[]> {
-  const entries = 'frame=interlaced_frame,top_field_first,color_range,color_space,color_transfer,color_primaries,chroma_location:frame_side_data_list';
+  const entries =
+    'frame=interlaced_frame,top_field_first,color_range,color_space,color_transfer,color_primaries,chroma_location:frame_side_data_list';
   try {
-    const { stdout } = await ffprobe(request, ['-select_streams', String(index), '-read_intervals', '%+#3', '-show_frames', '-show_entries', entries]);
+    const { stdout } = await ffprobe(request, [
+      '-select_streams',
+      String(index),
+      '-read_intervals',
+      '%+#3',
+      '-show_frames',
+      '-show_entries',
+      entries,
+    ]);
     const frames = (JSON.parse(stdout) as { frames?: unknown }).frames;
     return Array.isArray(frames) ? (frames.slice(0, 3) as Json[]) : [];
   } catch (error) {
@@ -91,7 +110,19 @@ async function firstFrames(request: ProbeRequest, index: number): Promise<Json[]
 function ffprobe(request: ProbeRequest, ask: string[]): ReturnType<typeof run> {
   const { tools } = request;
   return run({
-    command: [tools.ffprobe.path, '-hide_banner', '-v', 'warning', '-max_alloc', String(1024 ** 3), ...safeInput, ...ask, '-of', 'json=compact=1', fileUrl(request.path)],
+    command: [
+      tools.ffprobe.path,
+      '-hide_banner',
+      '-v',
+      'warning',
+      '-max_alloc',
+      String(1024 ** 3),
+      ...safeInput,
+      ...ask,
+      '-of',
+      'json=compact=1',
+      fileUrl(request.path),
+    ],
     wrapper: wrapper(tools, tools.ffprobe.path, { read: [request.path] }),
     what: `look at ${path.basename(request.path)}`,
     signal: request.signal,
@@ -107,19 +138,35 @@ function explain(error: ToolError, name: string, head: Buffer): PlainError {
   if (error.timedOut) return problem('probe-timeout', `Reading the description of ${name} took too long.`, { cause: error, retry: true });
   if (/exceeds max_streams|Number of streams exceeds/i.test(said)) return tooMany(name, error);
   if (codec) {
-    return new PlainError(`${name} uses ${codec}, which is not on the list of formats that are opened.`, { cause: error, reason: reason('codec-not-allowed', { codec }) });
+    return new PlainError(`${name} uses ${codec}, which is not on the list of formats that are opened.`, {
+      cause: error,
+      reason: reason('codec-not-allowed', { codec }),
+    });
   }
   if (/Permission denied|Input\/output error|Stale file handle|No such file/i.test(said)) {
     return problem('unreadable', `${name} can't be read.`, { cause: error, retry: true, said: lastWords(said) });
   }
-  if (error.killedBy || error.exitCode === null || error.exitCode >= 126) return problem('probe-failed', error.message, { cause: error, retry: true, said: error.message });
+  if (error.killedBy || error.exitCode === null || error.exitCode >= 126)
+    return problem('probe-failed', error.message, { cause: error, retry: true, said: error.message });
   switch (sniff(head)) {
-    case 'film': return problem('damaged', `${name} is damaged and can't be read as a film.`, { cause: error, said: lastWords(said) });
-    case 'zeros': return problem('damaged', `${name} is damaged: it holds only zeros.`, { cause: error, said: 'it holds only zeros' });
-    case 'playlist': return new PlainError(`${name} is a playlist naming other files; such files are never opened.`, { cause: error, reason: reason('format-not-allowed', { format: 'playlist' }) });
-    case 'other-media': return new PlainError(`The container of ${name} is not on the list of those that are opened.`, { cause: error, reason: reason('format-not-allowed') });
-    case 'text': return problem('not-media', `${name} is a text file, not a film.`, { cause: error, said: 'it is a text file' });
-    case 'nothing': return problem('not-media', `${name} has the name of a film, but it is not one.`, { cause: error });
+    case 'film':
+      return problem('damaged', `${name} is damaged and can't be read as a film.`, { cause: error, said: lastWords(said) });
+    case 'zeros':
+      return problem('damaged', `${name} is damaged: it holds only zeros.`, { cause: error, said: 'it holds only zeros' });
+    case 'playlist':
+      return new PlainError(`${name} is a playlist naming other files; such files are never opened.`, {
+        cause: error,
+        reason: reason('format-not-allowed', { format: 'playlist' }),
+      });
+    case 'other-media':
+      return new PlainError(`The container of ${name} is not on the list of those that are opened.`, {
+        cause: error,
+        reason: reason('format-not-allowed'),
+      });
+    case 'text':
+      return problem('not-media', `${name} is a text file, not a film.`, { cause: error, said: 'it is a text file' });
+    case 'nothing':
+      return problem('not-media', `${name} has the name of a film, but it is not one.`, { cause: error });
   }
 }
 
@@ -132,11 +179,17 @@ function problem(code: ReasonCode, message: string, more: { cause?: unknown; ret
 }
 
 function tooMany(name: string, cause?: unknown): PlainError {
-  return new PlainError(`${name} has more than ${MAX_STREAMS} streams.`, { cause, reason: reason('too-many-streams', { limit: MAX_STREAMS }) });
+  return new PlainError(`${name} has more than ${MAX_STREAMS} streams.`, {
+    cause,
+    reason: reason('too-many-streams', { limit: MAX_STREAMS }),
+  });
 }
 
 /** ffmpeg repeats itself; each line once, without addresses. */
 function warningLines(stderr: string): string[] {
-  const lines = stderr.split(/[\r\n]+/).map((l) => l.replace(/ @ 0x[0-9a-f]+\]/, ']').trim()).filter(Boolean);
+  const lines = stderr
+    .split(/[\r\n]+/)
+    .map((l) => l.replace(/ @ 0x[0-9a-f]+\]/, ']').trim())
+    .filter(Boolean);
   return [...new Set(lines)].slice(0, 20);
 }

@@ -14,11 +14,31 @@ const folder = await mkdtemp(join(tmpdir(), 'codecshift-process-'));
 after(() => rm(folder, { recursive: true, force: true }));
 const linux = process.platform === 'linux';
 /** Runs until it is stopped: real time, for an hour. */
-const endless = ['-hide_banner', '-nostdin', '-v', 'error', '-re', '-f', 'lavfi', '-i', 'testsrc=d=3600', '-progress', 'pipe:1', '-stats_period', '0.1', '-f', 'null', '-'];
+const endless = [
+  '-hide_banner',
+  '-nostdin',
+  '-v',
+  'error',
+  '-re',
+  '-f',
+  'lavfi',
+  '-i',
+  'testsrc=d=3600',
+  '-progress',
+  'pipe:1',
+  '-stats_period',
+  '0.1',
+  '-f',
+  'null',
+  '-',
+];
 
 test('a failing run says in its message what ffmpeg said last, and keeps command and exit code', async () => {
   const command = [ffmpeg, '-hide_banner', '-nostdin', '-i', 'file:/there/is/no/such.mkv', '-f', 'null', '-'];
-  const error = await run({ command, what: 'encode such.mkv' }).then(() => null, (e: unknown) => e);
+  const error = await run({ command, what: 'encode such.mkv' }).then(
+    () => null,
+    (e: unknown) => e,
+  );
   assert.ok(error instanceof ToolError);
   assert.match(error.message, /^ffmpeg could not encode such\.mkv: .*No such file or directory/);
   assert.deepEqual(error.command, command);
@@ -39,11 +59,27 @@ test('an aborted run ends and rejects with the reason of the abort', async () =>
 });
 
 test('a run that takes too long is ended and says so', async () => {
-  await assert.rejects(run({ command: [ffmpeg, ...endless], what: 'wait', timeoutMs: 700, onLine: () => {} }), (e) => e instanceof ToolError && e.timedOut && e.retry);
+  await assert.rejects(
+    run({ command: [ffmpeg, ...endless], what: 'wait', timeoutMs: 700, onLine: () => {} }),
+    (e) => e instanceof ToolError && e.timedOut && e.retry,
+  );
 });
 
 test('a run that says more than it may is ended', async () => {
-  const command = [ffmpeg, '-hide_banner', '-nostdin', '-v', 'error', '-f', 'lavfi', '-i', 'testsrc=s=640x360:d=60', '-f', 'rawvideo', 'pipe:1'];
+  const command = [
+    ffmpeg,
+    '-hide_banner',
+    '-nostdin',
+    '-v',
+    'error',
+    '-f',
+    'lavfi',
+    '-i',
+    'testsrc=s=640x360:d=60',
+    '-f',
+    'rawvideo',
+    'pipe:1',
+  ];
   await assert.rejects(run({ command, what: 'talk', maxStdoutBytes: 100_000 }), /said more than it may/);
 });
 
@@ -73,28 +109,39 @@ test('ffmpeg gets no report file, no language and no other wishes from our envir
   assert.deepEqual(await readdir(folder), []);
 });
 
-test('ffmpeg ends within seconds after we were killed with SIGKILL, even while it is paused', { skip: !linux && 'reads /proc' }, async () => {
-  const program = `
+test(
+  'ffmpeg ends within seconds after we were killed with SIGKILL, even while it is paused',
+  { skip: !linux && 'reads /proc' },
+  async () => {
+    const program = `
     import { start } from ${JSON.stringify(join(import.meta.dirname, 'process.ts'))};
     const running = start({ command: ${JSON.stringify([ffmpeg, ...endless])}, what: 'wait', onLine: () => {
       running.pause();
       process.stdout.write(running.pid + '\\n');
     } });
     await running.done;`;
-  const parent = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-  try {
-    // several lines of progress may have come at once, so the number too
-    const pid = await new Promise<number>((resolve) => parent.stdout.once('data', (d: Buffer) => resolve(Number.parseInt(d.toString(), 10))));
-    assert.ok(alive(pid));
-    parent.kill('SIGKILL');
-    await until(() => !alive(pid));
-  } finally {
-    parent.kill('SIGKILL');
-  }
-});
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      // several lines of progress may have come at once, so the number too
+      const pid = await new Promise<number>((resolve) =>
+        parent.stdout.once('data', (d: Buffer) => resolve(Number.parseInt(d.toString(), 10))),
+      );
+      assert.ok(alive(pid));
+      parent.kill('SIGKILL');
+      await until(() => !alive(pid));
+    } finally {
+      parent.kill('SIGKILL');
+    }
+  },
+);
 
 test('the reason is the last line that says something, without memory addresses', () => {
-  assert.equal(lastLine('[hevc_nvenc @ 0x55d4f7df4580] Cannot load libcuda.so.1\nError initializing output stream 0:0 -- Error while opening encoder\nConversion failed!\n'), '[hevc_nvenc] Cannot load libcuda.so.1');
+  assert.equal(
+    lastLine(
+      '[hevc_nvenc @ 0x55d4f7df4580] Cannot load libcuda.so.1\nError initializing output stream 0:0 -- Error while opening encoder\nConversion failed!\n',
+    ),
+    '[hevc_nvenc] Cannot load libcuda.so.1',
+  );
   assert.equal(lastLine('Conversion failed!\n'), 'Conversion failed!');
   assert.equal(lastLine('\n\n'), null);
 });

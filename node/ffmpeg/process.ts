@@ -90,8 +90,17 @@ export function start(request: RunRequest): Running {
   request.signal?.throwIfAborted();
   const [file, ...args] = [...(request.wrapper ?? []), ...request.command] as [string, ...string[]];
   const child = execa(file, args, {
-    stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', buffer: false, reject: false, detached: posix, cleanup: false,
-    env: toolEnvironment(), extendEnv: false, cwd: posix ? '/' : os.tmpdir(), windowsHide: true,
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    buffer: false,
+    reject: false,
+    detached: posix,
+    cleanup: false,
+    env: toolEnvironment(),
+    extendEnv: false,
+    cwd: posix ? '/' : os.tmpdir(),
+    windowsHide: true,
   });
   const pid = child.pid ?? null;
   const group = new Group(pid);
@@ -104,7 +113,9 @@ export function start(request: RunRequest): Running {
     because ??= why;
     group.end();
   };
-  const stdout = collect(child.stdout, request.onLine, request.maxStdoutBytes ?? 1024 * 1024, () => stop((ended) => new ToolError(`${toolName(ended.command)} said more than it may while trying to ${request.what}.`, ended)));
+  const stdout = collect(child.stdout, request.onLine, request.maxStdoutBytes ?? 1024 * 1024, () =>
+    stop((ended) => new ToolError(`${toolName(ended.command)} said more than it may while trying to ${request.what}.`, ended)),
+  );
   const stderr = tail(child.stderr, request.onErrorLine);
   const onAbort = (): void => stop(() => request.signal?.reason);
   request.signal?.addEventListener('abort', onAbort, { once: true });
@@ -122,24 +133,33 @@ export function start(request: RunRequest): Running {
       request.signal?.removeEventListener('abort', onAbort);
     });
     const ended: Ended = {
-      command: request.command, exitCode: result.exitCode ?? null, killedBy: result.signal ?? null,
-      stdout: stdout(), stderrTail: stderr(), timedOut,
+      command: request.command,
+      exitCode: result.exitCode ?? null,
+      killedBy: result.signal ?? null,
+      stdout: stdout(),
+      stderrTail: stderr(),
+      timedOut,
     };
     if (because) throw because(ended);
-    return judgeEnd(request, ended, result.failed ? result.cause ?? result : null);
+    return judgeEnd(request, ended, result.failed ? (result.cause ?? result) : null);
   };
   return { pid, done: finish(), pause: () => group.signal('SIGSTOP'), resume: () => group.signal('SIGCONT'), stop };
 }
 
 function timeoutError(request: RunRequest, ended: Ended): ToolError {
   const seconds = Math.round((request.timeoutMs ?? 0) / 1000);
-  return new ToolError(`${toolName(ended.command)} did not ${request.what} within ${seconds} seconds and was ended.`, ended, { retry: true });
+  return new ToolError(`${toolName(ended.command)} did not ${request.what} within ${seconds} seconds and was ended.`, ended, {
+    retry: true,
+  });
 }
 
 function judgeEnd(request: RunRequest, ended: Ended, cause: unknown): Ended {
   if (ended.exitCode === 0) return ended;
   const why = lastLine(ended.stderrTail) ?? (ended.killedBy ? `it was ended by ${ended.killedBy}` : startProblem(cause, ended));
-  throw new ToolError(`${toolName(ended.command)} could not ${request.what}: ${why}`, ended, { cause, retry: ended.killedBy === 'SIGKILL' });
+  throw new ToolError(`${toolName(ended.command)} could not ${request.what}: ${why}`, ended, {
+    cause,
+    retry: ended.killedBy === 'SIGKILL',
+  });
 }
 
 function startProblem(cause: unknown, ended: Ended): string {
@@ -153,9 +173,17 @@ function toolName(command: string[]): string {
 
 /** Lines that only repeat that something failed, never why. */
 const empty = [
-  /^Conversion failed!?$/, /^Error while (processing|filtering)/, /^(\[[^\]]+\] )?(Nothing was written|Task finished with error|Terminating thread)/,
-  /^(\[[^\]]+\] )?Error (sending frames|submitting|while decoding|initializing|opening output|encoding a frame)/, /^Exiting/, /^Last message repeated/,
-  /^(\[[^\]]+\] )?(Could not open encoder before EOF|Error while opening encoder)/, /^Error parsing (global )?options/, /^Failed to set value/, /^(\[[^\]]+\] )?video:/, /^(\[[^\]]+\] )?Output file is empty/,
+  /^Conversion failed!?$/,
+  /^Error while (processing|filtering)/,
+  /^(\[[^\]]+\] )?(Nothing was written|Task finished with error|Terminating thread)/,
+  /^(\[[^\]]+\] )?Error (sending frames|submitting|while decoding|initializing|opening output|encoding a frame)/,
+  /^Exiting/,
+  /^Last message repeated/,
+  /^(\[[^\]]+\] )?(Could not open encoder before EOF|Error while opening encoder)/,
+  /^Error parsing (global )?options/,
+  /^Failed to set value/,
+  /^(\[[^\]]+\] )?video:/,
+  /^(\[[^\]]+\] )?Output file is empty/,
 ];
 
 /** The last line of stderr that says something, without memory addresses; null when there is none. */
@@ -213,7 +241,10 @@ class Group {
 function startGuard(pid: number): (() => void) | null {
   if (!posix) return null;
   const guard = spawn('/bin/sh', ['-c', 'read -r _; kill -s KILL -- "-$1"', 'codecshift-guard', String(pid)], {
-    stdio: ['pipe', 'ignore', 'ignore'], detached: true, cwd: '/', env: {},
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    cwd: '/',
+    env: {},
   });
   guard.on('error', () => {}); // no shell here: the run is only less well guarded
   guard.stdin.on('error', () => {});
@@ -235,8 +266,22 @@ function lowerPriority(pid: number): void {
  * every transport stream that names its service), and nobody here needs one.
  */
 const passed = [
-  'PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'windir', 'LD_LIBRARY_PATH', 'LIBVA_DRIVER_NAME', 'LIBVA_DRIVERS_PATH',
-  'CUDA_VISIBLE_DEVICES', 'CUDA_CACHE_PATH', 'NVIDIA_VISIBLE_DEVICES', 'NVIDIA_DRIVER_CAPABILITIES', 'XDG_RUNTIME_DIR', 'ONEVPL_SEARCH_PATH',
+  'PATH',
+  'HOME',
+  'TMPDIR',
+  'TEMP',
+  'TMP',
+  'SystemRoot',
+  'windir',
+  'LD_LIBRARY_PATH',
+  'LIBVA_DRIVER_NAME',
+  'LIBVA_DRIVERS_PATH',
+  'CUDA_VISIBLE_DEVICES',
+  'CUDA_CACHE_PATH',
+  'NVIDIA_VISIBLE_DEVICES',
+  'NVIDIA_DRIVER_CAPABILITIES',
+  'XDG_RUNTIME_DIR',
+  'ONEVPL_SEARCH_PATH',
 ];
 
 function toolEnvironment(): Record<string, string> {
@@ -276,7 +321,12 @@ function tail(stream: Source, onLine: ((line: string) => void) | undefined): () 
 /** The last 32 KB as bytes, whatever the alphabet. */
 function bounded(text: string): string {
   const bytes = Buffer.from(text);
-  return bytes.length <= TAIL ? text : bytes.subarray(-TAIL).toString('utf8').replace(/^\uFFFD+/, '');
+  return bytes.length <= TAIL
+    ? text
+    : bytes
+        .subarray(-TAIL)
+        .toString('utf8')
+        .replace(/^\uFFFD+/, '');
 }
 
 /** PostgreSQL stores no NUL and no half a character. */

@@ -69,7 +69,8 @@ export function progressOf(block: ProgressBlock, run: { durationMs: number | nul
     percent,
     fps: block.fps === 0 ? null : block.fps,
     speed,
-    leftMs: run.durationMs && speed && block.outTimeMs !== null ? Math.max(0, Math.round((run.durationMs - block.outTimeMs) / speed)) : null,
+    leftMs:
+      run.durationMs && speed && block.outTimeMs !== null ? Math.max(0, Math.round((run.durationMs - block.outTimeMs) / speed)) : null,
     outputBytes: block.totalSize,
     expectedBytes: share >= 0.05 && block.totalSize && block.totalSize >= TELLING_BYTES ? Math.round(block.totalSize / share) : null,
     paused: run.paused,

@@ -12,7 +12,20 @@ const tools = await chosenFfmpeg();
 const uncaged = !tools.cage && `no sandbox on this machine: ${tools.cageProblem}`;
 const folder = await mkdtemp(join(tmpdir(), 'codecshift-cage-'));
 after(() => rm(folder, { recursive: true, force: true }));
-const copy = (from: string, to: string): string[] => [tools.ffmpeg.path, '-v', 'error', '-nostdin', '-i', fileUrl(from), '-c', 'copy', '-f', 'matroska', '-y', fileUrl(to)];
+const copy = (from: string, to: string): string[] => [
+  tools.ffmpeg.path,
+  '-v',
+  'error',
+  '-nostdin',
+  '-i',
+  fileUrl(from),
+  '-c',
+  'copy',
+  '-f',
+  'matroska',
+  '-y',
+  fileUrl(to),
+];
 
 test('the cage shows the one film and the workspace, and nothing else', { skip: uncaged }, async () => {
   const [film, other] = [await clip('film'), await clip('tenBit')];
@@ -29,7 +42,8 @@ test('a file that grows over its limit ends the run', { skip: !tools.prlimit && 
 });
 
 test('no demuxer that opens other files is on the list', () => {
-  for (const name of ['hls', 'dash', 'concat', 'sdp', 'image2', 'rtsp', 'imf', 'applehttp', 'lavfi', 'tee']) assert.ok(!allowedFormats.includes(name));
+  for (const name of ['hls', 'dash', 'concat', 'sdp', 'image2', 'rtsp', 'imf', 'applehttp', 'lavfi', 'tee'])
+    assert.ok(!allowedFormats.includes(name));
 });
 
 test('a relative path is refused before ffmpeg could read it as an option', () => {

@@ -20,25 +20,135 @@ import { run } from './process.ts';
 
 /** Demuxers by ffmpeg's names. HLS, DASH, concat, SDP, image sequences and the like must never be here. */
 export const allowedFormats = [
-  'matroska', 'webm', 'mov', 'mp4', 'm4a', '3gp', '3g2', 'mj2', 'mpegts', 'mpeg', 'mpegvideo', 'avi', 'asf', 'flv', 'ogg', 'mxf', 'dv', 'h264',
-  'hevc', 'm4v',
+  'matroska',
+  'webm',
+  'mov',
+  'mp4',
+  'm4a',
+  '3gp',
+  '3g2',
+  'mj2',
+  'mpegts',
+  'mpeg',
+  'mpegvideo',
+  'avi',
+  'asf',
+  'flv',
+  'ogg',
+  'mxf',
+  'dv',
+  'h264',
+  'hevc',
+  'm4v',
 ];
 
 /** Decoders by ffmpeg's names. */
 export const allowedDecoders = [
   // film
-  'h264', 'hevc', 'av1', 'libdav1d', 'libaom-av1', 'vp8', 'vp9', 'libvpx', 'libvpx-vp9', 'mpeg1video', 'mpeg2video', 'mpeg4', 'msmpeg4v1',
-  'msmpeg4v2', 'msmpeg4', 'wmv1', 'wmv2', 'wmv3', 'vc1', 'theora', 'flv', 'h263', 'h261', 'vp6', 'vp6f', 'svq1', 'svq3', 'dvvideo', 'prores',
-  'dnxhd', 'ffv1', 'rawvideo', 'mjpeg', 'cinepak', 'vvc',
+  'h264',
+  'hevc',
+  'av1',
+  'libdav1d',
+  'libaom-av1',
+  'vp8',
+  'vp9',
+  'libvpx',
+  'libvpx-vp9',
+  'mpeg1video',
+  'mpeg2video',
+  'mpeg4',
+  'msmpeg4v1',
+  'msmpeg4v2',
+  'msmpeg4',
+  'wmv1',
+  'wmv2',
+  'wmv3',
+  'vc1',
+  'theora',
+  'flv',
+  'h263',
+  'h261',
+  'vp6',
+  'vp6f',
+  'svq1',
+  'svq3',
+  'dvvideo',
+  'prores',
+  'dnxhd',
+  'ffv1',
+  'rawvideo',
+  'mjpeg',
+  'cinepak',
+  'vvc',
   // covers
-  'png', 'bmp', 'gif', 'webp',
+  'png',
+  'bmp',
+  'gif',
+  'webp',
   // sound
-  'aac', 'aac_latm', 'ac3', 'eac3', 'dca', 'truehd', 'mlp', 'mp1', 'mp1float', 'mp2', 'mp2float', 'mp3', 'mp3float', 'flac', 'alac', 'opus',
-  'libopus', 'vorbis', 'libvorbis', 'wmav1', 'wmav2', 'wmapro', 'wmavoice', 'wmalossless', 'adpcm_ms', 'adpcm_ima_wav', 'adpcm_ima_qt',
-  'adpcm_swf', 'nellymoser', 'speex', 'libspeex', 'amrnb', 'amrwb', 'qdm2', 'gsm_ms', 'pcm_s16le', 'pcm_s16be', 'pcm_s24le', 'pcm_s24be',
-  'pcm_s32le', 'pcm_s32be', 'pcm_f32le', 'pcm_f32be', 'pcm_u8', 'pcm_s8', 'pcm_alaw', 'pcm_mulaw', 'pcm_bluray', 'pcm_dvd',
+  'aac',
+  'aac_latm',
+  'ac3',
+  'eac3',
+  'dca',
+  'truehd',
+  'mlp',
+  'mp1',
+  'mp1float',
+  'mp2',
+  'mp2float',
+  'mp3',
+  'mp3float',
+  'flac',
+  'alac',
+  'opus',
+  'libopus',
+  'vorbis',
+  'libvorbis',
+  'wmav1',
+  'wmav2',
+  'wmapro',
+  'wmavoice',
+  'wmalossless',
+  'adpcm_ms',
+  'adpcm_ima_wav',
+  'adpcm_ima_qt',
+  'adpcm_swf',
+  'nellymoser',
+  'speex',
+  'libspeex',
+  'amrnb',
+  'amrwb',
+  'qdm2',
+  'gsm_ms',
+  'pcm_s16le',
+  'pcm_s16be',
+  'pcm_s24le',
+  'pcm_s24be',
+  'pcm_s32le',
+  'pcm_s32be',
+  'pcm_f32le',
+  'pcm_f32be',
+  'pcm_u8',
+  'pcm_s8',
+  'pcm_alaw',
+  'pcm_mulaw',
+  'pcm_bluray',
+  'pcm_dvd',
   // subtitles
-  'subrip', 'srt', 'ass', 'ssa', 'mov_text', 'webvtt', 'text', 'dvbsub', 'dvdsub', 'pgssub', 'xsub', 'cc_dec', 'libzvbi_teletextdec',
+  'subrip',
+  'srt',
+  'ass',
+  'ssa',
+  'mov_text',
+  'webvtt',
+  'text',
+  'dvbsub',
+  'dvdsub',
+  'pgssub',
+  'xsub',
+  'cc_dec',
+  'libzvbi_teletextdec',
 ];
 
 /** More streams than any film has; beyond it a file is refused, not read. */
@@ -51,8 +161,14 @@ export const safeGlobals = ['-hide_banner', '-nostdin', '-max_alloc', MAX_ALLOC]
 
 /** Options before every `-i` of ffmpeg, and for ffprobe. */
 export const safeInput = [
-  '-protocol_whitelist', 'file', '-format_whitelist', allowedFormats.join(','), '-codec_whitelist', allowedDecoders.join(','),
-  '-max_streams', String(MAX_STREAMS),
+  '-protocol_whitelist',
+  'file',
+  '-format_whitelist',
+  allowedFormats.join(','),
+  '-codec_whitelist',
+  allowedDecoders.join(','),
+  '-max_streams',
+  String(MAX_STREAMS),
 ];
 
 /** An absolute path as ffmpeg must see it: a name can then be no option, no other protocol, no pattern. */
@@ -98,29 +214,68 @@ export function wrapper(by: Wrappers, program: string, view: View): string[] {
 }
 
 const system = [
-  '/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/etc/ld.so.cache', '/etc/ld.so.conf', '/etc/ld.so.conf.d', '/etc/alternatives',
-  '/etc/OpenCL', '/etc/vulkan', '/etc/libva.conf', '/nix/store', '/gnu/store', '/run/opengl-driver',
+  '/usr',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/etc/ld.so.cache',
+  '/etc/ld.so.conf',
+  '/etc/ld.so.conf.d',
+  '/etc/alternatives',
+  '/etc/OpenCL',
+  '/etc/vulkan',
+  '/etc/libva.conf',
+  '/nix/store',
+  '/gnu/store',
+  '/run/opengl-driver',
 ];
 const devices = [
-  '/dev/dri', '/dev/kfd', '/dev/dxg', '/dev/nvidia0', '/dev/nvidia1', '/dev/nvidia2', '/dev/nvidia3', '/dev/nvidiactl', '/dev/nvidia-uvm',
-  '/dev/nvidia-uvm-tools', '/dev/nvidia-modeset',
+  '/dev/dri',
+  '/dev/kfd',
+  '/dev/dxg',
+  '/dev/nvidia0',
+  '/dev/nvidia1',
+  '/dev/nvidia2',
+  '/dev/nvidia3',
+  '/dev/nvidiactl',
+  '/dev/nvidia-uvm',
+  '/dev/nvidia-uvm-tools',
+  '/dev/nvidia-modeset',
 ];
 
 function bubblewrap(cage: Cage, program: string, view: View): string[] {
   const readOnly = (p: string): string[] => ['--ro-bind', p, p];
   const maybe = (flag: string, paths: string[]): string[] => paths.flatMap((p) => [flag, p, p]);
   return [
-    cage.path, '--die-with-parent', '--unshare-net', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try',
+    cage.path,
+    '--die-with-parent',
+    '--unshare-net',
+    '--unshare-pid',
+    '--unshare-ipc',
+    '--unshare-uts',
+    '--unshare-cgroup-try',
     // as root without any capability other people's files could not be read; read-only mounts stay read-only
     ...(process.getuid?.() === 0 ? ['--cap-drop', 'ALL', '--cap-add', 'CAP_DAC_OVERRIDE'] : []),
-    ...maybe('--ro-bind-try', system), '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp',
+    ...maybe('--ro-bind-try', system),
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    '--tmpfs',
+    '/tmp',
     // without the list of processors x265 makes no thread pool
-    '--ro-bind-try', '/sys/devices/system', '/sys/devices/system',
+    '--ro-bind-try',
+    '/sys/devices/system',
+    '/sys/devices/system',
     ...(view.devices ? [...maybe('--dev-bind-try', devices), '--ro-bind-try', '/sys', '/sys'] : []),
     ...(system.some((d) => program.startsWith(`${d}/`)) ? [] : readOnly(program)),
     ...(view.write === undefined ? [] : ['--bind', view.write, view.write]),
     ...view.read.flatMap(readOnly),
-    '--chdir', '/', '--',
+    '--chdir',
+    '/',
+    '--',
   ];
 }
 
@@ -135,7 +290,13 @@ export async function findWrappers(program: string, signal?: AbortSignal): Promi
   const cage: Cage = { name: 'bubblewrap', path: bwrap };
   const bare = { nice, prlimit, cage, cageProblem: null };
   try {
-    await run({ command: [program, '-version'], wrapper: wrapper(bare, program, { read: [] }), what: 'run in the sandbox', signal, timeoutMs: 15_000 });
+    await run({
+      command: [program, '-version'],
+      wrapper: wrapper(bare, program, { read: [] }),
+      what: 'run in the sandbox',
+      signal,
+      timeoutMs: 15_000,
+    });
     return bare;
   } catch (error) {
     signal?.throwIfAborted();
@@ -155,5 +316,8 @@ export async function onPath(name: string): Promise<string | null> {
 }
 
 export async function isExecutable(file: string): Promise<boolean> {
-  return access(file, constants.X_OK).then(() => true, () => false);
+  return access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 }

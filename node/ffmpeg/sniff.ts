@@ -1,11 +1,16 @@
 /** What the first bytes of a file say, for a clear word when ffprobe could make nothing of it. */
 export type Sniffed = 'film' | 'playlist' | 'other-media' | 'text' | 'zeros' | 'nothing';
 
-const at = (head: Buffer, offset: number, bytes: string): boolean => head.subarray(offset, offset + bytes.length).toString('latin1') === bytes;
+const at = (head: Buffer, offset: number, bytes: string): boolean =>
+  head.subarray(offset, offset + bytes.length).toString('latin1') === bytes;
 
 export function sniff(head: Buffer): Sniffed {
   if (isFilm(head)) return 'film';
-  const start = head.subarray(0, 64).toString('latin1').replace(/^\xef\xbb\xbf/, '').trimStart();
+  const start = head
+    .subarray(0, 64)
+    .toString('latin1')
+    .replace(/^\xef\xbb\xbf/, '')
+    .trimStart();
   if (/^(#EXTM3U|ffconcat version|v=0\r?\n|<\?xml[^>]*>\s*<MPD|<MPD)/.test(start)) return 'playlist';
   if (isOtherMedia(head)) return 'other-media';
   if (head.length > 0 && head.every((b) => b === 0)) return 'zeros';
@@ -15,9 +20,17 @@ export function sniff(head: Buffer): Sniffed {
 function isFilm(head: Buffer): boolean {
   const boxes = ['ftyp', 'moov', 'mdat', 'wide', 'free', 'skip', 'pnot'];
   return (
-    at(head, 0, '\x1aE\xdf\xa3') || boxes.some((box) => at(head, 4, box)) || (at(head, 0, 'RIFF') && at(head, 8, 'AVI ')) ||
-    isTransportStream(head, 188) || isBluRayStream(head) || at(head, 0, '\0\0\x01\xba') || at(head, 0, '\0\0\x01\xb3') ||
-    at(head, 0, '0&\xb2u\x8ef\xcf\x11') || at(head, 0, 'FLV') || at(head, 0, 'OggS') || at(head, 0, '\x06\x0e\x2b\x34')
+    at(head, 0, '\x1aE\xdf\xa3') ||
+    boxes.some((box) => at(head, 4, box)) ||
+    (at(head, 0, 'RIFF') && at(head, 8, 'AVI ')) ||
+    isTransportStream(head, 188) ||
+    isBluRayStream(head) ||
+    at(head, 0, '\0\0\x01\xba') ||
+    at(head, 0, '\0\0\x01\xb3') ||
+    at(head, 0, '0&\xb2u\x8ef\xcf\x11') ||
+    at(head, 0, 'FLV') ||
+    at(head, 0, 'OggS') ||
+    at(head, 0, '\x06\x0e\x2b\x34')
   );
 }
 
@@ -37,7 +50,23 @@ export function isWebm(head: Buffer): boolean {
 }
 
 function isOtherMedia(head: Buffer): boolean {
-  const marks = ['ID3', 'fLaC', 'RIFF', '.RMF', '\xff\xd8\xff', '\x89PNG', 'GIF8', 'PK\x03\x04', 'Rar!', '7z\xbc\xaf', 'NUTnut', 'MThd', '\xff\xfb', '\xff\xf1', '\xff\xf9'];
+  const marks = [
+    'ID3',
+    'fLaC',
+    'RIFF',
+    '.RMF',
+    '\xff\xd8\xff',
+    '\x89PNG',
+    'GIF8',
+    'PK\x03\x04',
+    'Rar!',
+    '7z\xbc\xaf',
+    'NUTnut',
+    'MThd',
+    '\xff\xfb',
+    '\xff\xf1',
+    '\xff\xf9',
+  ];
   return marks.some((mark) => at(head, 0, mark));
 }
 

@@ -25,19 +25,45 @@ let runs = 0;
 
 for (const { name, tools } of await everyFfmpeg()) {
   describe(`a transcode by ${name}`, () => {
-    const kinds: ClipName[] = ['everything', 'tracks', 'pictureInMp4', 'tenBit', 'variable', 'rotated', 'anamorphic', 'lateAudio', 'interlacedTs', 'xvid', 'timecode'];
+    const kinds: ClipName[] = [
+      'everything',
+      'tracks',
+      'pictureInMp4',
+      'tenBit',
+      'variable',
+      'rotated',
+      'anamorphic',
+      'lateAudio',
+      'interlacedTs',
+      'xvid',
+      'timecode',
+    ];
     for (const kind of kinds) {
       test(`keeps everything of the clip "${kind}"`, async () => {
         const job = await jobFor(tools, await clip(kind));
         const percents: number[] = [];
         const made = await transcode({ ...job, onProgress: (p) => percents.push(p.percent) });
         assert.ok(made.outputBytes > 0);
-        assert.ok(percents.every((p, i) => p <= 99 && p >= (percents[i - 1] ?? 0)), 'percent never falls and stays under 100');
+        assert.ok(
+          percents.every((p, i) => p <= 99 && p >= (percents[i - 1] ?? 0)),
+          'percent never falls and stays under 100',
+        );
         const shares: number[] = [];
-        const evidence = await gatherEvidence({ tools, original: job.input, output: job.output, plan: job.plan, profile, originalProbe: job.probe, onProgress: (p) => shares.push(p) });
+        const evidence = await gatherEvidence({
+          tools,
+          original: job.input,
+          output: job.output,
+          plan: job.plan,
+          profile,
+          originalProbe: job.probe,
+          onProgress: (p) => shares.push(p),
+        });
         assert.equal(shares.at(-1), 100);
         const verdict = judge(evidence);
-        assert.deepEqual(verdict.checks.filter((c) => !c.passed), []);
+        assert.deepEqual(
+          verdict.checks.filter((c) => !c.passed),
+          [],
+        );
         await rm(job.output);
       });
     }
@@ -91,25 +117,31 @@ test('an input that gives nothing is a stalled encode, to be tried again', { ski
   assert.equal(error.retry, true);
 });
 
-test('a paused encode says so, is no stalled encode, and ends well after it was resumed', { skip: process.platform === 'win32' }, async () => {
-  const job = await jobFor(await chosenFfmpeg(), await longClip());
-  const control = createControl();
-  const seen: EncodeProgress[] = [];
-  let asked = false;
-  const made = await transcode({
-    ...job, control, stallMs: 30_000,
-    onProgress: (p) => {
-      seen.push(p);
-      if (p.paused) control.resume();
-      else if (!asked) {
-        asked = true;
-        control.pause();
-      }
-    },
-  });
-  assert.ok(seen.some((p) => p.paused));
-  assert.ok(made.outputBytes > 0);
-});
+test(
+  'a paused encode says so, is no stalled encode, and ends well after it was resumed',
+  { skip: process.platform === 'win32' },
+  async () => {
+    const job = await jobFor(await chosenFfmpeg(), await longClip());
+    const control = createControl();
+    const seen: EncodeProgress[] = [];
+    let asked = false;
+    const made = await transcode({
+      ...job,
+      control,
+      stallMs: 30_000,
+      onProgress: (p) => {
+        seen.push(p);
+        if (p.paused) control.resume();
+        else if (!asked) {
+          asked = true;
+          control.pause();
+        }
+      },
+    });
+    assert.ok(seen.some((p) => p.paused));
+    assert.ok(made.outputBytes > 0);
+  },
+);
 
 test('a file that is there already is never overwritten', async () => {
   const job = await jobFor(await chosenFfmpeg(), await clip('film'));
@@ -136,7 +168,10 @@ async function jobFor(tools: Tools, input: string): Promise<TranscodeRequest & {
 }
 
 async function failure(job: TranscodeRequest): Promise<ToolError> {
-  const error = await transcode(job).then(() => null, (e: unknown) => e);
+  const error = await transcode(job).then(
+    () => null,
+    (e: unknown) => e,
+  );
   assert.ok(error instanceof ToolError, String(error));
   return error;
 }
@@ -150,7 +185,22 @@ async function longClip(): Promise<string> {
   const path = join(folder, 'long.mkv');
   const tools = await chosenFfmpeg();
   if (!(await readdir(folder)).includes('long.mkv')) {
-    execFileSync(tools.ffmpeg.path, ['-v', 'error', '-nostdin', '-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=25:d=20', '-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '4', path]);
+    execFileSync(tools.ffmpeg.path, [
+      '-v',
+      'error',
+      '-nostdin',
+      '-f',
+      'lavfi',
+      '-i',
+      'testsrc2=s=320x180:r=25:d=20',
+      '-c:v',
+      'libx264',
+      '-preset',
+      'ultrafast',
+      '-crf',
+      '4',
+      path,
+    ]);
   }
   return path;
 }

@@ -87,14 +87,23 @@ export function createControl(): TranscodeControl {
  */
 export async function transcode(request: TranscodeRequest): Promise<TranscodeResult> {
   request.signal?.throwIfAborted();
-  if (await exists(request.output)) throw new PlainError(`${request.output} exists already and is not overwritten.`, { reason: reason('target-exists', { name: path.basename(request.output) }) });
+  if (await exists(request.output))
+    throw new PlainError(`${request.output} exists already and is not overwritten.`, {
+      reason: reason('target-exists', { name: path.basename(request.output) }),
+    });
   const began = performance.now();
   const covers: Cover[] = [];
   try {
     for (const index of coversToExtract(request.plan, request.probe)) covers.push(await extractCover(request, index));
     const { ended, frames } = await encode(request, covers);
     const { size } = await stat(request.output);
-    return { command: ended.command, stderrTail: ended.stderrTail, frames, encodeMs: Math.round(performance.now() - began), outputBytes: size };
+    return {
+      command: ended.command,
+      stderrTail: ended.stderrTail,
+      frames,
+      encodeMs: Math.round(performance.now() - began),
+      outputBytes: size,
+    };
   } catch (error) {
     await rm(request.output, { force: true });
     throw error instanceof ToolError && !error.reason ? explained(error, request) : error;
@@ -104,10 +113,13 @@ export async function transcode(request: TranscodeRequest): Promise<TranscodeRes
 }
 
 async function exists(file: string): Promise<boolean> {
-  return lstat(file).then(() => true, (error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return false;
-    throw error;
-  });
+  return lstat(file).then(
+    () => true,
+    (error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return false;
+      throw error;
+    },
+  );
 }
 
 async function extractCover(request: TranscodeRequest, index: number): Promise<Cover> {
@@ -115,8 +127,14 @@ async function extractCover(request: TranscodeRequest, index: number): Promise<C
   await rm(file, { force: true });
   await run({
     command: [request.tools.ffmpeg.path, ...extractArguments(request.input, index, file)],
-    wrapper: wrapper(request.tools, request.tools.ffmpeg.path, { read: [request.input], write: path.dirname(request.output), maxFileBytes: 1024 ** 3 }),
-    what: `take the cover out of ${path.basename(request.input)}`, signal: request.signal, timeoutMs: 300_000,
+    wrapper: wrapper(request.tools, request.tools.ffmpeg.path, {
+      read: [request.input],
+      write: path.dirname(request.output),
+      maxFileBytes: 1024 ** 3,
+    }),
+    what: `take the cover out of ${path.basename(request.input)}`,
+    signal: request.signal,
+    timeoutMs: 300_000,
   });
   return { index, file };
 }
@@ -132,10 +150,14 @@ async function encode(request: TranscodeRequest, covers: Cover[]): Promise<{ end
   const running = start({
     command: [tools.ffmpeg.path, ...encodeArguments({ ...request, covers, release: tools.ffmpeg.release })],
     wrapper: wrapper(tools, tools.ffmpeg.path, {
-      read: [request.input], write: path.dirname(request.output), devices: encoder !== null && rowOf(encoder).hardware,
+      read: [request.input],
+      write: path.dirname(request.output),
+      devices: encoder !== null && rowOf(encoder).hardware,
       maxFileBytes: Math.max(2 * (Number.isFinite(maxBytes) ? maxBytes : request.probe.sizeBytes), 0) + FILE_SLACK,
     }),
-    what: `${request.plan.action === 'remux' ? 're-wrap' : 'encode'} ${name}`, signal: request.signal, onLine: watch.onLine,
+    what: `${request.plan.action === 'remux' ? 're-wrap' : 'encode'} ${name}`,
+    signal: request.signal,
+    onLine: watch.onLine,
   });
   try {
     watch.follow(running);
@@ -164,10 +186,11 @@ function watcher(request: TranscodeRequest, name: string, maxBytes: number): Wat
     running?.stop((ended) => new ToolError(message, ended, { reason: why, retry }));
   const rearm = (): void => {
     if (timer) clearTimeout(timer);
-    if (!paused()) timer = setTimeout(() => {
-      const seconds = Math.round(request.stallMs / 1000);
-      stop(`The encode of ${name} made no progress for ${seconds} seconds and was stopped.`, reason('stalled', { seconds }), true);
-    }, request.stallMs);
+    if (!paused())
+      timer = setTimeout(() => {
+        const seconds = Math.round(request.stallMs / 1000);
+        stop(`The encode of ${name} made no progress for ${seconds} seconds and was stopped.`, reason('stalled', { seconds }), true);
+      }, request.stallMs);
   };
   const onLine = progressParser((block) => {
     frames = block.frame ?? frames;
@@ -179,12 +202,17 @@ function watcher(request: TranscodeRequest, name: string, maxBytes: number): Wat
     percent = last.percent;
     request.onProgress?.(last);
     if ((block.totalSize ?? 0) > maxBytes) {
-      stop(`The copy of ${name} grew larger than it may become, so the encode was stopped.`, reason('output-too-large', { limit: maxBytes }), false);
+      stop(
+        `The copy of ${name} grew larger than it may become, so the encode was stopped.`,
+        reason('output-too-large', { limit: maxBytes }),
+        false,
+      );
     }
   });
   let unlisten = (): void => {};
   return {
-    onLine, frames: () => frames,
+    onLine,
+    frames: () => frames,
     follow(started) {
       running = started;
       const obey = (want: boolean): void => {
@@ -218,8 +246,13 @@ function explained(error: ToolError, request: TranscodeRequest): ToolError {
   const fits = known.find(([pattern]) => pattern.test(error.stderrTail));
   const hardware = request.encoder && rowOf(request.encoder).hardware;
   const broken = hardware && /device|cuda|nvenc|vaapi|mfx|qsv|amf|videotoolbox|Error while opening encoder/i.test(error.stderrTail);
-  const why = fits?.[1](message) ?? (broken ? reason('encoder-failed', { encoder: request.encoder?.name, message }) : reason('ffmpeg-failed', {
-    message, exit: error.killedBy ?? (error.exitCode === null ? null : `exit code ${error.exitCode}`),
-  }));
+  const why =
+    fits?.[1](message) ??
+    (broken
+      ? reason('encoder-failed', { encoder: request.encoder?.name, message })
+      : reason('ffmpeg-failed', {
+          message,
+          exit: error.killedBy ?? (error.exitCode === null ? null : `exit code ${error.exitCode}`),
+        }));
   return new ToolError(error.message, error, { cause: error.cause ?? error, reason: why, retry: fits?.[2] ?? true });
 }
