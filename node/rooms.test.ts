@@ -126,7 +126,12 @@ test('the law notices what it forbids', () => {
 test('no file names a machine, a private registry or a path of the person who wrote it', () => {
   const root = join(here, '..');
   // Put together here so that this file does not contain what it looks for.
-  const paths = [['', 'work', ''].join('/'), ['', 'tmp', 'cs'].join('/'), ['', 'root', ''].join('/')];
+  const paths = [
+    ['', 'work', 'main'],
+    ['', 'work', 'shared'],
+    ['', 'tmp', 'cs'],
+    ['', 'root', ''],
+  ].map((parts) => parts.join('/'));
   const registry = new RegExp(`https?://(?!registry\\.npmjs\\.org)[^/\\s'"]*${'regis'}try[^/\\s'"]*/`);
   const files = globSync(
     [

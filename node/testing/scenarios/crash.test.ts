@@ -161,6 +161,10 @@ async function everythingIsDone(folder: string, films: Film[], books: Books): Pr
     [],
     'one attempt that succeeded for each job',
   );
+  assert.deepEqual(
+    (await books.files()).filter(({ status }) => status !== 'done'),
+    [],
+  );
   const [counted] = await books.query(
     `select (select sum(replaced)::int from stats_daily) replaced, (select count(*)::int from originals where state = 'kept') kept,
             (select count(*)::int from activity where kind = 'replaced') told,
