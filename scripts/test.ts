@@ -25,9 +25,9 @@ function chosenFiles(): string[] {
   return chosen.toSorted(longestFirst);
 }
 
-/** The scenarios run for minutes: started first, they overlap with everything else instead of trailing behind it. */
+/** Scenarios and crash tests run for minutes: started first, they overlap with everything else instead of trailing behind it. */
 function longestFirst(a: string, b: string): number {
-  const heavy = (file: string): number => (file.includes('scenarios') ? 0 : 1);
+  const heavy = (file: string): number => (/scenarios|swap-crash/.test(file) ? 0 : 1);
   return heavy(a) - heavy(b) || a.localeCompare(b);
 }
 
