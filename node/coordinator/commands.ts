@@ -76,6 +76,23 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
         clearAvailable(db, { reason: { code: 'cleared', params: { by: by.name } }, excludedBy: null, fileStatus: 'skipped' }),
       ),
 
+    async retryFile(fileId, by) {
+      const file = await readFile(db, fileId);
+      if (!file) throw new PlainError('This file is not known any more.');
+      const live = (await jobsOfFile(db, fileId)).find((job) => job.state === 'available' || job.state === 'running');
+      if (live) return live.id;
+      if (file.status === 'done') throw new PlainError('This file is converted already. Put its original back first.');
+      try {
+        const jobId = await queueAnew(fileId, by);
+        await note({ kind: 'job-retried', jobId, fileId }, by);
+        term.offer();
+        return jobId;
+      } finally {
+        // also when it stays as it is: what was found now may be another reason
+        events.emit('job.changed', { jobId: 0, fileId, libraryId: file.libraryId });
+      }
+    },
+
     async excludeFile(fileId, by) {
       const running = (await jobsOfFile(db, fileId)).find((job) => job.state === 'running');
       if (running) throw new PlainError('This file is being worked on. Cancel that first.');
@@ -133,7 +150,13 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
     if (!library || !keeper) throw new PlainError('The folder of this file is not mounted on any machine now.');
     if (before.excludedBy) await includeFile(db, fileId);
     await setStatus(db, [fileId], 'new', null);
-    await inspectFile({ mesh, db, settings: parts.settings.current }, library, keeper.nodeId, fileId, AbortSignal.timeout(120_000));
+    try {
+      await inspectFile({ mesh, db, settings: parts.settings.current }, library, keeper.nodeId, fileId, AbortSignal.timeout(120_000));
+    } catch (error) {
+      // it could not be looked at, so what was known of it stays true
+      await setStatus(db, [fileId], before.status, before.reason);
+      throw error;
+    }
     const job = (await jobsOfFile(db, fileId)).find((j) => j.state === 'available' || j.state === 'running');
     if (job) return job.id;
     const after = await readFile(db, fileId);

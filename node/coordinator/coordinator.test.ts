@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import type { Actor } from '../core/commands.ts';
+import { activityForJob, listActivity } from '../db/activity.ts';
 import { openAttempts, readAttempt } from '../db/attempts.ts';
 import type { Database } from '../db/connect.ts';
 import { readJobRow, runningJobs } from '../db/job-lists.ts';
+import { readLibrary } from '../db/libraries.ts';
 import { readFile } from '../db/media-files.ts';
 import { listOriginals } from '../db/originals.ts';
 import { totals } from '../db/stats.ts';
@@ -296,6 +298,51 @@ eachDatabase((kind) => {
     assert.equal((await readJobRow(s.db, s.ids.job))?.state, 'cancelled');
     assert.ok(s.asked.some((a) => 'op' in a && a.op === 'discard'));
     assert.equal((await verified(s, s.ids, { accepted: true })).accepted, false, 'a late verdict replaces nothing');
+  });
+
+  test('a job that fails for good is told with the name of its film and the reason', async (t) => {
+    const s = await withJob(t, kind);
+    await s.mesh.request(testNode, 'report', {
+      event: 'failed',
+      ...s.ids,
+      reason: { code: 'ffmpeg-failed' },
+      retry: false,
+      encoder: 'libx265',
+      command: null,
+      stderrTail: '',
+    });
+    const [event] = await activityForJob(s.db, s.ids.job);
+    const file = await readFile(s.db, event!.fileId!);
+    assert.deepEqual([event?.kind, event?.severity, event?.libraryId], ['failed', 2, file!.libraryId]);
+    assert.deepEqual(event?.params, { reason: { code: 'ffmpeg-failed' }, title: `${file!.title} ${file!.detail}`.trim() });
+  });
+
+  test('a file that cannot be looked at now keeps what was known of it when a person asks for it again', async (t) => {
+    const s = await withJob(t, kind);
+    const { fileId } = (await readJobRow(s.db, s.ids.job))!;
+    assert.equal(await s.coordinator.commands.retryFile(fileId, ada), s.ids.job, 'a live job is the answer');
+    await s.coordinator.commands.cancelJob(s.ids.job, ada);
+    await s.mesh.request(testNode, 'report', { event: 'cancelled', ...s.ids });
+    const before = await readFile(s.db, fileId);
+    await assert.rejects(s.coordinator.commands.retryFile(fileId, ada), /not mounted|not there/);
+    const after = await readFile(s.db, fileId);
+    assert.deepEqual([after?.status, after?.reason], [before?.status, before?.reason]);
+    await assert.rejects(s.coordinator.commands.retryFile(999_999, ada), /not known/);
+  });
+
+  test('saving a library again without a change leaves priorities and the story alone', async (t) => {
+    const s = await stage(t, kind);
+    const library = await aLibrary(s.db);
+    const [job] = await someJobs(s.db, library.id, 1);
+    await s.coordinator.commands.prioritise({ ids: [job!.jobId] }, 'high', ada);
+    const told = (await listActivity(s.db)).rows.length;
+    const { profile } = (await readLibrary(s.db, library.id))!;
+    await s.coordinator.commands.changeLibrary(library.id, { name: 'Films', enabled: true, priority: 'normal', profile }, ada);
+    assert.equal((await readJobRow(s.db, job!.jobId))?.priority, 0);
+    assert.equal((await listActivity(s.db)).rows.length, told);
+    await s.coordinator.commands.changeLibrary(library.id, { name: 'Films', enabled: false }, ada);
+    const { kind: last, params } = (await listActivity(s.db)).rows[0]!;
+    assert.deepEqual([last, params], ['library-changed', { library: 'Films', enabled: false }]);
   });
 
   test('a paused queue grants nothing and says why; resuming grants again', async (t) => {

@@ -3,6 +3,7 @@ import type { Fingerprint, Probe } from '../core/media.ts';
 import { reasonEntry, type Reason } from '../core/reasons.ts';
 import { targetPath } from '../core/target.ts';
 import type { Verdict } from '../core/verdict.ts';
+import { addActivity } from '../db/activity.ts';
 import { advance, readAttempt, saveEncoded, saveVerdict, type Attempt } from '../db/attempts.ts';
 import { cancelAttempt, failAttempt, holdAttempt, releaseAttempt, type EndedRun } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
@@ -61,7 +62,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
       case 'failed':
         if (isOtherFile(r.reason.code)) return changedMeanwhile(r);
         return ended(r, () =>
-          failAttempt(db, runOf(r), {
+          failed(r, {
             reason: r.reason as Reason,
             retry: r.retry,
             encoder: r.encoder,
@@ -131,9 +132,9 @@ export function createFinisher(parts: FinisherParts): Finisher {
       await completeKept(db, runOf(r), {
         reason: verdict.reason,
         verdict,
-        activity: { kind: 'kept', severity: code === 'small-saving' || code === 'not-smaller' ? 0 : 1, params: { reason: code } },
+        activity: { kind: 'kept', severity: code === 'small-saving' || code === 'not-smaller' ? 0 : 1, params: { reason: verdict.reason } },
       });
-    else await failAttempt(db, runOf(r), { reason: verdict.reason, retry: true });
+    else await failed(r, { reason: verdict.reason, retry: true });
     await over(attempt, context);
     changed(r.job);
     return yes;
@@ -151,7 +152,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
       changed(r.job);
       return held ? yes : late;
     }
-    return settle(r, await failAttempt(db, runOf(r), { reason, retry: r.retry }), attempt);
+    return settle(r, await failed(r, { reason, retry: r.retry }), attempt);
   }
 
   /** What was planned is not what stands there now: no failure; the file is looked at again. */
@@ -183,6 +184,14 @@ export function createFinisher(parts: FinisherParts): Finisher {
     if (attempt) await over(attempt, context);
     changed(r.job);
     return done ? yes : late;
+  }
+
+  /** The run failed; when no further try follows, that is a part of the story. */
+  async function failed(r: Report, failure: Parameters<typeof failAttempt>[2]): Promise<EndedRun | null> {
+    const run = await failAttempt(db, runOf(r), failure);
+    if (run?.state === 'failed')
+      await addActivity(db, { kind: 'failed', severity: 2, jobId: run.jobId, nodeId: run.nodeId, params: { reason: failure.reason } });
+    return run;
   }
 
   /** A run that ended before there was an output to check. */

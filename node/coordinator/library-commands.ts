@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Actor, Commands, LibraryChange } from '../core/commands.ts';
 import { priorities } from '../core/job.ts';
 import { profileProblems } from '../core/profile-fields.ts';
@@ -49,16 +50,16 @@ export function libraryCommands(parts: CoordinatorParts, term: Term): Pick<Comma
       if (name !== undefined && (name === '' || name.length > 200)) throw new PlainError('A library needs a name of 1 to 200 characters.');
       if (name && (await listLibraries(db)).some((l) => l.id !== libraryId && l.name === name))
         throw new PlainError(`There is a library called "${name}" already.`);
-      await changeLibrary(db, libraryId, {
-        ...(name ? { name } : {}),
-        ...(change.enabled === undefined ? {} : { enabled: change.enabled }),
-        ...(change.priority ? { priority: priorities.indexOf(change.priority) } : {}),
-        ...(profile ? { profile } : {}),
-      });
-      if (change.priority) await prioritiseJobs(db, wholeLibrary(libraryId), change.priority);
-      await addActivity(db, { kind: 'library-changed', libraryId, by: by.name, params: described(change) });
+      const { profile: _partial, ...wish } = change;
+      const changed = differences(library, { ...wish, ...(name ? { name } : {}), ...(profile ? { profile } : {}) });
+      if (Object.keys(changed).length === 0) return;
+      const { priority, ...rest } = changed;
+      await changeLibrary(db, libraryId, { ...rest, ...(priority ? { priority: priorities.indexOf(priority) } : {}) });
+      // only when it really changed: what a person gave single files a priority for stays
+      if (priority) await prioritiseJobs(db, wholeLibrary(libraryId), priority);
+      await addActivity(db, { kind: 'library-changed', libraryId, by: by.name, params: { library: library.name, ...described(changed) } });
       events.emit('library.changed', { libraryId });
-      if (profile)
+      if (changed.profile)
         void replan(libraryId).catch((error: unknown) =>
           log.warn({ library: library.name, why: messageOf(error) }, 'files could not be planned again'),
         );
@@ -143,6 +144,19 @@ function requireLawful(change: object): void {
 
 function wholeLibrary(libraryId: number): { filter: { libraryId: number; search: null; codec: null; priority: null } } {
   return { filter: { libraryId, search: null, codec: null, priority: null } };
+}
+
+/** A form sends everything; this is what differs from what is stored. */
+function differences(
+  library: Library,
+  wish: Omit<LibraryChange, 'profile'> & { profile?: Profile },
+): Omit<LibraryChange, 'profile'> & { profile?: Profile } {
+  return {
+    ...(wish.name !== undefined && wish.name !== library.name ? { name: wish.name } : {}),
+    ...(wish.enabled !== undefined && wish.enabled !== library.enabled ? { enabled: wish.enabled } : {}),
+    ...(wish.priority !== undefined && wish.priority !== priorities[library.priority] ? { priority: wish.priority } : {}),
+    ...(wish.profile !== undefined && !isDeepStrictEqual(wish.profile, library.profile) ? { profile: wish.profile } : {}),
+  };
 }
 
 function described(change: LibraryChange): Record<string, unknown> {

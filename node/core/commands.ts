@@ -28,6 +28,8 @@ export interface Commands {
   /** everything that waits leaves the queue; a scan that a person asks for brings it back */
   clearQueue(by: Actor): Promise<number>;
 
+  /** a file without a job that could be tried again: it is looked at anew; resolves with its job, or says why it stays as it is */
+  retryFile(fileId: number, by: Actor): Promise<number>;
   excludeFile(fileId: number, by: Actor): Promise<void>;
   includeFile(fileId: number, by: Actor): Promise<void>;
   /** puts the original back; the HEVC file goes to the trash in its place */

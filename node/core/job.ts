@@ -22,7 +22,8 @@ export type AttemptState =
   | 'lost'
   | 'rejected'
   | 'cancelled';
-export type FileStatus = 'new' | 'settling' | 'queued' | 'done' | 'kept' | 'skipped' | 'failed' | 'missing';
+export const fileStatusNames = ['new', 'settling', 'queued', 'done', 'kept', 'skipped', 'failed', 'missing'] as const;
+export type FileStatus = (typeof fileStatusNames)[number];
 
 export const priorities = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof priorities)[number];

@@ -103,7 +103,7 @@ function plain(text: string, limit: number): string {
 }
 
 function size(bytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB'];
+  const units = ['bytes', 'KB', 'MB', 'GB', 'TB', 'PB'];
   let step = 0;
   let value = bytes;
   while (Math.abs(value) >= 999.5 && step < units.length - 1) {

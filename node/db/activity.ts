@@ -33,10 +33,18 @@ const columns = `id, at, term, kind, severity, node_id as "nodeId", library_id a
   file_id as "fileId", by, params`;
 const newestFirst: Order[] = [{ sql: 'id', cast: 'bigint', descending: true }];
 
+/**
+ * Notes an event. What a file is called is kept with it ("The Lucy Show S02 E14"), so that the story still reads when
+ * the file is gone; a job brings its file and its library with it.
+ */
 export async function addActivity(q: Queryable, event: NewActivity): Promise<number> {
   const [row] = await q.query<{ id: number }>(
     `insert into activity (term, kind, severity, node_id, library_id, job_id, file_id, by, params)
-     values (coalesce(nullif(current_setting('codecshift.term', true), '')::bigint, 0), $1, $2, $3, $4, $5, $6, $7, $8) returning id`,
+     select coalesce(nullif(current_setting('codecshift.term', true), '')::bigint, 0), $1::text, $2::smallint, $3::text,
+            coalesce($4::int, f.library_id), $5::bigint, coalesce($6::bigint, f.id), $7::text,
+            $8::jsonb || case when f.id is null then '{}' else jsonb_build_object('title', btrim(f.title || ' ' || f.detail)) end
+       from (select 1) one left join media_files f on f.id = coalesce($6::bigint, (select file_id from jobs where id = $5::bigint))
+     returning id`,
     [
       event.kind,
       event.severity ?? 0,

@@ -118,10 +118,44 @@ describe('reading', () => {
   });
 });
 
+describe('files', () => {
+  test('a list is filtered by status, reason and name, and each file says why in a sentence', async (t) => {
+    const { call } = await serve(t);
+    const { body } = await call('GET', '/files?status=skipped&limit=200');
+    assert.ok(body['items'].length > 0);
+    for (const file of body['items']) {
+      assert.equal(file.status, 'skipped');
+      assert.ok(file.reason.sentence.length > 3);
+    }
+    const { code } = body['items'][0].reason;
+    const same = await call('GET', `/files?reason=${code}&limit=200`);
+    assert.ok(same.body['items'].length > 0);
+    assert.ok(same.body['items'].every((f: { reason: { code: string } }) => f.reason.code === code));
+    assert.deepEqual((await call('GET', '/files?q=no-film-is-called-so')).body['items'], []);
+  });
+
+  test('one file comes with its probe, its jobs and its originals', async (t) => {
+    const { call } = await serve(t);
+    const [original] = await db.query<{ id: number; file: number }>(
+      `select id, file_id as file from originals where file_id is not null limit 1`,
+    );
+    const { status, body } = await call('GET', `/files/${original!.file}`);
+    assert.equal(status, 200);
+    assert.ok(body['originals'].some((o: { id: number }) => o.id === original!.id));
+    assert.ok(body['jobs'].length > 0);
+    assert.ok('probe' in body);
+    assert.equal((await call('GET', '/files/999999')).status, 404);
+  });
+});
+
 describe('acting', () => {
   test('each route asks for exactly one command, as the command line', async (t) => {
-    const { web, call } = await serve(t, (name) => (name === 'retryJob' ? 77 : undefined));
+    const { web, call } = await serve(t, (name) => (name.startsWith('retry') ? 77 : undefined));
     const job = sample.waiting[0]!;
+    const [original] = await db.query<{ id: number; file: number }>(
+      `select id, file_id as file from originals where file_id is not null limit 1`,
+    );
+    const { id: kept, file } = original!;
     for (const [path, body, name, args] of [
       ['/pause', undefined, 'pauseAll', []],
       ['/resume', {}, 'resumeAll', []],
@@ -134,6 +168,10 @@ describe('acting', () => {
       [`/jobs/${job}/top`, undefined, 'moveJobs', [{ ids: [job] }, 'top']],
       [`/jobs/${job}/end`, undefined, 'moveJobs', [{ ids: [job] }, 'end']],
       [`/jobs/${job}/priority`, { priority: 'high' }, 'prioritise', [{ ids: [job] }, 'high']],
+      [`/files/${file}/retry`, undefined, 'retryFile', [file]],
+      [`/files/${file}/exclude`, {}, 'excludeFile', [file]],
+      [`/files/${file}/include`, undefined, 'includeFile', [file]],
+      [`/originals/${kept}/restore`, undefined, 'restore', [kept]],
       ['/clear', { confirm: true }, 'clearQueue', []],
       ['/libraries', { path: '/mnt/films', profile: { quality: 20 } }, 'addLibrary', [{ path: '/mnt/films', profile: { quality: 20 } }]],
     ] as const) {
@@ -168,6 +206,11 @@ describe('acting', () => {
       ['POST', '/settings', { changes: [] }, 422, 'changes'],
       ['POST', '/pause', '{"a":', 400, null],
       ['POST', '/pause', [1], 422, null],
+      ['GET', '/files?status=lost', undefined, 422, 'status'],
+      ['GET', '/files?reason=because', undefined, 422, 'reason'],
+      ['GET', '/files?sort=colour', undefined, 422, 'sort'],
+      ['POST', '/files/999999/retry', undefined, 404, null],
+      ['POST', '/originals/999999/restore', undefined, 404, null],
       ['GET', '/jobs?state=lost', undefined, 422, 'state'],
       ['GET', '/jobs?limit=0', undefined, 422, 'limit'],
       ['GET', '/jobs?limit=1000', undefined, 422, 'limit'],

@@ -27,6 +27,7 @@ import { PlainError } from '../../errors.ts';
 import { explain, refuse } from '../errors.ts';
 import type { PageModule, Web } from '../web.ts';
 import type * as v from 'valibot';
+import { fileRoutes } from './files.ts';
 import {
   ApiProblem,
   bodyAs,
@@ -77,6 +78,7 @@ export const apiRoutes: PageModule = (app, web) => {
   });
   get('/jobs/:id', async (c) => c.json(await jobDetail(web, pathId(c, 'job'))));
   jobActions(post, web);
+  fileRoutes(get, post, web);
 
   get('/settings', async (c) => c.json({ items: await settings(web) }));
   post('/settings', async (c) => {

@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import * as v from 'valibot';
-import { priorities } from '../../core/job.ts';
+import { fileStatusNames, priorities } from '../../core/job.ts';
+import { reasonCodes } from '../../core/reasons.ts';
 import type { Env } from '../web.ts';
 import { refuse } from '../errors.ts';
 
@@ -17,6 +18,11 @@ import { refuse } from '../errors.ts';
  *   GET    /api/v1/jobs/:id                      with plan, attempts, checks
  *   POST   /api/v1/jobs/:id/cancel · pause · resume · retry · top · end
  *   POST   /api/v1/jobs/:id/priority             {priority: "high" | "normal" | "low"}
+ *   GET    /api/v1/files?library=&status=&format=&reason=&q=&sort=&after=&before=&limit=
+ *   GET    /api/v1/files/:id                     with probe, jobs and originals
+ *   POST   /api/v1/files/:id/retry               looked at anew and queued                     {id, job}
+ *   POST   /api/v1/files/:id/exclude · include
+ *   POST   /api/v1/originals/:id/restore         back from the trash; answers when it is done
  *   POST   /api/v1/clear                         {confirm: true}                               {removed}
  *   GET    /api/v1/settings                      every setting with value, version, override
  *   POST   /api/v1/settings                      {changes: [{key, value, version}]}            409 or 422 with problems
@@ -33,30 +39,44 @@ export const jobStates = ['waiting', 'running', 'held', 'failed', 'finished', 'c
 const id = v.pipe(v.string(), v.regex(/^[1-9]\d{0,14}$/, 'must be a whole number from 1 up'), v.transform(Number));
 const cursor = v.pipe(v.string(), v.minLength(1), v.maxLength(2000), v.regex(/^[\w-]+$/, 'is not a cursor of this list'));
 
+const library = v.optional(id);
+const format = v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9_.-]{1,64}$/i, 'must be a codec name such as h264')));
+const q = v.optional(
+  v.pipe(
+    v.string(),
+    v.maxLength(200, 'must have at most 200 characters'),
+    v.check((text) => !text.includes('\0') && text.isWellFormed(), 'holds a character that no name can have'),
+  ),
+);
+const limit = v.optional(
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,3}$/, 'must be 1 to 200'),
+    v.transform(Number),
+    v.minValue(1, 'must be 1 to 200'),
+    v.maxValue(200, 'must be 1 to 200'),
+  ),
+  '50',
+);
+const page = { after: v.optional(cursor), before: v.optional(cursor), limit };
+
 export const jobsQuery = v.strictObject({
   state: v.optional(v.picklist(jobStates, `must be one of ${jobStates.join(', ')}`), 'waiting'),
-  library: v.optional(id),
-  format: v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9_.-]{1,64}$/i, 'must be a codec name such as h264'))),
+  library,
+  format,
   priority: v.optional(v.picklist(priorities, 'must be high, normal or low')),
-  q: v.optional(
-    v.pipe(
-      v.string(),
-      v.maxLength(200, 'must have at most 200 characters'),
-      v.check((text) => !text.includes('\0') && text.isWellFormed(), 'holds a character that no name can have'),
-    ),
-  ),
-  after: v.optional(cursor),
-  before: v.optional(cursor),
-  limit: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^\d{1,3}$/, 'must be 1 to 200'),
-      v.transform(Number),
-      v.minValue(1, 'must be 1 to 200'),
-      v.maxValue(200, 'must be 1 to 200'),
-    ),
-    '50',
-  ),
+  q,
+  ...page,
+});
+
+export const filesQuery = v.strictObject({
+  library,
+  status: v.optional(v.picklist(fileStatusNames, `must be one of ${fileStatusNames.join(', ')}`)),
+  format,
+  reason: v.optional(v.picklist(reasonCodes, 'must be the code of a reason')),
+  q,
+  sort: v.optional(v.picklist(['recent', 'title', 'saving'], 'must be recent, title or saving'), 'recent'),
+  ...page,
 });
 
 const text = (max: number) =>

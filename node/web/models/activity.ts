@@ -1,6 +1,6 @@
 import { isReasonCode, label, sentence, type Reason } from '../../core/reasons.ts';
 import type { Activity } from '../../db/activity.ts';
-import { saving, size } from '../format.ts';
+import { plural, saving, size } from '../format.ts';
 import { url } from '../routes.ts';
 
 export interface ActivityLine {
@@ -31,13 +31,52 @@ export function activityText(event: Pick<Activity, 'kind' | 'params'>): string {
   return why ? `${what}: ${why}` : what;
 }
 
+/** One sentence for each kind that the coordinator writes; the one who did it stands beside it. */
 const words: Record<string, (p: Record<string, unknown>) => string> = {
   replaced: (p) => `${name(p, 'A file')} was replaced${sizes(p)}`,
   kept: (p) => `${name(p, 'The file')} keeps its original`,
-  restored: (p) => `${name(p, 'An original')} was put back`,
-  failed: (p) => `${name(p, 'A file')} failed`,
-  'scan-failed': (p) => `${text(p['library']) || 'A library'} could not be scanned`,
+  restored: (p) => `The original of ${name(p, 'a file')} was put back`,
+  'not-restored': (p) => `The original of ${name(p, 'a file')} could not be put back`,
+  failed: (p) => `${name(p, 'A file')} could not be converted`,
+  'scan-failed': (p) => `${quoted(p['library']) || 'A library'} could not be scanned`,
+  'library-added': (p) => `The library ${quoted(p['name'])} was added`,
+  'library-changed': (p) => `The library ${quoted(p['library'])} ${changeOf(p)}`,
+  'library-removed': (p) => `The library ${quoted(p['name'])} was removed; no file was touched`,
+  'coordinator-changed': (p) => `A coordinator took up its work${typeof p['term'] === 'number' ? ` (term ${p['term']})` : ''}`,
+  paused: () => 'All work was paused',
+  resumed: () => 'Work went on',
+  'job-cancelled': (p) => `${name(p, 'A file')} was taken out of the queue or stopped`,
+  'job-retried': (p) => `${name(p, 'A file')} was asked for again`,
+  'job-paused': (p) => `${name(p, 'A running file')} was paused`,
+  'job-resumed': (p) => `${name(p, 'A paused file')} went on`,
+  'file-excluded': (p) => `${name(p, 'A file')} is left alone from now on`,
+  'file-included': (p) => `${name(p, 'A file')} may be converted again`,
+  'moved-top': (p) => `${files(p)} moved to the top of the queue`,
+  'moved-end': (p) => `${files(p)} moved to the end of the queue`,
+  'priority-high': (p) => `${files(p)} got high priority`,
+  'priority-normal': (p) => `${files(p)} got normal priority`,
+  'priority-low': (p) => `${files(p)} got low priority`,
+  removed: (p) => `${files(p)} left the queue`,
+  'queue-cleared': (p) => `The queue was cleared: ${files(p)} left it`,
 };
+
+/** A library's change holds only what a person changed. */
+function changeOf(p: Record<string, unknown>): string {
+  const parts: string[] = [];
+  if (p['enabled'] !== undefined) parts.push(p['enabled'] === true ? 'was switched on' : 'was switched off');
+  if (text(p['name'])) parts.push(`is called ${quoted(p['name'])} now`);
+  if (text(p['priority'])) parts.push(`has ${text(p['priority'])} priority`);
+  if (p['profile'] !== undefined) parts.push('has new rules');
+  return parts.length > 1 ? `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}` : (parts[0] ?? 'was saved without a change');
+}
+
+function files(p: Record<string, unknown>): string {
+  return typeof p['count'] === 'number' ? plural(p['count'], 'file') : 'Files';
+}
+
+function quoted(value: unknown): string {
+  return text(value) && `“${text(value)}”`;
+}
 
 function sizes(p: Record<string, unknown>): string {
   const { before, after } = p;
@@ -45,8 +84,7 @@ function sizes(p: Record<string, unknown>): string {
 }
 
 function name(p: Record<string, unknown>, otherwise: string): string {
-  const title = text(p['title']);
-  return title ? `“${title}”` : otherwise;
+  return quoted(p['title']) || otherwise;
 }
 
 function plainWords(kind: string): string {

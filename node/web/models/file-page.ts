@@ -150,7 +150,8 @@ export interface FilePage {
   jobs: { id: number; word: string; chip: string; at: Date; why: string }[];
   /** a job that is waiting, running or held */
   liveJob: number | null;
-  retryJob: number | null;
+  /** it can be looked at anew and queued */
+  retry: boolean;
   excludedBy: string | null;
   originals: { id: number; sizeBytes: number; word: string; words: string; restorable: boolean }[];
   activity: ActivityLine[];
@@ -167,7 +168,6 @@ export interface FilePageFacts {
 
 export function filePage({ file, library, jobs, originals, activity, now }: FilePageFacts): FilePage {
   const live = jobs.find((j) => j.state === 'available' || j.state === 'running' || j.state === 'held') ?? null;
-  const last = jobs[0] ?? null;
   const saved = file.originalBytes !== null && file.originalBytes > file.sizeBytes ? ` instead of ${size(file.originalBytes)}` : '';
   return {
     id: file.id,
@@ -209,12 +209,8 @@ export function filePage({ file, library, jobs, originals, activity, now }: File
       };
     }),
     liveJob: live?.id ?? null,
-    retryJob:
-      last &&
-      ['failed', 'kept', 'skipped'].includes(file.status) &&
-      (last.state === 'failed' || last.state === 'cancelled' || last.outcome === 'kept')
-        ? last.id
-        : null,
+    // also without a job of its own: a film that could not be read may be readable now
+    retry: live === null && file.excludedBy === null && ['failed', 'kept', 'skipped', 'new', 'settling'].includes(file.status),
     excludedBy: file.excludedBy,
     originals: originals.map((o) => originalLine(o, now)),
     activity: activity.map((event) => activityLine(event, false)),

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { defaultProfile } from '../../core/profile.ts';
@@ -340,6 +342,27 @@ describe('history', () => {
     assert.ok(chart.bars.at(-1)!.open);
     assert.match(chart.sentence, /^8.* reclaimed from 3 files .*most of it on Fri 20 Nov/);
     assert.match(dailyChart([], 30, now).sentence, /^No file/);
+  });
+
+  test('every kind of event that the coordinator writes has a sentence of its own', () => {
+    const here = path.join(import.meta.dirname, '../../coordinator');
+    const sources = readdirSync(here).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+    const text = sources.map((name) => readFileSync(path.join(here, name), 'utf8')).join('\n');
+    const written = [...text.matchAll(/kind: (?:\w+ \? )?'([a-z-]+)'(?: : '([a-z-]+)')?/g)].flatMap((m) => [m[1]!, m[2] ?? m[1]!]);
+    const changed = ['moved-top', 'moved-end', 'priority-high', 'priority-normal', 'priority-low', 'removed', 'queue-cleared'];
+    const kinds = new Set([...written, ...changed]);
+    assert.ok(kinds.size > 20, `${kinds.size} kinds were found in the sources`);
+    for (const kind of kinds) {
+      const bare = kind[0]!.toUpperCase() + kind.slice(1).replaceAll('-', ' ');
+      const words = activityText({ kind, params: { title: 'Metropolis 1927', name: 'Films', library: 'Films', count: 3, enabled: false } });
+      assert.notEqual(words, bare, `${kind} has no sentence`);
+      assert.doesNotMatch(words, /undefined|null|\[object|“”|  /, kind);
+    }
+    assert.equal(activityText({ kind: 'moved-top', params: { count: 1 } }), '1 file moved to the top of the queue');
+    assert.equal(
+      activityText({ kind: 'library-changed', params: { library: 'Films', name: 'Cinema', priority: 'high', profile: '{}' } }),
+      'The library “Films” is called “Cinema” now, has high priority and has new rules',
+    );
   });
 
   test('an event of an unknown kind still reads as words, and what it carries cannot pretend to be something else', () => {

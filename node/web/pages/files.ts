@@ -43,6 +43,12 @@ export const filePages: PageModule = (app, web) => {
     });
   });
 
+  app.post('/files/:id/retry', (c) =>
+    web.act(c, async () => {
+      await web.commands.retryFile(fileId(c), c.get('actor'));
+      return 'The file was looked at again and is in the queue.';
+    }),
+  );
   app.post('/files/:id/exclude', (c) =>
     web.act(c, async () => {
       await web.commands.excludeFile(fileId(c), c.get('actor'));
