@@ -7,7 +7,7 @@ import { openBooks } from '../books.ts';
 import type { Books, FileRow, JobRow } from '../books.ts';
 import { decodesCleanly, differences } from '../compare.ts';
 import { emptyUrl, havePostgres, temporaryDirectory } from '../database.ts';
-import { makeLibrary, sharedMedia } from '../media.ts';
+import { makeLibrary, sharedMedia, withoutSharedMedia } from '../media.ts';
 import type { LibraryFile } from '../media.ts';
 import { startProgram } from '../program.ts';
 import type { Program } from '../program.ts';
@@ -114,7 +114,7 @@ suite('a folder of every kind of file', { skip }, () => {
     }
   });
 
-  test('real files from public collections come out whole or stay as they are', async () => {
+  test('real files from public collections come out whole or stay as they are', { skip: withoutSharedMedia }, async () => {
     const wrong: string[] = [];
     for (const name of real) {
       const path = join('Real', name.replace('/', ' '));
