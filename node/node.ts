@@ -119,7 +119,12 @@ async function assemble(
     coordinator: greeter.coordinator,
     encoders: encoders.known,
     detectAgain: () => void encoders.run(),
-    findSource: (grant, stop) => sourceOf(roots, grant, stop),
+    findSource: (grant, stop) =>
+      sourceOf(roots, grant, stop).catch(async (error: unknown) => {
+        // the next claim must know already that this disk is away, or the whole queue would be tried in seconds
+        if (error instanceof PlainError && error.reason?.code === 'root-not-mounted') await greeter.tell();
+        throw error;
+      }),
     workspace: attemptSpaces(workspace),
     log: room('worker'),
   });
@@ -293,7 +298,8 @@ function attemptSpaces(workspace: Workspace): WorkerParts['workspace'] {
 async function addFolders(coordinator: Coordinator, events: Events, folders: readonly string[], signal?: AbortSignal): Promise<void> {
   if (folders.length === 0) return;
   await leading(coordinator, events, signal);
-  for (const folder of folders) await coordinator.commands.addLibrary({ path: path.resolve(folder) }, { name: 'command line', via: 'cli' });
+  for (const folder of folders)
+    await coordinator.commands.addLibrary({ path: path.resolve(folder) }, { name: 'the command line', via: 'cli' });
 }
 
 async function leading(coordinator: Coordinator, events: Events, signal?: AbortSignal): Promise<void> {

@@ -247,6 +247,51 @@ eachDatabase((kind) => {
     assert.equal((await readFile(s.db, job!.fileId))?.status, 'new');
   });
 
+  test('a finished output waits for a library that is away or full: nothing has failed and nothing is thrown away', async (t) => {
+    const s = await withJob(t, kind);
+    await encoded(s, s.ids);
+    await until(s, async () => (await readAttempt(s.db, s.ids.attempt))?.state === 'verifying');
+    for (const code of ['root-not-mounted', 'no-space', 'disk-full']) {
+      await s.mesh.request(testNode, 'report', { event: 'not-verified', ...s.ids, reason: { code }, retry: true });
+      const job = await readJobRow(s.db, s.ids.job);
+      assert.deepEqual([job?.state, job?.failures, job?.reason?.code], ['running', 0, code]);
+    }
+    assert.ok(!s.asked.some((a) => 'op' in a && a.op === 'discard'));
+    await verified(s, s.ids, { accepted: true });
+    assert.equal((await readJobRow(s.db, s.ids.job))?.reason, null);
+    await s.mesh.request(testNode, 'report', { event: 'not-replaced', ...s.ids, reason: { code: 'root-not-mounted' }, retry: true });
+    assert.equal((await readAttempt(s.db, s.ids.attempt))?.state, 'replacing');
+    await replaced(s, s.ids);
+    assert.equal((await readJobRow(s.db, s.ids.job))?.outcome, 'replaced');
+  });
+
+  test('a job whose disk is away when it begins goes back and counts no failure', async (t) => {
+    const s = await withJob(t, kind);
+    const reason = { code: 'root-not-mounted' };
+    await s.mesh.request(testNode, 'report', {
+      event: 'failed',
+      ...s.ids,
+      reason,
+      retry: true,
+      encoder: null,
+      command: null,
+      stderrTail: '',
+    });
+    const job = await readJobRow(s.db, s.ids.job);
+    assert.deepEqual([job?.state, job?.failures, job?.reason], ['available', 0, reason]);
+    assert.ok(job!.retryAt, 'not at once, or it would be claimed again in the same second');
+  });
+
+  test('a file that changed under work is looked at by a scan of its own', async (t) => {
+    const s = await withJob(t, kind);
+    await s.coordinator.commands.saveSettings([{ key: 'scan.settleSeconds', value: 0, version: 0 }], ada);
+    await encoded(s, s.ids);
+    const scanned = s.next('scan.progressed', ({ done }) => done);
+    await s.mesh.request(testNode, 'report', { event: 'not-verified', ...s.ids, reason: { code: 'missing' }, retry: false });
+    assert.equal((await readJobRow(s.db, s.ids.job))?.reason?.code, 'original-gone');
+    await scanned;
+  });
+
   test('an emptied queue stays empty until a person asks for a scan', async (t) => {
     const s = await stage(t, kind);
     const library = await aLibrary(s.db);

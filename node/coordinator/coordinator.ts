@@ -135,7 +135,12 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     const offer = (): void => dispatcher.offer();
     const dispatcher = createDispatcher({ ...common, onKeeper: (node) => rescuer.askAgain(node) });
     const trash = createTrash(common);
-    const finisher = createFinisher({ ...common, offer, restored: (report) => trash.report(report) });
+    const finisher = createFinisher({
+      ...common,
+      offer,
+      lookAgain: (id) => scanner.scanSoon(id),
+      restored: (report) => trash.report(report),
+    });
     const rescuer = createRescuer({
       ...common,
       offer,

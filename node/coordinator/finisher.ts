@@ -4,7 +4,7 @@ import { reasonEntry, type Reason } from '../core/reasons.ts';
 import { targetPath } from '../core/target.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { addActivity } from '../db/activity.ts';
-import { advance, readAttempt, saveEncoded, saveVerdict, type Attempt } from '../db/attempts.ts';
+import { advance, awaitOutside, readAttempt, saveEncoded, saveVerdict, type Attempt } from '../db/attempts.ts';
 import { cancelAttempt, failAttempt, holdAttempt, releaseAttempt, type EndedRun } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
 import { runContext, type RunContext } from '../db/run-context.ts';
@@ -28,6 +28,8 @@ type Answer = ProtocolResponse<'report'>;
  *                                             │            no, too little saved ─▶ rejected, original kept
  *                                             │            no, anything else ────▶ tried once more, then kept
  *                                             └─ not-verified ─▶ failed, tried again
+ *
+ * An output whose library's disk is away or full waits: nothing failed, and hours of encoding are not thrown away.
  */
 export interface Finisher {
   report(report: Report): Promise<Answer>;
@@ -44,9 +46,14 @@ export interface FinisherParts {
   settings: () => ClusterSettings;
   events: Events;
   offer: () => void;
+  /** a file is not what was planned: a scan shall look at it soon */
+  lookAgain: (libraryId: number) => void;
   restored: (report: Of<'restored'> | Of<'not-restored'> | Of<'expired'>) => Promise<Answer>;
   log: Log;
 }
+
+/** How long a job rests whose run could not begin because its disk is away; claims stop as soon as the node reports it. */
+const OUTSIDE_SECONDS = 30;
 
 const yes: Answer = { accepted: true, why: null };
 const late: Answer = { accepted: false, why: 'this attempt is over' };
@@ -61,6 +68,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
         return encoded(r);
       case 'failed':
         if (isOtherFile(r.reason.code)) return changedMeanwhile(r);
+        if (isOutside(r.reason.code)) return ended(r, () => releaseAttempt(db, runOf(r), r.reason as Reason, OUTSIDE_SECONDS));
         return ended(r, () =>
           failed(r, {
             reason: r.reason as Reason,
@@ -146,6 +154,11 @@ export function createFinisher(parts: FinisherParts): Finisher {
     if (isOtherFile(reason.code)) return changedMeanwhile(r);
     if (reason.code === 'cancelled-by-person') return settle(r, await cancelAttempt(db, runOf(r), reason), attempt);
     if (reason.code === 'shut-down') return yes;
+    if (isOutside(reason.code) || reason.code === 'disk-full') {
+      const waits = await awaitOutside(db, runOf(r), reason, lease());
+      if (waits) changed(r.job);
+      return waits ? yes : refuse(r);
+    }
     if (reasonEntry(reason.code).kind === 'hold') {
       const held = await holdAttempt(db, runOf(r), reason);
       if (held && attempt) await over(attempt, await runContext(db, r.attempt));
@@ -158,8 +171,12 @@ export function createFinisher(parts: FinisherParts): Finisher {
   /** What was planned is not what stands there now: no failure; the file is looked at again. */
   async function changedMeanwhile(r: Of<'failed'> | Of<'not-verified'> | Of<'not-replaced'>): Promise<Answer> {
     const attempt = await readAttempt(db, r.attempt);
-    const run = await cancelAttempt(db, runOf(r), r.reason as Reason);
-    if (run) await setStatus(db, [run.fileId], 'new', null);
+    const gone = r.reason.code === 'missing';
+    const run = await cancelAttempt(db, runOf(r), gone ? { code: 'original-gone' } : (r.reason as Reason));
+    if (run) {
+      await setStatus(db, [run.fileId], 'new', null);
+      parts.lookAgain(run.libraryId);
+    }
     return settle(r, run, attempt);
   }
 
@@ -289,6 +306,11 @@ export function createFinisher(parts: FinisherParts): Finisher {
 
 function isOtherFile(code: string): boolean {
   return code === 'file-changed' || code === 'original-gone' || code === 'missing';
+}
+
+/** Nobody's failure, and over as soon as the disk is back or has room. */
+function isOutside(code: string): boolean {
+  return code === 'root-not-mounted' || code === 'keeper-away' || code === 'no-space' || code === 'in-use';
 }
 
 function runOf(r: Report): { jobId: number; attemptId: number } {

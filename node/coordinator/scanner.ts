@@ -4,7 +4,7 @@ import type { ClusterSettings } from '../config/schema.ts';
 import { addActivity } from '../db/activity.ts';
 import type { Database } from '../db/connect.ts';
 import { listLibraries, readLibrary, setLibraryProblem, type Library } from '../db/libraries.ts';
-import { filesToInspect, saveInspected } from '../db/media-files.ts';
+import { bringBackUnread, filesToInspect, saveInspected } from '../db/media-files.ts';
 import { keepersOf } from '../db/roots.ts';
 import { endAbandonedScans, endScan, progressScan, startScan, type Scan, type ScanCounts } from '../db/scans.ts';
 import { PlainError, messageOf } from '../errors.ts';
@@ -29,6 +29,8 @@ export interface Scanner {
   /** false when a scan of this library runs already */
   scan(libraryId: number): Promise<boolean>;
   cancel(libraryId: number): void;
+  /** once new files have settled, and after a scan that runs now */
+  scanSoon(libraryId: number): void;
 }
 
 export interface ScannerParts {
@@ -42,6 +44,8 @@ export interface ScannerParts {
 }
 
 const INSPECT_AT_ONCE = 2;
+/** What the next scan may find otherwise, although the file itself has not changed. */
+const unread = ['probe-timeout', 'probe-failed', 'unreadable', 'no-permission', 'read-only'] as const;
 
 export function createScanner(parts: ScannerParts): Scanner {
   const { db, events, log } = parts;
@@ -65,6 +69,7 @@ export function createScanner(parts: ScannerParts): Scanner {
       await Promise.all([...running.values()].map((run) => run.ended));
     },
     scan,
+    scanSoon,
     cancel: (libraryId) =>
       running.get(libraryId)?.abort.abort(new PlainError('Cancelled on the page.', { reason: { code: 'cancelled-by-person' } })),
   };
@@ -114,6 +119,7 @@ export function createScanner(parts: ScannerParts): Scanner {
     try {
       const keeper = await pickKeeper(library);
       const settling = await list(library, keeper, counts, progress, signal);
+      await bringBackUnread(db, library.id, unread);
       await inspectNew(library, keeper, counts, progress, signal);
       if (settling) scanSoon(library.id);
     } catch (error) {
@@ -230,7 +236,7 @@ export function createScanner(parts: ScannerParts): Scanner {
     const t = setTimeout(
       () => {
         soon.delete(libraryId);
-        scan(libraryId).catch(report);
+        scan(libraryId).then((started) => started || scanSoon(libraryId), report);
       },
       (parts.settings()['scan.settleSeconds'] + 1) * 1000,
     );

@@ -47,7 +47,7 @@ export async function advance(
 ): Promise<Attempt | null> {
   const rows = await q.query<Attempt>(
     `with alive as (
-       update jobs j set lease_until = now() + make_interval(secs => $5)
+       update jobs j set lease_until = now() + make_interval(secs => $5), reason = case when j.cancel_requested then j.reason end
          from attempts b where j.id = $1 and j.attempt_id = $2 and j.state = 'running' and b.id = $2 and b.state = any($3::text[])
        returning j.attempt_id
      )
@@ -56,6 +56,21 @@ export async function advance(
     [run.jobId, run.attemptId, from, to, leaseSeconds, keeperId],
   );
   return rows[0] ?? null;
+}
+
+/**
+ * The output is made and waits for something outside, a disk that is away or full: no failure, no step; the lease is
+ * renewed and the job says why. False when the attempt is not the job's current one, or has no output yet.
+ */
+export async function awaitOutside(q: Queryable, run: Run, reason: Reason, leaseSeconds: number): Promise<boolean> {
+  const rows = await q.query(
+    `update jobs j set lease_until = now() + make_interval(secs => $3), reason = case when j.cancel_requested then j.reason else $4::jsonb end
+       from attempts a
+      where j.id = $1 and j.attempt_id = $2 and j.state = 'running' and a.id = $2 and a.state in ('delivering', 'verifying', 'replacing')
+     returning 1`,
+    [run.jobId, run.attemptId, leaseSeconds, json(reason)],
+  );
+  return rows.length > 0;
 }
 
 export interface EncodedFacts {
@@ -115,6 +130,14 @@ export async function saveVerdict(
 
 export async function readAttempt(q: Queryable, id: number): Promise<Attempt | null> {
   return (await q.query<Attempt>(`select ${columns} from attempts a where a.id = $1`, [id]))[0] ?? null;
+}
+
+/** Which encoder a run took, for the page while it runs. */
+export async function setEncoder(q: Queryable, attemptId: number, encoder: string): Promise<void> {
+  await q.query(`update attempts set encoder = $2 where id = $1 and ended_at is null and encoder is distinct from $2`, [
+    attemptId,
+    text(encoder),
+  ]);
 }
 
 /** Attempts of the past that a node may still believe it runs: those of `ids` that are over, or unknown. */

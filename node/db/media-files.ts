@@ -346,6 +346,19 @@ export function filesByPath(q: Queryable, libraryId: number, paths: string[]): P
   );
 }
 
+/**
+ * Files that could not be looked at for a reason outside of them are new again, so that a scan tries once more: their own
+ * size and time will not change when a folder gets its permissions back. Returns how many.
+ */
+export async function bringBackUnread(q: Queryable, libraryId: number, codes: readonly Reason['code'][]): Promise<number> {
+  const rows = await q.query(
+    `update media_files set status = 'new', reason = null, updated_at = now()
+      where library_id = $1 and status = 'skipped' and reason ->> 'code' = any($2::text[]) and inode <> '' and excluded_by is null returning 1`,
+    [libraryId, codes],
+  );
+  return rows.length;
+}
+
 /** Files that left the queue when somebody emptied it are new again, because a person asked for a scan. Returns how many. */
 export async function bringBackCleared(q: Queryable, libraryId: number): Promise<number> {
   const rows = await q.query(

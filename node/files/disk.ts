@@ -24,8 +24,11 @@ export async function requireSpace(directory: string, bytes: number, what: strin
   const disk = await statfs(directory, { bigint: true });
   const free = Number(disk.bavail * disk.bsize);
   if (disk.blocks === 0n || free >= bytes + RESERVE) return;
-  throw diskFull(what, { needed: bytes, free });
+  throw diskFull(what, { needed: bytes + RESERVE, free });
 }
+
+/** only deliveries come here; a temporary name would tell a person nothing */
+const where = 'the library’s disk';
 
 export function diskFull(what: string, numbers: { needed: number; free?: number }, cause?: unknown): PlainError {
   const room = numbers.free === undefined ? '' : ` (${gigabytes(numbers.needed)} needed, ${gigabytes(numbers.free)} free)`;
@@ -34,8 +37,8 @@ export function diskFull(what: string, numbers: { needed: number; free?: number 
     retry: true,
     reason:
       numbers.free === undefined
-        ? reason('disk-full', { where: what })
-        : reason('no-space', { where: what, needed: numbers.needed, free: numbers.free }),
+        ? reason('disk-full', { where })
+        : reason('no-space', { where, needed: numbers.needed, free: numbers.free }),
   });
 }
 

@@ -8,7 +8,7 @@ import { walk, type Walked } from '../files/walk.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
-import type { KeeperRoots } from './roots.ts';
+import { rootTrouble, type KeeperRoots } from './roots.ts';
 
 type Ask = ProtocolRequest<'inspect'>;
 type Answer = ProtocolResponse<'inspect'>;
@@ -54,7 +54,8 @@ export function createInspector(parts: { roots: KeeperRoots; tools: Tools; onAdo
         }
       } catch (error) {
         if (ask.op === 'adopt') throw error;
-        return { op: 'refused', reason: bounded(error) };
+        const why = ask.op === 'probe' ? await rootTrouble(parts.roots, ask.root, error) : error;
+        return { op: 'refused', reason: bounded(why) };
       }
     },
     stop() {
@@ -111,6 +112,8 @@ export function createInspector(parts: { roots: KeeperRoots; tools: Tools; onAdo
     if (before.sizeBytes === 0) throw new PlainError(`${relativePath} is empty.`, { reason: { code: 'empty-file' } });
     const said = await probeFile({ tools: parts.tools, path: file, timeoutMs: PROBE_TIMEOUT_MS });
     const writable = root.writable && (await mayWrite(path.dirname(file)));
+    // a disk that went away just now looks read-only, and the film would be left alone for ever
+    if (!writable) await parts.roots.open(rootId);
     return { op: 'probed', fingerprint: before, probe: said as unknown as Record<string, unknown>, readOnly: !writable };
   }
 }

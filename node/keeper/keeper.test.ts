@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { before, test, type TestContext } from 'node:test';
@@ -161,6 +161,17 @@ function replaceGrant(s: Stage): ProtocolRequest<'grant'> {
     hardLinked: 'skip',
   };
 }
+
+test('a check that finds its disk gone says so, and succeeds when the disk is back', async (t) => {
+  const s = await stage(t);
+  renameSync(s.films, `${s.films}.away`);
+  await s.grant(verifyGrant(s));
+  const away = await s.next('not-verified');
+  assert.deepEqual('reason' in away && [away.reason.code, 'retry' in away && away.retry], ['root-not-mounted', true]);
+  renameSync(`${s.films}.away`, s.films);
+  await s.grant(verifyGrant(s));
+  await s.next('verified');
+});
 
 test('an output is checked, replaces its original, and the original comes back byte for byte', async (t) => {
   const s = await stage(t);

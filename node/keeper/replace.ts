@@ -9,7 +9,7 @@ import { expire } from '../files/trash.ts';
 import type { Root } from '../files/roots.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
 import type { Report } from '../mesh/outbox.ts';
-import type { KeeperRoots } from './roots.ts';
+import { rootTrouble, type KeeperRoots } from './roots.ts';
 import { failureOf } from './verify.ts';
 
 type Grant<O extends ProtocolRequest<'grant'>['op']> = Extract<ProtocolRequest<'grant'>, { op: O }>;
@@ -56,6 +56,8 @@ export async function replace(parts: ReplaceParts, grant: Grant<'replace'>): Pro
     });
     return replacedReport(ids, result);
   } catch (error) {
+    const trouble = await rootTrouble(parts.roots, grant.root, error);
+    if (trouble !== error) return { event: 'not-replaced', ...ids, ...failureOf(trouble, never, 'swap-failed') };
     return (await afterInterruption(parts, grant, error)) ?? { event: 'not-replaced', ...ids, ...failureOf(error, never, 'swap-failed') };
   }
 }

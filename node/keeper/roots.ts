@@ -40,6 +40,14 @@ export async function loadRoots(dataDir: string): Promise<KeeperRoots> {
   };
 }
 
+/** Whatever failed on a disk that is away failed because of that, and is the fault of neither file. */
+export async function rootTrouble(roots: KeeperRoots, root: string, error: unknown): Promise<unknown> {
+  return roots.open(root).then(
+    () => error,
+    (trouble: unknown) => trouble,
+  );
+}
+
 async function look(root: string, where: string): Promise<RootReport> {
   try {
     const opened = await openRoot({ id: root, path: where });

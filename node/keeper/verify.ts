@@ -12,7 +12,7 @@ import { fingerprint, unchanged } from '../files/fingerprint.ts';
 import { resolveInRoot } from '../files/roots.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
 import type { Report } from '../mesh/outbox.ts';
-import type { KeeperRoots } from './roots.ts';
+import { rootTrouble, type KeeperRoots } from './roots.ts';
 
 export type VerifyGrant = Extract<ProtocolRequest<'grant'>, { op: 'verify' }>;
 
@@ -70,7 +70,7 @@ export async function verify(parts: VerifyParts, grant: VerifyGrant, signal: Abo
       outputBytes: evidence.outputBytes,
     };
   } catch (error) {
-    return { event: 'not-verified', ...ids, ...failureOf(error, signal, 'verify-failed') };
+    return { event: 'not-verified', ...ids, ...failureOf(await rootTrouble(parts.roots, grant.root, error), signal, 'verify-failed') };
   }
 }
 

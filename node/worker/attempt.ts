@@ -22,6 +22,7 @@ export interface AttemptParts {
   /** an empty file name in the attempt's own workspace */
   outputPath: (attempt: number, extension: string) => Promise<string>;
   stallMs: number;
+  onEncoder: (name: string | null) => void;
   onProgress: (
     progress: Pick<Progress, 'phase' | 'percent' | 'fps' | 'speed' | 'leftMs' | 'outputBytes' | 'expectedBytes' | 'paused'>,
   ) => void;
@@ -49,6 +50,7 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
     });
     const input = await parts.findSource(grant, signal);
     encoder = pickEncoder(plan, profile, parts.encoders);
+    parts.onEncoder(encoder?.name ?? null);
     const output = await parts.outputPath(grant.attempt, plan.extension);
     const result = await transcode({
       tools: parts.tools,
@@ -74,7 +76,7 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
       stats: { encodeMs: Math.round(result.encodeMs), device: encoder?.device ?? null },
     };
   } catch (error) {
-    return failure(error, ids, encoder, signal);
+    return failure(await sourceTrouble(parts, grant, error, signal), ids, encoder, signal);
   }
 }
 
@@ -89,6 +91,15 @@ async function hashFile(file: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash, { signal });
   return hash.digest('hex');
+}
+
+/** ffmpeg says only that it could not read; whether the disk is away or the film was moved is the better answer. */
+async function sourceTrouble(parts: AttemptParts, grant: GrantedJob, error: unknown, signal: AbortSignal): Promise<unknown> {
+  if (signal.aborted || !(error instanceof ToolError)) return error;
+  return parts.findSource(grant, signal).then(
+    () => error,
+    (trouble: unknown) => (trouble instanceof PlainError && trouble.reason ? trouble : error),
+  );
 }
 
 type Ids = { job: number; attempt: number };

@@ -198,6 +198,18 @@ test('a source that is not what was granted is reported, not encoded', async (t)
   );
 });
 
+test('a source that vanishes under the encode is reported as gone, not as a fault of ffmpeg', async (t) => {
+  let asked = 0;
+  const s = await stage(t, {
+    source: async () => {
+      if (++asked === 1) return path.join(os.tmpdir(), 'codecshift-no-such-film.mkv');
+      throw new PlainError('it is away', { reason: { code: 'root-not-mounted' }, retry: true });
+    },
+  });
+  const report = await s.next();
+  assert.deepEqual([report.event, 'reason' in report && report.reason.code], ['failed', 'root-not-mounted']);
+});
+
 test('what a killed process left half done is removed at the start, a complete output is kept', async (t) => {
   const s = await stage(t);
   await s.next();
