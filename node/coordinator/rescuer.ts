@@ -1,6 +1,6 @@
 import type { ClusterSettings } from '../config/schema.ts';
 import { forgetActivity } from '../db/activity.ts';
-import { openAttempts, type Attempt } from '../db/attempts.ts';
+import { openAttempts, setEncoder, type Attempt } from '../db/attempts.ts';
 import { promoteDue, reapExpired, renewLeases, type EndedRun, type Renewed, type Run } from '../db/claims.ts';
 import { isStaleTerm, type Database } from '../db/connect.ts';
 import { foldCounters } from '../db/counters.ts';
@@ -38,10 +38,18 @@ export interface RescuerParts {
   everyMs?: number;
 }
 
+/** The last sign of life of a run. */
+interface Sign extends Run {
+  node: string;
+  encoder: string | null;
+}
+
 export function createRescuer(parts: RescuerParts): Rescuer {
   const { db, events, log } = parts;
-  const alive = new Map<number, Run & { node: string }>();
+  const alive = new Map<number, Sign>();
   const asked = new Map<number, number>();
+  /** runs whose encoder is written down */
+  const noted = new Set<number>();
   let timer: NodeJS.Timeout | undefined;
   let turn: Promise<void> = Promise.resolve();
   let stopped = false;
@@ -60,9 +68,8 @@ export function createRescuer(parts: RescuerParts): Rescuer {
       clearInterval(timer);
       await turn;
     },
-    heard(progress, from) {
-      alive.set(progress.attempt, { jobId: progress.job, attemptId: progress.attempt, node: from });
-      const { node, job, attempt, ...numbers } = progress;
+    heard({ node, job, attempt, encoder, ...numbers }, from) {
+      alive.set(attempt, { jobId: job, attemptId: attempt, node: from, encoder });
       events.emit('job.progressed', { jobId: job, attemptId: attempt, nodeId: node, ...numbers });
     },
     askAgain(keeper) {
@@ -97,12 +104,19 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     const runs = [...alive.values()];
     alive.clear();
     if (runs.length === 0) return;
+    for (const run of runs) await noteEncoder(run);
     const renewed = new Map((await renewLeases(db, runs, parts.settings()['jobs.leaseSeconds'])).map((r) => [r.attemptId, r]));
     for (const run of runs) await tell(run, renewed.get(run.attemptId));
   }
 
+  async function noteEncoder(run: Sign): Promise<void> {
+    if (!run.encoder || noted.has(run.attemptId)) return;
+    noted.add(run.attemptId);
+    await setEncoder(db, run.attemptId, run.encoder);
+  }
+
   /** A wish that a lost message did not bring: the run is over, is to be cancelled, or stands still. */
-  async function tell(run: Run & { node: string }, row: Renewed | undefined): Promise<void> {
+  async function tell(run: Sign, row: Renewed | undefined): Promise<void> {
     const want = !row ? 'forget' : row.cancelRequested ? 'cancel' : row.paused ? 'pause' : null;
     if (!want) return;
     await parts.mesh

@@ -194,6 +194,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
         outputBytes: null,
         expectedBytes: null,
         paused: false,
+        encoder: null,
       });
     }
   }

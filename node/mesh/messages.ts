@@ -227,6 +227,8 @@ export const topics = {
     outputBytes: v.nullable(bytes),
     expectedBytes: v.nullable(bytes),
     paused: v.boolean(),
+    /** known once the encode has begun; null while fetching and for a copy */
+    encoder: v.nullable(text(40)),
   }),
   coordinator: v.object({ node: nodeId, term: id, url: text(300) }),
 } as const;

@@ -62,6 +62,7 @@ interface Running {
   control: TranscodeControl;
   abort: AbortController;
   latest: Omit<Progress, 'jobId' | 'attemptId' | 'nodeId'>;
+  encoder: string | null;
   ended: Promise<void>;
 }
 
@@ -150,7 +151,14 @@ export function createWorker(parts: WorkerParts): Worker {
 
   function begin(grant: GrantedJob): void {
     if (running.has(grant.attempt)) return;
-    const run: Running = { grant, control: createControl(), abort: new AbortController(), latest: idle, ended: Promise.resolve() };
+    const run: Running = {
+      grant,
+      control: createControl(),
+      abort: new AbortController(),
+      latest: idle,
+      encoder: null,
+      ended: Promise.resolve(),
+    };
     running.set(grant.attempt, run);
     log.info({ job: grant.job, attempt: grant.attempt, file: grant.path }, 'encoding begins');
     run.ended = carryOut(run).finally(() => {
@@ -169,6 +177,7 @@ export function createWorker(parts: WorkerParts): Worker {
         outputPath: parts.workspace.outputPath,
         stallMs: (limits?.stallSeconds ?? 600) * 1000,
         onProgress: (progress) => (run.latest = progress),
+        onEncoder: (encoder) => (run.encoder = encoder),
       },
       run.grant,
       run.control,
@@ -183,8 +192,8 @@ export function createWorker(parts: WorkerParts): Worker {
 
   /** Once a second: the numbers for the page, and the sign of life that renews the lease, also while paused. */
   function beat(): void {
-    for (const { grant, latest, control } of running.values()) {
-      mesh.publish('progress', { node: mesh.self, job: grant.job, attempt: grant.attempt, ...latest, paused: control.paused });
+    for (const { grant, latest, control, encoder } of running.values()) {
+      mesh.publish('progress', { node: mesh.self, job: grant.job, attempt: grant.attempt, ...latest, encoder, paused: control.paused });
     }
   }
 
