@@ -23,7 +23,7 @@ export function libraryCommands(parts: CoordinatorParts, term: Term): Pick<Comma
   return {
     async addLibrary(wish, by) {
       requireLawful(wish.profile ?? {});
-      const folder = wish.path.trim();
+      const folder = unquoted(wish.path.trim());
       if (!path.isAbsolute(folder))
         throw new PlainError(`"${folder}" is not a whole path. Write it from the start, for example /media/films.`);
       const answer = await mesh.request(mesh.self, 'inspect', { op: 'adopt', path: folder });
@@ -104,6 +104,11 @@ export function libraryCommands(parts: CoordinatorParts, term: Term): Pick<Comma
     events.emit('library.changed', { libraryId });
     term.offer();
   }
+}
+
+/** File managers copy a path in quotation marks. */
+function unquoted(text: string): string {
+  return /^(?:"[^"]+"|'[^']+')$/.test(text) ? text.slice(1, -1) : text;
 }
 
 function wishesOf(settings: ClusterSettings): Profile {

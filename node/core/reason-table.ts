@@ -41,9 +41,9 @@ export const reasonTable = {
     profile: 'hardLinked',
   }),
   'excluded-path': skip('Excluded path', 'Its path matches “{pattern}”, which this library excludes.', { profile: 'exclude' }),
-  'excluded-by-person': skip('Excluded', '[{by} said: ]leave this file alone.'),
+  'excluded-by-person': skip('Excluded', 'It is left alone, as was wished[ by {by}].'),
   'protected-after-failures': skip('Protected', 'It failed {failures} times, so it is left alone until a person asks for it.'),
-  cleared: skip('Taken off the queue', '[{by} emptied the queue. ]“Scan now” brings it back.'),
+  cleared: skip('Taken off the queue', 'The queue was emptied[ by {by}]. “Scan now” brings it back.'),
   'library-disabled': skip('Library off', 'Its library is switched off.'),
 
   // left alone on purpose: what we can't do without losing something

@@ -172,7 +172,7 @@ async function refuseUnsuitable(real: string, dataDir: string | undefined): Prom
     process.platform === 'win32'
       ? [process.env['SystemRoot'] ?? 'C:\\Windows', process.env['ProgramFiles'] ?? 'C:\\Program Files']
       : systemTrees;
-  if (system.some((place) => isInside(place, real))) throw refused(real, 'belongs to the system');
+  if (system.some((place) => isInside(place, real))) throw refused(real, 'belongs to the system; name the folder with your films');
   if (real.split(sep).includes(OURS)) throw refused(real, 'is a folder that CodecShift itself made');
   if (dataDir === undefined) return;
   const data = await realpath(dataDir).catch(() => resolve(dataDir));

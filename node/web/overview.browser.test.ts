@@ -175,7 +175,7 @@ describe('actions', () => {
       web.asked.map((a) => a.name),
       ['pauseAll', 'resumeAll'],
     );
-    assert.deepEqual(web.asked[0]!.by, { name: 'dashboard', via: 'page' });
+    assert.deepEqual(web.asked[0]!.by, { name: 'the dashboard', via: 'page' });
     assert.ok(await page.evaluate(() => window.mine));
   });
 

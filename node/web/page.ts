@@ -37,9 +37,9 @@ export type RenderPage = (c: Ctx, wish: PageWish) => Promise<Response>;
  * Does what a form asked for and answers: without htmx 303 back to where the person was, with a sentence at the top;
  * with htmx only the sentence as a toast, because the page itself is brought up to date by its stream.
  * A PlainError's sentence is shown the same way, as a 409; other errors go on to the error page.
- * `action` returns the sentence ("Paused."), or nothing.
+ * `action` returns the sentence ("Paused."), or nothing. `to` names the page to go to once it is done, over what the form says.
  */
-export type Act = (c: Ctx, action: () => Promise<string | void>, options?: { back?: string }) => Promise<Response>;
+export type Act = (c: Ctx, action: () => Promise<string | void>, options?: { back?: string; to?: () => string | null }) => Promise<Response>;
 
 /**
  * Stands for the form token in everything that is rendered; each visitor gets his own in its place. So HTML can be
@@ -84,7 +84,7 @@ export function createPages(parts: PageParts): { page: RenderPage; act: Act; fai
     }
     if (isHtmx) return html(c, toast.text ? toastPartial(toast) : '', 200);
     if (toast.text) flash.put(c, toast);
-    return c.redirect(await back(c, options.back), 303);
+    return c.redirect(options.to?.() ?? (await back(c, options.back)), 303);
   };
 
   /** Everything that was thrown ends here: a toast for htmx, JSON for the API, else a page in the frame. */

@@ -126,7 +126,7 @@ describe('the Origin gate', () => {
   test('the command line needs its secret and no browser', async (t) => {
     const web = await serve(t);
     assert.equal((await ask(web, 'POST', '/pause', { ...form, authorization: 'Bearer a-secret-of-this-test' })).status, 303);
-    assert.deepEqual(web.asked[0]?.by, { name: 'command line', via: 'cli' });
+    assert.deepEqual(web.asked[0]?.by, { name: 'the command line', via: 'cli' });
     assert.equal((await ask(web, 'POST', '/pause', { ...form, authorization: 'Bearer wrong' })).status, 403);
   });
 

@@ -75,7 +75,7 @@ export function originGate(options: SecurityOptions): MiddlewareHandler<Env> {
     const bearer = /^Bearer ([\w-]+)$/.exec(c.req.header('authorization') ?? '')?.[1];
     if (bearer !== undefined) {
       if (!same(bearer, options.secret)) throw refuse('wrong-token');
-      c.set('actor', { name: 'command line', via: 'cli' });
+      c.set('actor', { name: 'the command line', via: 'cli' });
       c.set('csrf', '');
       return next();
     }
@@ -86,7 +86,7 @@ export function originGate(options: SecurityOptions): MiddlewareHandler<Env> {
     }
     const token = createHmac('sha256', key).update(cookie).digest('base64url');
     c.set('csrf', token);
-    c.set('actor', { name: 'dashboard', via: c.req.path.startsWith('/api/') ? 'api' : 'page' });
+    c.set('actor', { name: 'the dashboard', via: c.req.path.startsWith('/api/') ? 'api' : 'page' });
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
       if (!fromOurPage(c.req.header('sec-fetch-site'), c.req.header('origin'), c.req.header('host'))) throw refuse('foreign-origin');
       const sent = c.req.header('x-csrf-token') ?? (await c.req.parseBody().catch(() => ({}) as Record<string, unknown>))['csrf'];

@@ -21,8 +21,8 @@ export async function readShellStatus(web: Pick<Web, 'db' | 'settings' | 'now'>)
 async function readPause({ db, now }: Pick<Web, 'db' | 'now'>): Promise<NonNullable<ShellStatus['paused']>> {
   const row = (await readSettings(db)).find((r) => r.key === 'queue.paused');
   if (!row) return { who: '', at: now() };
-  const places = ['dashboard', 'command line'];
-  return { who: places.includes(row.updatedBy) ? `from the ${row.updatedBy}` : `by ${row.updatedBy}`, at: row.updatedAt };
+  const places = ['the dashboard', 'the command line'];
+  return { who: places.includes(row.updatedBy) ? `from ${row.updatedBy}` : `by ${row.updatedBy}`, at: row.updatedAt };
 }
 
 /** The frame's own live parts; every stream carries them beside those of its page. */

@@ -34,6 +34,8 @@ export interface FileList {
   search: string;
   picks: Pick[];
   filtered: boolean;
+  /** the first page of everything: it follows what happens, other pages stay as they were read */
+  follows: boolean;
   showLibrary: boolean;
   rows: FileLine[];
   total: number;
@@ -88,6 +90,7 @@ export function fileList(facts: FileListFacts): FileList {
       reasonPick(state.reason, ['skip', 'done', 'keep', 'fail', 'convert']),
     ],
     filtered,
+    follows: !filtered && !state.before && !state.after,
     showLibrary: facts.libraryId === null,
     rows: facts.rows.map((row) => fileLine(row, names.get(row.libraryId) ?? '')),
     total: facts.total,

@@ -47,7 +47,7 @@ export interface ScanView {
 
 /** What a person reads for each status of a file, in the order in which they ask. */
 export const fileStatuses: readonly { status: FileStatus; word: string }[] = [
-  { status: 'queued', word: 'Waiting' },
+  { status: 'queued', word: 'In the queue' },
   { status: 'done', word: 'Finished' },
   { status: 'kept', word: 'Kept original' },
   { status: 'skipped', word: 'Skipped' },

@@ -21,6 +21,7 @@ const facts = (more: Partial<HeroFacts>): HeroFacts => ({
   paces: [],
   finishedEver: 0,
   trash: { bytes: 0, nextExpiry: null },
+  scanning: false,
   now: at(0),
   ...more,
 });
@@ -47,6 +48,7 @@ describe('the headline', () => {
     // 10 GB in 10 minutes is 1.44 TB a day
     assert.deepEqual(heroView(facts({ cells, paces, finishedEver: 20 })).doneIn, { value: '24', unit: 'h', note: 'about Mon 23 Nov' });
     assert.equal(heroView(facts({ cells: [cells[1]!], paces, finishedEver: 20 })).doneInNote, 'Nothing waits');
+    assert.equal(heroView(facts({ scanning: true })).doneInNote, 'Still looking');
   });
 
   test('a library is finished only when every file is', () => {

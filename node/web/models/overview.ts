@@ -47,6 +47,10 @@ export interface RunningView {
   waiting: number;
   /** files that were found and are not looked at yet, or still being written */
   unseen: number;
+  /** all files that were found */
+  files: number;
+  /** what the scans that run now have found and looked into so far; null when none runs */
+  scanning: { seen: number; inspected: number } | null;
   paused: boolean;
 }
 
@@ -94,6 +98,8 @@ export interface HeroFacts {
   paces: readonly { startedAt: Date; finishedAt: Date; inputBytes: number }[];
   finishedEver: number;
   trash: { bytes: number; nextExpiry: Date | null };
+  /** a scan runs, so what waits is not all yet */
+  scanning: boolean;
   now: Date;
 }
 
@@ -124,7 +130,8 @@ export function heroView(facts: HeroFacts): HeroView {
     days: dayBars(facts.days),
     finished: { percent: files === 0 ? '0' : share(settled, files), of: `${count(settled)} of ${plural(files, 'file')}` },
     doneIn: enough && waitingBytes > 0 ? doneIn((waitingBytes / perDay) * 86_400_000, facts.now) : null,
-    doneInNote: unseenFiles(there) > 0 ? 'Still looking' : waitingBytes === 0 ? 'Nothing waits' : `Known after ${ENOUGH} files`,
+    doneInNote:
+      facts.scanning || unseenFiles(there) > 0 ? 'Still looking' : waitingBytes === 0 ? 'Nothing waits' : `Known after ${ENOUGH} files`,
     speed: perDay === null ? null : speedView(perDay, facts.days),
     bar,
   };

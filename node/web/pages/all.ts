@@ -10,4 +10,14 @@ import { queuePages } from './queue.ts';
 import { settingsPages } from './settings.ts';
 
 /** Every page module, in the order in which routes are tried. */
-export const pageModules: readonly PageModule[] = [apiRoutes, overviewPages, queuePages, jobPages, libraryPages, filePages, nodePages, historyPages, settingsPages];
+export const pageModules: readonly PageModule[] = [
+  apiRoutes,
+  overviewPages,
+  queuePages,
+  jobPages,
+  libraryPages,
+  filePages,
+  nodePages,
+  historyPages,
+  settingsPages,
+];

@@ -4,9 +4,9 @@ import { fileCounts, readLibrary } from '../../db/libraries.ts';
 import { readFile } from '../../db/media-files.ts';
 import { listOriginals } from '../../db/originals.ts';
 import { refuse } from '../errors.ts';
-import { filePage, type FilePage } from '../models/file-page.ts';
+import { filePage, type FileList, type FilePage } from '../models/file-page.ts';
 import { fileStatuses } from '../models/library.ts';
-import { readListState } from '../models/list-state.ts';
+import { readListState, type ListState } from '../models/list-state.ts';
 import { idFrom } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
 import { queryOf, readForm } from './form.ts';
@@ -14,22 +14,36 @@ import { readFiles, statusAsState } from './library.ts';
 
 /** Every file has a page that says what it is, why it is treated as it is, and what happened to it. */
 export const filePages: PageModule = (app, web) => {
-  app.get('/files', async (c) => {
-    const state = readListState(statusAsState(queryOf(c)), ['all', ...fileStatuses.map((s) => s.status)]);
+  const allFiles = async (state: ListState): Promise<FileList> => {
     const counts = await fileCounts(web.db);
-    const files = await readFiles(
+    const there = counts.filter((cell) => cell.status !== 'missing');
+    return readFiles(
       web,
       state,
       null,
-      counts.reduce((sum, cell) => sum + cell.files, 0),
+      there.reduce((sum, cell) => sum + cell.files, 0),
     );
+  };
+  app.get('/files', async (c) => {
+    const state = readListState(statusAsState(queryOf(c)), ['all', ...fileStatuses.map((s) => s.status)]);
+    const files = await allFiles(state);
     return web.page(c, {
       title: state.search ? 'Found files' : 'Files',
       section: 'library',
       view: 'files/index',
       model: { files },
       search: state.search ?? '',
+      live: { view: 'files', refresh: false },
     });
+  });
+  web.live.register('files', {
+    regions: {
+      'files-live': {
+        on: ['library.changed', 'scan.progressed', 'job.changed', 'queue.changed'],
+        everyMs: 3000,
+        render: async () => web.views.render('files/_rows', await allFiles(readListState(new URLSearchParams(), ['all']))),
+      },
+    },
   });
 
   app.get('/files/:id', async (c) => {

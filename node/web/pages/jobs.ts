@@ -1,12 +1,12 @@
 import { priorities } from '../../core/job.ts';
 import { activityForJob } from '../../db/activity.ts';
-import { readJob, type JobDetail } from '../../db/job-lists.ts';
+import { readJob, readJobRow, type JobDetail } from '../../db/job-lists.ts';
 import { listNodes } from '../../db/nodes.ts';
 import { originalOfAttempt, readOriginal, type Original } from '../../db/originals.ts';
 import { refuse } from '../errors.ts';
 import { jobPage, type JobPage } from '../models/job-page.ts';
 import { liveNumbers } from '../models/queue-page.ts';
-import { idFrom } from '../routes.ts';
+import { idFrom, url } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
 import { readForm } from './form.ts';
 
@@ -26,19 +26,31 @@ export const jobPages: PageModule = (app, web) => {
   const actions: Record<string, (id: number, c: Ctx) => Promise<string>> = {
     pause: async (id, c) => (await web.commands.pauseJob(id, c.get('actor')), 'Paused. It goes on where it was when you resume it.'),
     resume: async (id, c) => (await web.commands.resumeJob(id, c.get('actor')), 'Going on.'),
-    cancel: async (id, c) => (await web.commands.cancelJob(id, c.get('actor')), 'Taken out of the queue. The original is untouched.'),
+    cancel: async (id, c) => {
+      const running = (await readJobRow(web.db, id))?.state === 'running';
+      await web.commands.cancelJob(id, c.get('actor'));
+      return running ? 'It is being stopped. The original is untouched.' : 'Taken out of the queue. The original is untouched.';
+    },
     top: async (id, c) => (await web.commands.moveJobs({ ids: [id] }, 'top', c.get('actor')), 'Moved to the top.'),
     end: async (id, c) => (await web.commands.moveJobs({ ids: [id] }, 'end', c.get('actor')), 'Moved to the end.'),
   };
   for (const [name, action] of Object.entries(actions)) {
     app.post(`/jobs/:id/${name}`, (c) => web.act(c, () => action(jobId(c), c)));
   }
-  app.post('/jobs/:id/retry', (c) =>
-    web.act(c, async () => {
-      await web.commands.retryJob(jobId(c), c.get('actor'));
-      return 'The file is looked at again and queued anew.';
-    }),
-  );
+  app.post('/jobs/:id/retry', async (c) => {
+    const id = jobId(c);
+    // on the old job's own page the new job is what a person wants to see; a list stays where it is
+    const fromItsPage = (await readForm(c)).get('back') === url.job(id);
+    let again = id;
+    return web.act(
+      c,
+      async () => {
+        again = await web.commands.retryJob(id, c.get('actor'));
+        return 'The file was looked at again and is in the queue.';
+      },
+      { to: () => (fromItsPage ? url.job(again) : null) },
+    );
+  });
   app.post('/jobs/:id/priority/:priority', (c) =>
     web.act(c, async () => {
       const priority = priorities.find((p) => p === c.req.param('priority'));

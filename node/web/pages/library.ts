@@ -1,4 +1,5 @@
 import { PlainError } from '../../errors.ts';
+import type { EventMap } from '../../events.ts';
 import { priorities, type FileStatus } from '../../core/job.ts';
 import { listFiles } from '../../db/file-lists.ts';
 import { fileCounts, libraryOverview, listLibraries, type FileCount, type LibraryOverview } from '../../db/libraries.ts';
@@ -95,12 +96,23 @@ export const libraryPages: PageModule = (app, web) => {
       return library ? web.views.render(view, { library, figure: libraryFigure(library), now: web.now() }) : '';
     };
   const concerns = (_type: string, event: object, params: URLSearchParams): boolean =>
-    !('libraryId' in event) || String(event.libraryId) === params.get('id');
+    !('libraryId' in event) || event.libraryId === null || String(event.libraryId) === params.get('id');
+  const files: (keyof EventMap)[] = ['library.changed', 'scan.progressed', 'job.changed', 'queue.changed'];
+  const page =
+    (view: string, part: (page: LibraryPage) => object) =>
+    async (params: URLSearchParams): Promise<string> => {
+      const id = idFrom(params.get('id') ?? undefined);
+      return id === null ? '' : web.views.render(view, part(await readPage(web, id, readListState(new URLSearchParams(), ['all']))));
+    };
   web.live.register('library', {
     params: ['id'],
     regions: {
+      'files-live': { on: files, when: concerns, everyMs: 3000, render: page('files/_rows', (p) => p.files) },
+      'lib-count': { on: files, when: concerns, everyMs: 3000, render: page('library/_count', (p) => p.files) },
+      'lib-wins': { on: files, when: concerns, everyMs: 3000, render: page('library/_wins', (p) => p) },
+      'lib-scans': { on: ['library.changed', 'scan.progressed'], when: concerns, everyMs: 3000, render: page('library/_scans', (p) => p) },
       'lib-card': {
-        on: ['library.changed', 'scan.progressed', 'job.changed', 'queue.changed'],
+        on: files,
         when: concerns,
         everyMs: 2000,
         render: one('library/_head'),

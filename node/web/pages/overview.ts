@@ -5,6 +5,7 @@ import { listFinished, listHeld, listWaiting, runningJobs } from '../../db/job-l
 import { fileCounts, listLibraries } from '../../db/libraries.ts';
 import { listNodes } from '../../db/nodes.ts';
 import { listNodeRoots } from '../../db/roots.ts';
+import { lastScans } from '../../db/scans.ts';
 import { trashTotals } from '../../db/originals.ts';
 import { lastDays, newestRuns, totals } from '../../db/stats.ts';
 import type { EventMap, Progress } from '../../events.ts';
@@ -148,26 +149,42 @@ export function jobPartials(web: Pick<Web, 'views'>, facts: RunningFacts, progre
 }
 
 async function readHero({ db, now }: Web): Promise<HeroView> {
-  const [cells, days, paces, ever, trash] = await Promise.all([
+  const [cells, days, paces, ever, trash, scanning] = await Promise.all([
     fileCounts(db),
     lastDays(db, 30),
     newestRuns(db),
     totals(db),
     trashTotals(db),
+    readScanning(db),
   ]);
-  return heroView({ cells, days, paces, finishedEver: ever.replaced + ever.kept, trash, now: now() });
+  return heroView({ cells, days, paces, finishedEver: ever.replaced + ever.kept, trash, scanning: scanning !== null, now: now() });
 }
 
 async function readRunning(web: Web, rows?: Awaited<ReturnType<typeof runningJobs>>): Promise<RunningView> {
-  const [jobs, counts, cells] = await Promise.all([rows ?? runningJobs(web.db), countsByState(web.db), fileCounts(web.db)]);
+  const [jobs, counts, cells, scanning] = await Promise.all([
+    rows ?? runningJobs(web.db),
+    countsByState(web.db),
+    fileCounts(web.db),
+    readScanning(web.db),
+  ]);
   const progress = jobs.flatMap((job) => web.live.progressOf(job.id) ?? []);
   return {
     jobs: jobs.map((job) => runningJob(job, web.live.progressOf(job.id))),
     together: together(progress),
     waiting: counts.available,
     unseen: unseenFiles(cells),
+    files: sum(
+      cells.filter((c) => c.status !== 'missing'),
+      (c) => c.files,
+    ),
+    scanning,
     paused: web.settings()['queue.paused'] === true,
   };
+}
+
+async function readScanning(db: Web['db']): Promise<RunningView['scanning']> {
+  const scans = (await lastScans(db)).filter((scan) => scan.state === 'running');
+  return scans.length === 0 ? null : { seen: sum(scans, (s) => s.seen), inspected: sum(scans, (s) => s.inspected) };
 }
 
 function together(progress: readonly Progress[]): string {

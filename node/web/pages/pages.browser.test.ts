@@ -444,6 +444,28 @@ describe('libraries', () => {
     );
   });
 
+  test('files follow what happens to them, until a filter is set', async (t) => {
+    const web = await serve(t);
+    const page = await browser.open(t);
+    await page.goto(`${web.url}/library/${sample.libraries.films}`);
+    await waitLive(page);
+    const [shown] = await leader.query<{ id: number; status: string }>(
+      `select id, status from media_files where library_id = $1 order by id desc limit 1`,
+      [sample.libraries.films],
+    );
+    const word = (): Promise<string> => page.locator('#files-live tbody tr').first().locator('.c-state').innerText();
+    const was = await word();
+    await leader.query(`update media_files set status = 'missing' where id = $1`, [shown!.id]);
+    web.events.emit('job.changed', { jobId: 1, fileId: null, libraryId: null });
+    await page.waitForFunction(() => document.querySelector('#files-live tbody .c-state')?.textContent === 'Missing');
+    await leader.query(`update media_files set status = $2 where id = $1`, [shown!.id, shown!.status]);
+    web.events.emit('library.changed', { libraryId: sample.libraries.films });
+    await page.waitForFunction((w) => document.querySelector('#files-live tbody .c-state')?.textContent === w, was);
+    await page.locator('#files .filters select[name=status]').selectOption('skipped');
+    await page.locator('#files-still').waitFor();
+    assert.equal(await page.locator('#files-live').count(), 0, 'a filtered list stays as it was read');
+  });
+
   test('a scan shows its numbers while it runs', async (t) => {
     const web = await serve(t);
     const page = await browser.open(t);
