@@ -89,6 +89,8 @@ async function decide(
 ): Promise<Inspected> {
   const work = 'action' in outcome && outcome.action !== 'skip' ? outcome : null;
   const reason = 'action' in outcome ? outcome.reason : outcome;
+  // What stands there is what we made for this very row: it is done, also when only its time changed or a crash came between
+  const ours = facts !== null && file.madeHash === facts.fingerprint.hash && reason.code === 'made-by-us';
   const known = facts ?? (file.probe && file.hash ? { probe: file.probe, fingerprint: null } : null);
   await parts.db.tx(async (q) => {
     const saved = await saveInspected(q, [
@@ -96,8 +98,8 @@ async function decide(
         id: file.id,
         fingerprint: known?.fingerprint ?? null,
         probe: known?.probe ?? null,
-        status: work ? 'queued' : 'skipped',
-        reason,
+        status: work ? 'queued' : ours ? 'done' : 'skipped',
+        reason: ours ? { code: 'replaced', params: { saved: Math.max(0, (file.originalBytes ?? 0) - file.sizeBytes) } } : reason,
         expectedBytes: work?.expectedBytes ?? null,
       },
     ]);

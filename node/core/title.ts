@@ -5,14 +5,17 @@ export interface Title {
   detail: string;
 }
 
+/** No file system has longer names; what a message brings may be longer, and some patterns below take the square of it. */
+const LONGEST = 255;
+
 /**
  * Reads what a person would call a file out of its path below the library, '/' separators. Folder and file names as media
  * servers ask for them are understood; anything else shows the file's own name. Letters of all scripts are kept.
  */
 export function titleOf(path: string): Title {
   const parts = path.split('/').filter((part) => part.trim() !== '');
-  const name = tidy(withoutExtension(parts.at(-1) ?? ''));
-  const folders = parts.slice(0, -1).map(tidy);
+  const name = tidy(withoutExtension(parts.at(-1) ?? '').slice(0, LONGEST));
+  const folders = parts.slice(-3, -1).map((part) => tidy(part.slice(0, LONGEST)));
   return episode(name, folders) ?? film(name, folders) ?? { title: name || tidy(path) || 'Unnamed file', detail: '' };
 }
 

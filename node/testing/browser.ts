@@ -60,7 +60,8 @@ async function open(browser: Browser, t: TestContext, options: OpenOptions = {})
   context.setDefaultTimeout(60_000);
   const faults = await watch(context, options.allow);
   t.after(async () => {
-    await context.close();
+    // a renderer that hangs under load must not hang the test run; the browser itself is closed at the end
+    await Promise.race([context.close(), new Promise((resolve) => setTimeout(resolve, 20_000).unref())]);
     if (faults.length > 0) throw new Error(`the page complained:\n${faults.join('\n')}`);
   });
   return context.newPage();
