@@ -34,6 +34,25 @@ const listed = (path: string, change: Partial<ListedFile> = {}): ListedFile => (
 });
 
 eachDatabase((kind) => {
+  test('an inspection that comes too late changes nothing in a file that was finished or went missing meanwhile', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    for (const [i, status] of (['done', 'kept', 'missing', 'new'] as const).entries()) {
+      const [id] = await someFiles(q, library.id, 1, `late-${i}`);
+      await setStatus(q, [id!], status, null);
+      const stale = {
+        id: id!,
+        fingerprint: aFingerprint('stale', 5),
+        probe: aProbe(),
+        status: 'queued' as const,
+        reason: because('not-hevc'),
+        expectedBytes: 1,
+      };
+      assert.deepEqual(await saveInspected(q, [stale]), status === 'new' ? [id] : []);
+      assert.equal((await readFile(q, id!))?.status, status === 'new' ? 'queued' : status);
+    }
+  });
+
   test('names that no database likes are kept readable, in byte order', async (t) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);

@@ -148,7 +148,10 @@ function upsertBatch(
   );
 }
 
-/** Writes what inspection said, all in one statement. A null probe clears what an older one said. Returns the ids written. */
+/**
+ * Writes what inspection said, all in one statement. A null probe clears what an older one said. A file that was finished
+ * or went missing since the inspection began is left as it is. Returns the ids written.
+ */
 export async function saveInspected(q: Queryable, files: InspectedFile[]): Promise<number[]> {
   const rows = await q.query<{ id: number }>(
     `update media_files f set size_bytes = coalesce(s.size_bytes, f.size_bytes), mtime_ms = coalesce(s.mtime_ms, f.mtime_ms),
@@ -158,7 +161,7 @@ export async function saveInspected(q: Queryable, files: InspectedFile[]): Promi
        from jsonb_to_recordset($1::jsonb) as s(id bigint, size_bytes bigint, mtime_ms bigint, inode text, links int, hash text, container text,
             codec text, width int, height int, duration_ms bigint, bitrate bigint, bit_depth smallint, hdr text, probe jsonb, status text,
             reason jsonb, expected_bytes bigint)
-      where f.id = s.id and ${notRunning}
+      where f.id = s.id and f.status not in ('done', 'kept', 'missing') and ${notRunning}
       returning f.id`,
     [json(files.map(inspectedColumns))],
   );

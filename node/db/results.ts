@@ -139,9 +139,10 @@ export interface Restored {
  */
 export function completeRestored(q: Queryable, originalId: number, back: Restored): Promise<boolean> {
   return atomically(q, async (t) => {
-    const [original] = await t.query<{ fileId: number | null; jobId: number; libraryId: number | null }>(
+    const [original] = await t.query<{ fileId: number | null; jobId: number; libraryId: number | null; probe: Probe | null }>(
       `update originals o set state = 'restored', ended_at = now() where o.id = $1 and o.state = 'kept'
-       returning o.file_id as "fileId", o.job_id as "jobId", (select f.library_id from media_files f where f.id = o.file_id) as "libraryId"`,
+       returning o.file_id as "fileId", o.job_id as "jobId", (select f.library_id from media_files f where f.id = o.file_id) as "libraryId",
+         (select a.stats -> 'originalProbe' from attempts a where a.id = o.attempt_id) as probe`,
       [originalId],
     );
     if (!original) return false;
@@ -154,7 +155,8 @@ export function completeRestored(q: Queryable, originalId: number, back: Restore
       await writeFile(t, original.fileId, {
         path: back.path,
         fingerprint: back.fingerprint,
-        probe: back.probe,
+        // it is the file that was probed before its encode, and that probe was kept with the attempt
+        probe: back.probe ?? original.probe,
         status: 'kept',
         reason: back.reason,
         originalBytes: null,
