@@ -96,6 +96,10 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
     async excludeFile(fileId, by) {
       const running = (await jobsOfFile(db, fileId)).find((job) => job.state === 'running');
       if (running) throw new PlainError('This file is being worked on. Cancel that first.');
+      if ((await readFile(db, fileId))?.status === 'done')
+        throw new PlainError(
+          'This file is converted already; nothing more is done to it. Its original can be put back while it is in the trash.',
+        );
       if (!(await excludeFile(db, fileId, by.name, { code: 'excluded-by-person', params: { by: by.name } })))
         throw new PlainError('This file is not known any more.');
       await note({ kind: 'file-excluded', fileId }, by);

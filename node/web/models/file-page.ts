@@ -156,6 +156,8 @@ export interface FilePage {
   /** it can be looked at anew and queued */
   retry: boolean;
   excludedBy: string | null;
+  /** nothing more is done to a converted file, so there is nothing to leave alone */
+  converted: boolean;
   originals: { id: number; sizeBytes: number; word: string; words: string; restorable: boolean }[];
   activity: ActivityLine[];
 }
@@ -215,6 +217,7 @@ export function filePage({ file, library, jobs, originals, activity, now }: File
     // also without a job of its own: a film that could not be read may be readable now
     retry: live === null && file.excludedBy === null && ['failed', 'kept', 'skipped', 'new', 'settling'].includes(file.status),
     excludedBy: file.excludedBy,
+    converted: file.status === 'done',
     originals: originals.map((o) => originalLine(o, now)),
     activity: activity.map((event) => activityLine(event, false)),
   };

@@ -36,8 +36,11 @@ export const libraryPages: PageModule = (app, web) => {
     const wish = { path: readText(form.get('path'), 4096) ?? '', name: readText(form.get('name'), 200) ?? '' };
     try {
       if (!wish.path) throw new PlainError('Say which folder: its whole path on this machine, for example /mnt/films.');
+      const before = await listLibraries(web.db);
       const id = await web.commands.addLibrary({ path: wish.path, ...(wish.name ? { name: wish.name } : {}) }, c.get('actor'));
-      return await web.act(c, async () => 'The library was added. The first scan has begun.', { back: url.library(id) });
+      const known = before.find((l) => l.id === id);
+      const told = known ? `This folder is the library “${known.name}” already.` : 'The library was added. The first scan has begun.';
+      return await web.act(c, async () => told, { back: url.library(id) });
     } catch (error) {
       if (!(error instanceof PlainError)) throw error;
       const model = await listPage({ ...wish, problem: error.message });
