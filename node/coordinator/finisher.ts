@@ -233,9 +233,9 @@ export function createFinisher(parts: FinisherParts): Finisher {
   }
 
   async function proceed(attempt: Attempt): Promise<void> {
-    const context = await runContext(db, attempt.id);
-    if (!context || !attempt.keeperId) return;
     try {
+      const context = await runContext(db, attempt.id);
+      if (!context || !attempt.keeperId) return;
       if (attempt.state === 'delivering' || attempt.state === 'verifying') await grantVerify(attempt, context);
       if (attempt.state === 'replacing') await grantReplace(attempt, context);
     } catch (error) {

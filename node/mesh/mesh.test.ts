@@ -110,6 +110,20 @@ test('a report waits on disk until a coordinator acknowledged it, also over a re
   assert.deepEqual(heard, [1, 2, 3]);
 });
 
+test('a report that cannot be written down is delivered all the same', async (t) => {
+  const dir = directory(t);
+  const mesh = createLocalMesh('a', log);
+  const heard = new Promise<number>((resolve) =>
+    mesh.handle('report', async (report) => (resolve(report.attempt), { accepted: true, why: null })),
+  );
+  const outbox = createOutbox({ directory: dir, mesh, coordinator: () => 'a', log, retryMs: 5 });
+  await outbox.start();
+  t.after(() => outbox.stop());
+  rmSync(dir, { recursive: true }); // stands for a full disk
+  await outbox.post(cancelled(4));
+  assert.equal(await heard, 4);
+});
+
 test('a report that its receiver can never take does not hold up the reports of other attempts', async (t) => {
   const mesh = createLocalMesh('a', log);
   const heard: number[] = [];

@@ -50,7 +50,10 @@ export function createOutbox(options: {
     },
     async post(report) {
       const file = `${Date.now().toString().padStart(15, '0')}-${String(sequence++).padStart(6, '0')}.json`;
-      await writeDurably(path.join(directory, file), JSON.stringify(report));
+      // a full disk must not cost the result: then it lives as long as this process, which is long enough to deliver it
+      await writeDurably(path.join(directory, file), JSON.stringify(report)).catch((error: unknown) =>
+        log.warn({ event: report.event, attempt: report.attempt, why: messageOf(error) }, 'a report could not be written down'),
+      );
       queue.push({ file, report });
       kick();
     },

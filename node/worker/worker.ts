@@ -185,9 +185,15 @@ export function createWorker(parts: WorkerParts): Worker {
     );
     if (report.event === 'encoded') report.output.node = mesh.self;
     log.info({ job: run.grant.job, attempt: run.grant.attempt, event: report.event }, 'encoding ended');
-    if (report.event === 'encoded') await parts.workspace.complete(run.grant.attempt);
+    // without the mark it only has to be encoded again after a restart
+    if (report.event === 'encoded')
+      await parts.workspace.complete(run.grant.attempt).catch(quiet('an output could not be marked as whole'));
     await parts.outbox.post(report);
-    if (report.event !== 'encoded') await parts.workspace.remove(run.grant.attempt);
+    if (report.event !== 'encoded') await parts.workspace.remove(run.grant.attempt).catch(quiet('a workspace could not be removed'));
+
+    function quiet(what: string): (error: unknown) => void {
+      return (error) => log.warn({ attempt: run.grant.attempt, why: messageOf(error) }, what);
+    }
   }
 
   /** Once a second: the numbers for the page, and the sign of life that renews the lease, also while paused. */
