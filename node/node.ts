@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 import path from 'node:path';
 import { announceRunning, withdrawRunning } from './cli/running.ts';
@@ -12,12 +12,12 @@ import { connectDatabase, type Database } from './db/connect.ts';
 import { lockDirectory } from './db/directory-lock.ts';
 import { PlainError, messageOf } from './errors.ts';
 import { createEvents, type Events } from './events.ts';
-import { detectEncoders } from './ffmpeg/detect.ts';
-import { locateTools, type Tools } from './ffmpeg/locate.ts';
+import { locateTools } from './ffmpeg/locate.ts';
+import { provedEncoders } from './ffmpeg/proved-encoders.ts';
 import type { Fault } from './files/durable.ts';
 import { fingerprint, unchanged } from './files/fingerprint.ts';
 import { resolveInRoot } from './files/roots.ts';
-import { openWorkspace, type Workspace } from './files/workspace.ts';
+import { openWorkspace } from './files/workspace.ts';
 import { createKeeper } from './keeper/keeper.ts';
 import { loadRoots, type KeeperRoots } from './keeper/roots.ts';
 import type { Log } from './log.ts';
@@ -29,7 +29,8 @@ import { createOutbox, type Outbox } from './mesh/outbox.ts';
 import { createPresence } from './mesh/presence.ts';
 import { version } from './version.ts';
 import { createWeb } from './web/server.ts';
-import { createWorker, type Worker, type WorkerParts } from './worker/worker.ts';
+import { attemptSpaces } from './worker/spaces.ts';
+import { createWorker, type Worker } from './worker/worker.ts';
 
 /**
  * The composition root of a running node: builds the parts, hands each only what it needs, starts them in order and
@@ -92,7 +93,8 @@ async function assemble(
   const roots = await loadRoots(dataDir);
   const workspace = await openWorkspace(dataDir);
   const mesh = createLocalMesh(id, room('mesh'));
-  const encoders = detection(tools, events, id, room('ffmpeg'), () => {
+  const encoders = provedEncoders(tools, room('ffmpeg'), () => {
+    events.emit('node.changed', { nodeId: id });
     worker.wake();
     void greeter.tell();
   });
@@ -213,31 +215,6 @@ async function requireFolders(folders: readonly string[]): Promise<void> {
   }
 }
 
-/** Encoders proved by real test encodes, again on request; what is known so far can be used meanwhile. */
-function detection(
-  tools: Tools,
-  events: Events,
-  nodeId: string,
-  log: Log,
-  onChange: () => void,
-): { known: () => EncoderReport[]; run: () => Promise<void>; stop: () => void } {
-  const stopped = new AbortController();
-  let known: EncoderReport[] = [];
-  let running: Promise<void> | null = null;
-  return { known: () => known, run: () => (running ??= detect().finally(() => (running = null))), stop: () => stopped.abort() };
-
-  async function detect(): Promise<void> {
-    try {
-      known = await detectEncoders({ tools, signal: stopped.signal });
-      log.info({ working: known.filter((e) => e.works).map((e) => e.name) }, 'encoders are tested');
-    } catch (error) {
-      if (!stopped.signal.aborted) log.warn({ why: messageOf(error) }, 'encoders could not be tested');
-    }
-    events.emit('node.changed', { nodeId });
-    onChange();
-  }
-}
-
 interface FactParts {
   id: string;
   session: string;
@@ -271,27 +248,6 @@ async function sourceOf(roots: KeeperRoots, grant: GrantedJob, signal: AbortSign
     throw new PlainError(`${grant.path} changed after it was planned; it is looked at again.`, { reason: { code: 'file-changed' } });
   }
   return file;
-}
-
-function attemptSpaces(workspace: Workspace): WorkerParts['workspace'] {
-  const marker = (attempt: number): string => path.join(workspace.directoryOf(attempt), 'complete');
-  return {
-    async outputPath(attempt, extension) {
-      await workspace.create(attempt);
-      return workspace.outputOf(attempt, extension);
-    },
-    complete: (attempt) => writeFile(marker(attempt), '', { flush: true }),
-    remove: (attempt) => workspace.remove(attempt),
-    async list() {
-      const whole = (attempt: number): Promise<boolean> =>
-        access(marker(attempt)).then(
-          () => true,
-          () => false,
-        );
-      return Promise.all((await workspace.list()).map(async (attempt) => ({ attempt, complete: await whole(attempt) })));
-    },
-    freeBytes: () => workspace.freeBytes(),
-  };
 }
 
 /** The folders of the command line become libraries as soon as somebody coordinates. */
