@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { loadOptions, type RunOptions } from '../config/load.ts';
+import { sentence } from '../core/reasons.ts';
 import { messageOf } from '../errors.ts';
 import { detectEncoders } from '../ffmpeg/detect.ts';
 import { locateTools, type Tools } from '../ffmpeg/locate.ts';
@@ -17,25 +18,31 @@ Checks everything this machine needs and says in plain words what is wrong and w
 interface Finding {
   check: string;
   ok: boolean;
+  /** it works, but a person may want to change it */
+  heed: boolean;
   says: string;
 }
+type Look = () => Promise<string | { heed: string }>;
 
 export function run(args: string[]): Promise<number> {
   return command(args, help, nodeFlags(), async ({ values }) => {
     const options = loadOptions(values);
     const findings = await examine(options);
-    print(values['json'] === true, { findings }, () => findings.map((f) => `${f.ok ? '✓' : '✗'} ${f.check}: ${f.says}`).join('\n'));
+    print(values['json'] === true, { findings }, () =>
+      findings.map((f) => `${!f.ok ? '✗' : f.heed ? '!' : '✓'} ${f.check}: ${f.says}`).join('\n'),
+    );
     return findings.every((f) => f.ok) ? 0 : 1;
   });
 }
 
 async function examine(options: RunOptions): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const check = async (name: string, look: () => Promise<string>): Promise<void> => {
+  const check = async (name: string, look: Look): Promise<void> => {
     try {
-      findings.push({ check: name, ok: true, says: await look() });
+      const said = await look();
+      findings.push({ check: name, ok: true, heed: typeof said !== 'string', says: typeof said === 'string' ? said : said.heed });
     } catch (error) {
-      findings.push({ check: name, ok: false, says: messageOf(error) });
+      findings.push({ check: name, ok: false, heed: false, says: messageOf(error) });
     }
   };
   let tools: Tools | null = null;
@@ -49,7 +56,9 @@ async function examine(options: RunOptions): Promise<Finding[]> {
     await check('sandbox', async () =>
       found.cage
         ? 'ffmpeg runs without network and sees only its own files'
-        : `ffmpeg runs without a cage: ${found.cageProblem ?? 'none on this system'}; files still pass the format and codec lists`,
+        : {
+            heed: `ffmpeg runs without a cage: ${found.cageProblem ?? 'none on this system'}; files still pass the format and codec lists`,
+          },
     );
     await check('encoders', async () => {
       const working = (await detectEncoders({ tools: found })).filter((e) => e.works);
@@ -64,15 +73,15 @@ async function examine(options: RunOptions): Promise<Finding[]> {
   await checkDatabase(options, check);
   for (const root of await (await loadRoots(options.dataDir)).report()) {
     await check(`library root ${root.path}`, async () => {
-      if (root.problem) throw new Error(`cannot be used: ${root.problem}`);
-      return root.writable ? 'mounted, readable and writable' : 'mounted, but read-only: nothing can be replaced there';
+      if (root.problem) throw new Error(sentence({ code: root.problem, params: { path: root.path } }));
+      return root.writable ? 'mounted, readable and writable' : { heed: 'mounted, but read-only: nothing can be replaced there' };
     });
   }
   return findings;
 }
 
 /** A running program holds the embedded database: then it is asked instead. */
-async function checkDatabase(options: RunOptions, check: (name: string, look: () => Promise<string>) => Promise<void>): Promise<void> {
+async function checkDatabase(options: RunOptions, check: (name: string, look: Look) => Promise<void>): Promise<void> {
   await check('database', async () => {
     const alive = await running({ 'data-dir': options.dataDir }).then(
       ({ api }) => api('GET', '/status').then(() => true),

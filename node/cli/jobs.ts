@@ -22,13 +22,15 @@ export function run(args: string[]): Promise<number> {
     const [action, id, extra] = positionals;
     if (!action) return list(api, values, json);
     if (action === 'clear') return clear(api, values['yes'] === true, json);
+    if (action !== 'priority' && !(actions as readonly string[]).includes(action))
+      throw new PlainError(
+        `"${action}" is nothing that can be done with a job. Possible: ${actions.join(', ')}, priority, clear. To list jobs: codecshift jobs --state STATE`,
+      );
     if (!/^\d+$/.test(id ?? ''))
       throw new PlainError(`Give the number of a job: codecshift jobs ${action} ID. "codecshift jobs" shows the numbers.`);
     if (action === 'priority') {
       print(json, await api('POST', `/jobs/${id}/priority`, { priority: extra }), () => `Job ${id} has ${extra} priority now.`);
-    } else if ((actions as readonly string[]).includes(action)) {
-      print(json, await api('POST', `/jobs/${id}/${action}`), () => `Done: ${action} job ${id}.`);
-    } else throw new PlainError(`"${action}" is nothing that can be done with a job. Possible: ${actions.join(', ')}, priority, clear.`);
+    } else print(json, await api('POST', `/jobs/${id}/${action}`), () => `Done: ${action} job ${id}.`);
   });
 }
 
@@ -36,6 +38,7 @@ type Api = Awaited<ReturnType<typeof running>>['api'];
 
 async function list(api: Api, values: Record<string, unknown>, json: boolean): Promise<void> {
   const query = new URLSearchParams();
+  const state = typeof values['state'] === 'string' ? values['state'] : 'waiting';
   for (const [flag, name] of [
     ['state', 'state'],
     ['search', 'q'],
@@ -48,7 +51,7 @@ async function list(api: Api, values: Record<string, unknown>, json: boolean): P
     const lines = answer.items.map((job) => `${jobLine(job)}${job.reason ? `\n      ${job.reason.sentence}` : ''}`);
     return lines.length
       ? [...lines, ...(answer.after ? ['(there are more; raise --limit or use --json)'] : [])].join('\n')
-      : 'Nothing here.';
+      : `No job is ${state === 'history' ? 'over yet' : state}.`;
   });
 }
 

@@ -130,6 +130,8 @@ eachDatabase((kind) => {
     assert.equal((await readJob(q, job.jobId))?.outcome, 'restored');
     assert.equal((await libraryOverview(q))[0]?.reclaimedBytes, 0);
     assert.equal((await readOriginal(q, original!.id))?.state, 'restored');
+    const { replaced: count, bytesIn, bytesOut } = await totals(q);
+    assert.deepEqual([count, bytesIn, bytesOut], [0, 0, 0], 'what was won is not won any more');
   });
 
   test('the trash outlives its library and expires', async (t) => {

@@ -7,7 +7,7 @@ import type { Run } from './claims.ts';
 import type { Queryable } from './connect.ts';
 import { probeColumns } from './media-files.ts';
 import { addOriginal } from './originals.ts';
-import { addDay } from './stats.ts';
+import { addDay, takeBackDay } from './stats.ts';
 import { json, text } from './values.ts';
 
 /**
@@ -139,9 +139,15 @@ export interface Restored {
  */
 export function completeRestored(q: Queryable, originalId: number, back: Restored): Promise<boolean> {
   return atomically(q, async (t) => {
-    const [original] = await t.query<{ fileId: number | null; jobId: number; libraryId: number | null; probe: Probe | null }>(
+    const [original] = await t.query<{
+      fileId: number | null;
+      jobId: number;
+      attemptId: number;
+      libraryId: number | null;
+      probe: Probe | null;
+    }>(
       `update originals o set state = 'restored', ended_at = now() where o.id = $1 and o.state = 'kept'
-       returning o.file_id as "fileId", o.job_id as "jobId", (select f.library_id from media_files f where f.id = o.file_id) as "libraryId",
+       returning o.file_id as "fileId", o.job_id as "jobId", o.attempt_id as "attemptId", (select f.library_id from media_files f where f.id = o.file_id) as "libraryId",
          (select a.stats -> 'originalProbe' from attempts a where a.id = o.attempt_id) as probe`,
       [originalId],
     );
@@ -150,6 +156,7 @@ export function completeRestored(q: Queryable, originalId: number, back: Restore
       original.jobId,
       json(back.reason),
     ]);
+    await takeBackDay(t, original.jobId, original.attemptId);
     if (original.fileId !== null && original.libraryId !== null) {
       await forgetNewcomer(t, original.libraryId, back.path, original.fileId);
       await writeFile(t, original.fileId, {

@@ -32,6 +32,17 @@ export async function addDay(q: Queryable, nodeId: string, add: Partial<Omit<Day
   );
 }
 
+/** What was won by a job is not won any more: its original is back. It goes from the day on which it was counted. */
+export async function takeBackDay(q: Queryable, jobId: number, attemptId: number): Promise<void> {
+  await q.query(
+    `update stats_daily s set replaced = greatest(0, s.replaced - 1), bytes_in = greatest(0, s.bytes_in - j.input_bytes),
+       bytes_out = greatest(0, s.bytes_out - coalesce(j.output_bytes, 0))
+      from jobs j, attempts a
+     where j.id = $1 and a.id = $2 and s.node_id = a.node_id and s.day = (j.finished_at at time zone 'utc')::date`,
+    [jobId, attemptId],
+  );
+}
+
 /** The last days up to today, every day there, oldest first; of all nodes, or of one. */
 export function lastDays(q: Queryable, days = 30, nodeId: string | null = null): Promise<DayStats[]> {
   return q.query<DayStats>(

@@ -139,7 +139,7 @@ function ruleField(field: ProfileField, value: string | string[], problem: strin
     type: field.type,
     label: field.label,
     help: field.help,
-    limits: field.min === undefined || field.max === undefined ? '' : `${count(field.min)} to ${count(field.max)}.`,
+    limits: field.min === undefined || field.max === undefined ? '' : `Allowed: ${count(field.min)} to ${count(field.max)}.`,
     min: String(field.min ?? ''),
     max: String(field.max ?? ''),
     step: String(field.step ?? 1),

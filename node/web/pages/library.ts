@@ -9,7 +9,15 @@ import { lastScans, listScans, type Scan } from '../../db/scans.ts';
 import { refuse } from '../errors.ts';
 import { plural } from '../format.ts';
 import { fileList, type FileList } from '../models/file-page.ts';
-import { libraryFigure, rulesPage, winOf, type AddForm, type LibraryList, type LibraryPage } from '../models/library-page.ts';
+import {
+  libraryFigure,
+  rulesPage,
+  winOf,
+  type AddForm,
+  type LibraryList,
+  type LibraryPage,
+  type RulesPage,
+} from '../models/library-page.ts';
 import { fileStatuses, libraryView, scanView, type LibraryView, type Place } from '../models/library.ts';
 import { readListState, readText, type ListState } from '../models/list-state.ts';
 import { readLibraryForm } from '../models/profile-form.ts';
@@ -126,8 +134,8 @@ export const libraryPages: PageModule = (app, web) => {
 };
 
 function rulesRoutes(app: Parameters<PageModule>[0], web: Web): void {
-  const show = async (c: Ctx, model: object, status: 200 | 422) =>
-    web.page(c, { title: 'Rules', section: 'library', view: 'library/rules', model, status });
+  const show = async (c: Ctx, model: RulesPage, status: 200 | 422) =>
+    web.page(c, { title: `Rules of ${model.name || 'a library'}`, section: 'library', view: 'library/rules', model, status });
   const read = async (c: Ctx) => {
     const library = (await listLibraries(web.db)).find((l) => l.id === libraryId(c));
     if (!library) throw gone(c);
