@@ -70,8 +70,10 @@ async function examine(options: RunOptions): Promise<Finding[]> {
     await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
     return `${options.dataDir}, ${(((await freeBytes(options.dataDir)) / 1e9) | 0).toLocaleString('en')} GB free for unfinished encodes`;
   });
-  await checkDatabase(options, check);
-  for (const root of await (await loadRoots(options.dataDir)).report()) {
+  // without its directory the embedded database has nowhere to be, and says so less clearly
+  const usable = findings.at(-1)?.ok === true;
+  if (usable || options.databaseUrl) await checkDatabase(options, check);
+  for (const root of usable ? await (await loadRoots(options.dataDir)).report() : []) {
     await check(`library root ${root.path}`, async () => {
       if (root.problem) throw new Error(sentence({ code: root.problem, params: { path: root.path } }));
       return root.writable ? 'mounted, readable and writable' : { heed: 'mounted, but read-only: nothing can be replaced there' };

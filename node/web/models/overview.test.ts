@@ -98,6 +98,23 @@ describe('the library bar', () => {
     assert.equal(libraryBar([cell('skipped', 'hevc', 4, 1 * TB)]).doneAt, null);
     assert.equal(libraryBar([]).total, 0);
   });
+
+  test('its two words never stand on each other, however close what they name is', () => {
+    const width = 19;
+    for (let won = 0; won <= 95; won += 5)
+      for (let more = 1; more <= 95 - won; more += 3) {
+        const left = 100 - won;
+        const bar = libraryBar([
+          { ...cell('done', 'hevc', 1, 1), originalBytes: 1 + won },
+          { ...cell('queued', 'h264', 1, left - 1), expectedBytes: Math.max(0, left - 1 - more) },
+        ]);
+        if (bar.doneAt === null) continue;
+        const { done, doneLeft, now, nowRight } = bar.words;
+        const [d, n] = [doneLeft ? done - width : done, nowRight ? now : now - width];
+        assert.ok(d + width <= n + 1e-9 || n + width <= d + 1e-9, `done at ${bar.doneAt}, now at ${bar.nowAt}`);
+        assert.ok(Math.min(d, n) >= -1e-9 && Math.max(d, n) + width <= 100 + 1e-9, `inside the bar: ${bar.doneAt}, ${bar.nowAt}`);
+      }
+  });
 });
 
 describe('what needs a look', () => {

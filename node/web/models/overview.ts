@@ -38,6 +38,8 @@ export interface LibraryBarView {
   nowText: string;
   doneAt: number | null;
   doneText: string;
+  /** where the two words above the bar stand, in percent, and on which side of it; they never cover each other */
+  words: { done: number; doneLeft: boolean; now: number; nowRight: boolean };
   sentence: string;
 }
 
@@ -235,15 +237,28 @@ export function libraryBar(cells: readonly FileCell[]): LibraryBarView {
     .filter((s) => s.value > 0);
   if (won > 0) segments.push({ tone: 'free', label: 'Reclaimed', value: won, text: size(won) });
   const shrinks = end < now * 0.995 && total > 0;
+  const nowAt = total === 0 ? 0 : (now / total) * 100;
+  const doneAt = shrinks ? (end / total) * 100 : null;
   return {
     segments,
     total,
-    nowAt: total === 0 ? 0 : (now / total) * 100,
+    nowAt,
     nowText: `${size(now)} now`,
-    doneAt: shrinks ? (end / total) * 100 : null,
+    doneAt,
     doneText: `${size(end)} when finished`,
+    words: wordPlaces(doneAt, nowAt),
     sentence: `Library of ${size(total)} before CodecShift: ${segments.map((s) => `${s.label} ${s.text}`).join(', ')}.${shrinks ? ` Expected ${size(end)} when finished.` : ''}`,
   };
+}
+
+/** What a word needs of the bar on a tablet, in percent; a phone has them above and below it. */
+const WORD = 20;
+
+function wordPlaces(doneAt: number | null, nowAt: number): LibraryBarView['words'] {
+  if (doneAt === null || nowAt - doneAt > 2 * WORD) return { done: doneAt ?? 0, doneLeft: false, now: nowAt, nowRight: nowAt < WORD };
+  if (doneAt < WORD) return { done: doneAt, doneLeft: false, now: Math.max(nowAt, doneAt + 1.5 * WORD), nowRight: true };
+  if (nowAt <= 100 - WORD) return { done: doneAt, doneLeft: true, now: nowAt, nowRight: true };
+  return { done: Math.min(doneAt, nowAt - WORD), doneLeft: true, now: nowAt, nowRight: false };
 }
 
 export function sum<T>(items: readonly T[], of: (item: T) => number): number {

@@ -243,7 +243,7 @@ export function removeQuestion(
     question: excluded ? `Leave ${what} alone?` : `Take ${what} out of the queue?`,
     text: excluded
       ? 'They are never converted until you allow them again. The files stay as they are.'
-      : 'The files stay as they are. The next scan finds them again.',
+      : 'The files stay as they are. Each comes back when you ask for it again on its own page.',
     action,
     confirmed: '1',
     button: excluded ? `Leave ${number} alone` : `Remove ${number}`,

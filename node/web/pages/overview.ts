@@ -226,7 +226,9 @@ async function readLook({ db, now, node: self }: Web): Promise<LookView> {
     listNodeRoots(db),
   ]);
   const names = new Map(nodes.map((n) => [n.id, n.name]));
-  const inUse = new Set(libraries.map((l) => l.rootId));
+  // a missing disk is told once, by the name of its library
+  const told = new Set(libraries.filter((l) => l.problem && l.enabled).map((l) => l.rootId));
+  const inUse = new Set(libraries.map((l) => l.rootId).filter((root) => !told.has(root)));
   return {
     items: lookItems({
       libraries,

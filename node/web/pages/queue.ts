@@ -90,7 +90,7 @@ export const queuePages: PageModule = (app, web) => {
 function clearQuestion(n: number): ConfirmView {
   return {
     question: n === 0 ? 'The queue is empty' : `Take all ${plural(n, 'waiting file')} out of the queue?`,
-    text: 'Running files go on. Every file stays as it is, and the next scan finds those that are still worth converting.',
+    text: 'Running files go on. Every file stays as it is, and “Scan now” brings back those that are worth converting.',
     action: '/queue/clear',
     confirmed: '1',
     button: `Clear ${count(n)}`,
