@@ -316,6 +316,20 @@ eachDatabase((kind) => {
     assert.deepEqual(await hello(s, [s.ids.attempt]), [s.ids.attempt], 'and hears that the old attempt is over');
   });
 
+  test('a film is left alone after eight crashes in the middle of it; orderly stops do not count', async (t) => {
+    const s = await withJob(t, kind);
+    let run = s.ids;
+    for (let n = 0; n < 8; n++) {
+      await s.mesh.request(testNode, 'report', { event: 'released', ...run, reason: { code: 'shut-down' } });
+      run = await granted(s);
+    }
+    for (let crash = 1; crash <= 8; crash++) {
+      await hello(s, [], randomUUID());
+      assert.equal((await readJobRow(s.db, s.ids.job))?.state, crash < 8 ? 'available' : 'failed');
+      if (crash < 8) await granted(s);
+    }
+  });
+
   test('a hello that crosses a fresh grant does not take the grant back', async (t) => {
     const s = await withJob(t, kind);
     await hello(s, []);

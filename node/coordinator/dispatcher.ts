@@ -1,5 +1,5 @@
 import type { ClusterSettings } from '../config/schema.ts';
-import { openAttempts, overAttempts, type Attempt } from '../db/attempts.ts';
+import { listForJob, openAttempts, overAttempts, type Attempt } from '../db/attempts.ts';
 import { claim, failAttempt, releaseAttempt, type ClaimedJob } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
 import { touchNode, upsertNode } from '../db/nodes.ts';
@@ -129,8 +129,10 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   async function interrupted(attempt: Attempt): Promise<void> {
     const run = { jobId: attempt.jobId, attemptId: attempt.id };
     const reason = { code: 'interrupted' } as const;
+    // stops and disks that were away are runs too, but not the film's doing
+    const cutOff = (await listForJob(db, attempt.jobId)).filter((a) => a.reason?.code === 'interrupted').length + 1;
     const ended =
-      attempt.number >= MOST_INTERRUPTIONS ? await failAttempt(db, run, { reason, retry: false }) : await releaseAttempt(db, run, reason);
+      cutOff >= MOST_INTERRUPTIONS ? await failAttempt(db, run, { reason, retry: false }) : await releaseAttempt(db, run, reason);
     if (ended) events.emit('job.changed', { jobId: ended.jobId, fileId: ended.fileId, libraryId: ended.libraryId });
   }
 

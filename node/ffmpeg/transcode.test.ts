@@ -150,6 +150,13 @@ test('a file that is there already is never overwritten', async () => {
   assert.equal(await readFile(job.output, 'utf8'), 'precious');
 });
 
+test('an ffmpeg that says that all is well but wrote nothing is not believed', { skip: process.platform === 'win32' }, async () => {
+  const tools = await chosenFfmpeg();
+  const job = await jobFor(tools, await clip('film'));
+  const idle = { ...tools, ffmpeg: { ...tools.ffmpeg, path: '/bin/true' } };
+  await assert.rejects(transcode({ ...job, tools: idle }), /wrote nothing/);
+});
+
 test('a broken input is an ffmpeg error with its words, command and stderr', async () => {
   const job = await jobFor(await chosenFfmpeg(), await clip('film'));
   const error = await failure({ ...job, input: await clip('text') });

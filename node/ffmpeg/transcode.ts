@@ -96,7 +96,11 @@ export async function transcode(request: TranscodeRequest): Promise<TranscodeRes
   try {
     for (const index of coversToExtract(request.plan, request.probe)) covers.push(await extractCover(request, index));
     const { ended, frames } = await encode(request, covers);
-    const { size } = await stat(request.output);
+    const size = await stat(request.output).then(
+      (made) => made.size,
+      () => 0,
+    );
+    if (size === 0) throw nothingWritten(request);
     return {
       command: ended.command,
       stderrTail: ended.stderrTail,
@@ -110,6 +114,14 @@ export async function transcode(request: TranscodeRequest): Promise<TranscodeRes
   } finally {
     for (const cover of covers) await rm(cover.file, { force: true });
   }
+}
+
+/** Some builds end without an error when the disk they write to is full. */
+function nothingWritten(request: TranscodeRequest): PlainError {
+  return new PlainError(`ffmpeg ended without an error but wrote nothing of ${path.basename(request.input)}.`, {
+    reason: reason('ffmpeg-failed', { message: 'it wrote nothing; perhaps the disk of the data directory is full' }),
+    retry: true,
+  });
 }
 
 async function exists(file: string): Promise<boolean> {
