@@ -464,7 +464,8 @@ eachDatabase((kind) => {
     await replaced(s, s.ids);
     const fileId = (await readJobRow(s.db, s.ids.job))!.fileId;
     const [original] = await listOriginals(s.db, fileId);
-    const restoring = s.coordinator.commands.restore(original!.id, ada);
+    // pressed twice: asked of the keeper once, answered twice
+    const restoring = Promise.all([1, 2].map(() => s.coordinator.commands.restore(original!.id, ada)));
     await until(s, async () => s.asked.some((a) => 'op' in a && a.op === 'restore'));
     await s.mesh.request(testNode, 'report', {
       event: 'restored',

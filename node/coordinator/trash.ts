@@ -41,6 +41,9 @@ export function createTrash(parts: { mesh: Mesh; db: Database; term: number; eve
       if (file && (await jobsOfFile(db, file.id)).some((job) => job.state === 'running'))
         throw new PlainError('This file is being worked on. Cancel that first.');
       const keeper = await keeperOf(original);
+      // a second press waits for the first one's outcome
+      const begun = asked.get(original.attemptId);
+      if (begun) return Promise.race([begun.done.promise, patience(60_000)]);
       const waiting = { by, done: Promise.withResolvers<void>() };
       asked.set(original.attemptId, waiting);
       try {
