@@ -9,12 +9,13 @@ export interface FileToPlan extends MediaFile {
   jobPlan: WorkPlan | null;
 }
 
-/** Files of a library that were inspected and are not running, done or kept, by id. */
+/** Files of a library that were inspected and are not running, done or kept, by id; what a person took off the queue stays off. */
 export function filesToPlan(q: Queryable, libraryId: number, afterId: number, size = 200): Promise<FileToPlan[]> {
   return q.query<FileToPlan>(
     `select ${fileColumns}, f.probe, j.id as "jobId", j.plan as "jobPlan"
        from media_files f left join jobs j on j.file_id = f.id and j.state = 'available'
       where f.library_id = $1 and f.id > $2 and f.probe is not null and f.hash is not null and f.status in ('queued', 'skipped')
+        and coalesce(f.reason ->> 'code', '') not in ('cleared', 'cancelled-by-person')
         and not exists (select 1 from jobs r where r.file_id = f.id and r.state in ('running', 'held'))
       order by f.id limit ${limit(size, 1000)}`,
     [libraryId, afterId],

@@ -212,7 +212,7 @@ function aboutFile(fileId: number): MenuItem {
 /** What the file was before: after a replacement its own row describes the new file, and the plan's reason still names the old codec. */
 export function sourceCodec(job: { codec: string | null; outcome: string | null; planReason: Reason | null }): string | null {
   const planned = job.planReason?.params?.['codec'];
-  return job.outcome === 'replaced' && typeof planned === 'string' && planned ? planned : job.codec;
+  return typeof planned === 'string' && planned ? planned : job.codec;
 }
 
 /** "1080p H.264": the size of the picture as people say it, and the codec. */

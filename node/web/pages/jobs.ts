@@ -83,6 +83,8 @@ export const jobPages: PageModule = (app, web) => {
       'job-state': { on, when: concerns, render: region('jobs/_state') },
       'job-steps': { on, when: concerns, render: region('jobs/_steps') },
       'job-facts': { on, when: concerns, render: region('jobs/_facts') },
+      'job-more': { on, when: concerns, render: region('jobs/_more') },
+      'job-side': { on, when: concerns, render: region('jobs/_side') },
     },
     tick: (running, params) =>
       running

@@ -353,6 +353,9 @@ describe('a job', () => {
     web.events.emit('job.changed', { jobId: id, fileId: null, libraryId: null });
     await page.waitForFunction(() => document.querySelector('.now-word')?.textContent?.includes('Held'));
     assert.match(await page.locator('.now-next').innerText(), /x\.mkv.*until you decide/);
+    await leader.query(`insert into activity (kind, job_id, by) values ('job-retried', $1, 'Ada')`, [id]);
+    web.events.emit('job.changed', { jobId: id, fileId: null, libraryId: null });
+    await page.locator('#job-side').getByText('was asked for again').waitFor();
     await leader.query(`update jobs set state = 'available', reason = null where id = $1`, [id]);
   });
 
