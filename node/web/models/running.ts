@@ -1,3 +1,4 @@
+import { label, type Reason } from '../../core/reasons.ts';
 import type { Progress } from '../../events.ts';
 import { codec, codecTone, duration, encoder, fps, percent, resolution, size, sizeLike, speed, type Tone } from '../format.ts';
 
@@ -47,6 +48,8 @@ export interface RunningFacts {
   attemptState: string | null;
   nodeName: string | null;
   encoder: string | null;
+  /** what its output waits for, a disk that is away or full */
+  reason?: Reason | null;
 }
 
 export function runningJob(facts: RunningFacts, progress: Progress | null): RunningJob {
@@ -63,7 +66,10 @@ export function runningJob(facts: RunningFacts, progress: Progress | null): Runn
   };
 }
 
-export function runningNow(facts: RunningFacts, progress: Progress | null): RunningNow {
+export function runningNow(facts: RunningFacts, heard: Progress | null): RunningNow {
+  const waits = facts.reason && !facts.cancelRequested ? label(facts.reason) : '';
+  // the last numbers of an encode that is over say nothing about what waits since
+  const progress = waits ? null : heard;
   const phase = progress?.phase ?? phaseOf(facts.attemptState);
   const paused = facts.paused || progress?.paused === true;
   const done = progress?.percent ?? 0;
@@ -72,7 +78,7 @@ export function runningNow(facts: RunningFacts, progress: Progress | null): Runn
   return {
     id: facts.id,
     title: facts.title,
-    ...stageOf(phase, paused, facts.cancelRequested),
+    ...(waits ? ({ stage: waits, stageIcon: 'pause' } as const) : stageOf(phase, paused, facts.cancelRequested)),
     left: progress?.leftMs != null && !paused ? `${duration(progress.leftMs)} left` : '',
     percent: Math.round(done * 10) / 10,
     percentText: percent(done),
