@@ -1,5 +1,4 @@
 import { sentence } from '../../core/reasons.ts';
-import { fileStatusNames } from '../../core/job.ts';
 import { listFiles } from '../../db/file-lists.ts';
 import { jobsOfFile } from '../../db/job-lists.ts';
 import { readFile, type MediaFileRow } from '../../db/media-files.ts';
