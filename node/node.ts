@@ -18,7 +18,7 @@ import type { Fault } from './files/durable.ts';
 import { fingerprint, unchanged } from './files/fingerprint.ts';
 import { resolveInRoot } from './files/roots.ts';
 import { openWorkspace } from './files/workspace.ts';
-import { createKeeper } from './keeper/keeper.ts';
+import { createKeeper, type Keeper } from './keeper/keeper.ts';
 import { loadRoots, type KeeperRoots } from './keeper/roots.ts';
 import type { Log } from './log.ts';
 import { createGreeter, type Hello } from './mesh/greeter.ts';
@@ -99,7 +99,7 @@ async function assemble(
     void greeter.tell();
   });
 
-  const facts = (): Promise<Hello> => helloFacts({ id, session, options, roots, worker, encoders: encoders.known() });
+  const facts = (): Promise<Hello> => helloFacts({ id, session, options, roots, worker, keeper, encoders: encoders.known() });
   const greeter = createGreeter({ mesh, facts, log: room('mesh') });
   const outbox = createOutbox({ directory: path.join(dataDir, 'outbox'), mesh, coordinator: greeter.coordinator, log: room('mesh') });
   const outputOf = async (_node: string, attempt: number, extension: string): Promise<string> => workspace.outputOf(attempt, extension);
@@ -152,6 +152,8 @@ async function assemble(
   undo.push(() => keeper.stop());
   greeter.onWelcome((welcome) => {
     worker.welcome(welcome);
+    if (welcome.drop.length)
+      void keeper.drop(welcome.drop).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'an output could not be dropped'));
     outbox.kick();
   });
   greeter.start();
@@ -221,10 +223,11 @@ interface FactParts {
   options: RunOptions;
   roots: KeeperRoots;
   worker: Worker;
+  keeper: Keeper;
   encoders: EncoderReport[];
 }
 
-async function helloFacts({ id, session, options, roots, worker, encoders }: FactParts): Promise<Hello> {
+async function helloFacts({ id, session, options, roots, worker, keeper, encoders }: FactParts): Promise<Hello> {
   return {
     node: id,
     session,
@@ -236,7 +239,7 @@ async function helloFacts({ id, session, options, roots, worker, encoders }: Fac
     encoders: encoders.map((e) => ({ ...e, reason: e.reason?.slice(0, 2000) ?? null })),
     hardware: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryBytes: totalmem() },
     roots: await roots.report(),
-    attempts: await worker.attempts(),
+    attempts: [...new Set([...(await worker.attempts()), ...(await keeper.attempts())])].slice(0, 200),
   };
 }
 

@@ -30,7 +30,7 @@ interface Shared extends PoolParts {
 
 export function poolDatabase(parts: PoolParts): Database {
   const shared: Shared = { ...parts, terms: new WeakMap(), inside: new AsyncLocalStorage(), stopped: new AbortController(), closing: null };
-  shared.pool.on('error', (error) => parts.log.warn({ err: error }, 'an idle database connection broke'));
+  shared.pool.on('error', (error) => parts.log.warn({ why: error.message }, 'an idle database connection broke'));
   // without its own listener a connection that breaks while checked out ends the process
   shared.pool.on('connect', (client) => client.on('error', () => {}));
   return forTerm(shared, '');

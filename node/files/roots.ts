@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { lstat, mkdir, open, readFile, realpath, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
 import { codeOf, PlainError } from '../errors.ts';
@@ -67,9 +67,10 @@ export async function adoptRoot(path: string, options: { dataDir?: string } = {}
 /**
  * Looks whether a known root is here. An unmounted disk leaves an empty directory behind: without its marker nothing in
  * it may be believed, least of all that films are gone.
+ * @param options.writable what an earlier look found, so that a disk which rests is not woken by a test write every time
  * @throws PlainError `root-not-mounted`, `root-is-another`, `root-damaged`
  */
-export async function openRoot(known: { path: string; id: string }): Promise<Root> {
+export async function openRoot(known: { path: string; id: string }, options: { writable?: boolean } = {}): Promise<Root> {
   const real = await realpath(known.path).catch((error: unknown) => {
     throw notMounted(known.path, error);
   });
@@ -81,7 +82,7 @@ export async function openRoot(known: { path: string; id: string }): Promise<Roo
       retry: true,
     });
   }
-  const writable = await probeWriting(real);
+  const writable = options.writable ?? (await probeWriting(real));
   return { id: marker.id, path: real, writable, problem: writable ? null : 'read-only' };
 }
 
@@ -256,13 +257,14 @@ async function createMarker(directory: string): Promise<string> {
   return winner.id;
 }
 
+/** Always the same name, so that a process killed in between leaves one empty file that the next look takes away. */
 async function probeWriting(directory: string): Promise<boolean> {
-  const probe = join(directory, OURS, `probe-${randomUUID()}`);
+  const probe = join(directory, OURS, 'probe');
   try {
-    if (!(await createDurably(probe, '', `${probe}.new`))) return false;
-    return await removeIfThere(probe);
+    await (await open(probe, 'w', 0o600)).close();
+    await removeIfThere(probe);
+    return true;
   } catch {
-    await removeIfThere(probe).catch(() => false);
     return false;
   }
 }

@@ -16,7 +16,7 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import { createOutbox, type Report } from '../mesh/outbox.ts';
-import { createKeeper } from './keeper.ts';
+import { createKeeper, type Keeper } from './keeper.ts';
 import { loadRoots } from './roots.ts';
 
 /** The keeper for real: real files, real ffmpeg; the coordinator and the worker are this test. */
@@ -27,6 +27,7 @@ before(async () => void (tools = await locateTools()));
 
 interface Stage {
   mesh: Mesh;
+  keeper: Keeper;
   films: string;
   root: string;
   film: string;
@@ -131,7 +132,20 @@ async function stage(t: TestContext, change: { output?: (file: string) => void }
     assert.equal(report.event, event, JSON.stringify(report).slice(0, 3000));
     return report;
   };
-  return { mesh, films, root, film, fingerprint, probe, plan, output, heard, next, grant: (wish) => mesh.request(node, 'grant', wish) };
+  return {
+    mesh,
+    keeper,
+    films,
+    root,
+    film,
+    fingerprint,
+    probe,
+    plan,
+    output,
+    heard,
+    next,
+    grant: (wish) => mesh.request(node, 'grant', wish),
+  };
 }
 
 function verifyGrant(s: Stage): ProtocolRequest<'grant'> {
@@ -293,4 +307,23 @@ test('a root whose marker is gone answers that it is not mounted, never that it 
   rmSync(path.join(s.films, '.codecshift', 'root.json'));
   const answer = await s.mesh.request(node, 'inspect', { op: 'list', root: s.root, folder: '', scan: 'y', page: 0 });
   assert.equal(answer.op === 'refused' && answer.reason.code, 'root-not-mounted');
+});
+
+test('an output whose attempt ended elsewhere is named to the coordinator and goes when it is dropped', async (t) => {
+  const s = await stage(t);
+  await s.grant(verifyGrant(s));
+  await s.next('verified');
+  assert.deepEqual(await s.keeper.attempts(), [1]);
+  assert.ok(readdirSync(s.films).some((f) => f.startsWith('.tmp_1_')));
+  await s.keeper.drop([2]);
+  assert.ok(
+    readdirSync(s.films).some((f) => f.startsWith('.tmp_1_')),
+    'another attempt is no reason',
+  );
+  await s.keeper.drop([1]);
+  assert.deepEqual(await s.keeper.attempts(), []);
+  assert.deepEqual(
+    readdirSync(s.films).filter((f) => f !== '.codecshift'),
+    ['Film (1999).mkv'],
+  );
 });

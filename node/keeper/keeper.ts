@@ -1,12 +1,13 @@
 import { PlainError, messageOf } from '../errors.ts';
 import type { Fault } from '../files/durable.ts';
+import type { Root } from '../files/roots.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import type { Outbox, Report } from '../mesh/outbox.ts';
 import { createInspector } from './inspect.ts';
-import { letExpire, putBack, recoverRoot, replace, throwAway, type ReplaceParts } from './replace.ts';
+import { deliveriesOf, dropDelivery, letExpire, putBack, recoverRoot, replace, throwAway, type ReplaceParts } from './replace.ts';
 import type { KeeperRoots } from './roots.ts';
 import { verify, type VerifyGrant } from './verify.ts';
 
@@ -25,6 +26,10 @@ export interface Keeper {
   /** recovers every mounted root */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** attempts whose output waits beside its original on a disk of this node */
+  attempts(): Promise<number[]>;
+  /** the coordinator knows these to be over: their waiting outputs go */
+  drop(attempts: number[]): Promise<void>;
 }
 
 export interface KeeperParts {
@@ -82,7 +87,21 @@ export function createKeeper(parts: KeeperParts): Keeper {
         work.abort.abort(new PlainError('The program was stopped.', { reason: { code: 'shut-down' }, retry: true }));
       await Promise.all([lanes.verify, lanes.swap]);
     },
+    async attempts() {
+      const found = await Promise.all((await mounted()).map((root) => deliveriesOf(swaps, root)));
+      return [...new Set([...working.keys(), ...found.flat()])];
+    },
+    async drop(attempts) {
+      for (const root of await mounted())
+        for (const attempt of attempts) if (!working.has(attempt)) await dropDelivery(swaps, root, attempt);
+    },
   };
+
+  async function mounted(): Promise<Root[]> {
+    const here = (await roots.report()).filter((r) => !r.problem);
+    const opened = await Promise.all(here.map((r) => roots.open(r.root).catch(() => null)));
+    return opened.filter((root) => root !== null);
+  }
 
   /** Roots that are here and not yet recovered: at the start all of them, later a disk that was mounted since. */
   async function recoverArrived(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Fingerprint } from '../core/media.ts';
 import { PlainError } from '../errors.ts';
 import { discard } from '../files/deliver.ts';
 import type { Fault } from '../files/durable.ts';
-import { forget, readDelivery, readJournal, type SwapResult } from '../files/journal.ts';
+import { forget, isFinished, listDeliveries, readDelivery, readJournal, type SwapResult } from '../files/journal.ts';
 import { recover, type RecoveredOutcome } from '../files/recover.ts';
 import { isExchanging, restore, swap } from '../files/swap.ts';
 import { expire } from '../files/trash.ts';
@@ -158,4 +158,19 @@ function replacedReport(ids: { job: number; attempt: number }, result: SwapResul
     probe: null,
     original: { path, trashPath, fingerprint },
   };
+}
+
+/** This node's outputs that wait beside their originals on a root. */
+export async function deliveriesOf(parts: ReplaceParts, root: Root): Promise<number[]> {
+  const notes = await Promise.all((await listDeliveries(root)).map((attempt) => readDelivery(root, attempt)));
+  return notes.filter((note) => note?.node === parts.node).map((note) => note!.attempt);
+}
+
+/** An output whose attempt ended while its disk was away: nobody will ask for it any more. One in a swap is left to recovery. */
+export async function dropDelivery(parts: ReplaceParts, root: Root, attempt: number): Promise<void> {
+  const note = await readDelivery(root, attempt);
+  if (note?.node !== parts.node || isExchanging(root, attempt)) return;
+  const journal = await readJournal(root, attempt);
+  if (journal && !isFinished(journal)) return;
+  await discard(root, attempt);
 }

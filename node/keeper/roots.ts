@@ -22,6 +22,7 @@ export interface KeeperRoots {
 export async function loadRoots(dataDir: string): Promise<KeeperRoots> {
   const file = path.join(dataDir, 'roots.json');
   const known = new Map<string, string>(await readMap(file));
+  const looked = new Map<string, { writable: boolean; until: number }>();
   return {
     async adopt(folder) {
       const adopted = await adoptRoot(folder, { dataDir });
@@ -34,11 +35,22 @@ export async function loadRoots(dataDir: string): Promise<KeeperRoots> {
     async open(id) {
       const where = known.get(id);
       if (!where) throw new PlainError('This machine does not have that library.', { reason: { code: 'root-not-mounted' }, retry: true });
-      return openRoot({ id, path: where });
+      return open(id, where);
     },
-    report: () => Promise.all([...known].map(([root, where]) => look(root, where))),
+    report: () => Promise.all([...known].map(([root, where]) => look(open, root, where))),
   };
+
+  async function open(id: string, where: string): Promise<Root> {
+    const before = looked.get(id);
+    if (before && performance.now() < before.until) return openRoot({ id, path: where }, { writable: before.writable });
+    const root = await openRoot({ id, path: where });
+    looked.set(id, { writable: root.writable, until: performance.now() + (root.writable ? BELIEVE_MS : BELIEVE_MS / 20) });
+    return root;
+  }
 }
+
+/** How long a test write is believed: a library disk that rests is not woken to find out what was true a minute ago. */
+const BELIEVE_MS = 20 * 60_000;
 
 /** Whatever failed on a disk that is away failed because of that, and is the fault of neither file. */
 export async function rootTrouble(roots: KeeperRoots, root: string, error: unknown): Promise<unknown> {
@@ -48,9 +60,9 @@ export async function rootTrouble(roots: KeeperRoots, root: string, error: unkno
   );
 }
 
-async function look(root: string, where: string): Promise<RootReport> {
+async function look(open: (id: string, where: string) => Promise<Root>, root: string, where: string): Promise<RootReport> {
   try {
-    const opened = await openRoot({ id: root, path: where });
+    const opened = await open(root, where);
     return { root, path: where, writable: opened.writable, problem: opened.problem };
   } catch (error) {
     return { root, path: where, writable: false, problem: (error instanceof PlainError ? error.reason?.code : null) ?? 'unreadable' };

@@ -114,7 +114,7 @@ function failure(error: unknown, ids: Ids, encoder: EncoderChoice | null, signal
   return {
     event: 'failed',
     ...ids,
-    reason: bound((error instanceof PlainError ? error.reason : null) ?? { code: 'ffmpeg-failed', params: { message: messageOf(error) } }),
+    reason: bound((error instanceof PlainError ? error.reason : null) ?? { code: 'internal-error', params: { message: messageOf(error) } }),
     retry: error instanceof PlainError ? error.retry : true,
     encoder: encoder?.name ?? null,
     command: tool ? bounded(tool.command) : null,
