@@ -1,4 +1,5 @@
 import type { ClusterSettings } from '../config/schema.ts';
+import { addActivity } from '../db/activity.ts';
 import { listForJob, openAttempts, overAttempts, type Attempt } from '../db/attempts.ts';
 import { claim, failAttempt, releaseAttempt, type ClaimedJob } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
@@ -133,6 +134,8 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     const cutOff = (await listForJob(db, attempt.jobId)).filter((a) => a.reason?.code === 'interrupted').length + 1;
     const ended =
       cutOff >= MOST_INTERRUPTIONS ? await failAttempt(db, run, { reason, retry: false }) : await releaseAttempt(db, run, reason);
+    if (ended?.state === 'failed')
+      await addActivity(db, { kind: 'failed', severity: 2, jobId: ended.jobId, nodeId: ended.nodeId, params: { reason } });
     if (ended) events.emit('job.changed', { jobId: ended.jobId, fileId: ended.fileId, libraryId: ended.libraryId });
   }
 

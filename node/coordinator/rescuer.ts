@@ -1,5 +1,5 @@
 import type { ClusterSettings } from '../config/schema.ts';
-import { forgetActivity } from '../db/activity.ts';
+import { addActivity, forgetActivity } from '../db/activity.ts';
 import { openAttempts, setEncoder, type Attempt } from '../db/attempts.ts';
 import { promoteDue, reapExpired, renewLeases, type EndedRun, type Renewed, type Run } from '../db/claims.ts';
 import { isStaleTerm, type Database } from '../db/connect.ts';
@@ -125,7 +125,17 @@ export function createRescuer(parts: RescuerParts): Rescuer {
   }
 
   async function reap(): Promise<void> {
-    for (const lost of await reapExpired(db, { code: 'lost-node' })) announce(lost);
+    for (const lost of await reapExpired(db, { code: 'lost-node' })) {
+      if (lost.state === 'failed')
+        await addActivity(db, {
+          kind: 'failed',
+          severity: 2,
+          jobId: lost.jobId,
+          nodeId: lost.nodeId,
+          params: { reason: { code: 'lost-node' } },
+        });
+      announce(lost);
+    }
   }
 
   async function promote(): Promise<void> {

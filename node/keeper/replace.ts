@@ -154,7 +154,8 @@ function replacedReport(ids: { job: number; attempt: number }, result: SwapResul
     event: 'replaced',
     ...ids,
     path: result.path,
-    fingerprint: result.fingerprint,
+    // ours and new: its second name, in the workspace, goes with the acknowledgement
+    fingerprint: { ...result.fingerprint, links: 1 },
     probe: null,
     original: { path, trashPath, fingerprint },
   };
