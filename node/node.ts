@@ -255,8 +255,10 @@ async function sourceOf(roots: KeeperRoots, grant: GrantedJob, signal: AbortSign
 
 /** The folders of the command line become libraries as soon as somebody coordinates. */
 async function addFolders(coordinator: Coordinator, events: Events, folders: readonly string[], signal?: AbortSignal): Promise<void> {
-  if (folders.length === 0) return;
-  await leading(coordinator, events, signal);
+  const led = leading(coordinator, events, signal);
+  // a page that opens at once should also be able to act at once; another machine may lead, so not for ever
+  if (folders.length === 0) return void (await Promise.race([led, new Promise((resolve) => setTimeout(resolve, 10_000).unref())]));
+  await led;
   for (const folder of folders)
     await coordinator.commands.addLibrary({ path: path.resolve(folder) }, { name: 'the command line', via: 'cli' });
 }

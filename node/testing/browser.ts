@@ -67,11 +67,14 @@ async function open(browser: Browser, t: TestContext, options: OpenOptions = {})
   return context.newPage();
 }
 
+/** A test's server may stop a moment before its page; a page that lost its server in the middle fails the test anyway. */
+const serverGone = /net::ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|CONNECTION_RESET|EMPTY_RESPONSE)|Failed to fetch/;
+
 /** Everything a page must not do, gathered until the test ends. */
 async function watch(context: BrowserContext, allow: RegExp | undefined): Promise<string[]> {
   const faults: string[] = [];
   const note = (text: string): void => {
-    if (!allow?.test(text)) faults.push(text);
+    if (!allow?.test(text) && !serverGone.test(text)) faults.push(text);
   };
   context.on('console', (message) => {
     if (message.type() === 'error' || /content security policy|trusted ?type/i.test(message.text()))

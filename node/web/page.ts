@@ -39,7 +39,11 @@ export type RenderPage = (c: Ctx, wish: PageWish) => Promise<Response>;
  * A PlainError's sentence is shown the same way, as a 409; other errors go on to the error page.
  * `action` returns the sentence ("Paused."), or nothing. `to` names the page to go to once it is done, over what the form says.
  */
-export type Act = (c: Ctx, action: () => Promise<string | void>, options?: { back?: string; to?: () => string | null }) => Promise<Response>;
+export type Act = (
+  c: Ctx,
+  action: () => Promise<string | void>,
+  options?: { back?: string; to?: () => string | null },
+) => Promise<Response>;
 
 /**
  * Stands for the form token in everything that is rendered; each visitor gets his own in its place. So HTML can be
