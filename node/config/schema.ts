@@ -79,7 +79,7 @@ export const settings = {
     max: 34,
     env: 'CODECSHIFT_QUALITY',
     label: 'Quality',
-    help: 'Lower is better and bigger: 18 is hard to tell from the original, 22 is very good, 28 is small. Every encoder is set to look the same.',
+    help: 'Lower is better and bigger: 18 is hard to tell from the original, 22 is very good, 28 is small. Every encoder is set to look about the same.',
   },
   'profile.speed': {
     scope: 'cluster',
