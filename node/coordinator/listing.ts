@@ -19,6 +19,8 @@ export interface ListingParts {
   mesh: Mesh;
   db: Database;
   settleSeconds: number;
+  /** when the scan began, by the database's clock */
+  began: Date;
   onPage: (counts: ListingCounts) => Promise<void>;
 }
 
@@ -55,7 +57,7 @@ export async function listLibrary(
     await parts.onPage(counts);
     if (listed.last) break;
   }
-  counts.missing = await markUnseen(parts.db, library, seen, signal);
+  counts.missing = await markUnseen(parts, library, seen, signal);
   return counts;
 }
 
@@ -165,13 +167,13 @@ async function byPath(db: Database, libraryId: number, paths: string[]): Promise
   return new Map((await filesByPath(db, libraryId, paths)).map((row) => [row.path, row]));
 }
 
-async function markUnseen(db: Database, library: Library, seen: Set<number>, signal: AbortSignal): Promise<number> {
+async function markUnseen({ db, began }: ListingParts, library: Library, seen: Set<number>, signal: AbortSignal): Promise<number> {
   let missing = 0;
   for (let after: string | null = null; ;) {
     signal.throwIfAborted();
     const page: KnownFile[] = await knownFiles(db, library.id, after);
     const gone = page.filter((row) => row.status !== 'missing' && !seen.has(row.id)).map((row) => row.id);
-    if (gone.length) missing += await markMissing(db, gone, { code: 'missing' });
+    if (gone.length) missing += await markMissing(db, gone, { code: 'missing' }, began);
     const last = page.at(-1);
     if (!last) return missing;
     after = last.path;

@@ -118,7 +118,7 @@ export function createScanner(parts: ScannerParts): Scanner {
     let reason: Reason | null = null;
     try {
       const keeper = await pickKeeper(library);
-      const settling = await list(library, keeper, counts, progress, signal);
+      const settling = await list(library, keeper, row.startedAt, counts, progress, signal);
       await bringBackUnread(db, library.id, unread);
       await inspectNew(library, keeper, counts, progress, signal);
       if (settling) scanSoon(library.id);
@@ -142,6 +142,7 @@ export function createScanner(parts: ScannerParts): Scanner {
   async function list(
     library: Library,
     keeper: string,
+    began: Date,
     counts: ScanCounts,
     progress: () => Promise<void>,
     signal: AbortSignal,
@@ -153,7 +154,7 @@ export function createScanner(parts: ScannerParts): Scanner {
         await progress();
       };
       const found = await listLibrary(
-        { mesh: parts.mesh, db, settleSeconds: parts.settings()['scan.settleSeconds'], onPage },
+        { mesh: parts.mesh, db, settleSeconds: parts.settings()['scan.settleSeconds'], began, onPage },
         library,
         keeper,
         scanId,

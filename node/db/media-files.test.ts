@@ -34,6 +34,15 @@ const listed = (path: string, change: Partial<ListedFile> = {}): ListedFile => (
 });
 
 eachDatabase((kind) => {
+  test('a file that got its present name after the scan began is not taken for missing', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    const [id] = await someFiles(q, library.id, 1);
+    const [before] = await q.query<{ at: Date }>(`select updated_at - interval '1 second' as at from media_files where id = $1`, [id]);
+    assert.equal(await markMissing(q, [id!], because('missing'), before!.at), 0);
+    assert.equal(await markMissing(q, [id!], because('missing'), new Date(Date.now() + 60_000)), 1);
+  });
+
   test('an inspection that comes too late changes nothing in a file that was finished or went missing meanwhile', async (t) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);
@@ -148,8 +157,8 @@ eachDatabase((kind) => {
     const [job] = await someJobs(q, library.id, 1);
     const hash = (await readFile(q, job!.fileId))!.hash!;
     assert.deepEqual(await findMoved(q, hash, 1_000_000), []);
-    assert.equal(await markMissing(q, [job!.fileId], because('missing')), 1);
-    assert.equal(await markMissing(q, [job!.fileId], because('missing')), 0);
+    assert.equal(await markMissing(q, [job!.fileId], because('missing'), new Date(Date.now() + 60_000)), 1);
+    assert.equal(await markMissing(q, [job!.fileId], because('missing'), new Date(Date.now() + 60_000)), 0);
     assert.equal((await q.query(`select 1 from jobs where state = 'cancelled'`)).length, 1);
     const [moved] = await findMoved(q, hash, 1_000_000);
     assert.equal(moved?.id, job!.fileId);

@@ -202,18 +202,21 @@ export function probeColumns(probe: Probe | null): Record<string, unknown> {
   };
 }
 
-/** Files that a complete scan did not see. Their waiting jobs are cancelled. Returns how many were marked. */
-export async function markMissing(q: Queryable, ids: number[], reason: Reason): Promise<number> {
+/**
+ * Files that a complete scan did not see. Their waiting jobs are cancelled. A file that changed since the scan began is left
+ * alone: it may have got its present name (a new extension, a restore) after the walk had passed. Returns how many were marked.
+ */
+export async function markMissing(q: Queryable, ids: number[], reason: Reason, scanBegan: Date): Promise<number> {
   const rows = await q.query(
     `with gone as (
        update media_files f set status = 'missing', reason = $2, updated_at = now()
-        where f.id = any($1::bigint[]) and f.status <> 'missing' and ${notRunning} returning f.id
+        where f.id = any($1::bigint[]) and f.status <> 'missing' and f.updated_at < $3 and ${notRunning} returning f.id
      ), stale as (
        update jobs j set state = 'cancelled', retry_at = null, finished_at = now(), reason = $2
          from gone g where j.file_id = g.id and j.state in ('available', 'held')
      )
      select id from gone`,
-    [ids, json(reason)],
+    [ids, json(reason), scanBegan],
   );
   return rows.length;
 }
