@@ -8,7 +8,7 @@ import type { EncoderReport } from './core/encoder-choice.ts';
 import type { Fingerprint } from './core/media.ts';
 import { createCoordinator, type Coordinator } from './coordinator/coordinator.ts';
 import { createSettingsStore } from './coordinator/settings.ts';
-import { connectDatabase, type Database } from './db/connect.ts';
+import { connectDatabase } from './db/connect.ts';
 import { lockDirectory } from './db/directory-lock.ts';
 import { PlainError, messageOf } from './errors.ts';
 import { createEvents, type Events } from './events.ts';
@@ -189,9 +189,9 @@ async function assemble(
 
   /** The worker first, while there still is a coordinator to give its jobs back to. */
   async function stopAll({ how, hurry }: { how: 'cancel' | 'finish'; hurry: Promise<void> }): Promise<void> {
-    if (how === 'finish') await Promise.race([worker.stop('finish').then(() => settled(outbox, db, 600_000)), hurry]);
+    if (how === 'finish') await Promise.race([worker.stop('finish').then(() => settled(outbox, 600_000)), hurry]);
     await worker.stop('cancel');
-    await settled(outbox, db, 3000);
+    await settled(outbox, 3000);
     for (const step of undo.toReversed())
       await Promise.resolve(step()).catch((error: unknown) => log.warn({ why: messageOf(error) }, 'a part did not stop cleanly'));
     log.info('stopped');
@@ -276,7 +276,7 @@ async function leading(coordinator: Coordinator, events: Events, signal?: AbortS
 }
 
 /** Waits until every report is in the books, at most so long. */
-async function settled(outbox: Outbox, _db: Database, ms: number): Promise<void> {
+async function settled(outbox: Outbox, ms: number): Promise<void> {
   const until = Date.now() + ms;
   while (outbox.waiting().length > 0 && Date.now() < until) {
     outbox.kick();
