@@ -21,7 +21,7 @@ export interface Progress {
   jobId: number;
   attemptId: number;
   nodeId: string;
-  phase: 'fetching' | 'encoding' | 'delivering' | 'verifying' | 'replacing';
+  phase: 'fetching' | 'waiting' | 'encoding' | 'delivering' | 'verifying' | 'replacing';
   percent: number;
   fps: number | null;
   speed: number | null;

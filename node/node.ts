@@ -239,6 +239,12 @@ async function helloFacts({ id, session, options, roots, worker, keeper, encoder
     encoders: encoders.map((e) => ({ ...e, reason: e.reason?.slice(0, 2000) ?? null })),
     hardware: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryBytes: totalmem() },
     roots: await roots.report(),
+    candidate: true,
+    freeBytes: 0,
+    time: Date.now(),
+    utcOffset: -new Date().getTimezoneOffset(),
+    membersVersion: 0,
+    certificate: null,
     attempts: [...new Set([...(await worker.attempts()), ...(await keeper.attempts())])].slice(0, 200),
   };
 }

@@ -10,6 +10,7 @@ import { keepersOf } from '../db/roots.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { CoordinatorParts, Term } from './coordinator.ts';
 import { inspectFile } from './inspection.ts';
+import { nodeCommands } from './node-commands.ts';
 import { libraryCommands } from './library-commands.ts';
 import { settingCommands } from './setting-commands.ts';
 import { readAttempt } from '../db/attempts.ts';
@@ -116,6 +117,8 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
     },
 
     restore: (originalId, by) => term.trash.restore(originalId, by),
+
+    ...nodeCommands(parts, term),
 
     async detectEncoders(nodeId) {
       await mesh.request(nodeId, 'control', { term: term.number, attempt: 0, want: 'detect' });

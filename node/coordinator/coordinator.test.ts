@@ -89,6 +89,12 @@ async function hello(s: Stage, attempts: number[] = [], by = session): Promise<n
     hardware: {},
     roots,
     attempts,
+    candidate: true,
+    freeBytes: 1e12,
+    time: Date.now(),
+    utcOffset: 0,
+    membersVersion: 0,
+    certificate: null,
   });
   return welcome.drop;
 }
@@ -99,6 +105,7 @@ async function granted(s: Stage): Promise<{ job: number; attempt: number }> {
     session,
     classes: [0, 1, 2],
     freeSlots: 1,
+    ahead: false,
     freeBytes: 1e12,
   });
   assert.ok(grant, 'a job was granted');
@@ -410,7 +417,14 @@ eachDatabase((kind) => {
     await someJobs(s.db, library.id, 1);
     await hello(s);
     await s.coordinator.commands.pauseAll(ada);
-    const refused = await s.mesh.request(testNode, 'claim', { node: testNode, session, classes: [0, 1, 2], freeSlots: 1, freeBytes: 1e12 });
+    const refused = await s.mesh.request(testNode, 'claim', {
+      node: testNode,
+      session,
+      classes: [0, 1, 2],
+      freeSlots: 1,
+      ahead: false,
+      freeBytes: 1e12,
+    });
     assert.deepEqual([refused.granted, refused.why?.code], [null, 'paused']);
     await s.coordinator.commands.resumeAll(ada);
     await granted(s);
@@ -426,6 +440,7 @@ eachDatabase((kind) => {
       session,
       classes: [0, 1, 2],
       freeSlots: 1,
+      ahead: false,
       freeBytes: 2_000_100_000,
     });
     assert.deepEqual([answer.granted, answer.why?.code], [null, 'no-space']);

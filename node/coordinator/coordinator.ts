@@ -12,6 +12,7 @@ import { createElector, type Elector } from './elector.ts';
 import { createFinisher, type Finisher } from './finisher.ts';
 import { createRescuer, type Rescuer } from './rescuer.ts';
 import { createScanner, type Scanner } from './scanner.ts';
+import { createRoster, type Roster } from './roster.ts';
 import type { SettingsStore } from './settings.ts';
 import { createTrash, type Trash } from './trash.ts';
 
@@ -50,6 +51,7 @@ export interface Term {
   db: Database;
   signal: AbortSignal;
   offer: () => void;
+  roster: Roster;
   scanner: Scanner;
   dispatcher: Dispatcher;
   finisher: Finisher;
@@ -77,11 +79,11 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     ...(parts.ttlSeconds ? { ttlSeconds: parts.ttlSeconds } : {}),
   });
 
-  mesh.handle('hello', (facts) => leading().term.dispatcher.hello(facts));
+  mesh.handle('hello', (facts) => leading().term.roster.hello(facts));
   mesh.handle('claim', (wish) => leading().term.dispatcher.claim(wish));
   mesh.handle('report', (report) => leading().term.finisher.report(report));
   mesh.subscribe('presence', (presence) => {
-    void reign?.term.dispatcher
+    void reign?.term.roster
       .heard(presence)
       .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'a presence could not be written down'));
   });
@@ -125,7 +127,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     void term.scanner.start().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'the first scan could not begin'));
 
     function tellEveryone(): void {
-      mesh.publish('coordinator', { node: mesh.self, term: number, url: parts.url() });
+      mesh.publish('coordinator', { node: mesh.self, term: number, certificate: null });
     }
   }
 
@@ -133,7 +135,8 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     const settings = parts.settings.current;
     const common = { mesh, db, term: number, settings, events: parts.events, log };
     const offer = (): void => dispatcher.offer();
-    const dispatcher = createDispatcher({ ...common, onKeeper: (node) => rescuer.askAgain(node) });
+    const roster = createRoster({ ...common, onKeeper: (node) => rescuer.askAgain(node) });
+    const dispatcher = createDispatcher({ ...common, roster });
     const trash = createTrash(common);
     const finisher = createFinisher({
       ...common,
@@ -149,7 +152,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       onStale: () => void end(),
     });
     const scanner = createScanner({ ...common, offer });
-    return { number, db, signal, offer, scanner, dispatcher, finisher, rescuer, trash };
+    return { number, db, signal, offer, roster, scanner, dispatcher, finisher, rescuer, trash };
   }
 
   async function end(): Promise<void> {

@@ -1,30 +1,20 @@
 import type { ClusterSettings } from '../config/schema.ts';
-import { addActivity } from '../db/activity.ts';
-import { listForJob, openAttempts, overAttempts, type Attempt } from '../db/attempts.ts';
-import { claim, failAttempt, releaseAttempt, type ClaimedJob } from '../db/claims.ts';
+import { claim, releaseAttempt, type ClaimedJob } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
-import { touchNode, upsertNode } from '../db/nodes.ts';
-import { setNodeRoots } from '../db/roots.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
-import type { GrantedJob, ProtocolRequest, ProtocolResponse, TopicMessage } from '../mesh/messages.ts';
-
-type Hello = ProtocolRequest<'hello'>;
-type Welcome = ProtocolResponse<'hello'>;
+import type { GrantedJob, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+import type { Roster } from './roster.ts';
 
 /**
- * Knows which nodes are here and hands out jobs. A worker asks when it has a free slot; the database picks the best job
+ * Hands out jobs. A worker asks when it has a free slot; the database picks the best job
  * for that node in one statement. Offers are only a nudge to ask now.
  */
 export interface Dispatcher {
-  hello(facts: Hello): Promise<Welcome>;
   claim(wish: ProtocolRequest<'claim'>): Promise<ProtocolResponse<'claim'>>;
   /** tells the nodes that there is work; at most once a second */
   offer(): void;
-  present(): string[];
-  /** a node told how busy it is */
-  heard(presence: TopicMessage<'presence'>): Promise<void>;
   stop(): void;
 }
 
@@ -34,49 +24,30 @@ export interface DispatcherParts {
   term: number;
   settings: () => ClusterSettings;
   events: Events;
-  /** a keeper is (again) here: whatever waits for it is asked of it again */
-  onKeeper: (node: string) => void;
+  roster: Roster;
   log: Log;
 }
 
-/** A node that was not heard of for this long is not handed anything; its running work lives on by its leases. */
-const PRESENT_MS = 45_000;
-/** A file whose every run was cut off by a dying node may be what kills the node. */
-const MOST_INTERRUPTIONS = 8;
-
 export function createDispatcher(parts: DispatcherParts): Dispatcher {
   const { db, mesh, events } = parts;
-  const seen = new Map<string, { session: string; at: number }>();
-  /** which process of a node a grant went to; runs of an earlier process of that node are over */
-  const grantedTo = new Map<number, string>();
   let offered: NodeJS.Timeout | null = null;
 
   return {
-    async hello(facts) {
-      await remember(facts);
-      await endInterrupted(facts);
-      const drop = facts.attempts.length ? await overAttempts(db, facts.attempts) : [];
-      const settings = parts.settings();
-      return {
-        term: parts.term,
-        coordinator: mesh.self,
-        leaseSeconds: settings['jobs.leaseSeconds'],
-        stallSeconds: settings['jobs.stallMinutes'] * 60,
-        slots: settings['jobs.atOnce'],
-        minFreeBytes: Math.round(settings['jobs.minFreeGb'] * 1e9),
-        drop,
-      };
-    },
-
     async claim(wish) {
       const settings = parts.settings();
       if (settings['queue.paused']) return { granted: null, why: { code: 'paused' } };
       if (wish.freeBytes < settings['jobs.minFreeGb'] * 1e9)
         return { granted: null, why: { code: 'no-space', params: { where: 'the workspace', free: wish.freeBytes } } };
       const leaseSeconds = settings['jobs.leaseSeconds'];
-      const job = await claim(db, { node: wish.node, classes: wish.classes, term: parts.term, leaseSeconds, keepers: present() });
+      const job = await claim(db, {
+        node: wish.node,
+        classes: wish.classes,
+        term: parts.term,
+        leaseSeconds,
+        keepers: parts.roster.present(),
+      });
       if (!job) return { granted: null, why: null };
-      grantedTo.set(job.attemptId, wish.session);
+      parts.roster.granted(job.attemptId, wish.session);
       if (!fits(job, wish.freeBytes, settings)) return refuseForSpace(job, wish);
       events.emit('job.changed', { jobId: job.jobId, fileId: job.fileId, libraryId: job.libraryId });
       return { granted: grantOf(job, parts.term, leaseSeconds), why: null };
@@ -88,56 +59,10 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
         mesh.publish('offers', { term: parts.term, classes: [] });
       }, 200).unref();
     },
-    present,
-    async heard({ node, load, freeBytes, busy }) {
-      const known = seen.get(node);
-      if (!known) return;
-      known.at = Date.now();
-      await touchNode(db, node, { cpuPercent: Math.round(load * 100), freeBytes, busy });
-      events.emit('node.changed', { nodeId: node });
-    },
     stop() {
       if (offered) clearTimeout(offered);
     },
   };
-
-  function present(): string[] {
-    const since = Date.now() - PRESENT_MS;
-    return [...seen].filter(([, s]) => s.at >= since).map(([node]) => node);
-  }
-
-  async function remember(facts: Hello): Promise<void> {
-    const returned = seen.get(facts.node)?.session !== facts.session;
-    seen.set(facts.node, { session: facts.session, at: Date.now() });
-    const { node: id, name, version, platform, slots, classes, encoders, hardware } = facts;
-    await db.tx(async (q) => {
-      await upsertNode(q, { id, name, version, platform, slots, classes, encoders, hardware }, 'approved');
-      await setNodeRoots(q, id, facts.roots);
-    });
-    events.emit('node.changed', { nodeId: id });
-    if (returned) parts.onKeeper(facts.node);
-  }
-
-  /** Runs that an earlier process of this node had and the present one does not know were cut off when that one died. */
-  async function endInterrupted(facts: Hello): Promise<void> {
-    const mine = new Set(facts.attempts);
-    const cut = (await openAttempts(db)).filter(
-      (a) => a.nodeId === facts.node && a.state === 'running' && !mine.has(a.id) && grantedTo.get(a.id) !== facts.session,
-    );
-    for (const attempt of cut) await interrupted(attempt);
-  }
-
-  async function interrupted(attempt: Attempt): Promise<void> {
-    const run = { jobId: attempt.jobId, attemptId: attempt.id };
-    const reason = { code: 'interrupted' } as const;
-    // stops and disks that were away are runs too, but not the film's doing
-    const cutOff = (await listForJob(db, attempt.jobId)).filter((a) => a.reason?.code === 'interrupted').length + 1;
-    const ended =
-      cutOff >= MOST_INTERRUPTIONS ? await failAttempt(db, run, { reason, retry: false }) : await releaseAttempt(db, run, reason);
-    if (ended?.state === 'failed')
-      await addActivity(db, { kind: 'failed', severity: 2, jobId: ended.jobId, nodeId: ended.nodeId, params: { reason } });
-    if (ended) events.emit('job.changed', { jobId: ended.jobId, fileId: ended.fileId, libraryId: ended.libraryId });
-  }
 
   /** The output may become as large as the original before it is stopped. */
   function fits(job: ClaimedJob, freeBytes: number, settings: ClusterSettings): boolean {
@@ -159,6 +84,7 @@ function grantOf(job: ClaimedJob, term: number, leaseSeconds: number): GrantedJo
     attempt: job.attemptId,
     leaseSeconds,
     keeper: job.keeperId,
+    ticket: null,
     root: job.rootId,
     path: job.path,
     title: job.title.slice(0, 500),

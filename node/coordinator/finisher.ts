@@ -262,6 +262,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
         sha256: attempt.sha256!,
         frames: typeof attempt.stats['frames'] === 'number' ? attempt.stats['frames'] : null,
       },
+      ticket: null,
       timeoutSeconds: parts.settings()['verify.timeoutMinutes'] * 60,
     });
   }

@@ -26,7 +26,7 @@ export function libraryCommands(parts: CoordinatorParts, term: Term): Pick<Comma
       const folder = unquoted(wish.path.trim());
       if (!path.isAbsolute(folder))
         throw new PlainError(`"${folder}" is not a whole path. Write it from the start, for example /media/films.`);
-      const answer = await mesh.request(mesh.self, 'inspect', { op: 'adopt', path: folder });
+      const answer = await mesh.request(mesh.self, 'inspect', { op: 'adopt', root: null, path: folder });
       if (answer.op !== 'adopted') throw new PlainError(`${folder} could not be added.`);
       const existing = await listLibraries(db);
       const same = existing.find((l) => l.rootId === answer.root && l.folder === answer.folder);

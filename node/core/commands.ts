@@ -1,4 +1,5 @@
 import type { Priority } from './job.ts';
+import type { NodeWishes } from './node-wishes.ts';
 import type { Profile } from './profile.ts';
 
 /**
@@ -35,7 +36,8 @@ export interface Commands {
   /** puts the original back; the HEVC file goes to the trash in its place */
   restore(originalId: number, by: Actor): Promise<void>;
 
-  addLibrary(wish: { path: string; name?: string; profile?: Partial<Profile> }, by: Actor): Promise<number>;
+  /** `node`: on which machine the folder is; left out, it is the coordinating one */
+  addLibrary(wish: { path: string; node?: string; name?: string; profile?: Partial<Profile> }, by: Actor): Promise<number>;
   changeLibrary(libraryId: number, change: LibraryChange, by: Actor): Promise<void>;
   /** forgets the library and its queue; no file is touched, the trash stays until its retention ends */
   removeLibrary(libraryId: number, by: Actor): Promise<void>;
@@ -44,6 +46,23 @@ export interface Commands {
   saveSettings(changes: SettingChange[], by: Actor): Promise<SettingProblem[]>;
   /** encoders are tested again by real encodes on that node */
   detectEncoders(nodeId: string, by: Actor): Promise<void>;
+
+  /** a pending (or rejected) node becomes a member, everywhere at once */
+  approveNode(nodeId: string, by: Actor): Promise<void>;
+  /** `reject` for good, until it is approved after all; `later` hides it for an hour */
+  declineNode(nodeId: string, how: 'reject' | 'later', by: Actor): Promise<void>;
+  /** the node loses every right at once; its running files wait again. The last node with the database cannot go */
+  removeNode(nodeId: string, by: Actor): Promise<void>;
+  /** pause, drain, slots, hours, bandwidth; what is left out stays */
+  changeNode(nodeId: string, wishes: Partial<NodeWishes>, by: Actor): Promise<void>;
+  /** another candidate shall coordinate */
+  handOver(nodeId: string, by: Actor): Promise<void>;
+  /** tells a node where it has a root; proved to be the same disk before anything is replaced there */
+  locateRoot(wish: { node: string; root: string; path: string }, by: Actor): Promise<void>;
+  /** a text that lets machines join without a click; shown once */
+  createJoinToken(wish: { label: string; uses: number; hours: number }, by: Actor): Promise<{ id: string; token: string }>;
+  revokeJoinToken(id: string, by: Actor): Promise<void>;
+  renameCluster(name: string, by: Actor): Promise<void>;
 }
 
 export interface Actor {

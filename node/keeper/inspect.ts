@@ -51,6 +51,8 @@ export function createInspector(parts: { roots: KeeperRoots; tools: Tools; onAdo
             return { op: 'ended' };
           case 'probe':
             return await probe(ask.root, ask.path);
+          default:
+            throw new PlainError('not built yet');
         }
       } catch (error) {
         if (ask.op === 'adopt') throw error;

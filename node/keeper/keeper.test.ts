@@ -100,7 +100,7 @@ async function stage(t: TestContext, change: { output?: (file: string) => void }
     rmSync(base, { recursive: true, force: true });
   });
 
-  const adopted = await mesh.request(node, 'inspect', { op: 'adopt', path: films });
+  const adopted = await mesh.request(node, 'inspect', { op: 'adopt', root: null, path: films });
   assert.equal(adopted.op, 'adopted');
   const root = adopted.op === 'adopted' ? adopted.root : '';
   const probed = await mesh.request(node, 'inspect', { op: 'probe', root, path: 'Film (1999).mkv' });
@@ -159,6 +159,7 @@ function verifyGrant(s: Stage): ProtocolRequest<'grant'> {
     plan: s.plan as never,
     profile: defaultProfile as never,
     output: s.output,
+    ticket: null,
     timeoutSeconds: 120,
   };
 }

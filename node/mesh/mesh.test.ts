@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { PlainError } from '../errors.ts';
+import { noWishes } from '../core/node-wishes.ts';
 import { createLog } from '../log.ts';
 import { createGreeter, type Hello } from './greeter.ts';
 import { loadIdentity, loadSecret } from './identity.ts';
@@ -33,7 +34,7 @@ test('a request to oneself is checked against its schema on the way in and on th
 
 test("what the receiver does with a message never reaches the sender's own object", async () => {
   const mesh = createLocalMesh('a', log);
-  const body = { node: 'a', session: '00000000-0000-4000-8000-000000000000', classes: [1], freeSlots: 1, freeBytes: 5 };
+  const body = { node: 'a', session: '00000000-0000-4000-8000-000000000000', classes: [1], freeSlots: 1, freeBytes: 5, ahead: false };
   mesh.handle('claim', async (wish) => {
     wish.classes.push(9);
     return { granted: null, why: null };
@@ -144,7 +145,19 @@ test('a report that its receiver can never take does not hold up the reports of 
 test('a node follows the highest term it hears of and never a lower one', async () => {
   const mesh = createLocalMesh('a', log);
   let welcomes = 0;
-  mesh.handle('hello', async () => ({ term: 5, coordinator: 'a', leaseSeconds: 1, stallSeconds: 1, slots: 1, minFreeBytes: 0, drop: [] }));
+  mesh.handle('hello', async () => ({
+    term: 5,
+    coordinator: 'a',
+    leaseSeconds: 1,
+    stallSeconds: 1,
+    slots: 1,
+    minFreeBytes: 0,
+    drop: [],
+    certificate: null,
+    members: null,
+    wishes: noWishes,
+    roots: [],
+  }));
   const facts = {
     node: 'a',
     session: '00000000-0000-4000-8000-000000000000',
@@ -157,13 +170,19 @@ test('a node follows the highest term it hears of and never a lower one', async 
     hardware: {},
     roots: [],
     attempts: [],
+    candidate: true,
+    freeBytes: 1e12,
+    time: Date.now(),
+    utcOffset: 0,
+    membersVersion: 0,
+    certificate: null,
   } satisfies Hello;
   const greeter = createGreeter({ mesh, facts: async () => facts, log, everyMs: 60_000 });
   const welcomed = new Promise<void>((resolve) => greeter.onWelcome(() => (welcomes++, resolve())));
   greeter.start();
-  mesh.publish('coordinator', { node: 'a', term: 5, url: 'http://a' });
+  mesh.publish('coordinator', { node: 'a', term: 5, certificate: null });
   await welcomed;
-  mesh.publish('coordinator', { node: 'b', term: 4, url: 'http://b' });
+  mesh.publish('coordinator', { node: 'b', term: 4, certificate: null });
   await greeter.tell();
   assert.equal(greeter.coordinator(), 'a');
   assert.equal(welcomes, 2);

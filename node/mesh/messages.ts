@@ -11,8 +11,11 @@ import * as v from 'valibot';
  *   inspect  coordinator → keeper        list a root, probe a file, adopt a folder
  *   grant    coordinator → keeper        verify this output, replace that original, restore, discard, expire
  *   control  coordinator → worker        cancel, pause, resume an attempt; forget its output; detect encoders again
+ *   meet     node ↔ node                 on every new connection: which cluster, the newest list and certificate, other nodes
+ *   join     node → coordinator          a stranger asked at this node's lobby
+ *   bulk     reader → holder             a ticket for one file becomes a key for the data plane (mesh/bulk-server.ts)
  *
- * Topics carry hints only: presence, offers, progress, coordinator.
+ * Topics carry hints only: presence, offers, progress, coordinator, members.
  */
 
 /** Requests and answers may hold a probe of a file with hundreds of streams. */
@@ -50,12 +53,16 @@ const encoderReport = v.object({
 });
 const rootReport = v.object({ root: uuid, path: text(8192), writable: v.boolean(), problem: v.nullable(text(64)) });
 
+const signed = v.object({ payload: text(60_000), signature: text(200) });
+
 const grantedJob = v.object({
   term: id,
   job: id,
   attempt: id,
   leaseSeconds: id,
   keeper: nodeId,
+  /** lets this node read the source from the keeper; null when they are one node */
+  ticket: v.nullable(signed),
   root: uuid,
   path: relativePath,
   title: text(500),
@@ -75,6 +82,64 @@ const listed = v.object({
 });
 const listProblem = v.object({ path: text(8192), sizeBytes: bytes, reason });
 
+const wishes = v.object({
+  paused: v.boolean(),
+  draining: v.boolean(),
+  slots: v.nullable(id),
+  schedule: v.pipe(
+    v.array(v.object({ days: v.pipe(v.array(v.pipe(id, v.maxValue(6))), v.maxLength(7)), from: text(5), to: text(5) })),
+    v.maxLength(20),
+  ),
+  mbps: v.nullable(id),
+});
+const addresses = v.pipe(v.array(text(300)), v.maxLength(30));
+const peers = v.pipe(v.array(v.object({ node: nodeId, addresses })), v.maxLength(200));
+const meeting = v.object({
+  node: nodeId,
+  name: text(63),
+  version: text(40),
+  cluster: text(40),
+  membersVersion: id,
+  /** only when the other side's version, if known, is older */
+  members: v.nullable(signed),
+  certificate: v.nullable(signed),
+  peers,
+  /** milliseconds since 1970 by this node's clock */
+  time: v.number(),
+});
+
+/** What a stranger says at the lobby, and what it is answered. */
+export const joinRequest = v.object({
+  node: nodeId,
+  name: text(63),
+  version: text(40),
+  platform: text(60),
+  hardware: data,
+  /** SHA-256 of `reveal`; sent first, so that nobody can search for a node key that gives a wanted code */
+  commit: hex64,
+  /** sent once the cluster's nonce is known */
+  reveal: v.nullable(text(100)),
+  token: v.nullable(v.object({ id: uuid, proof: hex64 })),
+});
+export const joinAnswer = v.variant('state', [
+  /** the request was written down; `nonce` goes into the code of both sides */
+  v.object({ state: v.literal('pending'), cluster: text(40), name: text(63), publicKey: text(100), nonce: text(100) }),
+  v.object({
+    state: v.literal('approved'),
+    cluster: text(40),
+    name: text(63),
+    publicKey: text(100),
+    members: signed,
+    certificate: v.nullable(signed),
+    peers,
+    /** HMAC of the token's secret over cluster key and node id: the cluster proves that it knows the token too */
+    proof: v.nullable(hex64),
+  }),
+  v.object({ state: v.literal('refused'), cluster: text(40), name: text(63), why: text(500) }),
+  /** this member cannot reach the coordinator now */
+  v.object({ state: v.literal('away'), why: text(500) }),
+]);
+
 const output = v.object({ node: nodeId, sizeBytes: bytes, sha256: hex64, frames: v.nullable(id) });
 const delivered = { job: id, attempt: id };
 
@@ -92,10 +157,24 @@ export const protocols = {
       hardware: data,
       roots: v.pipe(v.array(rootReport), v.maxLength(200)),
       attempts: v.pipe(v.array(id), v.maxLength(200)),
+      /** it holds a connection to PostgreSQL, so it could coordinate */
+      candidate: v.boolean(),
+      freeBytes: bytes,
+      /** milliseconds since 1970 by its clock, and how far that is from UTC in minutes */
+      time: v.number(),
+      utcOffset: v.number(),
+      membersVersion: id,
+      /** the highest certificate it knows: a database put back from a backup learns from it that terms went on */
+      certificate: v.nullable(signed),
     }),
     response: v.object({
       term: id,
       coordinator: nodeId,
+      certificate: v.nullable(signed),
+      members: v.nullable(signed),
+      wishes,
+      /** every root of the cluster: a node looks for their markers on its own disks */
+      roots: v.pipe(v.array(uuid), v.maxLength(500)),
       leaseSeconds: id,
       stallSeconds: v.number(),
       slots: id,
@@ -105,7 +184,15 @@ export const protocols = {
     }),
   },
   claim: {
-    request: v.object({ node: nodeId, session: uuid, classes: v.array(id), freeSlots: id, freeBytes: bytes }),
+    request: v.object({
+      node: nodeId,
+      session: uuid,
+      classes: v.array(id),
+      freeSlots: id,
+      freeBytes: bytes,
+      /** every slot is busy: wanted is a file to fetch meanwhile */
+      ahead: v.boolean(),
+    }),
     response: v.object({ granted: v.nullable(grantedJob), why: v.nullable(reason) }),
   },
   report: {
@@ -149,13 +236,18 @@ export const protocols = {
   },
   inspect: {
     request: v.variant('op', [
-      v.object({ op: v.literal('adopt'), path: text(8192) }),
+      /** `root`: only if the folder belongs to that very root */
+      v.object({ op: v.literal('adopt'), path: text(8192), root: v.nullable(uuid) }),
+      /** is this the same disk that another node has, or a copy? one writes a nonce, the other has to find it */
+      v.object({ op: v.literal('prove-write'), root: uuid, nonce: hex64 }),
+      v.object({ op: v.literal('prove-read'), root: uuid, nonce: hex64 }),
       v.object({ op: v.literal('list'), root: uuid, folder: relativePath, scan: text(64), page: id }),
       v.object({ op: v.literal('end-list'), scan: text(64) }),
       v.object({ op: v.literal('probe'), root: uuid, path: relativePath }),
     ]),
     response: v.variant('op', [
       v.object({ op: v.literal('adopted'), root: uuid, folder: relativePath, path: text(8192), writable: v.boolean() }),
+      v.object({ op: v.literal('proved'), found: v.boolean() }),
       v.object({ op: v.literal('listed'), files: v.array(listed), problems: v.array(listProblem), last: v.boolean() }),
       v.object({ op: v.literal('ended') }),
       v.object({ op: v.literal('probed'), fingerprint, probe: data, readOnly: v.boolean() }),
@@ -176,6 +268,8 @@ export const protocols = {
         plan: data,
         profile: data,
         output,
+        /** lets this keeper read the output from its worker; null when they are one node */
+        ticket: v.nullable(signed),
         timeoutSeconds: id,
       }),
       v.object({
@@ -210,8 +304,30 @@ export const protocols = {
     request: v.object({ term: id, attempt: id, want: v.picklist(['cancel', 'pause', 'resume', 'forget', 'detect']) }),
     response: v.object({ accepted: v.boolean() }),
   },
+  meet: { request: meeting, response: meeting },
+  join: { request: v.object({ asked: joinRequest, address: text(100), lobby: nodeId }), response: joinAnswer },
+  bulk: {
+    request: v.variant('op', [
+      v.object({ op: v.literal('file'), ticket: signed }),
+      /** the coordinator's dashboard, to be shown at this node's own address */
+      v.object({ op: v.literal('dashboard') }),
+    ]),
+    response: v.variant('op', [
+      v.object({
+        op: v.literal('open'),
+        port: id,
+        identity: v.pipe(v.string(), v.regex(/^[\w-]{16,64}$/)),
+        /** 32 random bytes, base64url: the TLS 1.3 pre-shared key of this one file and this one reader */
+        key: v.pipe(v.string(), v.regex(/^[\w-]{43}$/)),
+        sizeBytes: bytes,
+        seconds: id,
+      }),
+      v.object({ op: v.literal('refused'), reason, retry: v.boolean() }),
+    ]),
+  },
 } as const;
 
+/** The node that a message speaks of as `node` is the one that sent it: the mesh refuses anything else. */
 export const topics = {
   presence: v.object({ node: nodeId, name: text(63), slots: id, busy: id, freeBytes: bytes, load: v.number(), at: v.number() }),
   offers: v.object({ term: id, classes: v.array(id) }),
@@ -219,7 +335,7 @@ export const topics = {
     node: nodeId,
     job: id,
     attempt: id,
-    phase: v.picklist(['fetching', 'encoding', 'delivering', 'verifying', 'replacing']),
+    phase: v.picklist(['fetching', 'waiting', 'encoding', 'delivering', 'verifying', 'replacing']),
     percent: v.pipe(v.number(), v.minValue(0), v.maxValue(100)),
     fps: v.nullable(v.number()),
     speed: v.nullable(v.number()),
@@ -230,7 +346,8 @@ export const topics = {
     /** known once the encode has begun; null while fetching and for a copy */
     encoder: v.nullable(text(40)),
   }),
-  coordinator: v.object({ node: nodeId, term: id, url: text(300) }),
+  coordinator: v.object({ node: nodeId, term: id, certificate: v.nullable(signed) }),
+  members: signed,
 } as const;
 
 export type Protocol = keyof typeof protocols;
@@ -240,4 +357,7 @@ export type ProtocolResponse<P extends Protocol> = v.InferOutput<(typeof protoco
 export type TopicMessage<T extends Topic> = v.InferOutput<(typeof topics)[T]>;
 export type GrantedJob = v.InferOutput<typeof grantedJob>;
 export type EncoderReport = v.InferOutput<typeof encoderReport>;
+export type JoinRequest = v.InferOutput<typeof joinRequest>;
+export type JoinAnswer = v.InferOutput<typeof joinAnswer>;
+export type Meeting = v.InferOutput<typeof meeting>;
 export type ListedFile = v.InferOutput<typeof listed>;

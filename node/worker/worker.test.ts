@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { before, test, type TestContext } from 'node:test';
+import { noWishes } from '../core/node-wishes.ts';
 import { makePlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import { PlainError } from '../errors.ts';
@@ -63,6 +64,7 @@ async function stage(t: TestContext, options: { seconds?: number; source?: () =>
     attempt: 1,
     leaseSeconds: 45,
     keeper: 'keeper-b',
+    ticket: null,
     root: session,
     path: 'film.mkv',
     title: 'film',
@@ -115,7 +117,19 @@ async function stage(t: TestContext, options: { seconds?: number; source?: () =>
     rmSync(base, { recursive: true, force: true });
   });
   await worker.start();
-  worker.welcome({ term: 1, coordinator: node, leaseSeconds: 45, stallSeconds: 60, slots: 1, minFreeBytes: 0, drop: [] });
+  worker.welcome({
+    term: 1,
+    coordinator: node,
+    leaseSeconds: 45,
+    stallSeconds: 60,
+    slots: 1,
+    minFreeBytes: 0,
+    drop: [],
+    certificate: null,
+    members: null,
+    wishes: noWishes,
+    roots: [],
+  });
   return {
     mesh,
     worker,

@@ -141,7 +141,7 @@ export function createWorker(parts: WorkerParts): Worker {
       const answer = await mesh.request(
         to,
         'claim',
-        { node: mesh.self, session: parts.session, classes: classes(), freeSlots, freeBytes },
+        { node: mesh.self, session: parts.session, classes: classes(), freeSlots, freeBytes, ahead: false },
         { signal: AbortSignal.timeout(15_000) },
       );
       if (!answer.granted) return;

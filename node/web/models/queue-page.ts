@@ -159,6 +159,7 @@ export function liveNumbers(p: Progress): LiveNumbers {
 
 const phaseWords = {
   fetching: 'fetching',
+  waiting: 'waiting',
   encoding: 'encoding',
   delivering: 'delivering',
   verifying: 'checking',

@@ -1,0 +1,51 @@
+/**
+ * Where one node stands, as it sees it itself. Shown on its own page ("This machine"), by `status` and by `doctor`; true
+ * also while nobody coordinates.
+ *
+ *   starting ─▶ listening ─▶ founding ─────────────▶ member
+ *                  └▶ asking ─▶ pending ─approved──────┘ │ removed
+ *                        ▲         └─rejected─▶ rejected ▼
+ *                        └──── a person asks again ── revoked
+ */
+export type Standing =
+  | { state: 'starting' }
+  /** nothing configured: is there a cluster already? */
+  | { state: 'listening'; sinceMs: number }
+  | { state: 'founding' }
+  /** a cluster was found or named, and did not answer yet */
+  | { state: 'asking'; cluster: ClusterName | null; problem: string | null }
+  /** a person has to approve this node; both sides show the code */
+  | { state: 'pending'; cluster: ClusterName; code: string; sinceMs: number }
+  | { state: 'rejected'; cluster: ClusterName; why: string }
+  | { state: 'revoked'; cluster: ClusterName }
+  | { state: 'member'; cluster: ClusterName; hosts: 'embedded' | 'postgres' | null; coordinator: { node: string; name: string } | null };
+
+export interface ClusterName {
+  id: string;
+  name: string;
+}
+
+/** Another machine that this one noticed, and why it is not (yet) spoken to. */
+export interface Sighting {
+  node: string;
+  name: string | null;
+  addresses: string[];
+  /** how it was noticed: on which interface, from which list */
+  by: 'mdns' | 'peer' | 'remembered' | 'told' | 'inbound';
+  state: 'connected' | 'connecting' | 'unreachable' | 'other-cluster' | 'fresh' | 'not-approved' | 'other-version' | 'clock';
+  /** a whole sentence: what is wrong and what helps; empty when all is well */
+  says: string;
+  latencyMs: number | null;
+  /** its clock minus ours */
+  clockMs: number | null;
+  version: string | null;
+  cluster: ClusterName | null;
+  lastSeenMs: number;
+}
+
+/** What a node knows of the network around it, for the page that answers "why can't I see my other machine?". */
+export interface Surroundings {
+  listening: { what: 'mesh' | 'lobby' | 'data'; addresses: string[] }[];
+  interfaces: { name: string; address: string; multicast: 'ok' | 'failed' | 'off'; problem: string | null }[];
+  sightings: Sighting[];
+}
