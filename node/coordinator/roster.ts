@@ -86,7 +86,7 @@ export function createRoster(parts: RosterParts): Roster {
     seen.set(facts.node, { session: facts.session, at: Date.now() });
     const { node: id, name, version, platform, slots, classes, encoders, hardware } = facts;
     await db.tx(async (q) => {
-      await upsertNode(q, { id, name, version, platform, slots, classes, encoders, hardware }, 'approved');
+      await upsertNode(q, { id, name, version, platform, slots, classes, encoders, hardware, address: null, tempBytes: facts.freeBytes, clockMs: null, utcOffset: facts.utcOffset }, 'approved');
       await setNodeRoots(q, id, facts.roots);
     });
     events.emit('node.changed', { nodeId: id });

@@ -38,7 +38,7 @@ export type Ticket = {
   attempt: number;
   holder: string;
   reader: string;
-  /** milliseconds since 1970 by the database's clock; a day later it is refused, whatever the clocks of the nodes say */
+  /** milliseconds since 1970 by the coordinator's clock; refused when days old, however the clocks of the nodes differ */
   issuedAt: number;
 } & (
   | {

@@ -24,9 +24,12 @@ export interface Manifest {
 
 /** In the order in which foreign keys let them be written. Counters are not copied: writing the rows makes them again. */
 export const exportedTables = [
+  'cluster',
+  'join_tokens',
   'nodes',
   'roots',
   'node_roots',
+  'node_speeds',
   'libraries',
   'scans',
   'media_files',
@@ -38,7 +41,15 @@ export const exportedTables = [
   'settings_history',
   'activity',
 ] as const;
-export const derivedTables = ['coordinator', 'schema_migrations', 'job_deltas', 'job_counts', 'file_deltas', 'file_counts'] as const;
+export const derivedTables = [
+  'coordinator',
+  'candidates',
+  'schema_migrations',
+  'job_deltas',
+  'job_counts',
+  'file_deltas',
+  'file_counts',
+] as const;
 
 export interface ExportOptions {
   label: string;

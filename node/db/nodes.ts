@@ -1,4 +1,5 @@
 import type { EncoderReport } from '../core/encoder-choice.ts';
+import type { NodeWishes, Window } from '../core/node-wishes.ts';
 import type { Queryable } from './connect.ts';
 import { json, text } from './values.ts';
 
@@ -7,7 +8,7 @@ export interface NodeRow {
   name: string;
   version: string;
   platform: string;
-  standing: 'pending' | 'approved' | 'revoked';
+  standing: 'pending' | 'approved' | 'rejected' | 'revoked';
   draining: boolean;
   encoders: EncoderReport[];
   hardware: Record<string, unknown>;
@@ -16,9 +17,25 @@ export interface NodeRow {
   joinedAt: Date;
   lastSeenAt: Date;
   metrics: Record<string, unknown>;
+  /** host from where it asked, or is connected now */
+  address: string | null;
+  /** six characters that its own console shows too; while pending */
+  code: string | null;
+  askedAt: Date | null;
+  /** "not now": hidden until then */
+  putOffUntil: Date | null;
+  decidedBy: string | null;
+  paused: boolean;
+  slotsWished: number | null;
+  schedule: Window[];
+  mbps: number | null;
+  /** free in its workspace */
+  tempBytes: number | null;
+  /** its clock minus the coordinator's */
+  clockMs: number | null;
+  /** minutes */
+  utcOffset: number | null;
 }
-
-/** What detection found, as the node said it in its hello. */
 
 export interface NodeFacts {
   id: string;
@@ -29,6 +46,10 @@ export interface NodeFacts {
   classes: number[];
   encoders: EncoderReport[];
   hardware: Record<string, unknown>;
+  address: string | null;
+  tempBytes: number;
+  clockMs: number | null;
+  utcOffset: number;
 }
 
 export interface NodeRoot {
@@ -38,19 +59,24 @@ export interface NodeRoot {
   writable: boolean;
   problem: string | null;
   checkedAt: Date;
+  /** null: it may be a copy of the disk; it is read, but nothing is replaced there */
+  provedAt: Date | null;
 }
 
 const columns = `id, name, version, platform, standing, draining, encoders, hardware, slots, classes,
-  joined_at as "joinedAt", last_seen_at as "lastSeenAt", metrics`;
+  joined_at as "joinedAt", last_seen_at as "lastSeenAt", metrics,
+  address, code, asked_at as "askedAt", put_off_until as "putOffUntil", decided_by as "decidedBy", paused,
+  slots_wished as "slotsWished", schedule, mbps, temp_bytes as "tempBytes", clock_ms as "clockMs", utc_offset as "utcOffset"`;
 
 /** Writes what a hello said. `standing` is the standing of a node not seen before; a known node keeps its own. */
 export async function upsertNode(q: Queryable, facts: NodeFacts, standing: NodeRow['standing']): Promise<NodeRow> {
   const [row] = await q.query<NodeRow>(
-    `insert into nodes (id, name, version, platform, slots, classes, encoders, hardware, standing)
-     values ($1, $2, $3, $4, $5, $6::smallint[], $7, $8, $9)
+    `insert into nodes (id, name, version, platform, slots, classes, encoders, hardware, standing, address, temp_bytes, clock_ms, utc_offset)
+     values ($1, $2, $3, $4, $5, $6::smallint[], $7, $8, $9, $10, $11, $12, $13)
      on conflict (id) do update set name = excluded.name, version = excluded.version, platform = excluded.platform,
        slots = excluded.slots, classes = excluded.classes, encoders = excluded.encoders, hardware = excluded.hardware,
-       last_seen_at = now()
+       address = coalesce(excluded.address, nodes.address), temp_bytes = excluded.temp_bytes, clock_ms = excluded.clock_ms,
+       utc_offset = excluded.utc_offset, last_seen_at = now()
      returning ${columns}`,
     [
       facts.id,
@@ -62,6 +88,10 @@ export async function upsertNode(q: Queryable, facts: NodeFacts, standing: NodeR
       json(facts.encoders),
       json(facts.hardware),
       standing,
+      text(facts.address),
+      facts.tempBytes,
+      facts.clockMs === null ? null : Math.round(facts.clockMs),
+      Math.round(facts.utcOffset),
     ],
   );
   return row!;
@@ -73,12 +103,74 @@ export async function touchNode(q: Queryable, id: string, metrics: Record<string
   return rows.length > 0;
 }
 
-export async function setDraining(q: Queryable, id: string, draining: boolean): Promise<boolean> {
-  return (await q.query(`update nodes set draining = $2 where id = $1 returning 1`, [id, draining])).length > 0;
+/** A stranger asked to join. A node that was decided about before keeps that decision, except that a revoked one may ask again. */
+export async function askToJoin(
+  q: Queryable,
+  asked: {
+    id: string;
+    name: string;
+    version: string;
+    platform: string;
+    hardware: Record<string, unknown>;
+    address: string;
+    code: string | null;
+  },
+): Promise<NodeRow> {
+  const [row] = await q.query<NodeRow>(
+    `insert into nodes (id, name, version, platform, hardware, address, code, asked_at, standing, slots)
+     values ($1, $2, $3, $4, $5, $6, $7, now(), 'pending', 0)
+     on conflict (id) do update set name = excluded.name, version = excluded.version, platform = excluded.platform,
+       hardware = excluded.hardware, address = excluded.address, code = coalesce(excluded.code, nodes.code), asked_at = now(),
+       last_seen_at = now()
+     returning ${columns}`,
+    [asked.id, text(asked.name), text(asked.version), text(asked.platform), json(asked.hardware), text(asked.address), text(asked.code)],
+  );
+  return row!;
 }
 
-export async function setStanding(q: Queryable, id: string, standing: NodeRow['standing']): Promise<boolean> {
-  return (await q.query(`update nodes set standing = $2 where id = $1 returning 1`, [id, standing])).length > 0;
+/** How many ask now, so that a flood of made-up machines cannot fill the table. */
+export async function countPending(q: Queryable): Promise<number> {
+  return (await q.query<{ n: number }>(`select count(*)::int as n from nodes where standing = 'pending'`))[0]?.n ?? 0;
+}
+
+/** Machines that asked, were never decided about and have gone away since. */
+export async function forgetPending(q: Queryable): Promise<void> {
+  await q.query(`delete from nodes where standing = 'pending' and asked_at < now() - interval '7 days'`);
+}
+
+export async function setStanding(q: Queryable, id: string, standing: NodeRow['standing'], by: string): Promise<NodeRow | null> {
+  const rows = await q.query<NodeRow>(
+    `update nodes set standing = $2, decided_by = $3, put_off_until = null, code = case when $2 = 'pending' then code end
+      where id = $1 returning ${columns}`,
+    [id, standing, text(by)],
+  );
+  return rows[0] ?? null;
+}
+
+/** "Not now": the page hides the question for so long. */
+export async function putOff(q: Queryable, id: string, minutes: number): Promise<boolean> {
+  const rows = await q.query(
+    `update nodes set put_off_until = now() + make_interval(mins => $2) where id = $1 and standing = 'pending' returning 1`,
+    [id, minutes],
+  );
+  return rows.length > 0;
+}
+
+export async function setWishes(q: Queryable, id: string, wishes: NodeWishes): Promise<boolean> {
+  const rows = await q.query(
+    `update nodes set paused = $2, draining = $3, slots_wished = $4, schedule = $5, mbps = $6 where id = $1 returning 1`,
+    [id, wishes.paused, wishes.draining, wishes.slots, json(wishes.schedule), wishes.mbps],
+  );
+  return rows.length > 0;
+}
+
+/** What a person wishes of a node, out of its row. */
+export function wishesOf(row: Pick<NodeRow, 'paused' | 'draining' | 'slotsWished' | 'schedule' | 'mbps'>): NodeWishes {
+  return { paused: row.paused, draining: row.draining, slots: row.slotsWished, schedule: row.schedule, mbps: row.mbps };
+}
+
+export function approvedNodes(q: Queryable): Promise<{ id: string; name: string }[]> {
+  return q.query(`select id, name from nodes where standing = 'approved' order by id`);
 }
 
 export async function readNode(q: Queryable, id: string): Promise<NodeRow | null> {

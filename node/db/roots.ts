@@ -27,12 +27,14 @@ export async function setNodeRoots(q: Queryable, nodeId: string, roots: RootRepo
      insert into node_roots (node_id, root_id, path, writable, problem)
      select $1, root_id, path, writable, problem from said
      on conflict (node_id, root_id) do update set path = excluded.path, writable = excluded.writable,
-       problem = excluded.problem, checked_at = now()`,
+       problem = excluded.problem, checked_at = now(),
+       proved_at = case when node_roots.path = excluded.path then node_roots.proved_at end`,
     [nodeId, roots.map((r) => r.root), roots.map((r) => text(r.path)), roots.map((r) => r.writable), roots.map((r) => text(r.problem))],
   );
 }
 
-const columns = `node_id as "nodeId", root_id as "rootId", path, writable, problem, checked_at as "checkedAt"`;
+const columns = `node_id as "nodeId", root_id as "rootId", path, writable, problem, checked_at as "checkedAt",
+  proved_at as "provedAt"`;
 
 /** Where nodes have which root; of one node, or of all. */
 export function listNodeRoots(q: Queryable, nodeId: string | null = null): Promise<NodeRoot[]> {
@@ -42,10 +44,24 @@ export function listNodeRoots(q: Queryable, nodeId: string | null = null): Promi
 /** The approved nodes that can write under this root now, the one seen last first. Presence is the caller's to know. */
 export function keepersOf(q: Queryable, rootId: string): Promise<NodeRoot[]> {
   return q.query<NodeRoot>(
-    `select r.node_id as "nodeId", r.root_id as "rootId", r.path, r.writable, r.problem, r.checked_at as "checkedAt"
+    `select r.node_id as "nodeId", r.root_id as "rootId", r.path, r.writable, r.problem, r.checked_at as "checkedAt", r.proved_at as "provedAt"
        from node_roots r join nodes n on n.id = r.node_id
-      where r.root_id = $1 and r.writable and r.problem is null and n.standing = 'approved'
+      where r.root_id = $1 and r.writable and r.problem is null and r.proved_at is not null and n.standing = 'approved'
       order by n.last_seen_at desc, n.id`,
     [rootId],
   );
+}
+
+/** Paths that may be copies of their root: they have to show the same bytes as one that is proved. */
+export function unprovedRoots(q: Queryable): Promise<NodeRoot[]> {
+  return q.query<NodeRoot>(`select ${columns} from node_roots where proved_at is null and problem is null order by checked_at limit 100`);
+}
+
+/** This path showed what was written through another one, or is the only one there ever was. */
+export async function setProved(q: Queryable, nodeId: string, rootId: string): Promise<void> {
+  await q.query(`update node_roots set proved_at = now() where node_id = $1 and root_id = $2`, [nodeId, rootId]);
+}
+
+export function listRoots(q: Queryable): Promise<{ id: string }[]> {
+  return q.query(`select id from roots order by id limit 500`);
 }

@@ -180,9 +180,9 @@ test('a node follows the highest term it hears of and never a lower one', async 
   const greeter = createGreeter({ mesh, facts: async () => facts, log, everyMs: 60_000 });
   const welcomed = new Promise<void>((resolve) => greeter.onWelcome(() => (welcomes++, resolve())));
   greeter.start();
-  mesh.publish('coordinator', { node: 'a', term: 5, certificate: null });
+  mesh.publish('coordinator', { node: 'a', term: 5, certificate: null, revision: 0 });
   await welcomed;
-  mesh.publish('coordinator', { node: 'b', term: 4, certificate: null });
+  mesh.publish('coordinator', { node: 'b', term: 4, certificate: null, revision: 0 });
   await greeter.tell();
   assert.equal(greeter.coordinator(), 'a');
   assert.equal(welcomes, 2);

@@ -346,7 +346,8 @@ export const topics = {
     /** known once the encode has begun; null while fetching and for a copy */
     encoder: v.nullable(text(40)),
   }),
-  coordinator: v.object({ node: nodeId, term: id, certificate: v.nullable(signed) }),
+  /** `revision` grows when nodes should say hello now, because something was decided about them */
+  coordinator: v.object({ node: nodeId, term: id, certificate: v.nullable(signed), revision: id }),
   members: signed,
 } as const;
 

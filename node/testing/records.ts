@@ -7,7 +7,7 @@ import { enqueue, type NewJob } from '../db/jobs.ts';
 import { addLibrary } from '../db/libraries.ts';
 import { saveInspected, upsertListed } from '../db/media-files.ts';
 import { upsertNode } from '../db/nodes.ts';
-import { listNodeRoots, setNodeRoots, upsertRoot } from '../db/roots.ts';
+import { listNodeRoots, setNodeRoots, setProved, upsertRoot } from '../db/roots.ts';
 import type { Queryable } from '../db/connect.ts';
 
 /** Rows for tests: a node that can do everything, a library it keeps, inspected files, waiting jobs. */
@@ -16,7 +16,20 @@ export const testNode = 'node-a';
 export async function aNode(q: Queryable, id = testNode): Promise<string> {
   await upsertNode(
     q,
-    { id, name: id, version: '0.1.0', platform: 'linux-x64', slots: 2, classes: [0, 1, 2], encoders: [], hardware: {} },
+    {
+      id,
+      name: id,
+      version: '0.1.0',
+      platform: 'linux-x64',
+      slots: 2,
+      classes: [0, 1, 2],
+      encoders: [],
+      hardware: {},
+      address: null,
+      tempBytes: 1e12,
+      clockMs: 0,
+      utcOffset: 0,
+    },
     'approved',
   );
   return id;
@@ -29,6 +42,7 @@ export async function aLibrary(q: Queryable, name = 'Films', nodeId = testNode):
   await upsertRoot(q, rootId);
   const others = (await listNodeRoots(q, nodeId)).map((r) => ({ root: r.rootId, path: r.path, writable: r.writable, problem: r.problem }));
   await setNodeRoots(q, nodeId, [...others, { root: rootId, path: `/films/${rootId}`, writable: true, problem: null }]);
+  await setProved(q, nodeId, rootId);
   const { library } = await addLibrary(q, { name, rootId, folder: '', profile: defaultProfile });
   return { id: library.id, rootId };
 }

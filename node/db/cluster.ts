@@ -1,0 +1,70 @@
+import type { Signed } from '../core/cluster.ts';
+import type { Queryable } from './connect.ts';
+import { json, text } from './values.ts';
+
+/** The cluster's identity. Its private key is here and nowhere else: to be able to sign is to have the database. */
+export interface Cluster {
+  id: string;
+  name: string;
+  publicKey: string;
+  incarnation: number;
+  members: Signed | null;
+  membersVersion: number;
+  /** null: empty, and may dissolve into another cluster */
+  establishedAt: Date | null;
+  createdAt: Date;
+}
+
+const columns = `id, name, public_key as "publicKey", incarnation, members, members_version as "membersVersion",
+  established_at as "establishedAt", created_at as "createdAt"`;
+
+/** Without the private key: nothing that shows or tells needs it. Null before anybody founded a cluster here. */
+export async function readCluster(q: Queryable): Promise<Cluster | null> {
+  return (await q.query<Cluster>(`select ${columns} from cluster`))[0] ?? null;
+}
+
+export async function readClusterKey(q: Queryable): Promise<{ cluster: string; publicKey: string; privateKey: string } | null> {
+  return (
+    (
+      await q.query<{ cluster: string; publicKey: string; privateKey: string }>(
+        `select id as cluster, public_key as "publicKey", private_key as "privateKey" from cluster`,
+      )
+    )[0] ?? null
+  );
+}
+
+/** The first candidate of an empty database founds; whoever comes at the same moment finds that cluster. */
+export async function foundCluster(
+  q: Queryable,
+  key: { cluster: string; publicKey: string; privateKey: string },
+  name: string,
+): Promise<Cluster> {
+  await q.query(`insert into cluster (id, name, public_key, private_key) values ($1, $2, $3, $4) on conflict (one) do nothing`, [
+    key.cluster,
+    text(name),
+    key.publicKey,
+    key.privateKey,
+  ]);
+  return (await readCluster(q))!;
+}
+
+/**
+ * Stores a new list of members if `version` is the next one. False: somebody else was first; read again and sign anew.
+ * Not fenced by the term: a candidate that has just been given the database adds itself (coordinator/members.ts).
+ */
+export async function saveMembers(q: Queryable, version: number, members: Signed): Promise<boolean> {
+  const rows = await q.query(`update cluster set members = $2, members_version = $1 where members_version = $1 - 1 returning 1`, [
+    version,
+    json(members),
+  ]);
+  return rows.length > 0;
+}
+
+/** From now on it has something to lose: it never dissolves into another. */
+export async function establishCluster(q: Queryable): Promise<boolean> {
+  return (await q.query(`update cluster set established_at = now() where established_at is null returning 1`)).length > 0;
+}
+
+export async function renameCluster(q: Queryable, name: string): Promise<void> {
+  await q.query(`update cluster set name = $1`, [text(name)]);
+}
