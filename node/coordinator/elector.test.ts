@@ -23,6 +23,7 @@ function candidate(t: TestContext, db: Database, node: string): Candidate {
     node,
     session: randomUUID(),
     url: () => 'http://x',
+    reaches: () => 0,
     log,
     ttlSeconds: 1,
     onElected: async (term) => elected.resolve(term),
@@ -51,6 +52,7 @@ eachDatabase((kind) => {
       query: (sql, params) => (silent ? Promise.reject(new Error('gone')) : db.query(sql, params)),
       tx: (fn) => db.tx(fn),
       withTerm: (term) => db.withTerm(term),
+      impatient: (ms) => ({ query: (sql, params) => (silent ? Promise.reject(new Error('gone')) : db.impatient(ms).query(sql, params)) }),
     };
     const a = candidate(t, flaky, 'a');
     await a.elected;

@@ -1,22 +1,31 @@
 import { performance } from 'node:perf_hooks';
-import { acquireLease, endAbandonedLease, renewLease, resignLease } from '../db/coordinator.ts';
+import { askAgainInMs, follower, isCutOff, mayAct, standingAfter, standingAt, type Answer, type Standing } from '../core/election.ts';
+import { trustedUntil } from '../core/lease.ts';
+import { listCandidates, noteCandidate } from '../db/candidates.ts';
 import type { Database } from '../db/connect.ts';
+import { acquireLease, endAbandonedLease, preferCandidate, renewLease, resignLease } from '../db/coordinator.ts';
+import { readNode } from '../db/nodes.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 
 /**
- * Who coordinates is decided by one row in PostgreSQL and its clock. This loop tries to take the lease, keeps it alive
- * and gives it up. The local, monotonic clock may only make us stop earlier than the database would: trust ends at the
- * start of the last successful renewal plus the time to live, less a margin, even when the database is silent.
+ * Who coordinates is decided by one row in PostgreSQL and its clock; `core/election.ts` says what an answer means. This
+ * loop asks: it tries to take the lease, keeps it alive and gives it up. The local, monotonic clock may only make us stop
+ * earlier than the database would, and does so by a timer of its own, because a question to a database that is cut off
+ * may hang for minutes.
  *
  *   follower ──acquire──▶ leading(term) ──renew every ttl/3──▶ leading
- *      ▲                      │ renewal refused, or none for ttl − margin
- *      └───────── deposed ◀───┘            stop(): resign at once, no one has to wait
+ *      ▲                      │ renewal refused · no answer for ttl − margin · cut off from the mesh while others are not
+ *      └───────── deposed ◀───┘            stop() and handOver(): resign at once, no one has to wait
  */
 export interface Elector {
   start(): void;
   stop(): Promise<void>;
   term(): number | null;
+  /** Gives the role up; `to` is the one who shall take it, if it comes within fifteen seconds. */
+  handOver(to: string): Promise<void>;
+  /** A certificate of this cluster outranks ours: the database was put back from a backup. The next term will be above it. */
+  outranked(term: number): Promise<void>;
 }
 
 export interface ElectorParts {
@@ -24,78 +33,168 @@ export interface ElectorParts {
   node: string;
   session: string;
   url: () => string;
+  /** members this node is connected to */
+  reaches: () => number;
   onElected: (term: number) => Promise<void>;
   onDeposed: () => Promise<void>;
   log: Log;
   ttlSeconds?: number;
+  /** how long a coordinator may be cut off from the mesh before it gives the role up */
+  cutOffMs?: number;
 }
 
+/** After giving the role up because the mesh could not be reached. */
+const HOLD_BACK_MS = 60_000;
+
 export function createElector(parts: ElectorParts): Elector {
+  const { log } = parts;
+  const { embedded } = parts.db;
   // an embedded database has one process, so its lease need not end soon, and an idle disk may rest
-  const ttlMs = (parts.ttlSeconds ?? (parts.db.embedded ? 60 : 6)) * 1000;
-  const marginMs = ttlMs / 4;
-  let term: number | null = null;
-  let trustedUntil = 0;
+  const ttlMs = (parts.ttlSeconds ?? (embedded ? 60 : 6)) * 1000;
+  // what is asked later than this is no answer any more
+  const db = embedded ? parts.db : parts.db.impatient(ttlMs / 2);
+  const candidate = { node: parts.node, session: parts.session, ttlSeconds: ttlMs / 1000 };
+  let standing: Standing = follower;
+  /** the term whose `onElected` was called and whose `onDeposed` was not */
+  let leading: number | null = null;
+  let above = 0;
   let timer: NodeJS.Timeout | undefined;
+  let expiry: NodeJS.Timeout | undefined;
   let turn: Promise<void> = Promise.resolve();
   let stopped = false;
   let complained = false;
   let campaigned = false;
+  let cutOffSince: number | null = null;
+  let holdBackUntil = -Infinity;
 
   return {
     start: () => next(0),
     async stop() {
       stopped = true;
       clearTimeout(timer);
-      await turn;
-      if (term === null) return;
-      await depose();
-      await resignLease(parts.db, parts).catch((error: unknown) =>
-        parts.log.debug({ why: messageOf(error) }, 'the lease could not be given back'),
-      );
+      await Promise.race([turn, pause(ttlMs)]);
+      await resign();
     },
-    term: () => term,
+    term: () => leading,
+    async handOver(to) {
+      await preferCandidate(db, to, 15);
+      holdBackUntil = performance.now() + 15_000;
+      await resign();
+    },
+    async outranked(term) {
+      above = Math.max(above, term);
+      log.warn({ term }, 'a higher term than ours is known: the database is older than the cluster; a new term begins above it');
+      await resign();
+      next(0);
+    },
   };
 
   function next(inMs: number): void {
+    clearTimeout(timer);
     if (stopped) return;
     timer = setTimeout(() => {
-      turn = takeTurn().finally(() => next(ttlMs / 3));
+      turn = takeTurn();
     }, inMs);
   }
 
   async function takeTurn(): Promise<void> {
-    const asked = performance.now();
+    const sentAt = performance.now();
+    let answered = true;
     try {
-      if (term === null) await campaign(asked);
-      else if (await renewLease(parts.db, candidate())) trustedUntil = asked + ttlMs - marginMs;
-      else await depose();
+      // one question that hangs must not hinder the next: its late answer is judged by when it was asked
+      const answer = await Promise.race([ask(sentAt), pause(ttlMs * 0.6).then(() => null)]);
+      if (answer === null) throw new Error('no answer in time');
+      await follow(answer);
       complained = false;
+      await minded();
     } catch (error) {
-      if (!complained) parts.log.warn({ why: messageOf(error) }, 'the database does not answer; trying again');
+      answered = false;
+      if (!complained) log.warn({ why: messageOf(error) }, 'the database does not answer; trying again');
       complained = true;
-      if (term !== null && performance.now() > trustedUntil) await depose();
+      await follow({ sentAt, outcome: 'unknown' });
     }
+    next(askAgainInMs(standing, performance.now(), ttlMs, answered, Math.random()));
   }
 
-  async function campaign(asked: number): Promise<void> {
-    if (parts.db.embedded && !campaigned) await endAbandonedLease(parts.db);
+  async function ask(sentAt: number): Promise<Answer> {
+    const who = { ...candidate, url: parts.url(), above };
+    if (leading !== null)
+      return (await renewLease(db, who)) ? { sentAt, outcome: 'held', term: leading, ttlMs } : { sentAt, outcome: 'another' };
+    if (!(await mayCampaign())) return { sentAt, outcome: 'another' };
+    const term = await acquireLease(db, who);
+    return term === null ? { sentAt, outcome: 'another' } : { sentAt, outcome: 'held', term, ttlMs };
+  }
+
+  async function mayCampaign(): Promise<boolean> {
+    if (embedded && !campaigned) await endAbandonedLease(db);
     campaigned = true;
-    const won = await acquireLease(parts.db, candidate());
-    if (won === null) return;
-    term = won;
-    trustedUntil = asked + ttlMs - marginMs;
-    parts.log.info({ term }, 'this node coordinates');
-    await parts.onElected(won);
+    if (performance.now() < holdBackUntil) return false;
+    const own = await readNode(db, parts.node);
+    return own === null || own.standing === 'approved';
+  }
+
+  async function follow(answer: Answer): Promise<void> {
+    standing = standingAfter(standing, answer, performance.now());
+    if (standing.role === 'coordinator' && leading === null && !stopped) await begin(standing.term);
+    else if (leading !== null && (standing.role === 'follower' || standing.term !== leading)) await depose();
+    watch();
+  }
+
+  /** Steps down by the local clock even while a question to the database hangs. */
+  function watch(): void {
+    clearTimeout(expiry);
+    if (standing.role !== 'coordinator') return;
+    expiry = setTimeout(
+      () => {
+        standing = standingAt(standing, performance.now());
+        if (!mayAct(standing, performance.now())) void depose();
+        else watch();
+      },
+      Math.max(1, trustedUntil(standing.lease) - performance.now()),
+    );
+  }
+
+  async function begin(term: number): Promise<void> {
+    leading = term;
+    cutOffSince = null;
+    log.info({ term }, 'this node coordinates');
+    await parts.onElected(term).catch(async (error: unknown) => {
+      log.warn({ term, why: messageOf(error) }, 'the term could not begin');
+      await resign();
+    });
   }
 
   async function depose(): Promise<void> {
-    parts.log.info({ term }, 'this node coordinates no longer');
-    term = null;
+    if (leading === null) return;
+    log.info({ term: leading }, 'this node coordinates no longer');
+    leading = null;
+    standing = follower;
+    clearTimeout(expiry);
     await parts.onDeposed();
   }
 
-  function candidate(): { node: string; session: string; url: string; ttlSeconds: number } {
-    return { node: parts.node, session: parts.session, url: parts.url(), ttlSeconds: ttlMs / 1000 };
+  async function resign(): Promise<void> {
+    if (leading === null) return;
+    await depose();
+    await resignLease(db, parts).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the lease could not be given back'));
   }
+
+  /** Tells the other candidates how many members we reach, and gives the role up when they reach many and we none. */
+  async function minded(): Promise<void> {
+    if (embedded) return;
+    const mine = parts.reaches();
+    await noteCandidate(db, parts.node, parts.session, mine);
+    if (leading === null) return;
+    const others = (await listCandidates(db)).filter((c) => c.fresh && c.nodeId !== parts.node).map((c) => c.reaches);
+    if (!isCutOff({ mine, others })) return void (cutOffSince = null);
+    cutOffSince ??= performance.now();
+    if (performance.now() - cutOffSince < (parts.cutOffMs ?? 20_000)) return;
+    log.warn({ reaches: mine, others }, 'this node holds the database but the mesh does not reach it: another one shall coordinate');
+    holdBackUntil = performance.now() + HOLD_BACK_MS;
+    await resign();
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

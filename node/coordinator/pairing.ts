@@ -66,7 +66,7 @@ export function createPairing(parts: PairingParts): Pairing {
   }
 
   async function byToken(asked: JoinRequest, address: string, token: { id: string; proof: string }): Promise<JoinAnswer> {
-    const secretHash = await readTokenHash(db, token.id);
+    const secretHash = await readTokenHash(db, token.id, true);
     const right = secretHash !== null && same(joinProof(secretHash, key.publicKey, asked.node), token.proof);
     if (!right) return refused('This join token is wrong, used up or too old. Make a new one on the Nodes page.');
     const { node: id, version, platform, hardware } = asked;
@@ -85,7 +85,8 @@ export function createPairing(parts: PairingParts): Pairing {
   }
 
   async function approved(asked: JoinRequest, proof: string | null): Promise<JoinAnswer> {
-    const secretHash = asked.token && !proof ? await readTokenHash(db, asked.token.id) : null;
+    // the first answer may have been lost after it spent the last use
+    const secretHash = asked.token && !proof ? await readTokenHash(db, asked.token.id, false) : null;
     const own = proof ?? (secretHash ? clusterProof(secretHash, key.publicKey, asked.node) : null);
     return { state: 'approved', ...(await name()), publicKey: key.publicKey, ...(await parts.welcome()), proof: own };
   }

@@ -1,11 +1,12 @@
 import type { ClusterSettings } from '../config/schema.ts';
-import { noWishes } from '../core/node-wishes.ts';
+import type { Certificate, Signed } from '../core/cluster.ts';
 import { addActivity } from '../db/activity.ts';
 import { listForJob, openAttempts, overAttempts, type Attempt } from '../db/attempts.ts';
 import { failAttempt, releaseAttempt } from '../db/claims.ts';
+import { readCluster } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';
-import { touchNode, upsertNode } from '../db/nodes.ts';
-import { setNodeRoots } from '../db/roots.ts';
+import { touchNode, upsertNode, wishesOf, type NodeRow } from '../db/nodes.ts';
+import { listRoots, setNodeRoots } from '../db/roots.ts';
 import type { Events } from '../events.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest, ProtocolResponse, TopicMessage } from '../mesh/messages.ts';
@@ -13,7 +14,11 @@ import type { ProtocolRequest, ProtocolResponse, TopicMessage } from '../mesh/me
 type Hello = ProtocolRequest<'hello'>;
 type Welcome = ProtocolResponse<'hello'>;
 
-/** Knows which nodes are here, what each can do and where it has which root. */
+/**
+ * Who is here, what each node can do and where it has which root. Nodes say hello when they hear of this term, when
+ * something about them changed, and every fifteen seconds; presence keeps them here in between. A node that is silent
+ * for 45 s is handed nothing more; what it runs lives on by its leases.
+ */
 export interface Roster {
   hello(facts: Hello): Promise<Welcome>;
   /** nodes heard of lately */
@@ -22,19 +27,36 @@ export interface Roster {
   heard(presence: TopicMessage<'presence'>): Promise<void>;
   /** which process of a node a grant went to; runs of an earlier process of that node are over */
   granted(attempt: number, session: string): void;
+  /** a node was removed: it is not here any more */
+  forget(node: string): void;
 }
 
 export interface RosterParts {
   mesh: Mesh;
   db: Database;
   term: number;
+  certificate: Signed;
   settings: () => ClusterSettings;
   events: Events;
+  /** where a node is reached and how far its clock is off, if this node is connected to it */
+  network: Pick<Network, 'hostOf' | 'clockOf'>;
   /** a keeper is (again) here: whatever waits for it is asked of it again */
   onKeeper: (node: string) => void;
+  /** a node's roots were told: some may have to be proved */
+  onRoots: () => void;
+  /** it follows a certificate of this cluster, checked, that outranks ours */
+  onHigher: (certificate: Signed) => void;
+  /** null when the signature is not this cluster's */
+  open: (certificate: Signed) => Certificate | null;
 }
 
-/** A node that was not heard of for this long is not handed anything; its running work lives on by its leases. */
+/** What the coordinator wants to know of the network below it. */
+export interface Network {
+  connected(): string[];
+  hostOf(node: string): string | null;
+  clockOf(node: string): number | null;
+}
+
 const PRESENT_MS = 45_000;
 /** A file whose every run was cut off by a dying node may be what kills the node. */
 const MOST_INTERRUPTIONS = 8;
@@ -46,25 +68,12 @@ export function createRoster(parts: RosterParts): Roster {
 
   return {
     async hello(facts) {
-      await remember(facts);
+      if (facts.certificate && parts.open(facts.certificate)) parts.onHigher(facts.certificate);
+      const row = await remember(facts);
       await endInterrupted(facts);
       const drop = facts.attempts.length ? await overAttempts(db, facts.attempts) : [];
-      const settings = parts.settings();
-      return {
-        term: parts.term,
-        coordinator: mesh.self,
-        certificate: null,
-        members: null,
-        wishes: noWishes,
-        roots: [],
-        leaseSeconds: settings['jobs.leaseSeconds'],
-        stallSeconds: settings['jobs.stallMinutes'] * 60,
-        slots: settings['jobs.atOnce'],
-        minFreeBytes: Math.round(settings['jobs.minFreeGb'] * 1e9),
-        drop,
-      };
+      return welcome(facts, row, drop);
     },
-
     present,
     async heard({ node, load, freeBytes, busy }) {
       const known = seen.get(node);
@@ -74,6 +83,7 @@ export function createRoster(parts: RosterParts): Roster {
       events.emit('node.changed', { nodeId: node });
     },
     granted: (attempt, session) => void grantedTo.set(attempt, session),
+    forget: (node) => void seen.delete(node),
   };
 
   function present(): string[] {
@@ -81,16 +91,44 @@ export function createRoster(parts: RosterParts): Roster {
     return [...seen].filter(([, s]) => s.at >= since).map(([node]) => node);
   }
 
-  async function remember(facts: Hello): Promise<void> {
+  async function welcome(facts: Hello, row: NodeRow, drop: number[]): Promise<Welcome> {
+    const settings = parts.settings();
+    const cluster = await readCluster(db);
+    const wishes = wishesOf(row);
+    return {
+      term: parts.term,
+      coordinator: mesh.self,
+      certificate: parts.certificate,
+      members: cluster && cluster.membersVersion > facts.membersVersion ? cluster.members : null,
+      wishes: { ...wishes, mbps: wishes.mbps ?? (settings['network.mbps'] || null) },
+      roots: (await listRoots(db)).map((root) => root.id),
+      leaseSeconds: settings['jobs.leaseSeconds'],
+      stallSeconds: settings['jobs.stallMinutes'] * 60,
+      slots: settings['jobs.atOnce'],
+      minFreeBytes: Math.round(settings['jobs.minFreeGb'] * 1e9),
+      drop,
+    };
+  }
+
+  async function remember(facts: Hello): Promise<NodeRow> {
     const returned = seen.get(facts.node)?.session !== facts.session;
-    seen.set(facts.node, { session: facts.session, at: Date.now() });
-    const { node: id, name, version, platform, slots, classes, encoders, hardware } = facts;
-    await db.tx(async (q) => {
-      await upsertNode(q, { id, name, version, platform, slots, classes, encoders, hardware, address: null, tempBytes: facts.freeBytes, clockMs: null, utcOffset: facts.utcOffset }, 'approved');
+    const { node: id, name, version, platform, slots, classes, encoders, hardware, utcOffset } = facts;
+    const here = {
+      address: parts.network.hostOf(id),
+      tempBytes: facts.freeBytes,
+      clockMs: id === mesh.self ? 0 : parts.network.clockOf(id),
+      utcOffset,
+    };
+    const row = await db.tx(async (q) => {
+      const node = await upsertNode(q, { id, name, version, platform, slots, classes, encoders, hardware, ...here }, 'approved');
       await setNodeRoots(q, id, facts.roots);
+      return node;
     });
+    seen.set(id, { session: facts.session, at: Date.now() });
     events.emit('node.changed', { nodeId: id });
-    if (returned) parts.onKeeper(facts.node);
+    parts.onRoots();
+    if (returned) parts.onKeeper(id);
+    return row;
   }
 
   /** Runs that an earlier process of this node had and the present one does not know were cut off when that one died. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { isCutOff, test } from 'node:test';
 import fc from 'fast-check';
 import type { Answer, Standing } from './election.ts';
 import { askAgainInMs, follower, mayAct, standingAfter, standingAt } from './election.ts';
@@ -10,8 +10,8 @@ const held = (sentAt: number, term: number): Answer => ({ sentAt, outcome: 'held
 test('a node that took the row is coordinator from the moment it sent the statement until its margin', () => {
   const standing = standingAfter(follower, held(1000, 7), 1200);
   assert.deepEqual(standing, { role: 'coordinator', term: 7, lease: { renewedAt: 1000, ttlMs: 6000 } });
-  assert.equal(mayAct(standing, 5999), true);
-  assert.equal(mayAct(standing, 6000), false);
+  assert.equal(mayAct(standing, 5499), true);
+  assert.equal(mayAct(standing, 5500), false);
 });
 
 test('a coordinator without an answer goes on inside its window and stops at its end', () => {
@@ -71,4 +71,12 @@ test('whatever answers come, nobody acts past the window of the last renewal tha
       }
     }),
   );
+});
+
+test('a coordinator that reaches nobody, or clearly fewer than another candidate, is cut off; one fewer is no reason', () => {
+  assert.equal(isCutOff({ mine: 0, others: [] }), false);
+  assert.equal(isCutOff({ mine: 0, others: [0, 0] }), false);
+  assert.equal(isCutOff({ mine: 0, others: [0, 1] }), true);
+  assert.equal(isCutOff({ mine: 3, others: [4] }), false);
+  assert.equal(isCutOff({ mine: 1, others: [3] }), true);
 });

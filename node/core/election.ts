@@ -49,3 +49,20 @@ export function askAgainInMs(standing: Standing, now: number, ttlMs: number, ans
   if (standing.role === 'follower') return (ttlMs / 3) * (0.75 + random / 2);
   return answered ? renewInMs(standing.lease, now) : Math.max(100, ttlMs / 20);
 }
+
+/** What a coordinator knows of how well it and the other candidates reach the rest of the cluster. */
+export interface Reach {
+  mine: number;
+  /** of candidates heard of lately, by the database */
+  others: number[];
+}
+
+/**
+ * A coordinator that the mesh cannot reach does nobody any good, although it holds the database. It should give the role
+ * up when it sees nobody while another candidate sees somebody, or clearly fewer than another. A difference of one is no
+ * reason: the role would wander whenever a machine is switched off.
+ */
+export function isCutOff({ mine, others }: Reach): boolean {
+  const best = Math.max(0, ...others);
+  return (mine === 0 && best > 0) || best > mine + 1;
+}

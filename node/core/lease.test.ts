@@ -4,10 +4,10 @@ import { isExpired, isTrusted, renewInMs, trustedUntil } from './lease.ts';
 
 const lease = { renewedAt: 1000, ttlMs: 6000 };
 
-test('a holder stops trusting its lease a sixth of its time before the database would', () => {
-  assert.equal(trustedUntil(lease), 6000);
-  assert.equal(isTrusted(lease, 5999), true);
-  assert.equal(isTrusted(lease, 6000), false);
+test('a holder stops trusting its lease a quarter of its time before the database would', () => {
+  assert.equal(trustedUntil(lease), 5500);
+  assert.equal(isTrusted(lease, 5499), true);
+  assert.equal(isTrusted(lease, 5500), false);
 });
 
 test('a very short lease still keeps a quarter of a second of margin', () => {

@@ -11,7 +11,7 @@ export interface Lease {
 
 /** How long before the end a holder must have stopped: for slow statements and for a process that the system paused. */
 export function marginMs(ttlMs: number): number {
-  return Math.max(250, ttlMs / 6);
+  return Math.max(250, ttlMs / 4);
 }
 
 /** The holder's own end of the lease; nothing may be done in its name from here on. */

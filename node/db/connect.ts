@@ -41,6 +41,8 @@ export interface Database extends Queryable {
   withTerm(term: number): Database;
   /** true: PGlite in this process, one session; false: an external PostgreSQL */
   readonly embedded: boolean;
+  /** The same, but a statement that is not answered in time fails, its connection is closed, and nothing is tried again. */
+  impatient(ms: number): Queryable;
   readonly sessions: number;
   /** What autovacuum and the checkpointer do for a server; call it about once a minute. */
   maintain(): Promise<void>;
@@ -115,6 +117,8 @@ async function connectExternal(options: ConnectOptions, url: string): Promise<Da
     idleTimeoutMillis: 60_000,
     connectionTimeoutMillis: 10_000,
     statement_timeout: 60_000,
+    // a server that was cut off never says that the statement took too long
+    query_timeout: 65_000,
     // part of the fence: a coordinator frozen inside a transaction would otherwise block its successor, and its COMMIT would succeed
     idle_in_transaction_session_timeout: 4_000,
   });
@@ -144,7 +148,13 @@ function clientConfig(url: string): pg.ClientConfig {
   } catch (cause) {
     throw new PlainError('The database address is not a URL. It looks like postgres://user:password@host:5432/codecshift.', { cause });
   }
-  return { connectionString: url, application_name: 'codecshift', keepAlive: true, connectionTimeoutMillis: 10_000 };
+  return {
+    connectionString: url,
+    application_name: 'codecshift',
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5000,
+    connectionTimeoutMillis: 10_000,
+  };
 }
 
 /** Waits for a server that is still starting, then looks whether it is new enough. */

@@ -20,16 +20,19 @@ export interface Candidate {
   session: string;
   url: string | null;
   ttlSeconds: number;
+  /** a term that is known to have been: the next one is above it, also when the database is older than that (a backup) */
+  above?: number;
 }
 
 /** Takes the lease when it is free, or renews it without a new term when this very session holds it. Returns the term, or null when another session leads. */
 export async function acquireLease(q: Queryable, who: Candidate): Promise<number | null> {
   if (await renewLease(q, who)) return (await readLease(q)).term;
   const rows = await q.query<{ term: number }>(
-    `update coordinator set term = term + 1, holder = $1, session = $2, url = $3,
+    `update coordinator set term = greatest(term, $5) + 1, holder = $1, session = $2, url = $3, prefer = null, prefer_until = null,
             lease_until = clock_timestamp() + make_interval(secs => $4)
-      where lease_until <= clock_timestamp() returning term`,
-    [who.node, who.session, text(who.url), who.ttlSeconds],
+      where lease_until <= clock_timestamp() and (prefer is null or prefer = $1 or prefer_until <= clock_timestamp())
+     returning term`,
+    [who.node, who.session, text(who.url), who.ttlSeconds, who.above ?? 0],
   );
   return rows[0]?.term ?? null;
 }
@@ -47,6 +50,11 @@ export async function renewLease(q: Queryable, who: Candidate): Promise<boolean>
 /** A graceful stop frees the lease at once, so that only crashes wait for it to end. */
 export async function resignLease(q: Queryable, who: Pick<Candidate, 'node' | 'session'>): Promise<void> {
   await q.query(`update coordinator set lease_until = '-infinity' where holder = $1 and session = $2`, [who.node, who.session]);
+}
+
+/** The next one to take the lease shall be this node; everybody else lets it pass for so long. */
+export async function preferCandidate(q: Queryable, node: string, seconds: number): Promise<void> {
+  await q.query(`update coordinator set prefer = $1, prefer_until = clock_timestamp() + make_interval(secs => $2)`, [node, seconds]);
 }
 
 /**

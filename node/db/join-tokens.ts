@@ -29,11 +29,11 @@ export function listJoinTokens(q: Queryable): Promise<JoinToken[]> {
   );
 }
 
-/** The hash of a token that may still be used, or null. */
-export async function readTokenHash(q: Queryable, id: string): Promise<string | null> {
+/** The hash of a token's secret. `usable`: only while it may still be used. */
+export async function readTokenHash(q: Queryable, id: string, usable: boolean): Promise<string | null> {
   const rows = await q.query<{ hash: string }>(
-    `select secret_hash as hash from join_tokens where id = $1 and uses_left > 0 and expires_at > now()`,
-    [id],
+    `select secret_hash as hash from join_tokens where id = $1 and (not $2 or (uses_left > 0 and expires_at > now()))`,
+    [id, usable],
   );
   return rows[0]?.hash ?? null;
 }

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
+import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Database, Queryable } from './connect.ts';
 import { interrupted, isConnectionLoss, isNotCarriedOut, isUnreachable } from './pg-errors.ts';
@@ -49,6 +50,14 @@ function forTerm(shared: Shared, term: string): Database {
       return persist(shared, false, (client) => transaction(shared, client, fn), term);
     },
     withTerm: (next) => forTerm(shared, String(next)),
+    impatient: (ms) => ({
+      async query<R>(sql: string, params: unknown[] = []): Promise<R[]> {
+        refuseInside(shared);
+        const outcome = await attempt(shared, (client) => runWithin<R>(client, sql, params, ms), term);
+        if (outcome.done) return outcome.value;
+        throw outcome.error;
+      },
+    }),
     maintain: () => shared.maintain(database),
     close: () => (shared.closing ??= close(shared)),
   };
@@ -109,7 +118,8 @@ async function attempt<T>(shared: Shared, work: (client: pg.PoolClient) => Promi
     client.release();
     return { done: true, value };
   } catch (error) {
-    client.release(isConnectionLoss(error));
+    // a statement without an answer still occupies its connection
+    client.release(isConnectionLoss(error) || messageOf(error) === 'Query read timeout');
     return { done: false, error, connected: true };
   }
 }
@@ -130,6 +140,11 @@ async function checkout(shared: Shared, term: string): Promise<pg.PoolClient> {
 
 async function run<R>(client: pg.PoolClient, sql: string, params: unknown[]): Promise<R[]> {
   return (await client.query(sql, params)).rows as R[];
+}
+
+async function runWithin<R>(client: pg.PoolClient, text: string, values: unknown[], ms: number): Promise<R[]> {
+  const config: pg.QueryConfig & { query_timeout: number } = { text, values, query_timeout: ms };
+  return (await client.query(config)).rows as R[];
 }
 
 async function transaction<T>(shared: Shared, client: pg.PoolClient, fn: (q: Queryable) => Promise<T>): Promise<T> {

@@ -73,6 +73,7 @@ async function freshEmbedded(t: Cleanup): Promise<TestDatabase> {
     query: (sql, params) => (over ? Promise.reject(new Error('the test that used this database is over')) : database.query(sql, params)),
     tx: (fn) => (over ? Promise.reject(new Error('the test that used this database is over')) : database.tx(fn)),
     withTerm: (term) => guard(database.withTerm(term)),
+    impatient: (ms) => database.impatient(ms),
     maintain: () => database.maintain(),
     close: () => {
       closed = true;
