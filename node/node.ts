@@ -5,7 +5,6 @@ import path from 'node:path';
 import { announceRunning, withdrawRunning } from './cli/running.ts';
 import type { RunOptions } from './config/load.ts';
 import type { EncoderReport } from './core/encoder-choice.ts';
-import type { Fingerprint } from './core/media.ts';
 import { createCoordinator, type Coordinator } from './coordinator/coordinator.ts';
 import { createSettingsStore } from './coordinator/settings.ts';
 import { connectDatabase } from './db/connect.ts';
@@ -15,16 +14,14 @@ import { createEvents, type Events } from './events.ts';
 import { locateTools } from './ffmpeg/locate.ts';
 import { provedEncoders } from './ffmpeg/proved-encoders.ts';
 import type { Fault } from './files/durable.ts';
-import { fingerprint, unchanged } from './files/fingerprint.ts';
-import { resolveInRoot } from './files/roots.ts';
 import { openWorkspace } from './files/workspace.ts';
 import { createKeeper, type Keeper } from './keeper/keeper.ts';
 import { loadRoots, type KeeperRoots } from './keeper/roots.ts';
+import { localSource } from './keeper/serve.ts';
 import type { Log } from './log.ts';
 import { createGreeter, type Hello } from './mesh/greeter.ts';
 import { loadIdentity, loadSecret } from './mesh/identity.ts';
 import { createLocalMesh } from './mesh/local.ts';
-import type { GrantedJob } from './mesh/messages.ts';
 import { createOutbox, type Outbox } from './mesh/outbox.ts';
 import { createPresence } from './mesh/presence.ts';
 import { version } from './version.ts';
@@ -121,12 +118,15 @@ async function assemble(
     coordinator: greeter.coordinator,
     encoders: encoders.known,
     detectAgain: () => void encoders.run(),
-    findSource: (grant, stop) =>
-      sourceOf(roots, grant, stop).catch(async (error: unknown) => {
-        // the next claim must know already that this disk is away, or the whole queue would be tried in seconds
-        if (error instanceof PlainError && error.reason?.code === 'root-not-mounted') await greeter.tell();
-        throw error;
-      }),
+    source: {
+      local: (grant, stop) =>
+        localSource({ node: id, roots }, grant, stop).catch(async (error: unknown) => {
+          // the next claim must know already that this disk is away, or the whole queue would be tried in seconds
+          if (error instanceof PlainError && error.reason?.code === 'root-not-mounted') await greeter.tell();
+          throw error;
+        }),
+      fetch: () => Promise.reject(new PlainError('The data plane is not built yet.')),
+    },
     workspace: attemptSpaces(workspace),
     log: room('worker'),
   });
@@ -247,16 +247,6 @@ async function helloFacts({ id, session, options, roots, worker, keeper, encoder
     certificate: null,
     attempts: [...new Set([...(await worker.attempts()), ...(await keeper.attempts())])].slice(0, 200),
   };
-}
-
-/** The source by this node's own mount of the root, if it still is the file that was planned. */
-async function sourceOf(roots: KeeperRoots, grant: GrantedJob, signal: AbortSignal): Promise<string> {
-  const root = await roots.open(grant.root);
-  const file = await resolveInRoot(root, grant.path);
-  if (!unchanged(await fingerprint(file, signal), grant.fingerprint as Fingerprint)) {
-    throw new PlainError(`${grant.path} changed after it was planned; it is looked at again.`, { reason: { code: 'file-changed' } });
-  }
-  return file;
 }
 
 /** The folders of the command line become libraries as soon as somebody coordinates. */

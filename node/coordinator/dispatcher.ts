@@ -35,6 +35,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   return {
     async claim(wish) {
       const settings = parts.settings();
+      if (wish.ahead) return { granted: null, why: null };
       if (settings['queue.paused']) return { granted: null, why: { code: 'paused' } };
       if (wish.freeBytes < settings['jobs.minFreeGb'] * 1e9)
         return { granted: null, why: { code: 'no-space', params: { where: 'the workspace', free: wish.freeBytes } } };

@@ -1,8 +1,10 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
+import type { Fingerprint } from '../core/media.ts';
 import { codeOf, PlainError } from '../errors.ts';
 import { freeBytes } from './disk.ts';
 import { makeDirectoryDurably } from './durable.ts';
+import { fingerprint, sameContent } from './fingerprint.ts';
 
 /** Where encodes are made: one directory per attempt in this node's own data directory. No original is ever in it. */
 export interface Workspace {
@@ -14,6 +16,10 @@ export interface Workspace {
   directoryOf(attempt: number): string;
   /** Where the attempt's output is written; the extension with its dot. */
   outputOf(attempt: number, extension: string): string;
+  /** Where a source that is fetched from another machine is put; it keeps the extension of its name there, if that is a plain one. */
+  sourceOf(attempt: number, name: string): string;
+  /** Are these the bytes of that film, as far as size and both ends tell? Its name, time and inode are others here. */
+  isCopyOf(file: string, film: Pick<Fingerprint, 'sizeBytes' | 'hash'>, signal?: AbortSignal): Promise<boolean>;
   remove(attempt: number): Promise<void>;
   /** Attempts that have a directory here, ascending. */
   list(): Promise<number[]>;
@@ -52,6 +58,8 @@ export async function openWorkspace(dataDir: string): Promise<Workspace> {
       return directoryOf(attempt);
     },
     outputOf: (attempt, extension) => join(directoryOf(attempt), `output${safeExtension(extension)}`),
+    sourceOf: (attempt, name) => join(directoryOf(attempt), `source${extensionIn(name)}`),
+    isCopyOf: async (file, film, signal) => sameContent(await fingerprint(file, signal), film),
     async removeOrphans(live) {
       const orphans = (await list()).filter((attempt) => !live.has(attempt));
       for (const attempt of orphans) await remove(attempt);
@@ -67,7 +75,15 @@ function checked(attempt: number): number {
   return attempt;
 }
 
+/** The name comes from another machine: what is not a plain extension is left away, and ffmpeg looks inside. */
+function extensionIn(name: string): string {
+  const extension = extname(name);
+  return plainExtension.test(extension) ? extension : '';
+}
+
+const plainExtension = /^\.[A-Za-z0-9]{1,8}$/;
+
 function safeExtension(extension: string): string {
-  if (!/^\.[A-Za-z0-9]{1,8}$/.test(extension)) throw new TypeError(`not an extension: ${JSON.stringify(extension.slice(0, 40))}`);
+  if (!plainExtension.test(extension)) throw new TypeError(`not an extension: ${JSON.stringify(extension.slice(0, 40))}`);
   return extension;
 }

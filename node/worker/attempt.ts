@@ -13,20 +13,38 @@ import { ToolError } from '../ffmpeg/process.ts';
 import { transcode, type TranscodeControl } from '../ffmpeg/transcode.ts';
 import type { GrantedJob } from '../mesh/messages.ts';
 import type { Report } from '../mesh/outbox.ts';
+import { bringSource, type Source, type Sources } from './source.ts';
+import type { WorkerParts } from './worker.ts';
 
 export interface AttemptParts {
+  /** this node: whoever wants the output has to ask it */
+  node: string;
   tools: Tools;
-  encoders: EncoderReport[];
-  /** absolute path of the source on this node; throws PlainError when it is not here or not what was granted */
-  findSource: (grant: GrantedJob, signal: AbortSignal) => Promise<string>;
-  /** an empty file name in the attempt's own workspace */
-  outputPath: (attempt: number, extension: string) => Promise<string>;
-  stallMs: number;
+  encoders: () => EncoderReport[];
+  sources: Sources;
+  workspace: Pick<WorkerParts['workspace'], 'create' | 'outputPath' | 'sourcePath' | 'isCopyOf' | 'removeSource'>;
+  /** called once it is known that the source has to be fetched; throws `no-space` */
+  makeRoom: () => Promise<void>;
+  /** the source is here: resolves when the encode may begin, rejects when the run is given up before */
+  slot: () => Promise<void>;
+  stallMs: () => number;
   onEncoder: (name: string | null) => void;
-  onProgress: (
-    progress: Pick<Progress, 'phase' | 'percent' | 'fps' | 'speed' | 'leftMs' | 'outputBytes' | 'expectedBytes' | 'paused'>,
-  ) => void;
+  onFetched: (bytes: number) => void;
+  onProgress: (progress: Numbers) => void;
 }
+
+export type Numbers = Pick<Progress, 'phase' | 'percent' | 'fps' | 'speed' | 'leftMs' | 'outputBytes' | 'expectedBytes' | 'paused'>;
+
+export const nothingYet: Numbers = {
+  phase: 'fetching',
+  percent: 0,
+  fps: null,
+  speed: null,
+  leftMs: null,
+  outputBytes: null,
+  expectedBytes: null,
+  paused: false,
+};
 
 /**
  * One run of one job on this node, from the source to a finished output in the workspace. Never throws: whatever
@@ -35,49 +53,64 @@ export interface AttemptParts {
 export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control: TranscodeControl, signal: AbortSignal): Promise<Report> {
   const ids = { job: grant.job, attempt: grant.attempt };
   let encoder: EncoderChoice | null = null;
+  let source: Source | null = null;
   try {
     const plan = grant.plan as unknown as WorkPlan;
     const profile = grant.profile as unknown as Profile;
-    parts.onProgress({
-      phase: 'fetching',
-      percent: 0,
-      fps: null,
-      speed: null,
-      leftMs: null,
-      outputBytes: null,
-      expectedBytes: null,
-      paused: false,
-    });
-    const input = await parts.findSource(grant, signal);
-    encoder = pickEncoder(plan, profile, parts.encoders);
+    parts.onProgress(nothingYet);
+    pickEncoder(plan, profile, parts.encoders()); // before a film travels here for nothing
+    await parts.workspace.create(grant.attempt);
+    const began = performance.now();
+    source = await bringSource({ ...parts, control, onBytes: tellFetched(parts, grant) }, grant, signal);
+    const fetchMs = source.fetched ? Math.round(performance.now() - began) : null;
+    parts.onProgress({ ...nothingYet, phase: 'waiting', percent: 100 });
+    await parts.slot();
+    encoder = pickEncoder(plan, profile, parts.encoders());
     parts.onEncoder(encoder?.name ?? null);
-    const output = await parts.outputPath(grant.attempt, plan.extension);
+    const output = parts.workspace.outputPath(grant.attempt, plan.extension);
     const result = await transcode({
       tools: parts.tools,
       plan,
       profile,
       probe: grant.probe as unknown as Probe,
       encoder,
-      input,
+      input: source.file,
       output,
-      stallMs: parts.stallMs,
+      stallMs: parts.stallMs(),
       signal,
       control,
       onProgress: (p) => parts.onProgress({ phase: 'encoding', ...p }),
     });
+    if (source.fetched) await parts.workspace.removeSource(grant.attempt, grant.path);
     const sha256 = await hashFile(output, signal);
     return {
       event: 'encoded',
       ...ids,
-      output: { node: grant.keeper, sizeBytes: result.outputBytes, sha256, frames: result.frames },
+      output: { node: parts.node, sizeBytes: result.outputBytes, sha256, frames: result.frames },
       encoder: encoder?.name ?? 'copy',
       command: bounded(result.command),
       stderrTail: result.stderrTail.slice(-32_768),
-      stats: { encodeMs: Math.round(result.encodeMs), device: encoder?.device ?? null },
+      stats: { encodeMs: Math.round(result.encodeMs), device: encoder?.device ?? null, fetchMs },
     };
   } catch (error) {
-    return failure(await sourceTrouble(parts, grant, error, signal), ids, encoder, signal);
+    return failure(await sourceTrouble(parts, grant, source, error, signal), ids, encoder, signal);
   }
+}
+
+function tellFetched(parts: AttemptParts, grant: GrantedJob): (bytes: number) => void {
+  const began = performance.now();
+  const all = grant.fingerprint.sizeBytes;
+  let first: number | null = null;
+  return (bytes) => {
+    first ??= bytes; // what an earlier try left here says nothing about the speed
+    const perMs = (bytes - first) / (performance.now() - began);
+    parts.onFetched(bytes);
+    parts.onProgress({
+      ...nothingYet,
+      percent: all ? Math.min(100, (bytes / all) * 100) : 100,
+      leftMs: perMs > 0 ? Math.round(Math.max(0, all - bytes) / perMs) : null,
+    });
+  };
 }
 
 function pickEncoder(plan: WorkPlan, profile: Profile, reports: EncoderReport[]): EncoderChoice | null {
@@ -94,12 +127,20 @@ async function hashFile(file: string, signal: AbortSignal): Promise<string> {
 }
 
 /** ffmpeg says only that it could not read; whether the disk is away or the film was moved is the better answer. */
-async function sourceTrouble(parts: AttemptParts, grant: GrantedJob, error: unknown, signal: AbortSignal): Promise<unknown> {
-  if (signal.aborted || !(error instanceof ToolError)) return error;
-  return parts.findSource(grant, signal).then(
-    () => error,
-    (trouble: unknown) => (trouble instanceof PlainError && trouble.reason ? trouble : error),
-  );
+async function sourceTrouble(
+  parts: AttemptParts,
+  grant: GrantedJob,
+  source: Source | null,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
+  if (signal.aborted || !source || source.fetched || !(error instanceof ToolError)) return error;
+  try {
+    if ((await parts.sources.local(grant, signal)) !== null) return error;
+    return new PlainError(`${grant.path} went away while it was encoded.`, { reason: { code: 'root-not-mounted' }, retry: true });
+  } catch (trouble) {
+    return trouble instanceof PlainError && trouble.reason ? trouble : error;
+  }
 }
 
 type Ids = { job: number; attempt: number };

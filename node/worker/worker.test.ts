@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { before, test, type TestContext } from 'node:test';
@@ -17,6 +17,7 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, TopicMessage } from '../mesh/messages.ts';
 import { createOutbox, type Outbox, type Report } from '../mesh/outbox.ts';
+import { attemptSpaces } from './spaces.ts';
 import { createWorker, type Worker } from './worker.ts';
 
 /** The worker for real, with real ffmpeg; the coordinator is this test. */
@@ -92,7 +93,6 @@ async function stage(t: TestContext, options: { seconds?: number; source?: () =>
   const workspace = await openWorkspace(base);
   const outbox = createOutbox({ directory: path.join(base, 'outbox'), mesh, coordinator: () => node, log, retryMs: 10 });
   await outbox.start();
-  const complete = (attempt: number): string => path.join(workspace.directoryOf(attempt), 'complete');
   const worker = createWorker({
     mesh,
     session,
@@ -102,14 +102,11 @@ async function stage(t: TestContext, options: { seconds?: number; source?: () =>
     coordinator: () => node,
     encoders: () => [{ name: 'libx265', device: null, works: true, tenBit: true, hardware: false, reason: null, testedAt: '' }],
     detectAgain: () => {},
-    findSource: options.source ?? (async () => film),
-    workspace: {
-      outputPath: async (attempt, extension) => (await workspace.create(attempt), workspace.outputOf(attempt, extension)),
-      complete: async (attempt) => writeFileSync(complete(attempt), ''),
-      remove: (attempt) => workspace.remove(attempt),
-      list: async () => (await workspace.list()).map((attempt) => ({ attempt, complete: existsSync(complete(attempt)) })),
-      freeBytes: () => workspace.freeBytes(),
+    source: {
+      local: options.source ?? (async () => film),
+      fetch: () => Promise.reject(new Error('nothing is fetched here')),
     },
+    workspace: attemptSpaces(workspace),
   });
   t.after(async () => {
     await worker.stop('cancel');

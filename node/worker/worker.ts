@@ -1,15 +1,18 @@
 import { chooseEncoder, type EncoderReport } from '../core/encoder-choice.ts';
 import { jobClasses } from '../core/job.ts';
+import type { Fingerprint } from '../core/media.ts';
+import type { Ticket } from '../core/cluster.ts';
+import type { Reason } from '../core/reasons.ts';
 import { PlainError, messageOf } from '../errors.ts';
-import type { Progress } from '../events.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
-import { createControl, type TranscodeControl } from '../ffmpeg/transcode.ts';
 import type { Log } from '../log.ts';
 import type { Welcome } from '../mesh/greeter.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import type { Outbox } from '../mesh/outbox.ts';
 import { runAttempt } from './attempt.ts';
+import { createRun, giveSlots, requireRoom, roomForOneMore, stillToWrite, type Running } from './slots.ts';
+import type { Sources } from './source.ts';
 
 /**
  * The encoding role. It never talks to PostgreSQL and never writes into a library: it asks the coordinator for work
@@ -19,7 +22,10 @@ import { runAttempt } from './attempt.ts';
  *   slot free ──claim──▶ granted ──▶ fetching ─▶ encoding ──▶ 'encoded' into the outbox ─▶ slot free
  *                          │ control: pause/resume (SIGSTOP), cancel        │
  *                          └──────────▶ 'failed' · 'cancelled' · 'released' ┘
- *   the output stays in the workspace until the coordinator says 'forget'
+ *   all busy ──claim ahead──▶ granted ──▶ fetching ─▶ waiting ─▶ takes the slot that becomes free
+ *
+ * A film comes from this node's own mount, else from its keeper over the data plane. The output stays in the workspace,
+ * where its keeper fetches it, until the coordinator says 'forget'.
  */
 export interface Worker {
   /** removes what an earlier, killed process left half done */
@@ -32,6 +38,13 @@ export interface Worker {
   classes(): number[];
   slots(): number;
   busy(): number;
+  /** most megabits a second that the coordinator wishes this node to move; 0 is no limit */
+  mbps(): number;
+  /**
+   * The finished output that a ticket speaks of, for the data plane.
+   * @throws PlainError when it is not here (`delivery-failed`), or not yet (then it may be asked for again)
+   */
+  outputFor(ticket: Ticket): Promise<{ file: string; sizeBytes: number }>;
   /** looks for work now: an offer came, the encoders were tested */
   wake(): void;
 }
@@ -44,11 +57,19 @@ export interface WorkerParts {
   tools: Tools;
   encoders: () => EncoderReport[];
   detectAgain: () => void;
-  findSource: (grant: GrantedJob, signal: AbortSignal) => Promise<string>;
+  source: Sources;
   workspace: {
-    outputPath: (attempt: number, extension: string) => Promise<string>;
+    /** the attempt's own directory, empty */
+    create: (attempt: number) => Promise<void>;
+    outputPath: (attempt: number, extension: string) => string;
+    /** where a fetched source goes; `name` is its path in the library */
+    sourcePath: (attempt: number, name: string) => string;
+    isCopyOf: (file: string, film: Pick<Fingerprint, 'sizeBytes' | 'hash'>, signal?: AbortSignal) => Promise<boolean>;
+    removeSource: (attempt: number, name: string) => Promise<void>;
     /** the output is whole: it may be kept over a restart */
     complete: (attempt: number) => Promise<void>;
+    /** the output, once it is whole */
+    completed: (attempt: number, extension: string) => Promise<{ file: string; sizeBytes: number } | null>;
     remove: (attempt: number) => Promise<void>;
     list: () => Promise<{ attempt: number; complete: boolean }[]>;
     freeBytes: () => Promise<number>;
@@ -57,25 +78,8 @@ export interface WorkerParts {
   claimEveryMs?: number;
 }
 
-interface Running {
-  grant: GrantedJob;
-  control: TranscodeControl;
-  abort: AbortController;
-  latest: Omit<Progress, 'jobId' | 'attemptId' | 'nodeId'>;
-  encoder: string | null;
-  ended: Promise<void>;
-}
-
-const idle: Running['latest'] = {
-  phase: 'fetching',
-  percent: 0,
-  fps: null,
-  speed: null,
-  leftMs: null,
-  outputBytes: null,
-  expectedBytes: null,
-  paused: false,
-};
+/** After the room was too small for one film, so long none is claimed ahead. */
+const NO_ROOM_MS = 60_000;
 
 export function createWorker(parts: WorkerParts): Worker {
   const { mesh, log } = parts;
@@ -83,10 +87,14 @@ export function createWorker(parts: WorkerParts): Worker {
   let limits: Welcome | null = null;
   let stopping = false;
   let claiming = false;
+  let wokenMeanwhile = false;
+  let noRoomUntil = 0;
   let timers: NodeJS.Timeout[] = [];
 
   mesh.handle('control', (wish) => obey(wish));
-  mesh.subscribe('offers', () => wake());
+  mesh.subscribe('offers', (offer) => {
+    if (offer.classes.length === 0 || offer.classes.some((c) => classes().includes(c))) wake();
+  });
 
   return {
     async start() {
@@ -97,14 +105,19 @@ export function createWorker(parts: WorkerParts): Worker {
     },
     async stop(how) {
       stopping = true;
-      if (how === 'cancel')
-        for (const run of running.values()) run.abort.abort(new PlainError('The program was stopped.', { reason: { code: 'shut-down' } }));
+      for (const run of running.values())
+        if (how === 'cancel' || !run.seated) giveBack(run, 'The program was stopped.', { code: 'shut-down' });
       await Promise.all([...running.values()].map((run) => run.ended));
       timers.forEach((t) => clearInterval(t));
     },
     welcome(welcome) {
       limits = welcome;
       for (const attempt of welcome.drop) void drop(attempt);
+      for (const run of running.values()) {
+        applyPause(run);
+        // nothing new begins here, and other nodes may be free
+        if (welcome.wishes.draining && !run.seated) giveBack(run, 'This machine begins nothing new.', { code: 'waiting-for-node' });
+      }
       wake();
     },
     async attempts() {
@@ -114,8 +127,10 @@ export function createWorker(parts: WorkerParts): Worker {
       );
     },
     classes,
-    slots: () => limits?.slots ?? 1,
-    busy: () => running.size,
+    slots,
+    busy: () => seated().length,
+    mbps: () => limits?.wishes.mbps ?? 0,
+    outputFor,
     wake,
   };
 
@@ -124,67 +139,87 @@ export function createWorker(parts: WorkerParts): Worker {
     return [jobClasses.remux, ...(able(8) ? [jobClasses.encode8] : []), ...(able(10) ? [jobClasses.encode10] : [])];
   }
 
+  function slots(): number {
+    return limits ? (limits.wishes.slots ?? limits.slots) : 1;
+  }
+
+  function seated(): Running[] {
+    return [...running.values()].filter((run) => run.seated);
+  }
+
   function wake(): void {
+    if (!stopping && !limits?.wishes.paused) giveSlots(running.values(), slots());
+    wokenMeanwhile = claiming;
     if (claiming || stopping) return;
     claiming = true;
     void claimWhileFree()
       .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'no claim could be made'))
-      .finally(() => (claiming = false));
+      .finally(() => {
+        claiming = false;
+        // what woke us came after the last question was asked
+        if (wokenMeanwhile) wake();
+      });
   }
 
   async function claimWhileFree(): Promise<void> {
-    while (!stopping && limits && running.size < limits.slots && parts.encoders().length > 0) {
+    while (!stopping && limits && !limits.wishes.paused && !limits.wishes.draining && parts.encoders().length > 0) {
+      wokenMeanwhile = false;
       const to = parts.coordinator();
-      if (!to) return;
-      const freeBytes = await parts.workspace.freeBytes();
-      const freeSlots = limits.slots - running.size;
-      const answer = await mesh.request(
-        to,
-        'claim',
-        { node: mesh.self, session: parts.session, classes: classes(), freeSlots, freeBytes, ahead: false },
-        { signal: AbortSignal.timeout(15_000) },
-      );
+      const free = await parts.workspace.freeBytes();
+      const freeSlots = Math.max(0, slots() - seated().length);
+      const ahead = freeSlots === 0;
+      if (!to || (ahead && !mayFetchAhead(free))) return;
+      const freeBytes = Math.max(0, free - stillToWrite(running.values()));
+      const wish = { node: mesh.self, session: parts.session, classes: classes(), freeSlots, freeBytes, ahead };
+      const answer = await mesh.request(to, 'claim', wish, { signal: AbortSignal.timeout(15_000) });
       if (!answer.granted) return;
       begin(answer.granted);
     }
   }
 
+  /** One film at a time travels ahead, so that none waits on the line behind another that is needed later. */
+  function mayFetchAhead(freeBytes: number): boolean {
+    const runs = [...running.values()];
+    const ahead = runs.filter((run) => !run.seated).length;
+    if (ahead >= slots() || runs.some((run) => !run.ready) || performance.now() < noRoomUntil) return false;
+    return roomForOneMore(runs, freeBytes, limits?.minFreeBytes ?? 0);
+  }
+
   function begin(grant: GrantedJob): void {
     if (running.has(grant.attempt)) return;
-    const run: Running = {
-      grant,
-      control: createControl(),
-      abort: new AbortController(),
-      latest: idle,
-      encoder: null,
-      ended: Promise.resolve(),
-    };
+    const run = createRun(grant);
     running.set(grant.attempt, run);
-    log.info({ job: grant.job, attempt: grant.attempt, file: grant.path }, 'encoding begins');
+    applyPause(run);
+    if (!limits?.wishes.paused) giveSlots(running.values(), slots());
+    log.info({ job: grant.job, attempt: grant.attempt, file: grant.path, ahead: !run.seated }, 'a job begins');
     run.ended = carryOut(run).finally(() => {
       running.delete(grant.attempt);
       wake();
     });
-    if (stopping) run.abort.abort(new PlainError('The program was stopped.', { reason: { code: 'shut-down' } }));
+    if (stopping) giveBack(run, 'The program was stopped.', { code: 'shut-down' });
   }
 
   async function carryOut(run: Running): Promise<void> {
     const report = await runAttempt(
       {
+        node: mesh.self,
         tools: parts.tools,
-        encoders: parts.encoders(),
-        findSource: parts.findSource,
-        outputPath: parts.workspace.outputPath,
-        stallMs: (limits?.stallSeconds ?? 600) * 1000,
+        encoders: parts.encoders,
+        sources: parts.source,
+        workspace: parts.workspace,
+        makeRoom: () => makeRoom(run),
+        slot: () => isReady(run),
+        stallMs: () => (limits?.stallSeconds ?? 600) * 1000,
         onProgress: (progress) => (run.latest = progress),
+        onFetched: (bytes) => (run.toFetch = Math.max(0, run.grant.fingerprint.sizeBytes - bytes)),
         onEncoder: (encoder) => (run.encoder = encoder),
       },
       run.grant,
       run.control,
       run.abort.signal,
     );
-    if (report.event === 'encoded') report.output.node = mesh.self;
-    log.info({ job: run.grant.job, attempt: run.grant.attempt, event: report.event }, 'encoding ended');
+    log.info({ job: run.grant.job, attempt: run.grant.attempt, event: report.event }, 'a job ended');
+    if (report.event === 'failed' && report.reason.code === 'no-space') noRoomUntil = performance.now() + NO_ROOM_MS;
     // without the mark it only has to be encoded again after a restart
     if (report.event === 'encoded')
       await parts.workspace.complete(run.grant.attempt).catch(quiet('an output could not be marked as whole'));
@@ -196,7 +231,28 @@ export function createWorker(parts: WorkerParts): Worker {
     }
   }
 
-  /** Once a second: the numbers for the page, and the sign of life that renews the lease, also while paused. */
+  async function makeRoom(run: Running): Promise<void> {
+    run.toFetch = run.grant.fingerprint.sizeBytes;
+    requireRoom(running.values(), await parts.workspace.freeBytes(), limits?.minFreeBytes ?? 0);
+  }
+
+  function isReady(run: Running): Promise<void> {
+    run.ready = true;
+    run.toFetch = 0;
+    wake(); // a slot may be free, and the line is
+    return run.slot;
+  }
+
+  function giveBack(run: Running, why: string, reason: Reason): void {
+    run.abort.abort(new PlainError(why, { reason }));
+  }
+
+  function applyPause(run: Running): void {
+    if (run.pausedByPerson || limits?.wishes.paused) run.control.pause();
+    else run.control.resume();
+  }
+
+  /** Once a second: the numbers for the page, and the sign of life that renews the lease, also while paused or waiting. */
   function beat(): void {
     for (const { grant, latest, control, encoder } of running.values()) {
       mesh.publish('progress', { node: mesh.self, job: grant.job, attempt: grant.attempt, ...latest, encoder, paused: control.paused });
@@ -211,20 +267,33 @@ export function createWorker(parts: WorkerParts): Worker {
     const run = running.get(wish.attempt);
     if (wish.want === 'forget' && !run) await parts.workspace.remove(wish.attempt);
     if (!run) return { accepted: wish.want === 'forget' };
-    if (wish.want === 'pause') run.control.pause();
-    if (wish.want === 'resume') run.control.resume();
-    if (wish.want === 'cancel') run.abort.abort(new PlainError('Cancelled on the page.', { reason: { code: 'cancelled-by-person' } }));
+    if (wish.want === 'cancel') giveBack(run, 'Cancelled on the page.', { code: 'cancelled-by-person' });
     if (wish.want === 'forget') await drop(wish.attempt);
+    if (wish.want === 'pause' || wish.want === 'resume') {
+      run.pausedByPerson = wish.want === 'pause';
+      applyPause(run);
+      wake();
+    }
     return { accepted: true };
   }
 
   /** The coordinator knows this attempt to be over: whatever we hold of it is of no use. */
   async function drop(attempt: number): Promise<void> {
     const run = running.get(attempt);
-    run?.abort.abort(new PlainError('The coordinator gave this attempt up.', { reason: { code: 'lease-lost' } }));
+    if (run) giveBack(run, 'The coordinator gave this attempt up.', { code: 'lease-lost' });
     await run?.ended;
     await parts.workspace
       .remove(attempt)
       .catch((error: unknown) => log.warn({ attempt, why: messageOf(error) }, 'a workspace could not be removed'));
+  }
+
+  async function outputFor(ticket: Ticket): Promise<{ file: string; sizeBytes: number }> {
+    if (ticket.what !== 'output') throw new PlainError('This ticket is not for an output.', { reason: { code: 'delivery-failed' } });
+    const found = await parts.workspace.completed(ticket.attempt, ticket.extension);
+    if (found?.sizeBytes === ticket.sizeBytes) return found;
+    throw new PlainError(`The output of attempt ${ticket.attempt} is not on this machine.`, {
+      reason: { code: 'delivery-failed', params: { message: 'its worker does not have it any more' } },
+      retry: !found && running.has(ticket.attempt),
+    });
   }
 }

@@ -1,0 +1,85 @@
+import { PlainError } from '../errors.ts';
+import { createControl, type TranscodeControl } from '../ffmpeg/transcode.ts';
+import type { GrantedJob } from '../mesh/messages.ts';
+import { nothingYet, type Numbers } from './attempt.ts';
+
+/**
+ * A granted job on this node. It may be here ahead of its time: its film is fetched while every slot is busy, and it has
+ * no slot until one becomes free.
+ */
+export interface Running {
+  grant: GrantedJob;
+  control: TranscodeControl;
+  abort: AbortController;
+  latest: Numbers;
+  encoder: string | null;
+  /** it has a slot: it may encode, now or as soon as its source is here */
+  seated: boolean;
+  /** its source is here */
+  ready: boolean;
+  /** a person paused this one job; it stays paused when the node goes on */
+  pausedByPerson: boolean;
+  /** bytes of the source that are still on their way; 0 when nothing is fetched */
+  toFetch: number;
+  /** resolves once it is seated; rejects when the run is given up */
+  slot: Promise<void>;
+  sit(): void;
+  ended: Promise<void>;
+}
+
+export function createRun(grant: GrantedJob): Running {
+  const abort = new AbortController();
+  const slot = Promise.withResolvers<void>();
+  slot.promise.catch(() => {}); // given up before it waited for one
+  abort.signal.addEventListener('abort', () => slot.reject(abort.signal.reason as Error), { once: true });
+  const run: Running = {
+    grant,
+    control: createControl(),
+    abort,
+    latest: nothingYet,
+    encoder: null,
+    seated: false,
+    ready: false,
+    pausedByPerson: false,
+    toFetch: 0,
+    slot: slot.promise,
+    sit() {
+      run.seated = true;
+      slot.resolve();
+    },
+    ended: Promise.resolve(),
+  };
+  return run;
+}
+
+/** Free slots go to those whose source is here, then to those who came first; a paused one does not sit on a slot it can't use. */
+export function giveSlots(runs: Iterable<Running>, slots: number): void {
+  const all = [...runs];
+  const waiting = all.filter((run) => !run.seated && !run.control.paused && !run.abort.signal.aborted);
+  const next = [...waiting.filter((run) => run.ready), ...waiting.filter((run) => !run.ready)];
+  const free = Math.max(0, slots - all.filter((run) => run.seated).length);
+  for (const run of next.slice(0, free)) run.sit();
+}
+
+/** Bytes that the runs of this node may still write: the rest of their sources, and outputs as large as the originals. */
+export function stillToWrite(runs: Iterable<Running>): number {
+  let bytes = 0;
+  for (const { grant, latest, toFetch } of runs) bytes += toFetch + Math.max(0, grant.fingerprint.sizeBytes - (latest.outputBytes ?? 0));
+  return bytes;
+}
+
+/** The next film may be as large as the largest one here, and with its output it needs that twice. */
+export function roomForOneMore(runs: readonly Running[], freeBytes: number, minFreeBytes: number): boolean {
+  const largest = Math.max(0, ...runs.map((run) => run.grant.fingerprint.sizeBytes));
+  return freeBytes - stillToWrite(runs) - minFreeBytes >= 2 * largest;
+}
+
+/** @throws PlainError `no-space` when a fetched source and all outputs would not fit any more; `runs` hold the new one already */
+export function requireRoom(runs: Iterable<Running>, freeBytes: number, minFreeBytes: number): void {
+  const needed = stillToWrite(runs) + minFreeBytes;
+  if (needed <= freeBytes) return;
+  throw new PlainError('There is no room on this machine to fetch the film and to encode it; it is tried again later.', {
+    reason: { code: 'no-space', params: { where: 'the workspace', needed, free: freeBytes } },
+    retry: true,
+  });
+}
