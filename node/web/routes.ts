@@ -12,7 +12,17 @@ export const url = {
   files: (query: Query = {}): string => `/files${search(query)}`,
   file: (id: number): string => `/files/${int(id)}`,
   nodes: (): string => '/nodes',
+  node: (id: string): string => `/nodes/${encodeURIComponent(id)}`,
   nodeDetect: (id: string): string => `/nodes/${encodeURIComponent(id)}/detect`,
+  nodeAction: (
+    id: string,
+    action: 'approve' | 'reject' | 'later' | 'pause' | 'resume' | 'drain' | 'undrain' | 'hand-over' | 'remove' | 'roots',
+  ): string => `/nodes/${encodeURIComponent(id)}/${action}`,
+  nodeTokens: (): string => '/nodes/tokens',
+  nodeTokenRevoke: (id: string): string => `/nodes/tokens/${encodeURIComponent(id)}/revoke`,
+  clusterName: (): string => '/nodes/cluster',
+  /** this machine's own page, also while nobody coordinates */
+  thisMachine: (): string => '/node',
   history: (query: Query = {}): string => `/history${search(query)}`,
   settings: (group?: string): string => (group === undefined ? '/settings' : `/settings/${encodeURIComponent(group)}`),
   events: (view: string, query: Query = {}): string => `/events${search({ view, ...query })}`,
@@ -21,6 +31,11 @@ export const url = {
   scan: (): string => '/scan',
   addLibrary: (): string => '/library',
   theme: (): string => '/theme',
+  /** the machine that the browser talks to; served by its front, also while nobody coordinates */
+  machine: (): string => '/node',
+  machineEvents: (view: 'waiting' | 'node'): string => `/node/events${search({ view })}`,
+  machineAction: (action: 'ask' | 'own' | 'peers'): string => `/node/${action}`,
+  machineLeave: (cluster: string | null): string => `/node/leave${search({ cluster })}`,
 } as const;
 
 export type Query = Record<string, string | number | boolean | null | undefined>;

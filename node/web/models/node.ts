@@ -1,13 +1,16 @@
 import type { EncoderReport } from '../../core/encoder-choice.ts';
-import { ago, encoder, exact } from '../format.ts';
+import type { Window } from '../../core/node-wishes.ts';
+import { ago, encoder } from '../format.ts';
+import { restUntil } from './node-hours.ts';
 
 /** A node in the card of the Overview and on the Nodes page. */
 export interface NodeCard {
   id: string;
   name: string;
   coordinator: boolean;
-  state: 'on' | 'idle' | 'away';
-  /** "Last heard 3 minutes ago" when it is away, "Drained", … */
+  /** `rest`: a person paused or drained it, or it is outside its hours */
+  state: 'on' | 'idle' | 'away' | 'rest';
+  /** "Last heard 3 minutes ago" when it is away, "Resting until 22:00", … */
   note: string;
   hardware: string;
   slots: number;
@@ -16,37 +19,15 @@ export interface NodeCard {
   meters: { label: string; percent: number }[];
 }
 
-/** The Nodes page adds everything that was tested. */
-export interface NodeDetail extends NodeCard {
-  platform: string;
-  version: string;
-  lastSeen: string;
-  lastSeenExact: string;
-  tests: EncoderTest[];
-  testedAgo: string;
-  roots: { path: string; libraries: string; state: 'ok' | 'read-only' | 'problem'; text: string }[];
-}
-
-export interface EncoderTest {
-  name: string;
-  label: string;
-  device: string;
-  works: boolean;
-  tenBit: boolean;
-  hardware: boolean;
-  reason: string;
-}
-
-export interface NodesPageView {
-  nodes: NodeDetail[];
-}
-
 export interface NodeFacts {
   id: string;
   name: string;
   platform: string;
   version: string;
+  paused: boolean;
   draining: boolean;
+  schedule: readonly Window[];
+  utcOffset: number | null;
   encoders: readonly EncoderReport[];
   hardware: Record<string, unknown>;
   metrics: Record<string, unknown>;
@@ -59,12 +40,13 @@ export const AWAY_MS = 60_000;
 
 export function nodeCard(facts: NodeFacts, busy: number, coordinator: boolean, away: boolean, now: Date): NodeCard {
   const working = facts.encoders.filter((e) => e.works);
+  const rest = restOf(facts, now);
   return {
     id: facts.id,
     name: facts.name,
     coordinator,
-    state: away ? 'away' : busy > 0 ? 'on' : 'idle',
-    note: away ? `Last heard ${ago(facts.lastSeenAt, now)}` : facts.draining ? 'Drained: begins nothing new' : '',
+    state: away ? 'away' : facts.paused || (rest !== '' && busy === 0) ? 'rest' : busy > 0 ? 'on' : 'idle',
+    note: away ? `Last heard ${ago(facts.lastSeenAt, now)}` : rest,
     hardware: hardwareOf(facts.hardware, facts.platform),
     slots: facts.slots,
     busy: Math.min(busy, facts.slots),
@@ -73,45 +55,19 @@ export function nodeCard(facts: NodeFacts, busy: number, coordinator: boolean, a
   };
 }
 
+/** Why it begins nothing now although it is here; '' when it does. */
+function restOf(facts: Pick<NodeFacts, 'paused' | 'draining' | 'schedule' | 'utcOffset'>, now: Date): string {
+  if (facts.paused) return 'Paused: what it runs stands still';
+  if (facts.draining) return 'Draining: begins nothing new';
+  return restUntil(facts.schedule, facts.utcOffset, now);
+}
+
 export function isAway(facts: Pick<NodeFacts, 'id' | 'lastSeenAt'>, present: readonly (string | null)[], now: Date): boolean {
   return !present.includes(facts.id) && now.getTime() - facts.lastSeenAt.getTime() > AWAY_MS;
 }
 
-export function nodeDetail(
-  facts: NodeFacts,
-  card: NodeCard,
-  roots: readonly { path: string; writable: boolean; problem: string; libraries: string }[],
-  now: Date,
-): NodeDetail {
-  const tests = facts.encoders.map((e) => ({
-    name: e.name,
-    label: `HEVC ${encoder(e.name)}`,
-    device: e.device ?? '',
-    works: e.works,
-    tenBit: e.tenBit,
-    hardware: e.hardware,
-    reason: e.works ? '' : (e.reason ?? 'The test encode failed.'),
-  }));
-  const tested = facts.encoders.map((e) => Date.parse(e.testedAt)).filter(Number.isFinite);
-  return {
-    ...card,
-    platform: facts.platform,
-    version: facts.version,
-    lastSeen: ago(facts.lastSeenAt, now),
-    lastSeenExact: exact(facts.lastSeenAt),
-    tests: tests.sort((a, b) => Number(b.works) - Number(a.works) || Number(b.hardware) - Number(a.hardware)),
-    testedAgo: tested.length === 0 ? '' : ago(new Date(Math.max(...tested)), now),
-    roots: roots.map((r) => ({
-      path: r.path,
-      libraries: r.libraries,
-      state: r.problem !== '' ? 'problem' : r.writable ? 'ok' : 'read-only',
-      text: r.problem !== '' ? r.problem : r.writable ? 'Readable and writable' : 'Read-only: files there cannot be replaced',
-    })),
-  };
-}
-
 /** "RTX 4070 · i5-13500" out of whatever a node says about itself; only short texts are trusted to be one. */
-function hardwareOf(hardware: Record<string, unknown>, platform: string): string {
+export function hardwareOf(hardware: Record<string, unknown>, platform: string): string {
   const names = ['gpu', 'gpus', 'cpu'].flatMap((key) => {
     const value = hardware[key];
     const list = Array.isArray(value) ? value : [value];

@@ -3,6 +3,7 @@ import type { Bar } from '../charts.ts';
 import { count, day, duration, plural, size, sizeParts } from '../format.ts';
 import type { LookItem } from './look.ts';
 import type { NodeCard } from './node.ts';
+import type { AskingView } from './nodes-page.ts';
 import type { RunningJob } from './running.ts';
 
 /** What the Overview shows. Each part is also a live region of its own and is rendered alone. */
@@ -76,6 +77,8 @@ export interface LookView {
 }
 
 export interface NodesView {
+  /** machines that want to join and wait for a click */
+  pending: AskingView[];
   nodes: NodeCard[];
 }
 

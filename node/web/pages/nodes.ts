@@ -1,61 +1,202 @@
+import type { Actor } from '../../core/commands.ts';
 import { sentence } from '../../core/reasons.ts';
+import { listCandidates } from '../../db/candidates.ts';
+import { readCluster } from '../../db/cluster.ts';
 import { readLease } from '../../db/coordinator.ts';
 import { runningJobs } from '../../db/job-lists.ts';
+import { listJoinTokens } from '../../db/join-tokens.ts';
 import { listLibraries } from '../../db/libraries.ts';
-import { listNodes, readNode } from '../../db/nodes.ts';
+import { listNodeSpeeds } from '../../db/node-speeds.ts';
+import { listNodes, readNode, type NodeRow } from '../../db/nodes.ts';
 import { listNodeRoots } from '../../db/roots.ts';
+import { PlainError } from '../../errors.ts';
 import { refuse } from '../errors.ts';
-import { isAway, nodeCard, nodeDetail, type NodesPageView } from '../models/node.ts';
-import type { PageModule, Web } from '../web.ts';
+import { isAway } from '../models/node.ts';
+import { nodeDetail, type RootFacts } from '../models/node-page.ts';
+import {
+  askingViews,
+  clusterView,
+  emptyTokenForm,
+  readTokenForm,
+  tokenView,
+  type NodesListView,
+  type NodesPageView,
+  type NodesSide,
+} from '../models/nodes-page.ts';
+import { url } from '../routes.ts';
+import type { Ctx, PageModule, Web } from '../web.ts';
+import { readForm } from './form.ts';
+import { nodeSettingsPages } from './node-settings.ts';
 
-/** The nodes with everything that was tested on them, and the reason for each thing that does not work. */
+/** The machines: who wants to join, who is a member with everything that was tested, how to add one. */
 export const nodePages: PageModule = (app, web) => {
   web.live.register('nodes', {
     regions: {
       'node-list': {
         on: ['node.changed', 'job.changed', 'coordinator.changed', 'library.changed'],
-        render: async () => web.views.render('nodes/_list', await readPage(web)),
+        render: async () => web.views.render('nodes/_list', await readList(web)),
       },
     },
   });
-  app.get('/nodes', async (c) =>
-    web.page(c, { title: 'Nodes', section: 'nodes', view: 'nodes/index', model: await readPage(web), live: { view: 'nodes' } }),
-  );
-  app.post('/nodes/:id/detect', (c) =>
-    web.act(c, async () => {
-      const node = await readNode(web.db, c.req.param('id'));
-      if (!node) throw refuse('not-found', 'There is no such node.');
-      await web.commands.detectEncoders(node.id, c.get('actor'));
-      return `The encoders of ${node.name} are being tested.`;
-    }),
-  );
+  app.get('/nodes', (c) => show(c, web, {}));
+  clusterRoutes(app, web);
+
+  for (const [name, action] of Object.entries(actions)) {
+    app.post(`/nodes/:id/${name}`, (c) =>
+      web.act(
+        c,
+        async () => {
+          const node = await nodeOf(web, c);
+          return action(web, node, c.get('actor'));
+        },
+        { back: url.nodes() },
+      ),
+    );
+  }
+  nodeSettingsPages(app, web);
 };
 
-async function readPage({ db, now, node: self }: Web): Promise<NodesPageView> {
-  const [nodes, running, lease, roots, libraries] = await Promise.all([
+/** Everything that needs no form: what is asked for, and the sentence that says what follows from it. */
+const actions: Record<string, (web: Web, node: NodeRow, by: Actor) => Promise<string>> = {
+  detect: async ({ commands }, { id, name }, by) => (await commands.detectEncoders(id, by), `The encoders of ${name} are being tested.`),
+  approve: async ({ commands }, { id, name }, by) => (
+    await commands.approveNode(id, by),
+    `${name} is a member now. It tests its encoders first, then it gets work.`
+  ),
+  reject: async ({ commands }, { id, name }, by) => (
+    await commands.declineNode(id, 'reject', by),
+    `${name} was rejected. It stays outside until somebody approves it after all.`
+  ),
+  later: async ({ commands }, { id, name }, by) => (
+    await commands.declineNode(id, 'later', by),
+    `Not now: ${name} is not asked about for an hour.`
+  ),
+  pause: async ({ commands }, { id, name }, by) => (
+    await commands.changeNode(id, { paused: true }, by),
+    `${name} is paused: what it runs stands still until you resume it.`
+  ),
+  resume: async ({ commands }, { id, name }, by) => (await commands.changeNode(id, { paused: false }, by), `${name} goes on.`),
+  drain: async ({ commands }, { id, name }, by) => (
+    await commands.changeNode(id, { draining: true }, by),
+    `${name} finishes what it runs and begins nothing new.`
+  ),
+  undrain: async ({ commands }, { id, name }, by) => (await commands.changeNode(id, { draining: false }, by), `${name} takes work again.`),
+  'hand-over': async ({ commands }, { id, name }, by) => (
+    await commands.handOver(id, by),
+    `${name} is asked to coordinate. That takes a few seconds; running encodes go on.`
+  ),
+};
+
+function clusterRoutes(app: Parameters<PageModule>[0], web: Web): void {
+  app.post('/nodes/cluster', async (c) => {
+    const name = ((await readForm(c)).get('name') ?? '').trim().slice(0, 200);
+    if (name === '' || name.length > 63) {
+      const problem = name === '' ? 'A cluster needs a name.' : 'The name may have at most 63 characters.';
+      return show(c, web, { rename: { name, problem } });
+    }
+    return web.act(
+      c,
+      async () => {
+        await web.commands.renameCluster(name, c.get('actor'));
+        return `This cluster is called ${name} now.`;
+      },
+      { back: url.nodes() },
+    );
+  });
+
+  // where a person ends who loads the answer of one of these forms again
+  for (const path of ['/nodes/cluster', '/nodes/tokens']) app.get(path, (c) => c.redirect(url.nodes(), 303));
+  // no redirect: the token is shown in the answer itself, and nowhere else ever again
+  app.post('/nodes/tokens', async (c) => {
+    const { wish, form } = readTokenForm(await readForm(c));
+    if (!wish) return show(c, web, { tokenForm: form });
+    try {
+      const { token } = await web.commands.createJoinToken(wish, c.get('actor'));
+      return await show(c, web, { fresh: { token, command: `codecshift run --join ${token}`, label: wish.label } });
+    } catch (error) {
+      if (!(error instanceof PlainError)) throw error;
+      return show(c, web, { tokenForm: { ...form, problem: error.message } });
+    }
+  });
+  app.post('/nodes/tokens/:id/revoke', (c) =>
+    web.act(
+      c,
+      async () => {
+        await web.commands.revokeJoinToken(c.req.param('id'), c.get('actor'));
+        return 'The token is revoked. Machines that joined with it stay members.';
+      },
+      { back: url.nodes() },
+    ),
+  );
+}
+
+async function show(c: Ctx, web: Web, more: Partial<NodesSide>): Promise<Response> {
+  const wrong = Boolean(more.rename?.problem) || Boolean(more.tokenForm?.problem);
+  if (more.fresh) c.header('Cache-Control', 'no-store');
+  return web.page(c, {
+    title: 'Nodes',
+    section: 'nodes',
+    view: 'nodes/index',
+    model: await readPage(web, more),
+    // without JavaScript it reloads only where nobody types and nothing is shown once
+    live: { view: 'nodes', refresh: false },
+    status: wrong ? 422 : 200,
+  });
+}
+
+async function readPage(web: Web, more: Partial<NodesSide>): Promise<NodesPageView> {
+  const [list, cluster, tokens] = await Promise.all([readList(web), readCluster(web.db), listJoinTokens(web.db)]);
+  return {
+    ...list,
+    side: {
+      cluster: clusterView(cluster),
+      rename: { name: cluster?.name ?? '', problem: '' },
+      tokens: tokens.map((token) => tokenView(token, web.now())),
+      tokenForm: emptyTokenForm,
+      fresh: null,
+      ...more,
+    },
+  };
+}
+
+async function readList({ db, now: clock, node: self }: Web): Promise<NodesListView> {
+  const [nodes, running, lease, roots, libraries, candidates, speeds] = await Promise.all([
     listNodes(db),
     runningJobs(db),
     readLease(db),
     listNodeRoots(db),
     listLibraries(db),
+    listCandidates(db),
+    listNodeSpeeds(db),
   ]);
+  const now = clock();
+  const leader = nodes.find((n) => lease.held && n.id === lease.holder) ?? null;
+  const members = nodes.filter((n) => n.standing === 'approved');
   return {
-    nodes: nodes.map((node) => {
-      const busy = running.filter((job) => job.nodeId === node.id).length;
-      const leader = lease.held ? lease.holder : null;
-      const card = nodeCard(node, busy, leader === node.id, isAway(node, [self.id, leader], now()), now());
-      const own = roots
-        .filter((r) => r.nodeId === node.id)
-        .map((r) => ({
-          path: r.path,
-          writable: r.writable,
-          problem: r.problem ? sentence({ code: r.problem, params: { path: r.path } }) : '',
-          libraries: libraries
-            .filter((l) => l.rootId === r.rootId)
-            .map((l) => l.name)
-            .join(', '),
-        }));
-      return nodeDetail(node, card, own, now());
-    }),
+    ...askingViews(nodes, now),
+    nodes: members.map((node) =>
+      nodeDetail({
+        node,
+        now,
+        busy: running.filter((job) => job.nodeId === node.id).length,
+        coordinator: leader,
+        away: isAway(node, [self.id, leader?.id ?? null], now),
+        candidate: candidates.find((c) => c.nodeId === node.id) ?? null,
+        speeds: speeds.filter((s) => s.nodeId === node.id),
+        roots: roots
+          .filter((r) => r.nodeId === node.id)
+          .map((r): RootFacts => ({
+            ...r,
+            problem: r.problem ? sentence({ code: r.problem, params: { path: r.path } }) : '',
+            libraries: libraries.filter((l) => l.rootId === r.rootId).map((l) => l.name),
+          })),
+      }),
+    ),
   };
+}
+
+async function nodeOf(web: Web, c: Ctx): Promise<NodeRow> {
+  const node = await readNode(web.db, c.req.param('id') ?? '');
+  if (!node) throw refuse('not-found', 'There is no such machine. It may have been removed.');
+  return node;
 }

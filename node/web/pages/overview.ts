@@ -12,6 +12,7 @@ import type { EventMap, Progress } from '../../events.ts';
 import { codec, codecTone, fps, resolution, saving, savingPercent, size, sizeLike, sizeParts } from '../format.ts';
 import { lookItems } from '../models/look.ts';
 import { isAway, nodeCard } from '../models/node.ts';
+import { askingViews } from '../models/nodes-page.ts';
 import {
   heroView,
   sum,
@@ -253,7 +254,11 @@ async function readNodes({ db, now, node: self }: Web): Promise<NodesView> {
   const [nodes, running, lease] = await Promise.all([listNodes(db), runningJobs(db), readLease(db)]);
   const leader = lease.held ? lease.holder : null;
   const busy = (id: string): number => running.filter((job) => job.nodeId === id).length;
-  return { nodes: nodes.map((node) => nodeCard(node, busy(node.id), leader === node.id, isAway(node, [self.id, leader], now()), now())) };
+  const members = nodes.filter((n) => n.standing === 'approved');
+  return {
+    pending: askingViews(nodes, now()).pending,
+    nodes: members.map((node) => nodeCard(node, busy(node.id), leader === node.id, isAway(node, [self.id, leader], now()), now())),
+  };
 }
 
 async function readFinished({ db }: Web): Promise<FinishedView> {
