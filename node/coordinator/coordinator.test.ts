@@ -53,9 +53,13 @@ async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
     mesh,
     db: database,
     session: randomUUID(),
+    name: 'house',
     url: () => 'http://localhost:1',
     settings,
     events,
+    network: { connected: () => [], hostOf: () => null, clockOf: () => null },
+    peers: () => [],
+    onMembers: () => {},
     log,
   });
   const next: Stage['next'] = (type, when = () => true) =>

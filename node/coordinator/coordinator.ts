@@ -1,19 +1,27 @@
+import { outranks, type Certificate, type Signed } from '../core/cluster.ts';
 import type { Commands } from '../core/commands.ts';
 import { addActivity } from '../db/activity.ts';
 import { graceLeases } from '../db/claims.ts';
+import { readCluster } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
+import type { JoinAnswer } from '../mesh/messages.ts';
+import { openCertificate, sign, type ClusterKey } from '../mesh/signing.ts';
 import { createCommands } from './commands.ts';
 import { createDispatcher, type Dispatcher } from './dispatcher.ts';
 import { createElector, type Elector } from './elector.ts';
 import { createFinisher, type Finisher } from './finisher.ts';
+import { clusterKeyOf, signMembers } from './members.ts';
+import { createPairing } from './pairing.ts';
+import { createProver, type Prover } from './prover.ts';
 import { createRescuer, type Rescuer } from './rescuer.ts';
 import { createScanner, type Scanner } from './scanner.ts';
-import { createRoster, type Roster } from './roster.ts';
+import { createRoster, type Network, type Roster } from './roster.ts';
 import type { SettingsStore } from './settings.ts';
+import { createTickets, type Tickets } from './tickets.ts';
 import { createTrash, type Trash } from './trash.ts';
 
 /**
@@ -32,15 +40,25 @@ export interface Coordinator {
   /** acts through whichever node coordinates; throws while there is none */
   readonly commands: Commands;
   term(): number | null;
+  /** this node shall not coordinate for now; another candidate may at once */
+  resign(to: string): Promise<void>;
 }
 
 export interface CoordinatorParts {
   mesh: Mesh;
   db: Database;
   session: string;
+  /** of this node; the first one gives its name to a new cluster */
+  name: string;
   url: () => string;
   settings: SettingsStore;
   events: Events;
+  /** what this node knows of the network below the mesh */
+  network: Network;
+  /** addresses by which members are reached, for a machine that becomes one */
+  peers: () => { node: string; addresses: string[] }[];
+  /** signed news of the cluster, for this node itself too */
+  onMembers: (signed: Signed) => void;
   log: Log;
   /** for tests: seconds a lease lives */
   ttlSeconds?: number;
@@ -50,7 +68,15 @@ export interface Term {
   number: number;
   db: Database;
   signal: AbortSignal;
+  key: ClusterKey;
+  tickets: Tickets;
   offer: () => void;
+  /** signs the list of members anew and tells everybody */
+  publishMembers: () => Promise<void>;
+  /** something was decided about nodes: they say hello at once and learn it */
+  callForHello: () => void;
+  handOver: (to: string) => Promise<void>;
+  prover: Prover;
   roster: Roster;
   scanner: Scanner;
   dispatcher: Dispatcher;
@@ -59,8 +85,20 @@ export interface Term {
   trash: Trash;
 }
 
+interface Beginning {
+  number: number;
+  db: Database;
+  signal: AbortSignal;
+  key: ClusterKey;
+  incarnation: number;
+  certificate: Signed;
+  publishMembers: () => Promise<void>;
+  callForHello: () => void;
+}
+
 interface Reign {
   term: Term;
+  ask: ReturnType<typeof createPairing>['ask'];
   commands: Commands;
   end: () => Promise<void>;
 }
@@ -73,6 +111,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     node: mesh.self,
     session: parts.session,
     url: parts.url,
+    reaches: () => parts.network.connected().length,
     log,
     onElected: begin,
     onDeposed: end,
@@ -81,7 +120,8 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
 
   mesh.handle('hello', (facts) => leading().term.roster.hello(facts));
   mesh.handle('claim', (wish) => leading().term.dispatcher.claim(wish));
-  mesh.handle('report', (report) => leading().term.finisher.report(report));
+  mesh.handle('report', (report, from) => leading().term.finisher.report(report, from));
+  mesh.handle('join', (asked) => leading().ask(asked));
   mesh.subscribe('presence', (presence) => {
     void reign?.term.roster
       .heard(presence)
@@ -94,6 +134,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     stop: () => elector.stop(),
     commands: whicheverLeads(),
     term: () => reign?.term.number ?? null,
+    resign: (to) => elector.handOver(to),
   };
 
   function leading(): Reign {
@@ -116,10 +157,20 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     const db = parts.db.withTerm(number);
     await parts.settings.reload(db);
     await graceLeases(db, parts.settings.current()['jobs.leaseSeconds']);
-    const term = assemble(number, db, over.signal);
-    const announce = setInterval(tellEveryone, 2000);
+    const key = await clusterKeyOf(parts.db, parts.name);
+    const incarnation = (await readCluster(db))?.incarnation ?? 1;
+    const certificate = sign(key, { kind: 'certificate', cluster: key.cluster, incarnation, term: number, node: mesh.self });
+    let revision = 0;
+    let told = 0;
+    const term = assemble({ number, db, signal: over.signal, key, incarnation, certificate, publishMembers, callForHello });
+    const announce = setInterval(() => {
+      tellEveryone();
+      void tellMembers().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the list of members could not be read'));
+    }, 2000);
     announce.unref();
-    reign = { term, commands: createCommands(parts, term), end: () => dismantle(term, over, announce) };
+    const pairing = createPairing({ db, key, events: parts.events, publishMembers, welcome });
+    reign = { term, ask: (asked) => pairing.ask(asked), commands: createCommands(parts, term), end: () => dismantle(term, over, announce) };
+    await tellMembers();
     await addActivity(db, { kind: 'coordinator-changed', nodeId: mesh.self, params: { term: number } });
     tellEveryone();
     parts.events.emit('coordinator.changed', { term: number });
@@ -127,15 +178,57 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     void term.scanner.start().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'the first scan could not begin'));
 
     function tellEveryone(): void {
-      mesh.publish('coordinator', { node: mesh.self, term: number, certificate: null });
+      mesh.publish('coordinator', { node: mesh.self, term: number, certificate, revision });
+    }
+
+    function callForHello(): void {
+      revision++;
+      tellEveryone();
+    }
+
+    async function publishMembers(): Promise<void> {
+      await signMembers(db, key);
+      await tellMembers();
+    }
+
+    /** Also what a candidate added that was given the database just now: it signs for itself. */
+    async function tellMembers(): Promise<void> {
+      const cluster = await readCluster(db);
+      if (!cluster?.members || cluster.membersVersion <= told) return;
+      told = cluster.membersVersion;
+      parts.onMembers(cluster.members);
+      mesh.publish('members', cluster.members);
+    }
+
+    async function welcome(): Promise<Pick<Extract<JoinAnswer, { state: 'approved' }>, 'members' | 'certificate' | 'peers'>> {
+      const members = (await readCluster(db))?.members ?? (await signMembers(db, key));
+      return { members, certificate, peers: parts.peers().slice(0, 100) };
     }
   }
 
-  function assemble(number: number, db: Database, signal: AbortSignal): Term {
+  function assemble(reigning: Beginning): Term {
+    const { number, db, signal, key } = reigning;
     const settings = parts.settings.current;
-    const common = { mesh, db, term: number, settings, events: parts.events, log };
+    const tickets = createTickets(key, number);
+    const common = { mesh, db, term: number, settings, events: parts.events, tickets, log };
     const offer = (): void => dispatcher.offer();
-    const roster = createRoster({ ...common, onKeeper: (node) => rescuer.askAgain(node) });
+    const roster = createRoster({
+      ...common,
+      certificate: reigning.certificate,
+      network: parts.network,
+      onKeeper: (node) => rescuer.askAgain(node),
+      onRoots: () => prover.kick(),
+      open: (signed) => openCertificate(key.publicKey, signed),
+      onHigher: (signed) => compare(openCertificate(key.publicKey, signed), reigning),
+    });
+    const prover = createProver({
+      ...common,
+      present: roster.present,
+      onProved: () => {
+        dispatcher.worldChanged();
+        offer();
+      },
+    });
     const dispatcher = createDispatcher({ ...common, roster });
     const trash = createTrash(common);
     const finisher = createFinisher({
@@ -152,7 +245,33 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       onStale: () => void end(),
     });
     const scanner = createScanner({ ...common, offer });
-    return { number, db, signal, offer, roster, scanner, dispatcher, finisher, rescuer, trash };
+    const { publishMembers, callForHello } = reigning;
+    const handOver = (to: string): Promise<void> => elector.handOver(to);
+    return {
+      number,
+      db,
+      signal,
+      key,
+      tickets,
+      offer,
+      publishMembers,
+      callForHello,
+      handOver,
+      roster,
+      prover,
+      scanner,
+      dispatcher,
+      finisher,
+      rescuer,
+      trash,
+    };
+  }
+
+  /** A node follows somebody higher. If that is of this very cluster, our database is older than the cluster's past. */
+  function compare(theirs: Certificate | null, ours: Pick<Beginning, 'number' | 'incarnation'>): void {
+    if (!theirs || !outranks(theirs, { incarnation: ours.incarnation, term: ours.number })) return;
+    if (theirs.incarnation === ours.incarnation) void elector.outranked(theirs.term);
+    else log.warn({ theirs, ours: ours.number }, 'a node follows a later life of this cluster; this database was left behind');
   }
 
   async function end(): Promise<void> {
@@ -168,5 +287,6 @@ async function dismantle(term: Term, over: AbortController, announce: NodeJS.Tim
   clearInterval(announce);
   over.abort();
   term.dispatcher.stop();
+  term.prover.stop();
   await Promise.allSettled([term.scanner.stop(), term.rescuer.stop()]);
 }

@@ -9,12 +9,14 @@ import { cancelAttempt, failAttempt, holdAttempt, releaseAttempt, type EndedRun 
 import type { Database } from '../db/connect.ts';
 import { runContext, type RunContext } from '../db/run-context.ts';
 import { setStatus } from '../db/media-files.ts';
+import { listNodeRoots } from '../db/roots.ts';
 import { completeKept, completeReplaced } from '../db/results.ts';
 import { messageOf } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+import type { Tickets } from './tickets.ts';
 
 type Report = ProtocolRequest<'report'>;
 type Of<E extends Report['event']> = Extract<Report, { event: E }>;
@@ -32,7 +34,8 @@ type Answer = ProtocolResponse<'report'>;
  * An output whose library's disk is away or full waits: nothing failed, and hours of encoding are not thrown away.
  */
 export interface Finisher {
-  report(report: Report): Promise<Answer>;
+  /** `from`: only the node that runs an attempt, or keeps its file, may speak of it */
+  report(report: Report, from: string): Promise<Answer>;
   /** asks the keeper (again) for what an open attempt waits for */
   continue(attempt: Attempt): Promise<void>;
   /** the attempt is over: keeper and worker throw away what they still hold of it */
@@ -45,6 +48,7 @@ export interface FinisherParts {
   term: number;
   settings: () => ClusterSettings;
   events: Events;
+  tickets: Tickets;
   offer: () => void;
   /** a file is not what was planned: a scan shall look at it soon */
   lookAgain: (libraryId: number) => void;
@@ -62,7 +66,11 @@ export function createFinisher(parts: FinisherParts): Finisher {
   const { db, mesh, log } = parts;
   return { report, continue: proceed, over: async (attempt) => over(attempt, await runContext(db, attempt.id)) };
 
-  function report(r: Report): Promise<Answer> {
+  async function report(r: Report, from: string): Promise<Answer> {
+    if (!(await mayReport(r, from))) {
+      log.warn({ event: r.event, attempt: r.attempt, from }, 'a node reported an attempt that is not its own; it was not believed');
+      return late;
+    }
     switch (r.event) {
       case 'encoded':
         return encoded(r);
@@ -94,6 +102,28 @@ export function createFinisher(parts: FinisherParts): Finisher {
       case 'not-restored':
       case 'expired':
         return parts.restored(r);
+    }
+  }
+
+  /** What the trash reports is about an attempt that ended long ago: its keeper may be another machine today. */
+  async function mayReport(r: Report, from: string): Promise<boolean> {
+    const attempt = await readAttempt(db, r.attempt);
+    if (!attempt) return true;
+    switch (r.event) {
+      case 'encoded':
+      case 'failed':
+      case 'cancelled':
+      case 'released':
+        return attempt.nodeId === from;
+      case 'verified':
+      case 'not-verified':
+      case 'replaced':
+      case 'not-replaced':
+        return attempt.keeperId === from;
+      default: {
+        const context = await runContext(db, r.attempt);
+        return !context || (await listNodeRoots(db, from)).some((root) => root.rootId === context.rootId);
+      }
     }
   }
 
@@ -262,7 +292,15 @@ export function createFinisher(parts: FinisherParts): Finisher {
         sha256: attempt.sha256!,
         frames: typeof attempt.stats['frames'] === 'number' ? attempt.stats['frames'] : null,
       },
-      ticket: null,
+      ticket: parts.tickets.output({
+        job: attempt.jobId,
+        attempt: attempt.id,
+        holder: attempt.nodeId,
+        reader: attempt.keeperId!,
+        extension: context.plan.extension,
+        sizeBytes: attempt.outputBytes!,
+        sha256: attempt.sha256!,
+      }),
       timeoutSeconds: parts.settings()['verify.timeoutMinutes'] * 60,
     });
   }

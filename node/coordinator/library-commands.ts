@@ -7,6 +7,7 @@ import { defaultProfile, type Profile } from '../core/profile.ts';
 import type { ClusterSettings } from '../config/schema.ts';
 import { addActivity } from '../db/activity.ts';
 import { prioritiseJobs, removeJobs } from '../db/jobs.ts';
+import { establishCluster } from '../db/cluster.ts';
 import { addLibrary, changeLibrary, listLibraries, readLibrary, removeLibrary, type Library } from '../db/libraries.ts';
 import { filesToPlan } from '../db/replan.ts';
 import { upsertRoot } from '../db/roots.ts';
@@ -24,10 +25,12 @@ export function libraryCommands(parts: CoordinatorParts, term: Term): Pick<Comma
     async addLibrary(wish, by) {
       requireLawful(wish.profile ?? {});
       const folder = unquoted(wish.path.trim());
-      if (!path.isAbsolute(folder))
+      // the folder may be on a machine with another system
+      if (!path.posix.isAbsolute(folder) && !path.win32.isAbsolute(folder))
         throw new PlainError(`"${folder}" is not a whole path. Write it from the start, for example /media/films.`);
-      const answer = await mesh.request(mesh.self, 'inspect', { op: 'adopt', root: null, path: folder });
+      const answer = await mesh.request(wish.node ?? mesh.self, 'inspect', { op: 'adopt', root: null, path: folder });
       if (answer.op !== 'adopted') throw new PlainError(`${folder} could not be added.`);
+      await establishCluster(db);
       const existing = await listLibraries(db);
       const same = existing.find((l) => l.rootId === answer.root && l.folder === answer.folder);
       if (same) return same.id;

@@ -1,5 +1,15 @@
-import type { Commands } from '../core/commands.ts';
+import { parseWindows } from '../core/hours.ts';
+import type { Actor, Commands } from '../core/commands.ts';
+import { addActivity } from '../db/activity.ts';
+import { openAttempts } from '../db/attempts.ts';
+import { listCandidates, removeCandidate } from '../db/candidates.ts';
+import { releaseAttempt } from '../db/claims.ts';
+import { establishCluster, readCluster, renameCluster } from '../db/cluster.ts';
+import { addJoinToken, removeJoinToken } from '../db/join-tokens.ts';
+import { putOff, readNode, setStanding, setWishes, wishesOf, type NodeRow } from '../db/nodes.ts';
+import { setNodeRoots } from '../db/roots.ts';
 import { PlainError } from '../errors.ts';
+import { newToken } from '../mesh/join-token.ts';
 import type { CoordinatorParts, Term } from './coordinator.ts';
 
 type NodeCommands =
@@ -13,20 +23,141 @@ type NodeCommands =
   | 'revokeJoinToken'
   | 'renameCluster';
 
-/** What a person may do with the machines of the house. */
-export function nodeCommands(_parts: CoordinatorParts, _term: Term): Pick<Commands, NodeCommands> {
-  const later = async (): Promise<never> => {
-    throw new PlainError('not built yet');
-  };
+/** What a person may do with the machines of the house. Whatever decides who may speak is signed and told at once. */
+export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands, NodeCommands> {
+  const { mesh, events } = parts;
+  const { db } = term;
+
   return {
-    approveNode: later,
-    declineNode: later,
-    removeNode: later,
-    changeNode: later,
-    handOver: later,
-    locateRoot: later,
-    createJoinToken: later,
-    revokeJoinToken: later,
-    renameCluster: later,
+    async approveNode(nodeId, by) {
+      const node = await known(nodeId);
+      if (node.standing === 'approved') return;
+      await setStanding(db, nodeId, 'approved', by.name);
+      await establishCluster(db);
+      await term.publishMembers();
+      await note('node-approved', node, by);
+    },
+
+    async declineNode(nodeId, how, by) {
+      const node = await known(nodeId);
+      if (node.standing === 'approved') throw new PlainError(`${node.name} is a member already. Remove it instead.`);
+      if (how === 'later') await putOff(db, nodeId, 60);
+      else await setStanding(db, nodeId, 'rejected', by.name);
+      await note('node-declined', node, by);
+    },
+
+    async removeNode(nodeId, by) {
+      const node = await known(nodeId);
+      if (node.standing !== 'approved') throw new PlainError(`${node.name} is not a member.`);
+      if (nodeId === mesh.self)
+        throw new PlainError(
+          parts.db.embedded
+            ? `${node.name} holds the database of this cluster; without it there is no cluster.`
+            : `${node.name} coordinates now. Hand the role over to another machine first, then remove it.`,
+        );
+      await setStanding(db, nodeId, 'revoked', by.name);
+      await term.publishMembers();
+      await takeBack(nodeId, node.name);
+      await note('node-removed', node, by);
+      term.dispatcher.worldChanged();
+      term.offer();
+    },
+
+    async changeNode(nodeId, wishes, by) {
+      const node = await known(nodeId);
+      const next = { ...wishesOf(node), ...wishes };
+      if (next.slots !== null && !(Number.isInteger(next.slots) && next.slots >= 0 && next.slots <= 64))
+        throw new PlainError('The number of encodes at once is a whole number from 0 to 64.');
+      if (next.mbps !== null && !(Number.isInteger(next.mbps) && next.mbps >= 1 && next.mbps <= 100_000))
+        throw new PlainError('The bandwidth is a whole number of megabits a second, from 1 to 100000.');
+      const hours = parseWindows(next.schedule);
+      if (hours.problems.length) throw new PlainError(`${hours.problems.join('; ')}.`);
+      await setWishes(db, nodeId, { ...next, schedule: hours.windows });
+      await note('node-changed', node, by, { wishes: JSON.stringify(wishes) });
+      term.dispatcher.worldChanged();
+      term.callForHello();
+      term.offer();
+    },
+
+    async handOver(nodeId, by) {
+      const node = await known(nodeId);
+      if (nodeId === mesh.self) return;
+      if (parts.db.embedded)
+        throw new PlainError(
+          'The database of this cluster lives on this machine, so no other one can coordinate. With an external PostgreSQL any machine that is given its address can.',
+        );
+      if (!(await listCandidates(db)).some((c) => c.nodeId === nodeId && c.fresh))
+        throw new PlainError(`${node.name} has no connection to the database now, so it cannot coordinate.`);
+      await note('role-handed-over', node, by);
+      // after the answer: this term ends with it
+      setTimeout(() => void term.handOver(nodeId).catch(() => {}), 200).unref();
+    },
+
+    async locateRoot({ node: nodeId, root, path }, by) {
+      const node = await known(nodeId);
+      const answer = await mesh.request(
+        nodeId,
+        'inspect',
+        { op: 'adopt', path: path.trim(), root },
+        { signal: AbortSignal.timeout(30_000) },
+      );
+      if (answer.op !== 'adopted' || answer.root !== root) throw new PlainError(`${path} on ${node.name} is not that library.`);
+      await note('root-located', node, by, { path: answer.path });
+      term.callForHello();
+    },
+
+    async createJoinToken({ label, uses, hours }, by) {
+      if (!(Number.isInteger(uses) && uses >= 1 && uses <= 1000)) throw new PlainError('A token works 1 to 1000 times.');
+      if (!(Number.isInteger(hours) && hours >= 1 && hours <= 24 * 365)) throw new PlainError('A token lives one hour to one year.');
+      const addresses = parts.peers().flatMap((peer) => (peer.node === mesh.self ? peer.addresses : []));
+      const { id, token, secretHash } = newToken(term.key.cluster, addresses);
+      await addJoinToken(db, { id, label: label.trim().slice(0, 100), secretHash, uses, hours, by: by.name });
+      await addActivity(db, { kind: 'token-created', by: by.name, params: { label } });
+      events.emit('node.changed', { nodeId: mesh.self });
+      return { id, token };
+    },
+
+    async revokeJoinToken(id, by) {
+      if (!(await removeJoinToken(db, id))) throw new PlainError('This token does not exist any more.');
+      await addActivity(db, { kind: 'token-revoked', by: by.name });
+      events.emit('node.changed', { nodeId: mesh.self });
+    },
+
+    async renameCluster(name, by) {
+      const wished = name.trim();
+      if (wished === '' || wished.length > 63) throw new PlainError('A cluster needs a name of 1 to 63 characters.');
+      if ((await readCluster(db))?.name === wished) return;
+      await renameCluster(db, wished);
+      await addActivity(db, { kind: 'cluster-renamed', by: by.name, params: { name: wished } });
+      events.emit('node.changed', { nodeId: mesh.self });
+    },
   };
+
+  async function known(nodeId: string): Promise<NodeRow> {
+    const node = await readNode(db, nodeId);
+    if (!node) throw new PlainError('There is no such machine.');
+    return node;
+  }
+
+  /** What a removed machine runs waits again at once; what it finished but did not deliver is made anew by another. */
+  async function takeBack(nodeId: string, name: string): Promise<void> {
+    term.roster.forget(nodeId);
+    await setNodeRoots(db, nodeId, []);
+    await removeCandidate(db, nodeId);
+    const held = (await openAttempts(db)).filter((a) => a.nodeId === nodeId && (a.state === 'running' || a.state === 'delivering'));
+    for (const attempt of held) {
+      const ended = await releaseAttempt(
+        db,
+        { jobId: attempt.jobId, attemptId: attempt.id },
+        { code: 'node-revoked', params: { node: name } },
+      );
+      if (ended) events.emit('job.changed', { jobId: ended.jobId, fileId: ended.fileId, libraryId: ended.libraryId });
+    }
+  }
+
+  async function note(kind: string, node: NodeRow, by: Actor, params: Record<string, string> = {}): Promise<void> {
+    await addActivity(db, { kind, nodeId: node.id, by: by.name, params: { name: node.name, ...params } });
+    events.emit('activity.added', { kind, severity: 0 });
+    events.emit('node.changed', { nodeId: node.id });
+  }
 }

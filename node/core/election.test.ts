@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { isCutOff, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Answer, Standing } from './election.ts';
-import { askAgainInMs, follower, mayAct, standingAfter, standingAt } from './election.ts';
+import { askAgainInMs, follower, isCutOff, mayAct, standingAfter, standingAt } from './election.ts';
 import { trustedUntil } from './lease.ts';
 
 const held = (sentAt: number, term: number): Answer => ({ sentAt, outcome: 'held', term, ttlMs: 6000 });

@@ -41,13 +41,16 @@ export function listNodeRoots(q: Queryable, nodeId: string | null = null): Promi
   return q.query<NodeRoot>(`select ${columns} from node_roots where $1::text is null or node_id = $1 order by node_id, path`, [nodeId]);
 }
 
-/** The approved nodes that can write under this root now, the one seen last first. Presence is the caller's to know. */
+/**
+ * The approved nodes that can write under this root, those heard of lately first, and among them always the one that had it
+ * first: what one machine sees of a file (its inode, its times) may look different through another one's mount.
+ */
 export function keepersOf(q: Queryable, rootId: string): Promise<NodeRoot[]> {
   return q.query<NodeRoot>(
     `select r.node_id as "nodeId", r.root_id as "rootId", r.path, r.writable, r.problem, r.checked_at as "checkedAt", r.proved_at as "provedAt"
        from node_roots r join nodes n on n.id = r.node_id
       where r.root_id = $1 and r.writable and r.problem is null and r.proved_at is not null and n.standing = 'approved'
-      order by n.last_seen_at desc, n.id`,
+      order by n.last_seen_at > now() - interval '45 seconds' desc, r.proved_at, n.id`,
     [rootId],
   );
 }

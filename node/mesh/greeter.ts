@@ -1,7 +1,8 @@
-import { messageOf } from '../errors.ts';
+import { PlainError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Membership } from './membership.ts';
 import type { Mesh } from './mesh.ts';
-import type { ProtocolRequest, ProtocolResponse } from './messages.ts';
+import type { ProtocolRequest, ProtocolResponse, TopicMessage } from './messages.ts';
 
 export type Hello = ProtocolRequest<'hello'>;
 export type Welcome = ProtocolResponse<'hello'>;
@@ -11,43 +12,73 @@ export interface Greeter {
   stop(): void;
   /** the node that coordinates, as far as this node knows, or null */
   coordinator(): string | null;
+  /** milliseconds since the coordinator was last heard of; null when there never was one */
+  silentMs(): number | null;
   /** something about this node changed: tell now; resolves when the coordinator knows, or could not be told */
   tell(): Promise<void>;
   onWelcome(listener: (welcome: Welcome) => void): void;
 }
 
+export interface GreeterParts {
+  mesh: Mesh;
+  facts: () => Promise<Hello>;
+  /** verifies certificates and keeps the highest; null: every coordinator that announces itself is believed (tests) */
+  membership: Membership | null;
+  log: Log;
+  everyMs?: number;
+}
+
 /**
  * Keeps this node known to the coordinator: says hello when a coordinator is heard of, when something about the node
- * changed, and every 15 seconds. The answer carries what gossip may have lost. Only the highest term is followed.
+ * changed or was decided, and every 15 seconds. The answer carries what gossip may have lost. Only the highest
+ * certificate of this very cluster is followed, whoever shows it.
  */
-export function createGreeter(options: { mesh: Mesh; facts: () => Promise<Hello>; log: Log; everyMs?: number }): Greeter {
-  const { mesh, log } = options;
+export function createGreeter(parts: GreeterParts): Greeter {
+  const { mesh, membership, log } = parts;
   const listeners: ((welcome: Welcome) => void)[] = [];
-  let current: { node: string; term: number } | null = null;
+  let current: { node: string; term: number } | null = membership?.certificate()?.certificate ?? null;
+  let heardAt: number | null = null;
+  let revision = -1;
   let timer: NodeJS.Timeout | undefined;
-  let unsubscribe: (() => void) | undefined;
+  const offs: (() => void)[] = [];
   let talking: Promise<void> | null = null;
   let next: Promise<void> | null = null;
 
   return {
     start() {
-      unsubscribe = mesh.subscribe('coordinator', (message) => {
-        if (current && message.term <= current.term) return;
-        current = { node: message.node, term: message.term };
-        void tell();
-      });
-      timer = setInterval(() => void tell(), options.everyMs ?? 15_000);
+      offs.push(mesh.subscribe('coordinator', heard));
+      if (membership) offs.push(membership.onCertificate(follow));
+      timer = setInterval(() => void tell(), parts.everyMs ?? 15_000);
       timer.unref();
+      void tell();
     },
     stop() {
-      unsubscribe?.();
+      for (const off of offs.splice(0)) off();
       clearInterval(timer);
       current = null;
     },
     coordinator: () => current?.node ?? null,
+    silentMs: () => (heardAt === null ? null : performance.now() - heardAt),
     tell,
     onWelcome: (listener) => void listeners.push(listener),
   };
+
+  function heard(message: TopicMessage<'coordinator'>): void {
+    const before = current;
+    if (!membership) follow(message);
+    else if (message.certificate) membership.adoptCertificate(message.certificate);
+    if (current?.node !== message.node || current.term !== message.term) return;
+    heardAt = performance.now();
+    const isNews = message.revision !== revision && current === before;
+    revision = message.revision;
+    if (isNews) void tell();
+  }
+
+  function follow(to: { node: string; term: number }): void {
+    if (!membership && current && to.term <= current.term) return;
+    current = { node: to.node, term: to.term };
+    void tell();
+  }
 
   /** One hello at a time; whoever asks meanwhile shares the one after it, because its facts are newer. */
   function tell(): Promise<void> {
@@ -62,7 +93,11 @@ export function createGreeter(options: { mesh: Mesh; facts: () => Promise<Hello>
   async function hello(): Promise<void> {
     if (!current) return;
     try {
-      const welcome = await mesh.request(current.node, 'hello', await options.facts(), { signal: AbortSignal.timeout(20_000) });
+      const welcome = await mesh.request(current.node, 'hello', await parts.facts(), { signal: AbortSignal.timeout(20_000) });
+      if (welcome.certificate) membership?.adoptCertificate(welcome.certificate);
+      if (welcome.members) membership?.adoptMembers(welcome.members);
+      if (current?.node !== welcome.coordinator) throw new PlainError('another node coordinates by now');
+      heardAt = performance.now();
       for (const listener of listeners) listener(welcome);
     } catch (error) {
       log.debug({ why: messageOf(error) }, 'the coordinator did not answer a hello');

@@ -177,7 +177,7 @@ test('a node follows the highest term it hears of and never a lower one', async 
     membersVersion: 0,
     certificate: null,
   } satisfies Hello;
-  const greeter = createGreeter({ mesh, facts: async () => facts, log, everyMs: 60_000 });
+  const greeter = createGreeter({ mesh, facts: async () => facts, membership: null, log, everyMs: 60_000 });
   const welcomed = new Promise<void>((resolve) => greeter.onWelcome(() => (welcomes++, resolve())));
   greeter.start();
   mesh.publish('coordinator', { node: 'a', term: 5, certificate: null, revision: 0 });
