@@ -2,8 +2,7 @@ import type { Actor, Commands } from '../core/commands.ts';
 import { createEvents, type Events } from '../events.ts';
 import { createLog } from '../log.ts';
 import type { Queryable } from '../db/connect.ts';
-import { createWeb } from '../web/server.ts';
-import type { WebParts } from '../web/web.ts';
+import { createWeb, type AloneParts } from '../web/server.ts';
 
 /** The real web room on a real port, with commands that are written down instead of carried out. */
 export interface TestWeb {
@@ -46,7 +45,7 @@ export async function startWeb(t: { after(fn: () => Promise<void>): void }, opti
         return (await options.answer?.(name, args)) ?? (name === 'saveSettings' ? [] : 1);
       },
   });
-  const parts: WebParts = {
+  const parts: AloneParts = {
     db: options.db,
     commands,
     events,

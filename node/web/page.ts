@@ -199,7 +199,7 @@ function hereOf(c: Ctx): string {
 }
 
 /** One sentence that survives a redirect, signed: another program on this host must not put words into the page. */
-function createFlash(secret: string) {
+export function createFlash(secret: string) {
   const sign = (text: string): string => createHmac('sha256', secret).update(`flash ${text}`).digest('base64url');
   return {
     put(c: Ctx, toast: ToastView): void {

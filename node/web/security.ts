@@ -10,18 +10,20 @@ import type { Env } from './web.ts';
  * Who may talk to this page, as long as there is no sign-in and behind it. Three gates, in this order:
  *
  *   1. Host     must be a name of this machine: stops DNS rebinding (a stranger's page whose name suddenly points here).
+ *               Held by the front (front.ts), because only the node that the browser talks to knows its own names.
  *   2. Origin   a request that changes something must come from this very page: `Sec-Fetch-Site: same-origin`, or where
  *               the browser sends none (plain http on a LAN name), an `Origin` equal to the Host.
  *   3. token    and carry the form's token, bound by HMAC to a cookie: another port of the same host is "same site" for
  *               cookies, and old browsers send neither header.
  *
- * The command line shows `Authorization: Bearer <secret>` instead and needs no browser's proof.
+ * The command line shows `Authorization: Bearer <secret>` instead and needs no browser's proof. The front checks it too,
+ * against the secret of its own node, and tells the application who asks (`Visitor`).
  * Measured rules: research on CSRF in Chromium, see ARCHITECTURE.md.
  */
-export interface SecurityOptions {
-  secret: string;
-  /** further names, read for every request: the setting applies at once */
-  allowedHosts: () => readonly string[];
+export interface Visitor {
+  asks: 'page' | 'cli';
+  /** where the request came from, for the log */
+  address: string;
 }
 
 const CSP = [
@@ -58,23 +60,23 @@ export function securityHeaders(): MiddlewareHandler<Env> {
   };
 }
 
-/** Gate 1, for every request. */
-export function hostGate(options: SecurityOptions): MiddlewareHandler<Env> {
-  return async (c, next) => {
-    const extra = new Set(options.allowedHosts().map((name) => name.toLowerCase()));
-    const host = hostOf(c.req.header('host'));
-    if (host === null || !isOurName(host, extra)) throw refuse('unknown-host');
-    await next();
-  };
+/** Gate 1, for every request. `extra`: names beside those of this machine. */
+export function isKnownHost(header: string | undefined, extra: readonly string[]): boolean {
+  const host = hostOf(header);
+  return host !== null && isOurName(host, new Set(extra.map((name) => name.toLowerCase())));
+}
+
+/** Does the command line show the secret of this node? `none`: it is no command line. */
+export function bearerOf(header: string | undefined, secret: string): 'none' | 'right' | 'wrong' {
+  if (header === undefined || !/^Bearer /i.test(header)) return 'none';
+  return same(header.slice(7).trim(), secret) ? 'right' : 'wrong';
 }
 
 /** Gates 2 and 3, for every request that may change something; also gives each visitor the cookie of gate 3. */
-export function originGate(options: SecurityOptions): MiddlewareHandler<Env> {
+export function originGate(options: { secret: string }): MiddlewareHandler<Env> {
   const key = createHmac('sha256', options.secret).update('form token').digest();
   return async (c, next) => {
-    const bearer = /^Bearer ([\w-]+)$/.exec(c.req.header('authorization') ?? '')?.[1];
-    if (bearer !== undefined) {
-      if (!same(bearer, options.secret)) throw refuse('wrong-token');
+    if (c.env?.visitor?.asks === 'cli') {
       c.set('actor', { name: 'the command line', via: 'cli' });
       c.set('csrf', '');
       return next();

@@ -1,24 +1,25 @@
 import { randomBytes } from 'node:crypto';
-import type { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { codeOf, PlainError } from '../errors.ts';
+import { PlainError } from '../errors.ts';
 import { explain, refuse } from './errors.ts';
+import { createFront } from './front.ts';
+import type { LocalApp } from './front/parts.ts';
 import { createLive } from './live.ts';
 import { createPages, makeCsrfMark } from './page.ts';
 import { pageModules } from './pages/all.ts';
-import { hostGate, originGate, securityHeaders } from './security.ts';
+import { originGate, securityHeaders } from './security.ts';
 import { readShellStatus, registerShell } from './shell.ts';
 import { loadAssets } from './static.ts';
 import { createViews } from './views.ts';
 import type { Ctx, Env, Web, WebParts } from './web.ts';
 
 /**
- * The web room: HTTP in front of the books. It reads with functions of db/, acts only through the `Commands` it is
- * handed, and shows with views/. Pages are whole HTML documents that work without JavaScript; htmx adds live data.
+ * The application of the node that coordinates: HTTP in front of the books. It reads with functions of db/, acts only
+ * through the `Commands` it is handed, and shows with views/. Pages are whole HTML documents that work without JavaScript;
+ * htmx adds live data. The socket, the Host gate and the command line's secret belong to the front of each node (front.ts).
  *
- *   request ─▶ id ─▶ headers ─▶ Host gate ─▶ Origin gate ─▶ body limit ─▶ time limit ─▶ page module ─▶ view
+ *   front ─▶ id ─▶ headers ─▶ Origin gate ─▶ body limit ─▶ time limit ─▶ page module ─▶ view
  *                                                                              └─ threw ─▶ error page, toast or JSON
  *
  * How to add a page (see pages/overview.ts for a whole one):
@@ -38,41 +39,52 @@ import type { Ctx, Env, Web, WebParts } from './web.ts';
  * A form with mistakes: answer the same page with status 422. `data-confirm="Cancel this job?"` on a form or button asks
  * first in a dialog. The search field in the frame is GET /files?q=….
  */
-export function createWeb(parts: WebParts): { start(): Promise<{ url: string }>; stop(): Promise<void> } {
-  let server: Server | null = null;
-  let endStreams = (): void => {};
+export interface App {
+  app: Hono<Env>;
+  web: Web;
+  /** what the front calls while this node coordinates; the tunnel's end is `tunnelEntrance` (front/proxy.ts) */
+  fetch: LocalApp;
+  /** ends the streams of all pages; they open them again, wherever the dashboard is then */
+  stop(): void;
+}
 
+export type AloneParts = WebParts & { host: string; port: number; allowedHosts?: readonly string[] };
+
+/** Application and front of a node that has no other beside it. */
+export function createWeb(parts: AloneParts): { start(): Promise<{ url: string }>; stop(): Promise<void> } {
+  let app: App | null = null;
+  const cluster = { id: 'alone', name: 'this cluster' };
+  const alone = async (): Promise<void> => {
+    throw new PlainError('This machine works alone.');
+  };
+  const front = createFront({
+    host: parts.host,
+    port: parts.port,
+    secret: parts.secret,
+    node: parts.node,
+    log: parts.log,
+    local: () => app?.fetch ?? null,
+    tunnel: () => null,
+    standing: () => ({ state: 'member', cluster, hosts: null, coordinator: { node: parts.node.id, name: parts.node.name } }),
+    surroundings: () => ({ listening: [], interfaces: [], sightings: [] }),
+    actions: { askAgain: alone, foundOwn: alone, leaveAndJoin: alone, addPeer: alone, neighbours: () => [] },
+    allowedHosts: () => [...(parts.allowedHosts ?? []), ...namesOfSetting(parts.settings())],
+    ...(parts.strict ? { strict: true } : {}),
+  });
   return {
-    /** @throws PlainError when the address cannot be used, with one sentence that says why */
     async start() {
-      const { app, web } = await createApp(parts);
-      endStreams = () => web.live.stop();
-      server = createAdaptorServer({ fetch: app.fetch }) as Server;
-      server.headersTimeout = 20_000;
-      server.requestTimeout = 60_000;
-      server.keepAliveTimeout = 5_000;
-      const port = await listen(server, parts.host, parts.port);
-      return { url: `http://${nameInUrl(parts.host)}:${port}/` };
+      app = await createApp(parts);
+      return front.start();
     },
-
-    /** Streams end at once, requests under way are finished, for at most five seconds. */
     async stop() {
-      const closing = server;
-      server = null;
-      endStreams();
-      if (!closing) return;
-      // close() alone waits for keep-alive connections that become idle later (measured: 3.7 s instead of 0.7 s)
-      const sweep = setInterval(() => closing.closeIdleConnections(), 50);
-      const force = setTimeout(() => closing.closeAllConnections(), 5000);
-      await new Promise<void>((resolve) => closing.close(() => resolve()));
-      clearInterval(sweep);
-      clearTimeout(force);
+      app?.stop();
+      await front.stop();
     },
   };
 }
 
-/** The application without a socket, for tests that need none. */
-export async function createApp(parts: WebParts): Promise<{ app: Hono<Env>; web: Web }> {
+/** The application. It has no socket: whoever reaches a front gets here, on the coordinator directly or through a tunnel. */
+export async function createApp(parts: WebParts): Promise<App> {
   const log = parts.log.child({ room: 'web' });
   const assets = await loadAssets();
   const csrfMark = makeCsrfMark();
@@ -104,7 +116,6 @@ export async function createApp(parts: WebParts): Promise<{ app: Hono<Env>; web:
     return fail(c as Ctx, error);
   });
   app.notFound((c) => fail(c as Ctx, refuse('not-found')));
-  app.use(hostGate({ secret: parts.secret, allowedHosts: () => namesOf(parts) }));
   app.get('/healthz', (c) => c.text('ok'));
   app.get('/static/*', async (c) => {
     const asset = await assets.get(c.req.path, c.req.header('accept-encoding') ?? '');
@@ -119,26 +130,23 @@ export async function createApp(parts: WebParts): Promise<{ app: Hono<Env>; web:
       },
     }),
   );
-  app.use(originGate({ secret: parts.secret, allowedHosts: () => namesOf(parts) }));
+  app.use(originGate({ secret: parts.secret }));
   app.get('/events', (c) => events(c, web));
   app.use(timeLimit(30_000));
 
   registerShell(web);
   for (const module of pageModules) module(app, web);
-  return { app, web };
+  return { app, web, fetch: (request, env) => app.fetch(request, env), stop: () => live.stop() };
 }
 
-/** The address a person chose to listen on, if it is a name, and what the setting adds. */
-function namesOf(parts: WebParts): string[] {
-  const wished = parts.settings()['web.hosts'];
-  const names =
-    typeof wished === 'string'
-      ? wished
-          .split(',')
-          .map((name) => name.trim())
-          .filter(Boolean)
-      : [];
-  return [parts.host, ...(parts.allowedHosts ?? []), ...names];
+/** The names of the setting `web.hosts`, for the front's `allowedHosts`. */
+export function namesOfSetting(settings: Record<string, unknown>): string[] {
+  const wished = settings['web.hosts'];
+  if (typeof wished !== 'string') return [];
+  return wished
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
 }
 
 /** Never a redirect: hx-sse takes any 200 for the stream and would loop on a page (research/ux §1.3). */
@@ -159,32 +167,4 @@ function timeLimit(ms: number) {
     const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(refuse('too-slow')), ms)));
     await Promise.race([next(), late]).finally(() => clearTimeout(timer));
   };
-}
-
-async function listen(server: Server, host: string, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  }).catch((error: unknown) => {
-    const code = codeOf(error);
-    if (code === 'EADDRINUSE')
-      throw new PlainError(`Port ${port} is already in use on ${host}; choose another with --port, or stop the program that uses it.`, {
-        cause: error,
-      });
-    if (code === 'EACCES')
-      throw new PlainError(`This user may not listen on port ${port}; choose a port above 1023 with --port.`, { cause: error });
-    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-      throw new PlainError(`${host} is not an address of this machine; choose another with --host.`, { cause: error });
-    throw error;
-  });
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : port;
-}
-
-function nameInUrl(host: string): string {
-  if (host === '0.0.0.0' || host === '::' || host === '127.0.0.1') return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
 }

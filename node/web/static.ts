@@ -13,10 +13,13 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 export interface Assets {
   readonly js: string;
   readonly css: string;
+  /** beside it, for the pages that a node serves without the cluster */
+  readonly frontCss: string;
   readonly icons: string;
   readonly favicon: string;
   /** changes when any of them changes */
   readonly build: string;
+  has(address: string): boolean;
   /** the file behind an address, compressed as the browser likes it; null when there is none */
   get(address: string, accepts: string): Promise<AssetResponse | null>;
 }
@@ -34,7 +37,7 @@ interface Asset {
 }
 
 const root = path.join(import.meta.dirname, '../../static');
-const styles = ['tokens', 'base', 'layout', 'components', 'charts', 'pages', 'overview'];
+const styles = ['tokens', 'base', 'layout', 'components', 'charts', 'pages', 'overview', 'nodes'];
 const scripts = ['trusted', 'live', 'page'];
 
 export async function loadAssets(): Promise<Assets> {
@@ -47,10 +50,20 @@ export async function loadAssets(): Promise<Assets> {
   };
   const js = add('app', 'js', 'text/javascript; charset=utf-8', await bundle());
   const css = add('app', 'css', 'text/css; charset=utf-8', await stylesheet());
+  const frontCss = add('front', 'css', 'text/css; charset=utf-8', minify(await readFile(path.join(root, 'css/front.css'), 'utf8')));
   const icons = add('icons', 'svg', 'image/svg+xml', await readFile(path.join(root, 'icons.svg'), 'utf8'));
   const favicon = add('favicon', 'svg', 'image/svg+xml', await readFile(path.join(root, 'favicon.svg'), 'utf8'));
   const build = createHash('sha256').update([js, css, icons].join()).digest('hex').slice(0, 12);
-  return { js, css, icons, favicon, build, get: (address, accepts) => serve(files.get(address), accepts) };
+  return {
+    js,
+    css,
+    frontCss,
+    icons,
+    favicon,
+    build,
+    has: (address) => files.has(address),
+    get: (address, accepts) => serve(files.get(address), accepts),
+  };
 }
 
 async function bundle(): Promise<string> {

@@ -4,6 +4,7 @@ import type { Queryable } from '../db/connect.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Act, RenderPage } from './page.ts';
+import type { Visitor } from './security.ts';
 import type { Live } from './live.ts';
 import type { Views } from './views.ts';
 
@@ -14,18 +15,12 @@ export interface WebParts {
   commands: Commands;
   events: Events;
   log: Log;
-  /** address to listen on; 127.0.0.1 unless a person opened it */
-  host: string;
-  /** 0 takes any free port */
-  port: number;
-  /** the node that serves this page */
+  /** the node that makes this page: the one that coordinates */
   node: { id: string; name: string; version: string };
   /** effective settings, read anew for every use */
   settings(): Record<string, unknown>;
-  /** a random text that stays the same over restarts: forms of an open page stay valid, the command line is let in */
+  /** a random text of the whole cluster: a form stays valid over restarts, at every node, under every coordinator */
   secret: string;
-  /** further names by which people reach this machine, for example "media.example.org" */
-  allowedHosts?: readonly string[];
   /** true in tests and development: a view that prints undefined fails instead of printing nothing */
   strict?: boolean;
   now?: () => Date;
@@ -41,6 +36,8 @@ export interface Web extends WebParts {
 }
 
 export interface Env {
+  /** absent in tests that ask the application without a front */
+  Bindings: { visitor?: Visitor };
   Variables: {
     requestId: string;
     csrf: string;

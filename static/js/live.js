@@ -4,10 +4,11 @@
   const live = document.getElementById('live');
   const pill = document.getElementById('pill');
   if (!live) return;
-  const words = { wait: 'Connecting', live: 'Live', retry: 'Reconnecting' };
+  const words = { wait: 'Connecting', live: 'Live', retry: 'Reconnecting', away: 'No coordinator' };
   let connection = null;
   let last = Date.now();
   let wait = 1000;
+  let up = 'live';
   const say = (state) => {
     root.dataset.live = state;
     if (pill.textContent !== words[state]) pill.textContent = words[state];
@@ -23,11 +24,11 @@
     connection = e.detail.connection;
     last = Date.now();
     wait = 1000;
-    say('live');
+    say((up = 'live'));
   });
   document.addEventListener('htmx:sse:before:message', () => {
     last = Date.now();
-    if (root.dataset.live !== 'live') say('live');
+    if (root.dataset.live !== up) say(up);
   });
   document.addEventListener('htmx:sse:error', (e) => (e.detail.status === 401 ? location.reload() : say('retry')));
   // the stream ended: it comes back by itself, and until then the page says so
@@ -36,6 +37,8 @@
   document.addEventListener('htmx:response:error', (e) => {
     if (mine(e)) e.detail.ctx.response.status === 401 ? location.reload() : again();
   });
+  // this node answers, but nobody coordinates: the stream ends as soon as somebody does, and the next one is whole again
+  live.addEventListener('away', () => say((up = 'away')));
   live.addEventListener('build', (e) => {
     if (e.detail.data !== live.dataset.build && !document.querySelector('dialog[open]')) location.reload();
   });

@@ -14,7 +14,8 @@
   };
   document.addEventListener('htmx:response:error', (e) => {
     const { response, sourceElement } = e.detail.ctx;
-    if (response.status >= 500 && sourceElement.id !== 'live') shout('Something broke here and nothing was changed. Number ' + (response.headers.get('X-Request-Id') || 'unknown') + '.');
+    const says = response.headers.get('X-Says');
+    if (response.status >= 500 && sourceElement.id !== 'live') shout(says ? decodeURIComponent(says) : 'Something broke here and nothing was changed. Number ' + (response.headers.get('X-Request-Id') || 'unknown') + '.');
   });
   document.addEventListener('htmx:error', (e) => {
     if (e.detail.ctx && e.detail.ctx.sourceElement.id !== 'live' && !e.detail.ctx.response) shout('CodecShift does not answer. Nothing was changed.');

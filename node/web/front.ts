@@ -1,0 +1,131 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { createFrontApp, isOwn, type Note } from './front/app.ts';
+import { closeServer, listen, nameInUrl } from './front/listen.ts';
+import type { FrontParts, LocalApp } from './front/parts.ts';
+import { forward } from './front/proxy.ts';
+import { createReach } from './front/reach.ts';
+import { refuse } from './errors.ts';
+import { bearerOf, isKnownHost, type Visitor } from './security.ts';
+import { loadAssets } from './static.ts';
+
+/**
+ * The one HTTP listener of a node. It is there before anything else and through everything that happens to the cluster, so
+ * that every machine shows the dashboard, and says what it waits for while it cannot.
+ *
+ *   browser ─▶ Host gate ─▶ who asks? ─┬─ /node, /healthz, … ─▶ this machine's own pages (front/app.ts)
+ *              (own names)  (own secret) ├─ this node coordinates ─▶ the application (server.ts) in this process
+ *                                      ├─ another one does ─▶ tunnel (front/proxy.ts) ─▶ `tunnelEntrance` there ─▶ its application
+ *                                      └─ nobody, or it does not answer ─▶ the waiting page (front/waiting.ts)
+ *
+ *   front:  starting ─ start() ─▶ open ◀── changed(): streams that lead to the former coordinator end, pages load themselves again
+ *
+ * The node that the browser talks to knows its own names and its own secret, so the first two gates are here, for both ways.
+ * Origin and form token are checked by whoever acts: the application with the cluster's secret, `/node` with this node's own.
+ */
+export interface Front {
+  /** @throws PlainError when the address cannot be used, with one sentence that says why */
+  start(): Promise<{ url: string }>;
+  stop(): Promise<void>;
+  /** the standing, the coordinator or what is around changed; missed calls are made good within a second */
+  changed(): void;
+}
+
+const LOOK_MS = 1000;
+
+export function createFront(parts: FrontParts): Front {
+  const reach = createReach(parts, () => changed());
+  /** what is under way outside this node's own pages, with the way it went */
+  const underway = new Map<ServerResponse, { key: string; stream: boolean; end: () => void }>();
+  const visits = new WeakMap<IncomingMessage, { visitor: Visitor; app?: LocalApp; note?: Note }>();
+  let server: Server | null = null;
+  let own: ReturnType<typeof createFrontApp> | null = null;
+  let assets: Awaited<ReturnType<typeof loadAssets>> | null = null;
+  let timer: NodeJS.Timeout | null = null;
+
+  const toApp = getRequestListener((request, env) => {
+    const visit = visits.get((env as { incoming: IncomingMessage }).incoming)!;
+    return visit.app
+      ? visit.app(request, { visitor: visit.visitor })
+      : own!.app.fetch(request, { visitor: visit.visitor, note: visit.note });
+  });
+
+  return {
+    async start() {
+      assets = await loadAssets();
+      own = createFrontApp(parts, reach, assets);
+      server = createServer((incoming, outgoing) => void handle(incoming, outgoing));
+      server.headersTimeout = 20_000;
+      server.requestTimeout = 60_000;
+      server.keepAliveTimeout = 5_000;
+      const port = await listen(server, parts.host, parts.port);
+      reach.look();
+      timer = setInterval(changed, LOOK_MS).unref();
+      return { url: `http://${nameInUrl(parts.host)}:${port}/` };
+    },
+
+    /** Streams end at once, requests under way are finished, for at most five seconds. */
+    async stop() {
+      const closing = server;
+      server = null;
+      if (timer) clearInterval(timer);
+      reach.stop();
+      own?.streams.stop();
+      for (const { stream, end } of underway.values()) if (stream) end();
+      if (closing?.listening) await closeServer(closing);
+    },
+
+    changed,
+  };
+
+  function changed(): void {
+    if (reach.look()) {
+      const key = reach.key();
+      for (const way of [...underway.values()]) if (way.key !== key) way.end();
+    }
+    own?.streams.refresh();
+  }
+
+  function handle(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    outgoing.on('error', () => {});
+    const visitor: Visitor = { asks: 'page', address: incoming.socket.remoteAddress ?? 'unknown' };
+    const path = (incoming.url ?? '').split('?', 1)[0]!;
+    const refusal = admit(incoming, visitor);
+    if (refusal) return answer(incoming, outgoing, visitor, { refusal });
+    if (isOwn(path) || (path.startsWith('/static/') && assets!.has(path))) return answer(incoming, outgoing, visitor);
+    const way = reach.way();
+    if (way.kind === 'nowhere') return answer(incoming, outgoing, visitor);
+    if (way.kind === 'local') {
+      visits.set(incoming, { visitor, app: way.app });
+      const stream = path === '/events';
+      track(outgoing, stream, () => void (stream && outgoing.end()));
+      return void toApp(incoming, outgoing);
+    }
+    const failed = (error: Error, sent: boolean): void => {
+      reach.failed(error);
+      answer(incoming, outgoing, visitor, { trouble: { error, sent } });
+      changed();
+    };
+    track(outgoing, path === '/events', forward(incoming, outgoing, { open: way.open, visitor, failed }).cut);
+  }
+
+  /** Gate 1, and the command line's secret; null: come in. */
+  function admit(incoming: IncomingMessage, visitor: Visitor): Note['refusal'] | null {
+    if (!isKnownHost(incoming.headers.host, [parts.host, ...parts.allowedHosts()])) return refuse('unknown-host');
+    if (!incoming.url?.startsWith('/')) return refuse('not-found');
+    const bearer = bearerOf(incoming.headers.authorization, parts.secret);
+    if (bearer === 'wrong') return refuse('wrong-token');
+    if (bearer === 'right') visitor.asks = 'cli';
+    return null;
+  }
+
+  function answer(incoming: IncomingMessage, outgoing: ServerResponse, visitor: Visitor, note?: Note): void {
+    visits.set(incoming, { visitor, ...(note ? { note } : {}) });
+    void toApp(incoming, outgoing);
+  }
+
+  function track(outgoing: ServerResponse, stream: boolean, end: () => void): void {
+    underway.set(outgoing, { key: reach.key(), stream, end });
+    outgoing.once('close', () => underway.delete(outgoing));
+  }
+}

@@ -1,0 +1,52 @@
+import type { ClientRequest, OutgoingHttpHeaders } from 'node:http';
+import type { ClusterName, Standing, Surroundings } from '../../core/standing.ts';
+import type { Log } from '../../log.ts';
+import type { Visitor } from '../security.ts';
+
+/** What the composition root hands to the front. Everything is read anew for every use. */
+export interface FrontParts {
+  /** address to listen on; 127.0.0.1 unless a person opened it */
+  host: string;
+  /** 0 takes any free port */
+  port: number;
+  /** this node's own secret: lets the command line in and signs the forms of this machine's own pages */
+  secret: string;
+  node: { id: string; name: string; version: string };
+  log: Log;
+  /** the application while this node coordinates, else null */
+  local: () => LocalApp | null;
+  /** the way to the coordinator while another node coordinates and is connected, else null */
+  tunnel: () => Tunnel | null;
+  standing: () => Standing;
+  surroundings: () => Surroundings;
+  actions: FrontActions;
+  /** further names by which people reach this machine, for example "media.example.org" */
+  allowedHosts: () => readonly string[];
+  /** true in tests and development: a view that prints undefined fails instead of printing nothing */
+  strict?: boolean;
+}
+
+/** `fetch` of the application (server.ts). */
+export type LocalApp = (request: Request, env: { visitor: Visitor }) => Promise<Response> | Response;
+
+/** Opens one HTTP request to the coordinator. It throws or emits `error` when that fails; it may answer late, never twice. */
+export type Tunnel = (options: { method: string; path: string; headers: OutgoingHttpHeaders }) => ClientRequest;
+
+/** What a person may do at this machine itself, whether or not anybody coordinates. A PlainError's sentence is shown. */
+export interface FrontActions {
+  /** asks for approval again: at this cluster, or at whichever is found */
+  askAgain(cluster: string | null): Promise<void>;
+  foundOwn(): Promise<void>;
+  leaveAndJoin(cluster: string): Promise<void>;
+  /** an address to try for ever: host:port or a multiaddr */
+  addPeer(address: string): Promise<void>;
+  /** machines around that answer strangers; what a lobby knows fits */
+  neighbours(): NeighbourNode[];
+}
+
+export interface NeighbourNode {
+  node: string;
+  name: string;
+  /** null: it belongs to no cluster yet */
+  cluster: (ClusterName & { established: boolean; nodes: number }) | null;
+}

@@ -1,0 +1,144 @@
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import type { Visitor } from '../security.ts';
+import type { LocalApp, Tunnel } from './parts.ts';
+
+/**
+ * One request of a browser, carried to the coordinator and its answer back, byte by byte with back-pressure; a stream may
+ * last for hours. Who asks travels in two headers that only a front sets: whatever comes from outside under these names
+ * is thrown away, and the application believes them at `tunnelEntrance` alone.
+ */
+const ASKS = 'x-codecshift-asks';
+const ADDRESS = 'x-codecshift-visitor';
+/** the answer of a node that no longer coordinates */
+const MOVED = 'x-codecshift-moved';
+/** later than the application's own limit of 30 s, whose answer says more */
+const FIRST_BYTE_MS = 32_000;
+
+/** RFC 9110 §7.6.1, and what only means something between the browser and this node. */
+const notForwarded = new Set(
+  'connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade expect authorization forwarded via'.split(
+    ' ',
+  ),
+);
+
+export interface Forwarding {
+  /** ends it because the coordinator changed: before the answer began `failed` is called, a stream of events ends */
+  cut: () => void;
+}
+
+export interface ForwardOptions {
+  open: Tunnel;
+  visitor: Visitor;
+  /** nothing was answered yet, and the coordinator will not; `sent`: it may have got the request. Called once at most. */
+  failed: (error: Error, sent: boolean) => void;
+  firstByteMs?: number;
+}
+
+export function forward(incoming: IncomingMessage, outgoing: ServerResponse, options: ForwardOptions): Forwarding {
+  const { open, visitor, failed, firstByteMs = FIRST_BYTE_MS } = options;
+  const request = { method: incoming.method ?? 'GET', path: incoming.url ?? '/', headers: requestHeaders(incoming, visitor) };
+  const hasBody = incoming.headers['transfer-encoding'] !== undefined || Number(incoming.headers['content-length'] ?? 0) > 0;
+  let upstream: ClientRequest | null = null;
+  let connected = false;
+  let over = false;
+  let answered = false;
+  let isStream = false;
+  const late = setTimeout(() => giveUp(new Error('no answer in time')), firstByteMs);
+  outgoing.once('close', () => {
+    over = true;
+    clearTimeout(late);
+    upstream?.destroy();
+  });
+  attempt(false);
+  return { cut: () => void (answered ? isStream && outgoing.end() : giveUp(new Error('the coordinator changed'))) };
+
+  function attempt(again: boolean): void {
+    let out: ClientRequest;
+    try {
+      out = open(request);
+    } catch (error) {
+      return giveUp(error as Error);
+    }
+    upstream = out;
+    out.once('socket', (socket) => (socket.connecting ? socket.once('connect', () => (connected = true)) : (connected = true)));
+    out.once('response', (answer) => begin(answer));
+    out.on('error', (error) => {
+      if (answered || over || out !== upstream) return;
+      // an idle connection that the other side closed in this moment; only what can be repeated is repeated
+      if (!again && out.reusedSocket && !hasBody && (request.method === 'GET' || request.method === 'HEAD')) return attempt(true);
+      giveUp(error);
+    });
+    if (hasBody) incoming.pipe(out);
+    else out.end();
+  }
+
+  function begin(answer: IncomingMessage): void {
+    clearTimeout(late);
+    if (over) return void answer.destroy();
+    if (answer.headers[MOVED] !== undefined) {
+      answer.resume();
+      return giveUp(new Error('that node does not coordinate any more'));
+    }
+    answered = true;
+    isStream = (answer.headers['content-type'] ?? '').startsWith('text/event-stream');
+    outgoing.writeHead(answer.statusCode ?? 502, passed(answer.headers));
+    // a page waits for the first bytes of its stream
+    outgoing.flushHeaders();
+    answer.pipe(outgoing);
+    answer.once('close', () => {
+      if (answer.complete || outgoing.writableEnded) return;
+      // the browser must not take half a page for a whole one; a stream of events it opens again by itself
+      if (isStream) outgoing.end();
+      else outgoing.destroy();
+    });
+    answer.on('error', () => {});
+  }
+
+  function giveUp(error: Error): void {
+    if (over || answered) return;
+    over = true;
+    clearTimeout(late);
+    incoming.unpipe();
+    const dead = upstream;
+    upstream = null;
+    dead?.destroy();
+    failed(error, connected);
+  }
+}
+
+/** Serves what fronts of other nodes send. `local` gives null once this node does not coordinate any more. */
+export function tunnelEntrance(local: () => LocalApp | null): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+  const listener = getRequestListener(
+    (request, env) => local()?.(request, { visitor: visitorOf((env as { incoming: IncomingMessage }).incoming.headers) }) ?? moved(),
+    { overrideGlobalObjects: false },
+  );
+  return (incoming, outgoing) => void listener(incoming, outgoing);
+}
+
+function moved(): Response {
+  return new Response('This node does not coordinate any more.', { status: 503, headers: { [MOVED]: '1' } });
+}
+
+/** Anything but the front's own words gets the lesser right. */
+function visitorOf(headers: IncomingHttpHeaders): Visitor {
+  return { asks: headers[ASKS] === 'cli' ? 'cli' : 'page', address: String(headers[ADDRESS] ?? 'unknown').slice(0, 64) };
+}
+
+function requestHeaders(incoming: IncomingMessage, visitor: Visitor): OutgoingHttpHeaders {
+  const headers = passed(incoming.headers);
+  // without it Node.js would send the body of a DELETE unframed, and it would be read as the next request
+  if (incoming.headers['transfer-encoding'] !== undefined) headers['transfer-encoding'] = 'chunked';
+  return { ...headers, [ASKS]: visitor.asks, [ADDRESS]: visitor.address };
+}
+
+function passed(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  const named = new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()));
+  named.delete('host');
+  named.delete('content-length');
+  return Object.fromEntries(
+    Object.entries(headers).filter(
+      ([name]) => !notForwarded.has(name) && !named.has(name) && !name.startsWith('x-codecshift-') && !name.startsWith('x-forwarded-'),
+    ),
+  );
+}

@@ -1,0 +1,89 @@
+import type { Partial } from '../live.ts';
+import { machineView } from '../models/machine.ts';
+import { standingView, type StandingFacts, type StandingView } from '../models/standing.ts';
+import { refuse } from '../errors.ts';
+import { safeBack } from '../routes.ts';
+import type { FrontCtx, FrontWeb } from './app.ts';
+import type { StreamView } from './stream.ts';
+
+/** In place of the dashboard while nobody is reached who could make it: what is the matter, and what happens next. */
+export function waiting(web: FrontWeb, c: FrontCtx): Response {
+  const { path } = c.req;
+  if (path === '/events' && c.req.method === 'GET') return stream(web, c, 'away');
+  if (path.startsWith('/static/')) throw refuse('not-found');
+  const view = standing(web);
+  const changes = c.req.method !== 'GET' && c.req.method !== 'HEAD';
+  const unsaved = changes ? lost(c) : '';
+  c.header('Retry-After', '2');
+  if (path.startsWith('/api/')) {
+    const message = `${view.title}. ${unsaved || view.says[0]}`;
+    return c.json(
+      { error: { status: 503, code: 'no-coordinator', message, todo: 'Try again in a few seconds.', requestId: c.get('requestId') } },
+      503,
+    );
+  }
+  if (c.req.header('hx-request') === 'true') {
+    // a header, because htmx leaves the body of a 503 alone; page.js shows it
+    c.header('X-Says', encodeURIComponent(`${view.title}. ${unsaved || view.says[0]}`));
+    return c.text('', 503);
+  }
+  return web.page(c, {
+    title: view.title,
+    view: 'front/waiting',
+    model: { standing: changes ? { ...view, offers: [] } : view, unsaved, backHref: backOf(c) },
+    here: 'waiting',
+    // the answer to a form must not load itself again: the browser would send the form again
+    live: changes ? null : 'waiting',
+    status: 503,
+  });
+}
+
+export function stream(web: FrontWeb, c: FrontCtx, view: StreamView): Response {
+  const body = web.streams.open(view, { csrf: c.get('csrf') ?? '', signal: c.req.raw.signal });
+  if (!body) throw refuse('too-many');
+  return c.body(body, 200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
+}
+
+export function renderPart(web: FrontWeb, view: StreamView): Partial[] {
+  if (view === 'away') {
+    const { title, says } = standing(web);
+    return [{ target: 'banner', swap: 'innerMorph', html: web.render('front/_away', { title, says: says.join(' ') }) }];
+  }
+  if (view === 'waiting')
+    return [{ target: 'standing', swap: 'innerMorph', html: web.render('front/_standing', { standing: standing(web) }) }];
+  return [{ target: 'machine', swap: 'innerMorph', html: web.render('front/_machine', { machine: machine(web) }) }];
+}
+
+export function facts({ parts, reach }: FrontWeb): StandingFacts & { node: FrontWeb['parts']['node'] } {
+  return {
+    standing: parts.standing(),
+    node: parts.node,
+    reached: reach.way().kind !== 'nowhere',
+    away: reach.away(),
+    neighbours: parts.actions.neighbours(),
+    now: new Date(),
+  };
+}
+
+export function machine(web: FrontWeb) {
+  return machineView({ ...facts(web), surroundings: web.parts.surroundings() });
+}
+
+function standing(web: FrontWeb): StandingView {
+  return standingView(facts(web));
+}
+
+function lost(c: FrontCtx): string {
+  return c.env.note?.trouble?.sent
+    ? 'It is not known whether this was still done: the answer never came. Look at the page before doing it again.'
+    : 'Nothing was changed.';
+}
+
+function backOf(c: FrontCtx): string {
+  try {
+    const from = new URL(c.req.header('referer') ?? '');
+    return safeBack(from.pathname + from.search, '/');
+  } catch {
+    return '/';
+  }
+}
