@@ -34,9 +34,12 @@ export interface JobRow {
   attempts: string[];
 }
 
-export function openBooks(url: string): Books {
+/** @param socket the directory of the server's socket, where its address cannot be reached from here */
+export function openBooks(url: string, socket?: string): Books {
   const sql = postgres(url, {
+    ...(socket ? { host: socket } : {}),
     max: 2,
+    connect_timeout: 10,
     onnotice: () => undefined,
     types: { int8: { to: 20, from: [20], parse: Number, serialize: String } },
   });
