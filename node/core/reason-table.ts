@@ -128,6 +128,28 @@ export const reasonTable = {
     { retry: true },
   ),
   'keeper-away': wait('Library machine away', 'The machine that holds the file is not reachable.', { retry: true }),
+  'keeper-unproved': wait(
+    'Disk not proved',
+    'The library’s disk is reachable only on a machine where it was not yet shown to be the same disk and not a copy.',
+    { retry: true },
+  ),
+
+  // why one machine does not take it
+  'node-away': wait('Machine away', '{node} is not reachable now.'),
+  'node-paused': wait('Machine paused', '{node} is paused.'),
+  'node-draining': wait('Machine draining', '{node} finishes what it has and begins nothing new.'),
+  'outside-hours': wait('Outside its hours', '{node} works {hours}[; it begins again {opens}].'),
+  'no-encoder-here': wait('No encoder here', '{node} has no working encoder for it; {needs} is needed.', { profile: 'encoder' }),
+  'no-slots': wait('Encodes nothing', '{node} is set to encode nothing.'),
+  'all-slots-busy': wait('Busy', '{node} is busy[: all of its slots ({slots}) are taken].'),
+  'better-elsewhere': wait(
+    'Sooner elsewhere',
+    'It is left to {better}, where it will be finished in {there|seconds} instead of {here|seconds} on {node}.',
+  ),
+  'fetch-later': wait('Not fetched early', 'So few files wait that none is fetched early: whichever machine is free first takes it.', {
+    setting: 'network',
+  }),
+  'fetch-off': wait('Not fetched early', 'Files are not fetched early, as the settings wish.', { setting: 'network' }),
   'database-away': wait('Database away', 'The database is not reachable; finished work is kept and handed in later.', { retry: true }),
   'shutting-down': wait('Stopping', 'CodecShift is stopping; the job goes on after the next start.', { retry: true }),
 
@@ -136,6 +158,9 @@ export const reasonTable = {
     'Another disk',
     'Another disk or folder is mounted in its place[ ({path})]; it is not the library we knew, so nothing is touched.',
   ),
+  'node-pending': hold('Waits for approval', '{node} waits until a person approves it.'),
+  'node-rejected': hold('Not let in', '{node} was not let into this cluster.'),
+  'node-revoked': hold('Removed machine', '{node} was removed from this cluster.'),
   'root-damaged': hold(
     'Marker damaged',
     'The file[ {path}] that says which library this is can’t be read, so nothing is touched until it is put back or removed.',
