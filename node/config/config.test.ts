@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { settingsTable } from './describe.ts';
@@ -40,6 +41,24 @@ test('a flag goes before the environment, and the environment before the default
   assert.equal(loadOptions({}, { CODECSHIFT_PORT: '9000' }).port, 9000);
   assert.equal(loadOptions({ port: '9001' }, { CODECSHIFT_PORT: '9000' }).port, 9001);
   assert.deepEqual(loadOptions({}, { CODECSHIFT_LIBRARIES: ['/a', '/b'].join(path.delimiter) }).libraries, ['/a', '/b']);
+});
+
+test('a secret may be in a file, as containers hand it in, and every mistake about it is a sentence', (t) => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'codecshift-secret-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const file = path.join(dir, 'url');
+  writeFileSync(file, 'postgres://a:b@c/d\n');
+  assert.equal(loadOptions({}, { DATABASE_URL_FILE: file }).databaseUrl, 'postgres://a:b@c/d');
+  assert.equal(loadOptions({ 'database-url': 'postgres://flag' }, { DATABASE_URL_FILE: '/nowhere' }).databaseUrl, 'postgres://flag');
+  assert.equal(loadOptions({}, { DATABASE_URL_FILE: '' }).databaseUrl, null);
+  assert.equal(loadOptions({}, { CODECSHIFT_PORT_FILE: file }).port, 8265, 'only secrets are read from files');
+  writeFileSync(path.join(dir, 'empty'), '\n');
+  for (const [env, sentence] of [
+    [{ CODECSHIFT_JOIN_FILE: path.join(dir, 'none') }, /CODECSHIFT_JOIN_FILE names .*none, which cannot be read \(ENOENT\)/],
+    [{ CODECSHIFT_JOIN_FILE: path.join(dir, 'empty') }, /which is empty/],
+    [{ CODECSHIFT_JOIN_FILE: file, CODECSHIFT_JOIN: 'x' }, /both set/],
+  ] as const)
+    assert.throws(() => loadOptions({}, env), sentence);
 });
 
 test('every bad option is named at once, with where it came from', () => {

@@ -19,6 +19,8 @@ export function settingsTable(): string {
 
 function nameOf(s: DescribedSetting): string {
   const names = s.scope === 'node' && s.flag ? [`\`--${s.flag}\``, `\`${s.env}\``] : [`\`${s.env}\``];
+  // load.ts: a secret may be in a file
+  if (s.secret) names.push(`\`${s.env}_FILE\``);
   return names.join(', ');
 }
 

@@ -1,8 +1,18 @@
+import { readFileSync } from 'node:fs';
 import { hostname, homedir, platform } from 'node:os';
 import path from 'node:path';
-import { PlainError } from '../errors.ts';
+import { codeOf, messageOf, PlainError } from '../errors.ts';
 import { checkValue } from './check.ts';
-import { clusterKeys, nodeKeys, specOf, type ClusterKey, type ClusterSettings, type NodeOptions, type SettingKey } from './schema.ts';
+import {
+  clusterKeys,
+  nodeKeys,
+  specOf,
+  type ClusterKey,
+  type ClusterSettings,
+  type NodeOptions,
+  type SettingKey,
+  type SettingSpec,
+} from './schema.ts';
 
 type Env = Record<string, string | undefined>;
 
@@ -18,15 +28,19 @@ export function loadOptions(flags: Record<string, unknown>, env: Env = process.e
   for (const key of nodeKeys) {
     const spec = specOf(key);
     const flag = spec.flag ? flags[spec.flag] : undefined;
-    const fromEnv = environmentValue(key, env);
-    const raw = flag ?? fromEnv;
-    if (raw === undefined) {
+    const inFile = flag === undefined ? secretFromFile(spec, env) : {};
+    if (inFile.problem) problems.push(inFile.problem);
+    const raw = flag ?? inFile.value ?? environmentValue(key, env);
+    if (raw === undefined || inFile.problem) {
       found[key] = spec.default;
       continue;
     }
     const checked = checkValue(spec, raw);
     if (checked.ok) found[key] = checked.value;
-    else problems.push(`${flag === undefined ? spec.env : `--${spec.flag}`} ${checked.problem}`);
+    else
+      problems.push(
+        `${flag !== undefined ? `--${spec.flag}` : inFile.value === undefined ? spec.env : `${spec.env}_FILE`} ${checked.problem}`,
+      );
   }
   if (problems.length) throw new PlainError(`${problems.join('; ')}.`);
   const options = found as NodeOptions;
@@ -62,6 +76,23 @@ function environmentValue(key: SettingKey, env: Env): unknown {
   const raw = env[spec.env];
   if (raw === undefined || raw === '') return undefined;
   return spec.type === 'list' ? raw.split(path.delimiter).filter(Boolean) : raw;
+}
+
+/**
+ * A secret may be in a file that `<NAME>_FILE` names, as containers hand secrets in: then it is in no list of processes
+ * and in no `docker inspect`. The file holds the text alone; a line end after it does not count.
+ */
+function secretFromFile(spec: SettingSpec, env: Env): { value?: string; problem?: string } {
+  const name = `${spec.env}_FILE`;
+  const file = spec.secret ? env[name] : undefined;
+  if (file === undefined || file === '') return {};
+  if (env[spec.env]) return { problem: `${spec.env} and ${name} are both set; keep one of them` };
+  try {
+    const text = readFileSync(file, 'utf8').trim();
+    return text === '' ? { problem: `${name} names ${file}, which is empty` } : { value: text };
+  } catch (error) {
+    return { problem: `${name} names ${file}, which cannot be read (${codeOf(error) ?? messageOf(error)})` };
+  }
 }
 
 /** The platform's conventional place: XDG on Linux, Library on macOS, LocalAppData on Windows; systemd's when it runs us. */
