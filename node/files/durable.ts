@@ -83,8 +83,8 @@ export async function syncFile(path: string): Promise<void> {
 }
 
 /** Makes a directory and those above it, and syncs every parent that got a new name. */
-export async function makeDirectoryDurably(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
+export async function makeDirectoryDurably(path: string, mode?: number): Promise<void> {
+  const first = await mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
   if (first === undefined) return;
   for (let made = path; ; made = dirname(made)) {
     await syncDirectory(dirname(made));

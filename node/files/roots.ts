@@ -14,6 +14,7 @@ import { createDurably, removeIfThere, syncDirectory } from './durable.ts';
  *   deliver      output ──▶ `.tmp_<attempt>_<name>` beside the original, whole and synced, or not at all
  *   swap         the journalled replacement (exchange.ts draws its steps) · restore: the same backwards
  *   recover      finishes or undoes what a dead process left · trash: where originals wait · cleanup: leftovers
+ *   incoming     outputs from other machines · find-roots: known roots on this one's disks · proof: one disk or a copy?
  *
  * What lies in a root's `.codecshift/`:
  *
@@ -21,6 +22,8 @@ import { createDurably, removeIfThere, syncDirectory } from './durable.ts';
  *   journal/<attempt>.json             one swap or restore and how far it came
  *   journal/<attempt>.delivery.json    "the `.tmp_` file of this name and inode is ours"
  *   trash/<date>/<attempt>/<name>      an original, and `where.json`: where it belongs, for a person without our books
+ *   incoming/<node>/<attempt>.<ext>    an output on its way here from another machine
+ *   proof/<number>                     written by one machine and looked for by another: is it the same disk?
  *
  * The rules: no call writes over a name that is not proven ours. No name is removed before the bytes behind it are
  * proven to have another name, or to be our own superseded output. Every step is on the disk before the next one.
@@ -50,17 +53,22 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /**
  * Takes a directory that a person named. If it lies in a root already it is a folder of that root; else it becomes one.
  * Two processes that adopt it at once agree on one id.
- * @param dataDir CodecShift's own data directory, which must not be mixed with films
+ * @param options.dataDir CodecShift's own data directory, which must not be mixed with films
+ * @param options.only the folder has to belong to this very root; nothing is made
  * @throws PlainError `root-refused`, `read-only`, `root-damaged`
  */
-export async function adoptRoot(path: string, options: { dataDir?: string } = {}): Promise<AdoptedFolder> {
+export async function adoptRoot(path: string, options: { dataDir?: string; only?: string } = {}): Promise<AdoptedFolder> {
   const real = await realDirectory(path);
   await refuseUnsuitable(real, options.dataDir);
   for (let above = real; ; above = dirname(above)) {
     const marker = await readMarker(above);
+    if (marker && (options.only ?? marker.id) !== marker.id)
+      throw refused(real, 'belongs to another library than the one that was meant, so it was not taken');
     if (marker) return { rootId: marker.id, rootPath: above, folder: slashes(relative(above, real)) };
     if (above === dirname(above)) break;
   }
+  if (options.only !== undefined)
+    throw refused(real, 'does not belong to that library: neither it nor a folder above it holds .codecshift/root.json');
   return { rootId: await createMarker(real), rootPath: real, folder: '' };
 }
 
@@ -125,6 +133,11 @@ export async function resolveInRoot(root: Pick<Root, 'path'>, relativePath: stri
 /** The same path below the root, '/' separators. */
 export function relativeTo(root: Pick<Root, 'path'>, absolutePath: string): string {
   return slashes(relative(root.path, absolutePath));
+}
+
+/** The file that says which root a directory is. */
+export function markerOf(directory: string): string {
+  return join(directory, OURS, MARKER);
 }
 
 /** Does a directory carry a root's marker (of whatever root)? */

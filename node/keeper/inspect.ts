@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Reason } from '../core/reasons.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import { fingerprint } from '../files/fingerprint.ts';
+import { findProof, writeProof } from '../files/proof.ts';
 import { resolveInRoot } from '../files/roots.ts';
 import { walk, type Walked } from '../files/walk.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
@@ -35,15 +36,16 @@ export interface Inspector {
   stop(): void;
 }
 
-/** Answers the coordinator's questions about files: what is there, what is in it. Reads only, except for adopting. */
+/** Answers the coordinator's questions about files: what is there, what is in it. Reads only, except for adopting and proving. */
 export function createInspector(parts: { roots: KeeperRoots; tools: Tools; onAdopted: () => Promise<void> }): Inspector {
   const listings = new Map<string, Listing>();
+  const ending = new AbortController();
   return {
     async answer(ask) {
       try {
         switch (ask.op) {
           case 'adopt':
-            return await adopt(ask.path);
+            return await adopt(ask.path, ask.root);
           case 'list':
             return await list(ask);
           case 'end-list':
@@ -51,8 +53,11 @@ export function createInspector(parts: { roots: KeeperRoots; tools: Tools; onAdo
             return { op: 'ended' };
           case 'probe':
             return await probe(ask.root, ask.path);
-          default:
-            throw new PlainError('not built yet');
+          case 'prove-write':
+            await writeProof(await parts.roots.open(ask.root), ask.nonce);
+            return { op: 'proved', found: true };
+          case 'prove-read':
+            return { op: 'proved', found: await findProof(await parts.roots.open(ask.root), ask.nonce, { signal: ending.signal }) };
         }
       } catch (error) {
         if (ask.op === 'adopt') throw error;
@@ -61,14 +66,15 @@ export function createInspector(parts: { roots: KeeperRoots; tools: Tools; onAdo
       }
     },
     stop() {
+      ending.abort();
       for (const scan of listings.keys()) end(scan);
     },
   };
 
-  async function adopt(folder: string): Promise<Answer> {
+  async function adopt(folder: string, only: string | null): Promise<Answer> {
     if (!path.isAbsolute(folder))
       throw new PlainError(`"${folder}" is not a full path. Give the whole path of the folder, from the start.`);
-    const adopted = await parts.roots.adopt(folder);
+    const adopted = await parts.roots.adopt(folder, only);
     await parts.onAdopted();
     const root = await parts.roots.open(adopted.rootId);
     return { op: 'adopted', root: adopted.rootId, folder: adopted.folder, path: adopted.rootPath, writable: root.writable };

@@ -1,5 +1,7 @@
+import type { WorkPlan } from '../core/plan.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Fault } from '../files/durable.ts';
+import { listIncoming, removeIncoming, removeStaleIncoming } from '../files/incoming.ts';
 import type { Root } from '../files/roots.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
 import type { Log } from '../log.ts';
@@ -8,8 +10,9 @@ import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import type { Outbox, Report } from '../mesh/outbox.ts';
 import { createInspector } from './inspect.ts';
 import { deliveriesOf, dropDelivery, letExpire, putBack, recoverRoot, replace, throwAway, type ReplaceParts } from './replace.ts';
-import type { KeeperRoots } from './roots.ts';
-import { verify, type VerifyGrant } from './verify.ts';
+import { arrive, arrivedAt, createLines, type FetchOutput } from './arrive.ts';
+import { rootTrouble, type KeeperRoots } from './roots.ts';
+import { failureOf, verify, type VerifyGrant } from './verify.ts';
 
 /**
  * The only role that touches originals: lists and probes files, takes outputs to their side, judges them, swaps, keeps
@@ -17,6 +20,7 @@ import { verify, type VerifyGrant } from './verify.ts';
  *
  *   inspect ─▶ answers at once
  *   grant   ─▶ accepted at once, worked on in the background, one check and one swap at a time
+ *                (an output of another node is fetched first, while others are checked; one at a time from each node)
  *                verify ─▶ 'verified' | 'not-verified'      replace ─▶ 'replaced' | 'not-replaced'
  *                restore ─▶ 'restored' | 'not-restored'     expire ─▶ 'expired'      discard ─▶ (nothing to tell)
  *
@@ -26,10 +30,12 @@ export interface Keeper {
   /** recovers every mounted root */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** attempts whose output waits beside its original on a disk of this node */
+  /** attempts whose output waits beside its original, or arrives, on a disk of this node */
   attempts(): Promise<number[]>;
   /** the coordinator knows these to be over: their waiting outputs go */
   drop(attempts: number[]): Promise<void>;
+  /** the roots of the cluster: those that this node does not have are looked for on its disks */
+  seek(wanted: readonly string[]): Promise<void>;
 }
 
 export interface KeeperParts {
@@ -37,7 +43,12 @@ export interface KeeperParts {
   roots: KeeperRoots;
   tools: Tools;
   outbox: Outbox;
+  /** absolute path of an output that this node made itself */
   outputOf: (node: string, attempt: number, extension: string) => Promise<string>;
+  /** brings an output here that another node made */
+  fetch?: FetchOutput;
+  /** a worker that sends nothing for so long is away */
+  patienceMs?: number;
   onAdopted: () => Promise<void>;
   log: Log;
   fault?: Fault;
@@ -53,12 +64,18 @@ interface Work {
   ended: Promise<void>;
 }
 
+/** how much of a delivery's bar is the way through the network */
+const FETCH_SHARE = 0.9;
+
 export function createKeeper(parts: KeeperParts): Keeper {
   const { mesh, log, roots, tools } = parts;
   const swaps: ReplaceParts = { node: mesh.self, roots, ...(parts.fault ? { fault: parts.fault } : {}) };
   const inspector = createInspector({ roots, tools, onAdopted: parts.onAdopted });
   const working = new Map<number, Work>();
   const lanes = { verify: Promise.resolve(), swap: Promise.resolve() };
+  const inLine = createLines();
+  const patience = parts.patienceMs === undefined ? {} : { patienceMs: parts.patienceMs };
+  const ending = new AbortController();
   /** roots on which nothing is left half done */
   const settled = new Set<string>();
   let recovered: Promise<void> = Promise.resolve();
@@ -82,18 +99,32 @@ export function createKeeper(parts: KeeperParts): Keeper {
       stopped = true;
       clearInterval(beat);
       clearInterval(arrivals);
+      ending.abort();
       inspector.stop();
       for (const work of working.values())
         work.abort.abort(new PlainError('The program was stopped.', { reason: { code: 'shut-down' }, retry: true }));
+      await Promise.all([...working.values()].map((work) => work.ended));
       await Promise.all([lanes.verify, lanes.swap]);
     },
     async attempts() {
-      const found = await Promise.all((await mounted()).map((root) => deliveriesOf(swaps, root)));
+      const found = await Promise.all(
+        (await mounted()).flatMap((root) => [deliveriesOf(swaps, root), listIncoming({ root, node: mesh.self })]),
+      );
       return [...new Set([...working.keys(), ...found.flat()])];
     },
     async drop(attempts) {
       for (const root of await mounted())
-        for (const attempt of attempts) if (!working.has(attempt)) await dropDelivery(swaps, root, attempt);
+        for (const attempt of attempts) {
+          if (working.has(attempt)) continue;
+          await dropDelivery(swaps, root, attempt);
+          await removeIncoming({ root, node: mesh.self }, attempt);
+        }
+    },
+    async seek(wanted) {
+      const found = await roots.seek(wanted, ending.signal);
+      if (found.length === 0 || stopped) return;
+      await recoverNow();
+      await parts.onAdopted();
     },
   };
 
@@ -109,12 +140,23 @@ export function createKeeper(parts: KeeperParts): Keeper {
       if (problem) settled.delete(id);
       if (problem || settled.has(id)) continue;
       try {
-        for (const report of await recoverRoot(swaps, await roots.open(id))) await parts.outbox.post(report);
+        const root = await roots.open(id);
+        for (const report of await recoverRoot(swaps, root)) await parts.outbox.post(report);
+        await tidyIncoming(root);
         settled.add(id);
       } catch (error) {
         log.warn({ root: id, why: messageOf(error) }, 'a root could not be recovered yet');
       }
     }
+  }
+
+  /** What was delivered needs no second copy; what nobody asked for since a day is fetched anew if it ever is. */
+  async function tidyIncoming(root: Root): Promise<void> {
+    const place = { root, node: mesh.self };
+    const delivered = new Set(await deliveriesOf(swaps, root));
+    for (const attempt of await listIncoming(place))
+      if (delivered.has(attempt) && !working.has(attempt)) await removeIncoming(place, attempt);
+    await removeStaleIncoming(place, (attempt) => working.has(attempt));
   }
 
   function recoverNow(): Promise<void> {
@@ -140,6 +182,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
     running?.abort.abort(new PlainError('The attempt was given up.', { reason: { code: 'cancelled-by-person' } }));
     await running?.ended;
     await throwAway(swaps, grant);
+    await removeIncoming({ root: await roots.open(grant.root), node: mesh.self }, grant.attempt);
     return { accepted: true, why: null };
   }
 
@@ -148,14 +191,39 @@ export function createKeeper(parts: KeeperParts): Keeper {
     const work: Work = { grant, abort: new AbortController(), numbers: { phase, percent: 0 }, ended: Promise.resolve() };
     working.set(grant.attempt, work);
     const lane = grant.op === 'verify' ? 'verify' : 'swap';
-    work.ended = lanes[lane] = lanes[lane]
-      .then(() => carryOut(work, grant))
-      .finally(() => working.get(grant.attempt) === work && working.delete(grant.attempt));
+    const enqueue = (): Promise<void> => (lanes[lane] = lanes[lane].then(() => carryOut(work, () => perform(work, grant))));
+    const remote = elsewhere(grant);
+    const fetched = remote && inLine(remote.output.node, work.abort.signal, () => fetchNow(work, remote));
+    const done = fetched ? fetched.then((here) => (here ? enqueue() : undefined)) : enqueue();
+    work.ended = done.finally(() => working.get(grant.attempt) === work && working.delete(grant.attempt));
   }
 
-  async function carryOut(work: Work, grant: Exclude<Grant, { op: 'discard' }>): Promise<void> {
+  /** The grant, when its output has to come from another node. */
+  function elsewhere(grant: Grant): VerifyGrant | null {
+    return grant.op === 'verify' && grant.output.node !== mesh.self ? grant : null;
+  }
+
+  /** Resolves with true once the output is on this node; with false when it could not come, and that is told. Never rejects. */
+  async function fetchNow(work: Work, grant: VerifyGrant): Promise<boolean> {
+    const { signal } = work.abort;
+    const fetch: FetchOutput = parts.fetch ?? (() => Promise.reject(new PlainError('This node can’t fetch from others.', { retry: true })));
+    // the rest of the way is its delivery
+    const onProgress = (percent: number): void => void (work.numbers = { phase: 'delivering', percent: percent * FETCH_SHARE });
     try {
-      const report = await perform(work, grant);
+      signal.throwIfAborted();
+      await arrive({ node: mesh.self, roots, fetch, onProgress, ...patience }, grant, signal);
+      return true;
+    } catch (error) {
+      const trouble = await rootTrouble(roots, grant.root, error);
+      const ids = { job: grant.job, attempt: grant.attempt };
+      await carryOut(work, async () => ({ event: 'not-verified', ...ids, ...failureOf(trouble, signal, 'delivery-failed') }));
+      return false;
+    }
+  }
+
+  async function carryOut({ grant }: Work, perform: () => Promise<Report>): Promise<void> {
+    try {
+      const report = await perform();
       // before the report goes out: its answer may be the next grant for this attempt
       working.delete(grant.attempt);
       const interrupted = 'reason' in report && report.reason.code === 'shut-down';
@@ -189,8 +257,18 @@ export function createKeeper(parts: KeeperParts): Keeper {
     });
     const timer = setTimeout(() => work.abort.abort(tooLong), grant.timeoutSeconds * 1000);
     try {
-      const onProgress = (phase: 'delivering' | 'verifying', percent: number): void => void (work.numbers = { phase, percent });
-      return await verify({ node: mesh.self, roots, tools, outputOf: parts.outputOf, onProgress }, grant, work.abort.signal);
+      const remote = elsewhere(grant) !== null;
+      const before = remote ? FETCH_SHARE * 100 : 0;
+      const onProgress = (phase: 'delivering' | 'verifying', percent: number): void =>
+        void (work.numbers = { phase, percent: phase === 'delivering' ? before + (percent * (100 - before)) / 100 : percent });
+      const outputOf = (): Promise<string> =>
+        remote
+          ? arrivedAt(roots, mesh.self, grant)
+          : parts.outputOf(grant.output.node, grant.attempt, (grant.plan as unknown as WorkPlan).extension);
+      const onDelivered = async (root: Root): Promise<void> => {
+        if (remote) await removeIncoming({ root, node: mesh.self }, grant.attempt);
+      };
+      return await verify({ node: mesh.self, roots, tools, outputOf, onDelivered, onProgress }, grant, work.abort.signal);
     } finally {
       clearTimeout(timer);
     }

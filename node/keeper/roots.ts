@@ -1,7 +1,9 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { PlainError, codeOf } from '../errors.ts';
-import { adoptRoot, openRoot, type AdoptedFolder, type Root } from '../files/roots.ts';
+import { PlainError, codeOf, messageOf } from '../errors.ts';
+import { findRoots, type Mount } from '../files/find-roots.ts';
+import { adoptRoot, markerOf, openRoot, type AdoptedFolder, type Root } from '../files/roots.ts';
+import type { Log } from '../log.ts';
 
 export interface RootReport {
   root: string;
@@ -10,47 +12,146 @@ export interface RootReport {
   problem: string | null;
 }
 
-/** Which roots this node has, and where. Only a person on this machine or a page command adds one; nothing else does. */
+/** Which roots this node has, and where. A person adds one, or its marker is found on a disk of this machine. */
 export interface KeeperRoots {
-  adopt(folder: string): Promise<AdoptedFolder>;
+  /**
+   * @param only the folder has to belong to this root; no new one is made
+   * @throws PlainError as `adoptRoot`, and `root-refused` for a second disk that carries the marker of a root known here
+   */
+  adopt(folder: string, only?: string | null): Promise<AdoptedFolder>;
   /** @throws PlainError reason root-not-mounted, root-is-another, or when this node never offered such a root */
   open(id: string): Promise<Root>;
   report(): Promise<RootReport[]>;
+  /** Looks on this machine's disks for roots of the cluster that it does not have; at most every 5 minutes. Resolves with the new ones. */
+  seek(wanted: readonly string[], signal?: AbortSignal): Promise<string[]>;
 }
 
+export interface RootsOptions {
+  log?: Log;
+  /** where to look for markers; default: the mount points of this machine */
+  mounts?: readonly Mount[];
+  seekEveryMs?: number;
+  /** a disk that does not answer for so long counts as not mounted */
+  patienceMs?: number;
+}
+
+interface Known {
+  path: string;
+  found: 'person' | 'marker';
+}
+
+/** How long a test write is believed: a library disk that rests is not woken to find out what was true a minute ago. */
+const BELIEVE_MS = 20 * 60_000;
+const SEEK_EVERY_MS = 5 * 60_000;
+const PATIENCE_MS = 10_000;
+
 /** The map root id → path of this node, kept in the data directory: a path of one machine is never used on another. */
-export async function loadRoots(dataDir: string): Promise<KeeperRoots> {
+export async function loadRoots(dataDir: string, options: RootsOptions = {}): Promise<KeeperRoots> {
   const file = path.join(dataDir, 'roots.json');
-  const known = new Map<string, string>(await readMap(file));
+  const known = new Map<string, Known>(await readMap(file));
   const looked = new Map<string, { writable: boolean; until: number }>();
+  const looking = new Map<string, Promise<Root>>();
+  let seekAgain = 0;
+  let seeking: Promise<string[]> | null = null;
   return {
-    async adopt(folder) {
-      const adopted = await adoptRoot(folder, { dataDir });
-      if (known.get(adopted.rootId) !== adopted.rootPath) {
-        known.set(adopted.rootId, adopted.rootPath);
-        await writeMap(file, known);
-      }
-      return adopted;
+    async adopt(folder, only) {
+      const adopted = await adoptRoot(folder, { dataDir, ...(only ? { only } : {}) });
+      return await take(adopted, 'person');
     },
     async open(id) {
-      const where = known.get(id);
-      if (!where) throw new PlainError('This machine does not have that library.', { reason: { code: 'root-not-mounted' }, retry: true });
-      return open(id, where);
+      const root = known.get(id);
+      if (!root) throw new PlainError('This machine does not have that library.', { reason: { code: 'root-not-mounted' }, retry: true });
+      return open(id, root.path);
     },
-    report: () => Promise.all([...known].map(([root, where]) => look(open, root, where))),
+    report: () => Promise.all([...known].map(([root, at]) => look(open, root, at.path))),
+    seek(wanted, signal) {
+      const missing = wanted.filter((id) => !known.has(id));
+      if (missing.length === 0 || performance.now() < seekAgain) return Promise.resolve([]);
+      seeking ??= seek(missing, signal).finally(() => {
+        seekAgain = performance.now() + (options.seekEveryMs ?? SEEK_EVERY_MS);
+        seeking = null;
+      });
+      return seeking;
+    },
   };
 
-  async function open(id: string, where: string): Promise<Root> {
+  /**
+   * A hung disk holds the thread that asks it. So each root is asked by one caller at a time, and the others do not wait
+   * for longer than patience lasts: the threads of this process are few.
+   */
+  function open(id: string, where: string): Promise<Root> {
+    const asked = looking.get(id) ?? ask(id, where);
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(silent(where)), options.patienceMs ?? PATIENCE_MS);
+    });
+    return Promise.race([asked, tooLong]).finally(() => clearTimeout(timer));
+  }
+
+  function ask(id: string, where: string): Promise<Root> {
+    const asked = openNow(id, where).finally(() => looking.delete(id));
+    looking.set(id, asked);
+    return asked;
+  }
+
+  async function openNow(id: string, where: string): Promise<Root> {
     const before = looked.get(id);
     if (before && performance.now() < before.until) return openRoot({ id, path: where }, { writable: before.writable });
     const root = await openRoot({ id, path: where });
     looked.set(id, { writable: root.writable, until: performance.now() + (root.writable ? BELIEVE_MS : BELIEVE_MS / 20) });
     return root;
   }
+
+  /** Two places with one marker are one disk seen twice, or a disk and its copy: the first stays, and nothing is guessed. */
+  async function take(adopted: AdoptedFolder, found: Known['found']): Promise<AdoptedFolder> {
+    const { rootId, rootPath } = adopted;
+    const first = known.get(rootId);
+    if (first?.path === rootPath) return adopted;
+    if (first && (await open(rootId, first.path).catch(() => null))) {
+      if (await isSameDisk(first.path, rootPath)) return { ...adopted, rootPath: first.path };
+      options.log?.warn(
+        { root: rootId, used: first.path, refused: rootPath },
+        'two folders of this machine carry the marker of the same library; the first one stays in use',
+      );
+      const why = `carries the marker of the library in ${first.path}, as a copy of it does; that one stays in use`;
+      throw new PlainError(`${rootPath} ${why}.`, { reason: { code: 'root-refused', params: { path: rootPath, why } } });
+    }
+    known.set(rootId, { path: rootPath, found });
+    looked.delete(rootId);
+    await writeMap(file, known);
+    return adopted;
+  }
+
+  async function seek(missing: string[], signal?: AbortSignal): Promise<string[]> {
+    const places = await findRoots(missing, {
+      ...(options.mounts ? { mounts: options.mounts } : {}),
+      ...(signal ? { signal } : {}),
+    });
+    const taken = new Set<string>();
+    for (const place of places) {
+      try {
+        await take(await adoptRoot(place.path, { dataDir, only: place.id }), 'marker');
+        if (!taken.has(place.id)) options.log?.info({ root: place.id, path: place.path }, 'a library was found on a disk of this machine');
+        taken.add(place.id);
+      } catch (error) {
+        options.log?.debug({ root: place.id, path: place.path, why: messageOf(error) }, 'a place with a marker was not taken');
+      }
+    }
+    return [...taken];
+  }
 }
 
-/** How long a test write is believed: a library disk that rests is not woken to find out what was true a minute ago. */
-const BELIEVE_MS = 20 * 60_000;
+async function isSameDisk(a: string, b: string): Promise<boolean> {
+  const [one, other] = await Promise.all([a, b].map((root) => lstat(markerOf(root), { bigint: true }).catch(() => null)));
+  return !!one && !!other && one.dev === other.dev && one.ino === other.ino;
+}
+
+function silent(where: string): PlainError {
+  return new PlainError(`The disk of ${where} does not answer. Nothing is counted as deleted.`, {
+    reason: { code: 'root-not-mounted', params: { path: where } },
+    retry: true,
+  });
+}
 
 /** Whatever failed on a disk that is away failed because of that, and is the fault of neither file. */
 export async function rootTrouble(roots: KeeperRoots, root: string, error: unknown): Promise<unknown> {
@@ -69,9 +170,11 @@ async function look(open: (id: string, where: string) => Promise<Root>, root: st
   }
 }
 
-async function readMap(file: string): Promise<[string, string][]> {
+/** A plain text is the path of a root that a person named. */
+async function readMap(file: string): Promise<[string, Known][]> {
   try {
-    return Object.entries(JSON.parse(await readFile(file, 'utf8')) as Record<string, string>);
+    const read = JSON.parse(await readFile(file, 'utf8')) as Record<string, string | Known>;
+    return Object.entries(read).map(([id, at]) => [id, typeof at === 'string' ? { path: at, found: 'person' } : at]);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
     throw new PlainError(`${file} cannot be read; it holds where this machine has its libraries. Repair or remove it, then start again.`, {
@@ -80,7 +183,7 @@ async function readMap(file: string): Promise<[string, string][]> {
   }
 }
 
-async function writeMap(file: string, known: Map<string, string>): Promise<void> {
+async function writeMap(file: string, known: Map<string, Known>): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   await writeFile(`${file}.tmp`, JSON.stringify(Object.fromEntries(known), null, 2), { mode: 0o600, flush: true });
   await rename(`${file}.tmp`, file);

@@ -9,7 +9,7 @@ import { gatherEvidence } from '../ffmpeg/evidence.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
 import { deliver } from '../files/deliver.ts';
 import { fingerprint, unchanged } from '../files/fingerprint.ts';
-import { resolveInRoot } from '../files/roots.ts';
+import { resolveInRoot, type Root } from '../files/roots.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
 import type { Report } from '../mesh/outbox.ts';
 import { rootTrouble, type KeeperRoots } from './roots.ts';
@@ -20,8 +20,10 @@ export interface VerifyParts {
   node: string;
   roots: KeeperRoots;
   tools: Tools;
-  /** absolute path of an attempt's output on this node */
-  outputOf: (node: string, attempt: number, extension: string) => Promise<string>;
+  /** absolute path of the output, which is on this node by now */
+  outputOf: (grant: VerifyGrant) => Promise<string>;
+  /** it stands beside its original: where it came from it is not needed for this any more */
+  onDelivered: (root: Root) => Promise<void>;
   onProgress: (phase: 'delivering' | 'verifying', percent: number) => void;
 }
 
@@ -36,7 +38,7 @@ export async function verify(parts: VerifyParts, grant: VerifyGrant, signal: Abo
     const root = await parts.roots.open(grant.root);
     const original = await resolveInRoot(root, grant.path);
     await requireUnchanged(original, grant, signal);
-    const from = await parts.outputOf(grant.output.node, grant.attempt, plan.extension);
+    const from = await parts.outputOf(grant);
     const { sizeBytes, sha256 } = grant.output;
     const onProgress = (done: number): void => parts.onProgress('delivering', sizeBytes ? (done / sizeBytes) * 100 : 100);
     const delivered = await deliver({
@@ -50,6 +52,7 @@ export async function verify(parts: VerifyParts, grant: VerifyGrant, signal: Abo
       signal,
       onProgress,
     });
+    await parts.onDelivered(root);
     const evidence = await gatherEvidence({
       tools: parts.tools,
       original,
@@ -74,7 +77,8 @@ export async function verify(parts: VerifyParts, grant: VerifyGrant, signal: Abo
   }
 }
 
-async function requireUnchanged(original: string, grant: VerifyGrant, signal: AbortSignal): Promise<void> {
+/** @throws PlainError `file-changed` unless the original is what the job was made for */
+export async function requireUnchanged(original: string, grant: VerifyGrant, signal: AbortSignal): Promise<void> {
   const now = await fingerprint(original, signal);
   if (unchanged(now, grant.fingerprint as Fingerprint)) return;
   throw new PlainError('The original changed after it was encoded; it is looked at again.', { reason: { code: 'file-changed' } });

@@ -28,6 +28,7 @@ export interface AttemptParts {
   /** the source is here: resolves when the encode may begin, rejects when the run is given up before */
   slot: () => Promise<void>;
   stallMs: () => number;
+  patienceMs?: number | undefined;
   onEncoder: (name: string | null) => void;
   onFetched: (bytes: number) => void;
   onProgress: (progress: Numbers) => void;

@@ -2,6 +2,7 @@ import type { Fingerprint } from '../core/media.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { TranscodeControl } from '../ffmpeg/transcode.ts';
 import type { GrantedJob } from '../mesh/messages.ts';
+import { whileAlive } from '../mesh/patience.ts';
 import type { WorkerParts } from './worker.ts';
 
 /** Where the films of granted jobs come from. */
@@ -26,7 +27,11 @@ export interface BringParts {
   makeRoom: () => Promise<void>;
   onBytes: (bytes: number) => void;
   control: TranscodeControl;
+  patienceMs?: number | undefined;
 }
+
+/** A keeper that sends nothing for so long is away: the job goes back, and waits until its disk is seen again. */
+const PATIENCE_MS = 3 * 60_000;
 
 export interface Source {
   file: string;
@@ -60,7 +65,13 @@ async function fetchUnlessPaused(parts: BringParts, grant: GrantedJob, into: str
     const pause = new AbortController();
     const unlisten = parts.control.onChange((paused) => paused && pause.abort());
     try {
-      await parts.sources.fetch(grant, into, parts.onBytes, AbortSignal.any([signal, pause.signal]));
+      await whileAlive(
+        { signal: AbortSignal.any([signal, pause.signal]), silentMs: parts.patienceMs ?? PATIENCE_MS, tooLong: () => away(grant) },
+        (until, alive) => {
+          const onBytes = (bytes: number): void => (alive(), parts.onBytes(bytes));
+          return parts.sources.fetch(grant, into, onBytes, until);
+        },
+      );
       return;
     } catch (error) {
       if (signal.aborted || !pause.signal.aborted) throw error;
@@ -80,6 +91,13 @@ async function untilResumed(control: TranscodeControl, signal: AbortSignal): Pro
   await promise.finally(() => {
     unlisten();
     signal.removeEventListener('abort', stop);
+  });
+}
+
+function away(grant: GrantedJob): PlainError {
+  return new PlainError(`The machine that has ${grant.path} does not answer; the file is fetched again later.`, {
+    reason: { code: 'keeper-away' },
+    retry: true,
   });
 }
 

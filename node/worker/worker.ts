@@ -76,6 +76,8 @@ export interface WorkerParts {
   };
   log: Log;
   claimEveryMs?: number;
+  /** a keeper that sends nothing for so long is away */
+  patienceMs?: number;
 }
 
 /** After the room was too small for one film, so long none is claimed ahead. */
@@ -207,6 +209,7 @@ export function createWorker(parts: WorkerParts): Worker {
         encoders: parts.encoders,
         sources: parts.source,
         workspace: parts.workspace,
+        patienceMs: parts.patienceMs,
         makeRoom: () => makeRoom(run),
         slot: () => isReady(run),
         stallMs: () => (limits?.stallSeconds ?? 600) * 1000,

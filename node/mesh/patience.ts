@@ -1,0 +1,19 @@
+/**
+ * Runs something that tries for ever (a transfer whose other side may be asleep) for as long as it gets on: each call of
+ * `alive` is a sign of life, and after `silentMs` without one its signal aborts. Then, and only then, it rejects with
+ * `tooLong()`; whatever else it throws is passed on, as is the reason of the outer signal.
+ */
+export async function whileAlive<T>(
+  options: { signal: AbortSignal; silentMs: number; tooLong: () => Error },
+  work: (signal: AbortSignal, alive: () => void) => Promise<T>,
+): Promise<T> {
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), options.silentMs);
+  try {
+    return await work(AbortSignal.any([options.signal, patience.signal]), () => void timer.refresh());
+  } catch (error) {
+    throw patience.signal.aborted && !options.signal.aborted ? options.tooLong() : error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
