@@ -1,39 +1,36 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { arch, cpus, platform, release, totalmem } from 'node:os';
 import path from 'node:path';
+import { findBelonging, leaveCluster } from './assembly/belonging.ts';
+import { addFolders } from './assembly/folders.ts';
+import type { House } from './assembly/house.ts';
+import { startMember, type Member } from './assembly/member.ts';
 import { announceRunning, withdrawRunning } from './cli/running.ts';
 import type { RunOptions } from './config/load.ts';
-import type { EncoderReport } from './core/encoder-choice.ts';
-import { createCoordinator, type Coordinator } from './coordinator/coordinator.ts';
-import { createSettingsStore } from './coordinator/settings.ts';
-import { connectDatabase } from './db/connect.ts';
-import { lockDirectory } from './db/directory-lock.ts';
+import type { Standing, Surroundings } from './core/standing.ts';
 import { PlainError, messageOf } from './errors.ts';
-import { createEvents, type Events } from './events.ts';
+import { createEvents } from './events.ts';
 import { locateTools } from './ffmpeg/locate.ts';
 import { provedEncoders } from './ffmpeg/proved-encoders.ts';
 import type { Fault } from './files/durable.ts';
 import { openWorkspace } from './files/workspace.ts';
-import { createKeeper, type Keeper } from './keeper/keeper.ts';
-import { loadRoots, type KeeperRoots } from './keeper/roots.ts';
-import { localSource } from './keeper/serve.ts';
+import { loadRoots } from './keeper/roots.ts';
 import type { Log } from './log.ts';
-import { createGreeter, type Hello } from './mesh/greeter.ts';
 import { loadIdentity, loadSecret } from './mesh/identity.ts';
-import { createLocalMesh } from './mesh/local.ts';
-import { createOutbox, type Outbox } from './mesh/outbox.ts';
-import { createPresence } from './mesh/presence.ts';
+import type { Joining } from './mesh/join.ts';
+import type { Lobby } from './mesh/lobby.ts';
+import { forgetCluster } from './mesh/membership.ts';
 import { version } from './version.ts';
-import { createWeb } from './web/server.ts';
-import { attemptSpaces } from './worker/spaces.ts';
-import { createWorker, type Worker } from './worker/worker.ts';
+import { createFront } from './web/front.ts';
+import type { FrontActions } from './web/front/parts.ts';
 
 /**
- * The composition root of a running node: builds the parts, hands each only what it needs, starts them in order and
- * stops them in the opposite one. No decision about films is made here.
+ * The life of a running node: its front first, then one membership after the other.
  *
- *   data directory · key · ffmpeg · database ─▶ mesh ─▶ keeper (recovers first) · worker · coordinator ─▶ dashboard
+ *   front open ─▶ seeking a cluster ─▶ member ──┬─ stop() ─▶ stopped
+ *                     ▲      ▲                  ├─ removed ─▶ revoked: says so, waits for a person
+ *                     │      └─ a person asks ──┘
+ *                     └─ dissolved into another cluster, or a person left this one for it
  */
 export interface RunningNode {
   url: string;
@@ -45,156 +42,190 @@ export interface StartOptions {
   log: Log;
   /** aborts a start that is under way */
   signal?: AbortSignal;
+  /** a person at the console has to compare this with the page */
+  onCode?: (code: string, cluster: string) => void;
   /** for crash tests only */
   fault?: Fault;
 }
 
-export async function startNode({ options, log, signal, fault }: StartOptions): Promise<RunningNode> {
-  const undo: (() => Promise<unknown> | void)[] = [];
-  try {
-    return await assemble(options, log, undo, signal, fault);
-  } catch (error) {
-    for (const step of undo.toReversed())
-      await Promise.resolve(step()).catch((late: unknown) => log.debug({ why: messageOf(late) }, 'a part did not stop cleanly'));
-    throw error;
-  }
-}
-
-async function assemble(
-  options: RunOptions,
-  log: Log,
-  undo: (() => Promise<unknown> | void)[],
-  signal?: AbortSignal,
-  fault?: Fault,
-): Promise<RunningNode> {
-  const { dataDir } = options;
-  await prepareDataDir(dataDir);
+/**
+ * Resolves when there is something to look at: the dashboard, or the page that says what this machine waits for.
+ * @throws PlainError when it cannot start at all
+ */
+export async function startNode(start: StartOptions): Promise<RunningNode> {
+  const { options, log } = start;
+  await prepareDataDir(options.dataDir);
   await requireFolders(options.libraries);
+  const stopped = new AbortController();
+  start.signal?.addEventListener('abort', () => stopped.abort(), { once: true });
+  const events = createEvents((error) => log.error({ err: error }, 'a listener failed'));
   const tools = await locateTools({
     configured: { ffmpeg: options.ffmpeg ?? undefined, ffprobe: options.ffprobe ?? undefined },
-    cacheDir: path.join(dataDir, 'tools'),
+    cacheDir: path.join(options.dataDir, 'tools'),
   });
-  if (options.databaseUrl) {
-    const lock = lockDirectory(dataDir); // the embedded database takes the same lock itself
-    undo.push(() => lock.release());
-  }
-  const db = await connectDatabase({ url: options.databaseUrl, dataDir, log: room('db'), ...(signal ? { signal } : {}) });
-  undo.push(() => db.close());
-
-  const { id } = await loadIdentity(dataDir);
-  const secret = await loadSecret(dataDir);
-  const session = randomUUID();
-  const events = createEvents((error) => log.error({ err: error }, 'a listener failed'));
-  const settings = createSettingsStore();
-  await settings.reload(db);
-  const roots = await loadRoots(dataDir);
-  const workspace = await openWorkspace(dataDir);
-  const mesh = createLocalMesh(id, room('mesh'));
-  const encoders = provedEncoders(tools, room('ffmpeg'), () => {
-    events.emit('node.changed', { nodeId: id });
-    worker.wake();
-    void greeter.tell();
-  });
-
-  const facts = (): Promise<Hello> => helloFacts({ id, session, options, roots, worker, keeper, encoders: encoders.known() });
-  const greeter = createGreeter({ mesh, facts, log: room('mesh') });
-  const outbox = createOutbox({ directory: path.join(dataDir, 'outbox'), mesh, coordinator: greeter.coordinator, log: room('mesh') });
-  const outputOf = async (_node: string, attempt: number, extension: string): Promise<string> => workspace.outputOf(attempt, extension);
-  const keeper = createKeeper({
-    mesh,
-    roots,
-    tools,
-    outbox,
-    outputOf,
-    onAdopted: () => greeter.tell(),
-    log: room('keeper'),
-    ...(fault ? { fault } : {}),
-  });
-  const worker: Worker = createWorker({
-    mesh,
-    session,
-    tools,
-    outbox,
-    coordinator: greeter.coordinator,
-    encoders: encoders.known,
-    detectAgain: () => void encoders.run(),
-    source: {
-      local: (grant, stop) =>
-        localSource({ node: id, roots }, grant, stop).catch(async (error: unknown) => {
-          // the next claim must know already that this disk is away, or the whole queue would be tried in seconds
-          if (error instanceof PlainError && error.reason?.code === 'root-not-mounted') await greeter.tell();
-          throw error;
-        }),
-      fetch: () => Promise.reject(new PlainError('The data plane is not built yet.')),
-    },
-    workspace: attemptSpaces(workspace),
-    log: room('worker'),
-  });
+  let member: Member | null = null;
   let url = '';
-  const coordinator = createCoordinator({ mesh, db, session, url: () => url, settings, events, log: room('coordinator') });
-  const web = createWeb({
-    db,
+  const encoders = provedEncoders(tools, log.child({ room: 'ffmpeg' }), () => member?.encodersChanged());
+  const house: House = {
+    options,
+    log,
+    signal: stopped.signal,
+    ...(await loadIdentity(options.dataDir)),
+    secret: await loadSecret(options.dataDir),
+    session: randomUUID(),
+    tools,
+    roots: await loadRoots(options.dataDir),
+    workspace: await openWorkspace(options.dataDir),
     events,
-    log: room('web'),
-    secret,
-    commands: coordinator.commands,
+    encoders,
+    url: () => url,
+    fault: start.fault ?? null,
+  };
+
+  let standing: Standing = { state: 'starting' };
+  let ways: { joining: Joining; lobby: Lobby } | null = null;
+  /** what a person chose while there was no way to do it at once */
+  let choice = Promise.withResolvers<string | null>();
+  const front = createFront({
     host: options.host,
     port: options.port,
-    node: { id, name: options.name, version },
-    settings: () => ({ ...settings.current() }),
+    secret: house.secret,
+    node: { id: house.id, name: options.name, version },
+    log: log.child({ room: 'web' }),
+    local: () => member?.local() ?? null,
+    tunnel: () => member?.tunnel() ?? null,
+    standing: () => (member && standing.state === 'member' ? member.standing() : standing),
+    surroundings: (): Surroundings => member?.surroundings() ?? { listening: [], interfaces: [], sightings: [] },
+    actions: actions(),
+    allowedHosts: () => member?.hostNames() ?? [],
   });
-
-  ({ url } = await web.start());
-  undo.push(() => web.stop());
-  await outbox.start();
-  undo.push(() => outbox.stop());
-  await keeper.start();
-  undo.push(() => keeper.stop());
-  greeter.onWelcome((welcome) => {
-    worker.welcome(welcome);
-    if (welcome.drop.length)
-      void keeper.drop(welcome.drop).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'an output could not be dropped'));
-    outbox.kick();
+  ({ url } = await front.start());
+  const ready = Promise.withResolvers<void>();
+  const life = live().catch((error: unknown) => {
+    ready.reject(error);
+    if (!stopped.signal.aborted) log.error({ why: messageOf(error) }, 'this node cannot go on');
+    throw error;
   });
-  greeter.start();
-  undo.push(() => greeter.stop());
-  events.on('settings.changed', () => void greeter.tell());
-  coordinator.start();
-  undo.push(() => coordinator.stop());
-  await worker.start();
-  undo.push(() => worker.stop('cancel'));
-  const presence = createPresence({
-    mesh,
-    name: options.name,
-    slots: worker.slots,
-    busy: worker.busy,
-    freeBytes: () => workspace.freeBytes(),
-  });
-  presence.start();
-  undo.push(() => presence.stop());
+  life.catch(() => {});
   void encoders.run();
-  undo.push(() => encoders.stop());
-  await addFolders(coordinator, events, options.libraries, signal);
-  await announceRunning(dataDir, { url, pid: process.pid, secret });
-  undo.push(() => withdrawRunning(dataDir));
-  log.info(
-    { node: options.name, id, url, database: db.embedded ? 'embedded' : 'PostgreSQL', ffmpeg: tools.ffmpeg.version },
-    'this node is running',
-  );
-  return { url, stop: (how) => stopAll(how) };
+  try {
+    await ready.promise;
+  } catch (error) {
+    encoders.stop();
+    await front.stop();
+    throw error;
+  }
+  await announceRunning(options.dataDir, { url, pid: process.pid, secret: house.secret });
+  log.info({ node: options.name, id: house.id, url, ffmpeg: tools.ffmpeg.version, standing: standing.state }, 'this node is running');
+  return { url, stop };
 
-  function room(name: string): Log {
-    return log.child({ room: name });
+  async function live(): Promise<void> {
+    let wanted: string | null = null;
+    while (!stopped.signal.aborted) {
+      const belonging = await findBelonging(house, {
+        wanted,
+        say,
+        offer: (now) => void (ways = now),
+        onCode: (code, cluster) => start.onCode?.(code, cluster),
+        signal: stopped.signal,
+      });
+      if (stopped.signal.aborted) {
+        await belonging.db?.close();
+        return belonging.release();
+      }
+      member = await startMember(house, belonging, () => front.changed());
+      say(member.standing());
+      await begin(member);
+      wanted = await ended(member);
+    }
   }
 
-  /** The worker first, while there still is a coordinator to give its jobs back to. */
-  async function stopAll({ how, hurry }: { how: 'cancel' | 'finish'; hurry: Promise<void> }): Promise<void> {
-    if (how === 'finish') await Promise.race([worker.stop('finish').then(() => settled(outbox, 600_000)), hurry]);
-    await worker.stop('cancel');
-    await settled(outbox, 3000);
-    for (const step of undo.toReversed())
-      await Promise.resolve(step()).catch((error: unknown) => log.warn({ why: messageOf(error) }, 'a part did not stop cleanly'));
+  /** How this membership came to its end; resolves with the cluster to ask next. */
+  async function ended(now: Member): Promise<string | null> {
+    const left = choice.promise.then((into) => ({ why: 'left', into }) as const);
+    const ending = await Promise.race([now.over, left, aborted()]);
+    if (ending === null) return null;
+    log.info({ why: ending.why }, 'this membership ended');
+    choice = Promise.withResolvers();
+    const cluster = now.standing();
+    await now.stop({ how: 'cancel', hurry: Promise.resolve() });
+    member = null;
+    if (ending.why === 'revoked') return whenRevoked(cluster);
+    say({ state: 'starting' });
+    await leaveCluster(options.dataDir);
+    return ending.into;
+  }
+
+  /** Nothing is done by itself: a person removed this machine, and a person brings it back. */
+  async function whenRevoked(before: Standing): Promise<string | null> {
+    const cluster = before.state === 'member' ? before.cluster : { id: '', name: '' };
+    say({ state: 'revoked', cluster });
+    const into = await Promise.race([choice.promise, aborted()]);
+    choice = Promise.withResolvers();
+    if (!stopped.signal.aborted) await forgetCluster(options.dataDir);
+    return into ?? null;
+  }
+
+  async function begin(now: Member): Promise<void> {
+    const folders = addFolders(house, now, options.libraries);
+    // what is wrong with a folder ends a start by hand; where another machine has to be asked it is only told
+    if (now.coordinator) await folders;
+    else folders.catch((error: unknown) => log.error({ why: messageOf(error) }, 'a folder could not be added'));
+    ready.resolve();
+  }
+
+  function say(now: Standing): void {
+    standing = now;
+    // whoever waits for a person is as ready as can be: the page says for what
+    if (now.state === 'asking' || now.state === 'pending' || now.state === 'rejected' || now.state === 'revoked') ready.resolve();
+    front.changed();
+  }
+
+  function actions(): FrontActions {
+    return {
+      async askAgain(cluster) {
+        if (ways && cluster) ways.joining.choose(cluster);
+        else if (standing.state === 'revoked') choice.resolve(cluster ?? standing.cluster.id);
+        else throw new PlainError('This machine asks already, or has nothing to ask for.');
+      },
+      async foundOwn() {
+        if (!ways) throw new PlainError('This machine belongs to a cluster already.');
+        ways.joining.foundOwn();
+      },
+      async leaveAndJoin(cluster) {
+        if (ways) return ways.joining.choose(cluster);
+        if (options.databaseUrl)
+          throw new PlainError(
+            'This machine was given a database, and with it a cluster. Start it without --database-url to join another one.',
+          );
+        choice.resolve(cluster);
+      },
+      async addPeer(address) {
+        if (!member) throw new PlainError('Start this machine with --peer until it belongs to a cluster.');
+        member.addPeer(address);
+      },
+      neighbours: () => ((member?.lobby ?? ways?.lobby)?.around() ?? []).map(({ node, name, cluster }) => ({ node, name, cluster })),
+    };
+  }
+
+  async function stop(how: { how: 'cancel' | 'finish'; hurry: Promise<void> }): Promise<void> {
+    const last = member;
+    // a membership that is still coming up is waited for by `live`, which sees that the program stops
+    if (how.how === 'finish' && last) await last.stop(how);
+    stopped.abort();
+    if (how.how === 'cancel') await last?.stop(how);
+    await Promise.race([life, new Promise((resolve) => setTimeout(resolve, 5000).unref())]).catch(() => {});
+    encoders.stop();
+    await front.stop();
+    await withdrawRunning(options.dataDir);
     log.info('stopped');
+  }
+
+  function aborted(): Promise<null> {
+    return new Promise((resolve) => {
+      if (stopped.signal.aborted) resolve(null);
+      else stopped.signal.addEventListener('abort', () => resolve(null), { once: true });
+    });
   }
 }
 
@@ -214,68 +245,5 @@ async function requireFolders(folders: readonly string[]): Promise<void> {
     const found = await stat(folder).catch(() => null);
     if (!found) throw new PlainError(`The folder ${path.resolve(folder)} is not there.`);
     if (!found.isDirectory()) throw new PlainError(`${path.resolve(folder)} is not a folder.`);
-  }
-}
-
-interface FactParts {
-  id: string;
-  session: string;
-  options: RunOptions;
-  roots: KeeperRoots;
-  worker: Worker;
-  keeper: Keeper;
-  encoders: EncoderReport[];
-}
-
-async function helloFacts({ id, session, options, roots, worker, keeper, encoders }: FactParts): Promise<Hello> {
-  return {
-    node: id,
-    session,
-    name: options.name,
-    version,
-    platform: `${platform()} ${arch()} ${release()}`.slice(0, 60),
-    slots: worker.slots(),
-    classes: encoders.length ? worker.classes() : [],
-    encoders: encoders.map((e) => ({ ...e, reason: e.reason?.slice(0, 2000) ?? null })),
-    hardware: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryBytes: totalmem() },
-    roots: await roots.report(),
-    candidate: true,
-    freeBytes: 0,
-    time: Date.now(),
-    utcOffset: -new Date().getTimezoneOffset(),
-    membersVersion: 0,
-    certificate: null,
-    attempts: [...new Set([...(await worker.attempts()), ...(await keeper.attempts())])].slice(0, 200),
-  };
-}
-
-/** The folders of the command line become libraries as soon as somebody coordinates. */
-async function addFolders(coordinator: Coordinator, events: Events, folders: readonly string[], signal?: AbortSignal): Promise<void> {
-  const led = leading(coordinator, events, signal);
-  // a page that opens at once should also be able to act at once; another machine may lead, so not for ever
-  if (folders.length === 0) return void (await Promise.race([led, new Promise((resolve) => setTimeout(resolve, 10_000).unref())]));
-  await led;
-  for (const folder of folders)
-    await coordinator.commands.addLibrary({ path: path.resolve(folder) }, { name: 'the command line', via: 'cli' });
-}
-
-async function leading(coordinator: Coordinator, events: Events, signal?: AbortSignal): Promise<void> {
-  if (coordinator.term() !== null) return;
-  await new Promise<void>((resolve, reject) => {
-    const off = events.on('coordinator.changed', ({ term }) => {
-      if (term === null) return;
-      off();
-      resolve();
-    });
-    signal?.addEventListener('abort', () => reject(new PlainError('Stopped before the start was complete.')), { once: true });
-  });
-}
-
-/** Waits until every report is in the books, at most so long. */
-async function settled(outbox: Outbox, ms: number): Promise<void> {
-  const until = Date.now() + ms;
-  while (outbox.waiting().length > 0 && Date.now() < until) {
-    outbox.kick();
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
