@@ -22,6 +22,7 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
   keeper: ['core', 'config', 'mesh', 'ffmpeg', 'files'],
   coordinator: ['core', 'config', 'db', 'mesh', 'sources'],
   web: ['core', 'config', 'db'],
+  assembly: everything,
   cli: everything,
   testing: everything,
   'node.ts': everything,

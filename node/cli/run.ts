@@ -21,7 +21,7 @@ export function run(args: string[]): Promise<number> {
     const { startNode } = await import('../node.ts');
     const stopped = new AbortController();
     const signals = listenForStop(stopped);
-    const node = await startNode({ options, log, signal: stopped.signal });
+    const node = await startNode({ options, log, signal: stopped.signal, onCode });
     process.stdout.write(`CodecShift ${version}\nDashboard: ${node.url}\n`);
     const [first, second] = [await signals.first, signals.second];
     if (first !== 'stopped')
@@ -29,6 +29,13 @@ export function run(args: string[]): Promise<number> {
     await node.stop({ how: options.stop, hurry: second });
     return 0;
   });
+}
+
+/** Both screens show it, so that a person approves this machine and no other. */
+function onCode(code: string, cluster: string): void {
+  process.stdout.write(
+    `This machine asks to join "${cluster}". Its code: ${code}\nApprove it on the Nodes page of that cluster if the code there is the same.\n`,
+  );
 }
 
 /** First signal: stop in order. Second: cancel what still runs. Third: leave at once. */

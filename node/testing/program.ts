@@ -49,6 +49,10 @@ const defaults: Record<string, string> = {
   CODECSHIFT_SPEED: 'fast',
   CODECSHIFT_AT_ONCE: '2',
   CODECSHIFT_MIN_FREE: '0',
+  // Several programs of several tests run on one machine: none of them may find another one.
+  CODECSHIFT_DISCOVERY: 'off',
+  CODECSHIFT_CLUSTER: 'new',
+  CODECSHIFT_MESH_PORT: '0',
 };
 
 /** Starts the program and waits for the line with its address. Throws with its whole output when it ends before. */

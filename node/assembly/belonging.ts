@@ -1,0 +1,171 @@
+import { access, rename } from 'node:fs/promises';
+import path from 'node:path';
+import type { Standing } from '../core/standing.ts';
+import { admitSelf, clusterKeyOf } from '../coordinator/members.ts';
+import { readCluster } from '../db/cluster.ts';
+import { connectDatabase, type Database } from '../db/connect.ts';
+import { lockDirectory } from '../db/directory-lock.ts';
+import { PlainError } from '../errors.ts';
+import { joinOrFound, type Joining } from '../mesh/join.ts';
+import { createLobby, type Lobby } from '../mesh/lobby.ts';
+import { forgetCluster, loadMembership, pinCluster, type Membership } from '../mesh/membership.ts';
+import type { ClusterKey } from '../mesh/signing.ts';
+import { version } from '../version.ts';
+import { hardwareFacts, platformWords, type House } from './house.ts';
+
+/**
+ * Which cluster a node belongs to, and whether it holds its database:
+ *
+ *   DATABASE_URL given ─────────▶ the cluster whose key lies in that database; the first node there founds it
+ *   cluster.json, hosts ────────▶ its own embedded database
+ *   cluster.json ───────────────▶ a member without a database
+ *   a database of an older build ▶ founds, and hosts it
+ *   nothing ──▶ joinOrFound ──┬─▶ joined: approved by a person or a token
+ *                             └─▶ found: nobody is here; hosts the embedded database from now on
+ */
+export interface Belonging {
+  membership: Membership;
+  db: Database | null;
+  key: ClusterKey | null;
+  /** lets go of the data directory; after the database was closed */
+  release(): void;
+}
+
+export interface Seeking {
+  /** a cluster to ask, chosen by a person before */
+  wanted: string | null;
+  /** what happens now, for the machine's own page */
+  say(standing: Standing): void;
+  /** the ways out of it that a person has, while there are any */
+  offer(ways: { joining: Joining; lobby: Lobby } | null): void;
+  /** the code that both sides show, for the console */
+  onCode(code: string, cluster: string): void;
+  /** gives up seeking: the program stops, or a person chose something else */
+  signal: AbortSignal;
+}
+
+export async function findBelonging(house: House, seeking: Seeking): Promise<Belonging> {
+  const { dataDir, databaseUrl } = house.options;
+  const known = await loadMembership(dataDir);
+  if (databaseUrl) return byDatabase(house, known, databaseUrl, seeking);
+  if (known?.hosts || (!known && (await hasDatabase(dataDir)))) return host(house, known, seeking);
+  const lock = lockDirectory(dataDir);
+  try {
+    const membership = known ?? (await seek(house, seeking));
+    if (membership) return { membership, db: null, key: null, release: () => lock.release() };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+  lock.release(); // the embedded database takes it itself
+  return host(house, null, seeking);
+}
+
+/** Leaves the cluster: what it knew of it, and an embedded database, are kept aside under other names. */
+export async function leaveCluster(dataDir: string): Promise<void> {
+  await forgetCluster(dataDir);
+  if (!(await hasDatabase(dataDir))) return;
+  const aside = `database.left-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}`;
+  await rename(path.join(dataDir, 'database'), path.join(dataDir, aside));
+}
+
+function hasDatabase(dataDir: string): Promise<boolean> {
+  return access(path.join(dataDir, 'database')).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function byDatabase(house: House, known: Membership | null, url: string, seeking: Seeking): Promise<Belonging> {
+  const { dataDir } = house.options;
+  const lock = lockDirectory(dataDir);
+  try {
+    seeking.say({ state: 'starting' });
+    const db = await open(house, url);
+    try {
+      const key = await clusterKeyOf(db, house.options.name);
+      if (known && known.cluster.id !== key.cluster)
+        throw new PlainError(
+          `This machine belongs to the cluster "${known.cluster.name}", but the database that it was given holds another one. Start it without --database-url, or leave its cluster first: move ${path.join(dataDir, 'cluster.json')} away.`,
+        );
+      return { membership: await pin(house, db, key, known, false), db, key, release: () => lock.release() };
+    } catch (error) {
+      await db.close();
+      throw error;
+    }
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function host(house: House, known: Membership | null, seeking: Seeking): Promise<Belonging> {
+  seeking.say({ state: 'founding' });
+  const db = await open(house, null);
+  try {
+    if (known && (await readCluster(db)) === null)
+      throw new PlainError(
+        `The database of the cluster "${known.cluster.name}" is gone from ${house.options.dataDir}. Put the directory "database" back; to begin anew instead, move cluster.json away.`,
+      );
+    const key = await clusterKeyOf(db, house.options.name);
+    return { membership: await pin(house, db, key, known, true), db, key, release: () => {} };
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+function open(house: House, url: string | null): Promise<Database> {
+  return connectDatabase({ url, dataDir: house.options.dataDir, log: house.log.child({ room: 'db' }), signal: house.signal });
+}
+
+async function pin(house: House, db: Database, key: ClusterKey, known: Membership | null, hosts: boolean): Promise<Membership> {
+  const { id, options } = house;
+  const members = await admitSelf(db, key, { id, name: options.name, version, platform: platformWords(), hardware: hardwareFacts() });
+  if (known) {
+    known.adoptMembers(members);
+    return known;
+  }
+  const name = (await readCluster(db))?.name ?? options.name;
+  const cluster = { id: key.cluster, name, publicKey: key.publicKey };
+  return pinCluster(options.dataDir, { cluster, hosts, members, certificate: null, peers: [] });
+}
+
+/** Null: nobody is here, so a cluster is founded. */
+async function seek(house: House, seeking: Seeking): Promise<Membership | null> {
+  const { id, key, options, log } = house;
+  const startedAt = performance.now();
+  const lobby = createLobby({
+    key,
+    port: options.meshPort === 0 ? 0 : options.meshPort + 1,
+    discovery: options.discovery,
+    peers: options.peers,
+    self: () => ({ node: id, name: options.name, version, cluster: null, lookingMs: Math.round(performance.now() - startedAt) }),
+    onJoin: null,
+    members: () => null,
+    log: log.child({ room: 'mesh' }),
+  });
+  await lobby.start();
+  try {
+    const joining = joinOrFound({
+      dataDir: options.dataDir,
+      self: { id, name: options.name, version, platform: platformWords(), hardware: hardwareFacts() },
+      lobby,
+      mode: seeking.wanted ? 'join' : options.cluster,
+      token: options.join,
+      peers: options.peers,
+      wanted: seeking.wanted,
+      onCode: seeking.onCode,
+      signal: seeking.signal,
+      log: log.child({ room: 'mesh' }),
+    });
+    const off = joining.onStanding(seeking.say);
+    seeking.say(joining.standing());
+    seeking.offer({ joining, lobby });
+    const outcome = await joining.outcome.finally(off);
+    return 'joined' in outcome ? outcome.joined : null;
+  } finally {
+    seeking.offer(null);
+    await lobby.stop();
+  }
+}

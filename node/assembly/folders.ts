@@ -1,0 +1,60 @@
+import path from 'node:path';
+import { PlainError } from '../errors.ts';
+import type { House } from './house.ts';
+import type { Member } from './member.ts';
+
+/**
+ * The folders of the command line become libraries as soon as somebody coordinates: by this process when it does, else
+ * over this machine's own dashboard, which leads to whoever does. Without folders it only waits a moment, so that a page
+ * that opens at once can also act at once.
+ * @throws PlainError when a folder cannot be a library
+ */
+export async function addFolders(house: House, member: Member, folders: readonly string[]): Promise<void> {
+  if (folders.length === 0) return void (await led(house, member, 10_000));
+  for (const folder of folders) await addFolder(house, member, path.resolve(folder));
+}
+
+async function addFolder(house: House, member: Member, folder: string): Promise<void> {
+  for (;;) {
+    await led(house, member, Infinity);
+    try {
+      if (member.coordinator?.term() != null) {
+        await member.coordinator.commands.addLibrary({ path: folder, node: house.id }, { name: 'the command line', via: 'cli' });
+        return;
+      }
+      if (await overThePage(house, folder)) return;
+    } catch (error) {
+      if (!(error instanceof PlainError && error.retry)) throw error;
+    }
+    await pause(1000);
+  }
+}
+
+/** False: nobody could be asked now. */
+async function overThePage(house: House, folder: string): Promise<boolean> {
+  const answer = await fetch(new URL('/api/v1/libraries', house.url()), {
+    method: 'POST',
+    headers: { authorization: `Bearer ${house.secret}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ path: folder, node: house.id }),
+    signal: AbortSignal.any([house.signal, AbortSignal.timeout(60_000)]),
+  }).catch(() => null);
+  if (!answer || answer.status >= 500) return false;
+  if (answer.ok) return true;
+  const said = (await answer.json().catch(() => null)) as { error?: { message?: string } } | null;
+  throw new PlainError(said?.error?.message ?? `The folder ${folder} could not be added (${answer.status}).`);
+}
+
+/** Until somebody coordinates, as far as this node knows. */
+async function led(house: House, member: Member, ms: number): Promise<void> {
+  const until = performance.now() + ms;
+  while (performance.now() < until) {
+    if (house.signal.aborted) throw new PlainError('Stopped before the start was complete.');
+    const standing = member.standing();
+    if (standing.state === 'member' && standing.coordinator) return;
+    await pause(50);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

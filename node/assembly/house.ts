@@ -1,0 +1,41 @@
+import type { RunOptions } from '../config/load.ts';
+import type { Events } from '../events.ts';
+import type { Tools } from '../ffmpeg/locate.ts';
+import type { EncoderReport } from '../core/encoder-choice.ts';
+import type { Fault } from '../files/durable.ts';
+import type { Workspace } from '../files/workspace.ts';
+import type { KeeperRoots } from '../keeper/roots.ts';
+import type { Log } from '../log.ts';
+import { arch, cpus, platform, release, totalmem } from 'node:os';
+
+/** What a node has before it belongs to any cluster, and keeps through all of them. */
+export interface House {
+  options: RunOptions;
+  log: Log;
+  /** the program stops */
+  signal: AbortSignal;
+  id: string;
+  /** libp2p's protobuf of the node's key pair */
+  key: Uint8Array;
+  /** this machine's own secret: lets its command line in */
+  secret: string;
+  /** one per process */
+  session: string;
+  tools: Tools;
+  roots: KeeperRoots;
+  workspace: Workspace;
+  events: Events;
+  encoders: { known(): EncoderReport[]; run(): Promise<void> };
+  /** the address of this machine's own dashboard */
+  url: () => string;
+  /** for crash tests only */
+  fault: Fault | null;
+}
+
+export function platformWords(): string {
+  return `${platform()} ${arch()} ${release()}`.slice(0, 60);
+}
+
+export function hardwareFacts(): Record<string, unknown> {
+  return { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryBytes: totalmem() };
+}

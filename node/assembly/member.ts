@@ -1,0 +1,386 @@
+import { createHmac } from 'node:crypto';
+import path from 'node:path';
+import { dissolves } from '../core/founding.ts';
+import type { Standing, Surroundings } from '../core/standing.ts';
+import { createCoordinator, type Coordinator } from '../coordinator/coordinator.ts';
+import { createSettingsStore } from '../coordinator/settings.ts';
+import { readCluster } from '../db/cluster.ts';
+import { messageOf, PlainError } from '../errors.ts';
+import { createKeeper, type Keeper } from '../keeper/keeper.ts';
+import { localSource, servedSource } from '../keeper/serve.ts';
+import type { Log } from '../log.ts';
+import { fetchFile } from '../mesh/bulk-client.ts';
+import { createBulkGate } from '../mesh/bulk-gate.ts';
+import { openBulk } from '../mesh/bulk-open.ts';
+import { createBulkServer } from '../mesh/bulk-server.ts';
+import { createGreeter, type Hello } from '../mesh/greeter.ts';
+import { createLobby, type Lobby } from '../mesh/lobby.ts';
+import type { JoinAnswer, JoinRequest } from '../mesh/messages.ts';
+import { createNetworkMesh, type NetworkMesh } from '../mesh/network.ts';
+import { createOutbox, type Outbox } from '../mesh/outbox.ts';
+import { createPresence } from '../mesh/presence.ts';
+import { version } from '../version.ts';
+import type { LocalApp, Tunnel } from '../web/front/parts.ts';
+import { tunnelEntrance } from '../web/front/proxy.ts';
+import { createApp, namesOfSetting } from '../web/server.ts';
+import { attemptSpaces } from '../worker/spaces.ts';
+import { createWorker, type Worker } from '../worker/worker.ts';
+import type { Belonging } from './belonging.ts';
+import { dashboardWay } from './dashboard.ts';
+import { hardwareFacts, platformWords, type House } from './house.ts';
+
+/**
+ * A node as a member of its cluster: everything that speaks with other members, put together, started in order and
+ * stopped in the opposite one. No decision about films is made here.
+ *
+ *   database? ─▶ mesh · data plane ─▶ keeper (recovers first) · worker · coordinator? ─▶ dashboard · lobby
+ *
+ *   running ──stop()──▶ stopped
+ *      ├─ removed from the list ─▶ over: 'revoked'
+ *      └─ an empty cluster met another one ─▶ over: 'dissolved'
+ */
+export interface Member {
+  /** resolves when this membership ends by itself */
+  over: Promise<Ending>;
+  stop(how: { how: 'cancel' | 'finish'; hurry: Promise<void> }): Promise<void>;
+  standing(): Standing;
+  surroundings(): Surroundings;
+  local(): LocalApp | null;
+  tunnel(): Tunnel | null;
+  hostNames(): string[];
+  addPeer(address: string): void;
+  lobby: Lobby;
+  coordinator: Coordinator | null;
+  /** the encoders of this machine were tested */
+  encodersChanged(): void;
+}
+
+export type Ending = { why: 'revoked' } | { why: 'dissolved'; into: string };
+
+/** A coordinator that is silent for longer is not there, as far as the page is concerned. */
+const SILENT_MS = 10_000;
+
+export async function startMember(house: House, belonging: Belonging, onChange: () => void): Promise<Member> {
+  const undo: (() => Promise<unknown> | void)[] = [() => belonging.release()];
+  if (belonging.db) undo.push(() => belonging.db!.close());
+  try {
+    return await assemble(house, belonging, onChange, undo);
+  } catch (error) {
+    await takeDown(undo, house.log);
+    throw error;
+  }
+}
+
+async function assemble(
+  house: House,
+  { membership, db, key }: Belonging,
+  onChange: () => void,
+  undo: (() => Promise<unknown> | void)[],
+): Promise<Member> {
+  const { id, options, events, roots, workspace, tools, log } = house;
+  const room = (name: string): Log => log.child({ room: name });
+  const over = Promise.withResolvers<Ending>();
+  const settings = createSettingsStore();
+  if (db) await settings.reload(db);
+  let mbps = 0;
+
+  const mesh = createNetworkMesh({
+    key: house.key,
+    name: options.name,
+    version,
+    membership,
+    port: options.meshPort,
+    discovery: options.discovery,
+    peers: options.peers,
+    log: room('mesh'),
+  });
+  const bulk = createBulkServer({ port: options.meshPort === 0 ? 0 : options.meshPort + 2, mbps: () => mbps, log: room('mesh') });
+  const facts = (): Promise<Hello> => helloFacts();
+  const greeter = createGreeter({ mesh, facts, membership, log: room('mesh') });
+  const outbox = createOutbox({
+    directory: path.join(options.dataDir, 'outbox'),
+    mesh,
+    coordinator: greeter.coordinator,
+    log: room('mesh'),
+  });
+  const bring = fetcher(mesh, () => mbps);
+  const keeper: Keeper = createKeeper({
+    mesh,
+    roots,
+    tools,
+    outbox,
+    outputOf: (attempt, extension) => workspace.outputOf(attempt, extension),
+    fetchOutput: bring,
+    onAdopted: () => greeter.tell(),
+    log: room('keeper'),
+    ...(house.fault ? { fault: house.fault } : {}),
+  });
+  const worker: Worker = createWorker({
+    mesh,
+    session: house.session,
+    tools,
+    outbox,
+    coordinator: greeter.coordinator,
+    encoders: house.encoders.known,
+    detectAgain: () => void house.encoders.run(),
+    source: {
+      local: (grant, stop) =>
+        localSource({ node: id, roots }, grant, stop).catch(async (error: unknown) => {
+          // the next claim must know already that this disk is away, or the whole queue would be tried in seconds
+          if (error instanceof PlainError && error.reason?.code === 'root-not-mounted') await greeter.tell();
+          throw error;
+        }),
+      fetch: async (grant, into, onProgress, signal) => {
+        const sizeBytes = grant.fingerprint.sizeBytes;
+        return (await bring({ holder: grant.keeper, ticket: grant.ticket, target: into, sizeBytes, sha256: null, onProgress, signal }))
+          .sha256;
+      },
+    },
+    workspace: attemptSpaces(workspace),
+    log: room('worker'),
+  });
+
+  const coordinator = db
+    ? createCoordinator({
+        mesh,
+        db,
+        session: house.session,
+        name: options.name,
+        url: house.url,
+        settings,
+        events,
+        network: mesh,
+        peers: () => [
+          { node: id, addresses: mesh.surroundings().listening.find((l) => l.what === 'mesh')?.addresses ?? [] },
+          ...membership.remembered(),
+        ],
+        onMembers: adopt,
+        log: room('coordinator'),
+      })
+    : null;
+  const app = coordinator
+    ? await createApp({
+        db: db!,
+        events,
+        log: room('web'),
+        // of the whole cluster, so that an open form stays valid when another node coordinates
+        secret: createHmac('sha256', key!.privateKey).update('form tokens').digest('base64url'),
+        commands: coordinator.commands,
+        node: { id, name: options.name, version },
+        settings: () => ({ ...settings.current() }),
+      })
+    : null;
+  if (app) undo.push(() => app.stop());
+  const local = (): LocalApp | null => (app && coordinator?.term() != null ? app.fetch : null);
+  createBulkGate({
+    mesh,
+    publicKey: membership.cluster.publicKey,
+    self: id,
+    server: bulk,
+    source: (ticket, signal) => servedSource(roots, ticket, signal),
+    output: (ticket) => worker.outputFor(ticket),
+    dashboard: () => (local() ? tunnelEntrance(local) : null),
+    log: room('mesh'),
+  });
+  const way = dashboardWay({ mesh, coordinator: greeter.coordinator, hostOf: mesh.hostOf, onChange, log: room('web') });
+
+  await bulk.start();
+  undo.push(() => bulk.stop());
+  await mesh.start();
+  undo.push(() => mesh.stop());
+  await outbox.start();
+  undo.push(() => outbox.stop());
+  await keeper.start();
+  undo.push(() => keeper.stop());
+  greeter.onWelcome((welcome) => {
+    mbps = welcome.wishes.mbps ?? 0;
+    worker.welcome(welcome);
+    keeper.welcome(welcome);
+    if (welcome.drop.length)
+      void keeper.drop(welcome.drop).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'an output could not be dropped'));
+    outbox.kick();
+    onChange();
+  });
+  mesh.onMet((node) => {
+    if (node === greeter.coordinator()) void greeter.tell();
+    onChange();
+  });
+  mesh.onLost(() => onChange());
+  undo.push(membership.onMembers((members) => void (members.nodes.some((node) => node.id === id) || over.resolve({ why: 'revoked' }))));
+  undo.push(membership.onCertificate(() => (way.look(), onChange())));
+  greeter.start();
+  undo.push(() => greeter.stop());
+  undo.push(events.on('coordinator.changed', onChange));
+  if (coordinator) {
+    coordinator.start();
+    undo.push(() => coordinator.stop());
+  }
+  await worker.start();
+  undo.push(() => worker.stop('cancel'));
+  const presence = createPresence({
+    mesh,
+    name: options.name,
+    slots: worker.slots,
+    busy: worker.busy,
+    freeBytes: () => workspace.freeBytes(),
+  });
+  presence.start();
+  undo.push(() => presence.stop());
+  way.start();
+  undo.push(() => way.stop());
+  const lobby = await openLobby();
+  undo.push(() => lobby.stop());
+  if (!membership.isMember(id)) over.resolve({ why: 'revoked' });
+
+  return {
+    over: over.promise,
+    stop,
+    standing,
+    surroundings: () => mesh.surroundings(),
+    local,
+    tunnel: () => way.tunnel(),
+    hostNames: () => (db ? namesOfSetting({ ...settings.current() }) : []),
+    addPeer: (address) => mesh.addPeer(address),
+    lobby,
+    coordinator,
+    encodersChanged() {
+      events.emit('node.changed', { nodeId: id });
+      worker.wake();
+      void greeter.tell();
+    },
+  };
+
+  async function helloFacts(): Promise<Hello> {
+    const encoders = house.encoders.known();
+    return {
+      node: id,
+      session: house.session,
+      name: options.name,
+      version,
+      platform: platformWords(),
+      slots: worker.slots(),
+      classes: encoders.length ? worker.classes() : [],
+      encoders: encoders.map((e) => ({ ...e, reason: e.reason?.slice(0, 2000) ?? null })),
+      hardware: hardwareFacts(),
+      roots: await roots.report(),
+      attempts: [...new Set([...(await worker.attempts()), ...(await keeper.attempts())])].slice(0, 200),
+      candidate: db !== null,
+      freeBytes: await workspace.freeBytes(),
+      time: Date.now(),
+      utcOffset: -new Date().getTimezoneOffset(),
+      membersVersion: membership.members().version,
+      certificate: membership.certificate()?.signed ?? null,
+    };
+  }
+
+  function standing(): Standing {
+    const node = greeter.coordinator();
+    const silent = greeter.silentMs();
+    const here = node === id ? coordinator?.term() != null : silent !== null && silent < SILENT_MS;
+    return {
+      state: 'member',
+      cluster: { id: membership.cluster.id, name: membership.cluster.name },
+      hosts: db ? (db.embedded ? 'embedded' : 'postgres') : null,
+      coordinator: node && here ? { node, name: membership.nameOf(node) ?? node } : null,
+    };
+  }
+
+  /** Who is removed hears of it before the line is cut; whoever is new is let in at once. */
+  function adopt(signed: { payload: string; signature: string }): void {
+    const before = membership.members().nodes.length;
+    const after = (JSON.parse(signed.payload) as { nodes: unknown[] }).nodes.length;
+    if (after >= before) membership.adoptMembers(signed);
+    else setTimeout(() => membership.adoptMembers(signed), 250).unref();
+  }
+
+  async function openLobby(): Promise<Lobby> {
+    const cluster = { id: membership.cluster.id, name: membership.cluster.name, publicKey: membership.cluster.publicKey };
+    let established = true;
+    const opened = createLobby({
+      key: house.key,
+      port: options.meshPort === 0 ? 0 : options.meshPort + 1,
+      discovery: options.discovery,
+      peers: options.peers,
+      self: () => ({
+        node: id,
+        name: options.name,
+        version,
+        cluster: { ...cluster, established, nodes: membership.members().nodes.length },
+        lookingMs: null,
+      }),
+      onJoin: relayJoin,
+      members: () => membership.members().signed,
+      log: room('mesh'),
+    });
+    await opened.start();
+    if (db?.embedded) {
+      const look = async (): Promise<void> => {
+        established = (await readCluster(db))?.establishedAt != null;
+        if (established) return;
+        const mine = { id: cluster.id, established };
+        const other = opened.around().find((n) => n.cluster && n.cluster.id !== cluster.id && dissolves({ mine, other: n.cluster }));
+        if (other?.cluster) over.resolve({ why: 'dissolved', into: other.cluster.id });
+      };
+      const quietly = (): void =>
+        void look().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the neighbours could not be looked at'));
+      undo.push(opened.onAround(quietly));
+      const timer = setInterval(quietly, 5000);
+      timer.unref();
+      undo.push(() => clearInterval(timer));
+      await look();
+    }
+    return opened;
+  }
+
+  async function relayJoin(asked: JoinRequest, address: string): Promise<JoinAnswer> {
+    const to = greeter.coordinator();
+    if (!to) return { state: 'away', why: 'Nobody coordinates this cluster at this moment.' };
+    try {
+      return await mesh.request(to, 'join', { asked, address, lobby: id }, { signal: AbortSignal.timeout(8000) });
+    } catch (error) {
+      return { state: 'away', why: messageOf(error).slice(0, 500) };
+    }
+  }
+
+  /** The worker first, while there still is a coordinator to give its jobs back to. */
+  async function stop({ how, hurry }: { how: 'cancel' | 'finish'; hurry: Promise<void> }): Promise<void> {
+    if (how === 'finish') await Promise.race([worker.stop('finish').then(() => settled(outbox, 600_000)), hurry]);
+    await worker.stop('cancel');
+    await settled(outbox, 3000);
+    await takeDown(undo, log);
+    await membership.flush();
+  }
+}
+
+/** Reads one file of another member over its data plane. */
+function fetcher(mesh: NetworkMesh, mbps: () => number) {
+  return (wish: {
+    holder: string;
+    ticket: { payload: string; signature: string } | null;
+    target: string;
+    sizeBytes: number;
+    sha256: string | null;
+    onProgress: (bytes: number) => void;
+    signal: AbortSignal;
+  }): Promise<{ sha256: string }> => {
+    const { holder, ticket, ...rest } = wish;
+    if (!ticket) throw new PlainError('The coordinator gave no right to read this file from another machine.', { retry: true });
+    return fetchFile({ ...rest, open: openBulk({ mesh, hostOf: mesh.hostOf }, holder, ticket), mbps, stallMs: 30_000 });
+  };
+}
+
+async function takeDown(undo: (() => Promise<unknown> | void)[], log: Log): Promise<void> {
+  for (const step of undo.splice(0).toReversed())
+    await Promise.resolve()
+      .then(step)
+      .catch((error: unknown) => log.warn({ why: messageOf(error) }, 'a part did not stop cleanly'));
+}
+
+/** Waits until every report is in the books, at most so long. */
+async function settled(outbox: Outbox, ms: number): Promise<void> {
+  const until = Date.now() + ms;
+  while (outbox.waiting().length > 0 && Date.now() < until) {
+    outbox.kick();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
