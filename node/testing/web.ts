@@ -27,7 +27,16 @@ export interface TestWebOptions {
   allowedHosts?: string[];
 }
 
-export async function startWeb(t: { after(fn: () => Promise<void>): void }, options: TestWebOptions): Promise<TestWeb> {
+/** What an application is made of in a test: its commands are written down in `asked`. */
+export interface TestWebParts {
+  parts: AloneParts;
+  events: Events;
+  settings: Record<string, unknown>;
+  asked: TestWeb['asked'];
+  complaints: string[];
+}
+
+export function webParts(options: TestWebOptions): TestWebParts {
   const complaints: string[] = [];
   const log = createLog({ level: 'warn', pretty: false, write: (line) => complaints.push(line) });
   const events = createEvents((error) => complaints.push(String(error)));
@@ -58,6 +67,11 @@ export async function startWeb(t: { after(fn: () => Promise<void>): void }, opti
     strict: true,
     allowedHosts: options.allowedHosts ?? [],
   };
+  return { parts, events, settings, asked, complaints };
+}
+
+export async function startWeb(t: { after(fn: () => Promise<void>): void }, options: TestWebOptions): Promise<TestWeb> {
+  const { parts, events, settings, asked, complaints } = webParts(options);
   let web = createWeb(parts);
   const { url } = await web.start();
   const port = Number(new URL(url).port);

@@ -54,7 +54,14 @@ export function createFront(parts: FrontParts): Front {
     async start() {
       assets = await loadAssets();
       own = createFrontApp(parts, reach, assets);
-      server = createServer((incoming, outgoing) => void handle(incoming, outgoing));
+      server = createServer((incoming, outgoing) => {
+        try {
+          handle(incoming, outgoing);
+        } catch (error) {
+          parts.log.error({ err: error }, 'a request failed before anybody had it');
+          outgoing.destroy();
+        }
+      });
       server.headersTimeout = 20_000;
       server.requestTimeout = 60_000;
       server.keepAliveTimeout = 5_000;
@@ -79,11 +86,15 @@ export function createFront(parts: FrontParts): Front {
   };
 
   function changed(): void {
-    if (reach.look()) {
+    try {
+      const moved = reach.look();
       const key = reach.key();
-      for (const way of [...underway.values()]) if (way.key !== key) way.end();
+      if (moved) for (const way of [...underway.values()]) if (way.key !== key) way.end();
+      own?.streams.refresh();
+    } catch (error) {
+      // called by a timer and by whoever noticed a change: neither may die of it
+      parts.log.error({ err: error }, 'the front could not follow a change');
     }
-    own?.streams.refresh();
   }
 
   function handle(incoming: IncomingMessage, outgoing: ServerResponse): void {
@@ -93,20 +104,31 @@ export function createFront(parts: FrontParts): Front {
     const refusal = admit(incoming, visitor);
     if (refusal) return answer(incoming, outgoing, visitor, { refusal });
     if (isOwn(path) || (path.startsWith('/static/') && assets!.has(path))) return answer(incoming, outgoing, visitor);
+    route(incoming, outgoing, visitor);
+  }
+
+  function route(incoming: IncomingMessage, outgoing: ServerResponse, visitor: Visitor): void {
     const way = reach.way();
+    const key = reach.key();
+    const stream = incoming.url!.split('?', 1)[0] === '/events';
+    const track = (end: () => void): void => void underway.set(outgoing, { key, stream, end });
+    outgoing.once('close', () => underway.delete(outgoing));
     if (way.kind === 'nowhere') return answer(incoming, outgoing, visitor);
     if (way.kind === 'local') {
       visits.set(incoming, { visitor, app: way.app });
-      const stream = path === '/events';
-      track(outgoing, stream, () => void (stream && outgoing.end()));
+      track(() => void (stream && outgoing.end()));
       return void toApp(incoming, outgoing);
     }
     const failed = (error: Error, sent: boolean): void => {
-      reach.failed(error);
+      underway.delete(outgoing);
+      const isRead = incoming.method === 'GET' || incoming.method === 'HEAD';
+      // what the former coordinator left unanswered says nothing about the next one
+      if (key !== reach.key() && isRead) return route(incoming, outgoing, visitor);
+      if (key === reach.key()) reach.failed(error);
       answer(incoming, outgoing, visitor, { trouble: { error, sent } });
       changed();
     };
-    track(outgoing, path === '/events', forward(incoming, outgoing, { open: way.open, visitor, failed }).cut);
+    track(forward(incoming, outgoing, { open: way.open, visitor, failed }).cut);
   }
 
   /** Gate 1, and the command line's secret; null: come in. */
@@ -122,10 +144,5 @@ export function createFront(parts: FrontParts): Front {
   function answer(incoming: IncomingMessage, outgoing: ServerResponse, visitor: Visitor, note?: Note): void {
     visits.set(incoming, { visitor, ...(note ? { note } : {}) });
     void toApp(incoming, outgoing);
-  }
-
-  function track(outgoing: ServerResponse, stream: boolean, end: () => void): void {
-    underway.set(outgoing, { key: reach.key(), stream, end });
-    outgoing.once('close', () => underway.delete(outgoing));
   }
 }

@@ -78,7 +78,7 @@ export function forward(incoming: IncomingMessage, outgoing: ServerResponse, opt
     if (over) return void answer.destroy();
     if (answer.headers[MOVED] !== undefined) {
       answer.resume();
-      return giveUp(new Error('that node does not coordinate any more'));
+      return giveUp(new Error('that node does not coordinate any more'), false);
     }
     answered = true;
     isStream = (answer.headers['content-type'] ?? '').startsWith('text/event-stream');
@@ -95,7 +95,7 @@ export function forward(incoming: IncomingMessage, outgoing: ServerResponse, opt
     answer.on('error', () => {});
   }
 
-  function giveUp(error: Error): void {
+  function giveUp(error: Error, sent = connected): void {
     if (over || answered) return;
     over = true;
     clearTimeout(late);
@@ -103,7 +103,7 @@ export function forward(incoming: IncomingMessage, outgoing: ServerResponse, opt
     const dead = upstream;
     upstream = null;
     dead?.destroy();
-    failed(error, connected);
+    failed(error, sent);
   }
 }
 
