@@ -44,6 +44,7 @@ const packageHomes: Record<string, readonly string[]> = {
   '@multiformats/multiaddr': ['mesh'],
   'multicast-dns': ['mesh'],
   postgres: ['testing'],
+  yaml: ['testing'],
   'playwright-core': ['testing'],
   'axe-core': ['testing'],
   'fast-check': ['testing'],
