@@ -104,7 +104,7 @@ function reaches(source: string, ignore: string): boolean {
 function runProblems(text: string, directory: string): string[] {
   const { scripts } = JSON.parse(readFileSync(path.join(directory, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
   const missing = [...text.matchAll(/npm run ([\w:-]+)/g)]
-    .filter((match) => !(match[1]! in scripts))
+    .filter((match) => !Object.hasOwn(scripts, match[1]!))
     .map((match) => `there is no npm script ${match[1]}`);
   const installs = /npm (ci|install)\b(?![\w-])/.exec(text);
   return [
