@@ -1,10 +1,13 @@
 import { command, nodeFlags, print } from './arguments.ts';
+import type { Standing } from '../core/standing.ts';
+import { PlainError } from '../errors.ts';
 import { running } from './running.ts';
+import { standingLine } from './standing-words.ts';
 import { bytes, duration, jobLine, type JobAnswer } from './words.ts';
 
 const help = `codecshift status [--data-dir DIR] [--json]
 
-Says what the running program is doing: what waits, what runs, what was won back.
+Says where this machine stands, what waits, what runs, what was won back.
 `;
 
 interface Status {
@@ -18,12 +21,34 @@ interface Status {
   running: JobAnswer[];
 }
 
+/** What every node says of itself, also while nobody coordinates. */
+interface Here {
+  node: { id: string; name: string; version: string };
+  standing: Standing;
+  reached: boolean;
+}
+
 export function run(args: string[]): Promise<number> {
   return command(args, help, nodeFlags(['data-dir']), async ({ values }) => {
     const { api } = await running(values);
-    const status = await api<Status>('GET', '/status');
-    print(values['json'] === true, status, () => words(status));
+    const here = await api<Here>('GET', '/node');
+    // between the two questions the coordinator may go; the standing is said in any case
+    const asked = here.reached ? await api<Status>('GET', '/status').catch(onlyPlain) : null;
+    const status = asked instanceof PlainError ? null : asked;
+    const problem = asked instanceof PlainError ? asked.message : null;
+    print(values['json'] === true, { ...status, here }, () =>
+      [
+        `${here.node.name}, CodecShift ${here.node.version}`,
+        standingLine(here.standing, here.node, here.reached),
+        status ? words(status) : (problem ?? ''),
+      ].join('\n'),
+    );
   });
+}
+
+function onlyPlain(error: unknown): PlainError {
+  if (error instanceof PlainError) return error;
+  throw error;
 }
 
 function words(s: Status): string {
@@ -33,7 +58,7 @@ function words(s: Status): string {
   );
   const now = s.running.map((job) => `  ${jobLine(job)}${job.progress?.leftMs ? `, ${duration(job.progress.leftMs)} left` : ''}`);
   return [
-    `${s.node.name}, CodecShift ${s.node.version}${s.paused ? ' — paused' : ''}`,
+    ...(s.paused ? ['Paused: running jobs finish, no new one begins.'] : []),
     `Space reclaimed: ${bytes(s.reclaimedBytes)} from ${s.replaced} files; ${s.kept} originals kept`,
     `Jobs: ${counts}`,
     libraries.length ? 'Libraries:' : 'No library yet. Add a folder: codecshift run --library FOLDER, or on the page.',

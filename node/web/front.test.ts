@@ -3,8 +3,12 @@ import { createServer, request } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
 import type { Queryable } from '../db/connect.ts';
+import { createLog } from '../log.ts';
+import { requestOver } from '../mesh/bulk-client.ts';
+import { createBulkServer } from '../mesh/bulk-server.ts';
 import { member, serveTunnel, startFront, tunnelTo, type TestFront } from '../testing/front.ts';
 import { webParts, type TestWebParts } from '../testing/web.ts';
+import { tunnelEntrance } from './front/proxy.ts';
 import { createApp, type App } from './server.ts';
 
 // Two nodes in one process: atlas has the application, tower shows it through a tunnel. All sockets are real.
@@ -174,6 +178,36 @@ describe('through the tunnel', () => {
     const tunnel = tunnelTo((upstream.address() as AddressInfo).port);
     const tower = await startFront(t, 'tower', { standing: member(atlas), tunnel });
     await assert.rejects(ask(tower, 'GET', '/'), { code: 'ECONNRESET' });
+  });
+
+  test('many live pages leave room for the others', async (t) => {
+    const { tower, app } = await twoNodes(t);
+    const streams = await Promise.all(Array.from({ length: 24 }, () => readStream(`${tower.url}/events?view=shell`)));
+    const more = await fetch(`${tower.url}/events?view=shell`);
+    assert.equal(more.status, 429);
+    assert.equal((await ask(tower, 'GET', '/')).status, 200);
+    assert.equal(app.web.live.clients, 24);
+    await tower.stop();
+    await Promise.all(streams.map((s) => s.until('[end]')));
+  });
+
+  test('over the real data plane: page, form, stream, and an end when its key is taken back', async (t) => {
+    const { app, asked } = await twoNodes(t);
+    const log = createLog({ level: 'silent', pretty: false });
+    const plane = createBulkServer({ port: 0, mbps: () => 0, log });
+    const port = await plane.start();
+    t.after(() => plane.stop());
+    const { identity, key } = plane.offerHttp({ handler: tunnelEntrance(() => app.fetch), reader: 'node-tower', seconds: 60 });
+    const address = { host: '127.0.0.1', port, identity, key };
+    const tower = await startFront(t, 'tower', { standing: member(atlas), tunnel: (options) => requestOver(address, options) });
+    const { origin, cookie, csrf } = await visit(tower);
+    assert.equal((await ask(tower, 'POST', '/pause', { ...form, origin, cookie }, `csrf=${csrf}&x=${'x'.repeat(700_000)}`)).status, 303);
+    assert.deepEqual(asked[0]?.by, { name: 'the dashboard', via: 'page' });
+    const live = await readStream(`${tower.url}/events?view=shell`);
+    await live.until('Running jobs finish, no new one begins');
+    plane.revoke(identity);
+    await live.until('[end]');
+    assert.match((await ask(tower, 'GET', '/')).body, /atlas does not answer/);
   });
 
   test('a page is live, and leaves nothing behind when it is closed', async (t) => {

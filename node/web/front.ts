@@ -32,6 +32,8 @@ export interface Front {
 }
 
 const LOOK_MS = 1000;
+/** live pages through one tunnel; each holds one of its 32 connections (mesh/bulk-client.ts), and pages need some too */
+const MAX_TUNNELLED_STREAMS = 24;
 
 export function createFront(parts: FrontParts): Front {
   const reach = createReach(parts, () => changed());
@@ -119,6 +121,8 @@ export function createFront(parts: FrontParts): Front {
       track(() => void (stream && outgoing.end()));
       return void toApp(incoming, outgoing);
     }
+    if (stream && [...underway.values()].filter((u) => u.stream).length >= MAX_TUNNELLED_STREAMS)
+      return answer(incoming, outgoing, visitor, { refusal: refuse('too-many') });
     const failed = (error: Error, sent: boolean): void => {
       underway.delete(outgoing);
       const isRead = incoming.method === 'GET' || incoming.method === 'HEAD';
