@@ -19,10 +19,14 @@ import { findPostgres } from './postgres.ts';
  */
 export interface Cluster {
   network: Network;
+  /** the folder of everything; gone with the cluster */
+  base: string;
   database: ClusterDatabase | null;
   /** the shared folder as this process sees it */
   share: Disk;
   machines: readonly Machine[];
+  /** the names of those with the database */
+  candidates: readonly string[];
   machine(name: string): Machine;
   close(): void;
 }
@@ -84,9 +88,11 @@ export async function createCluster(t: Cleanup, options: ClusterOptions): Promis
   const machines = await Promise.all(options.machines.map((wish) => build(wish)));
   return {
     network,
+    base: base.path,
     database,
     share,
     machines,
+    candidates,
     machine(name) {
       const found = machines.find((one) => one.name === name);
       if (!found) throw new Error(`No machine of this cluster is called ${name}`);

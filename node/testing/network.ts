@@ -31,8 +31,8 @@ export interface Network {
   partition(...groups: readonly (readonly string[])[]): Promise<void>;
   /** alone from now on, with its link still up */
   cut(machine: string, where?: Where): Promise<void>;
-  /** every cable is back; bad lines stay bad */
-  heal(where?: Where): Promise<void>;
+  /** every cable is back, or every one to that network, or that of one machine; bad lines stay bad */
+  heal(where?: Where, machine?: string): Promise<void>;
   /** a bad line, in both directions */
   netem(machine: string, line: Line, where?: Where): Promise<void>;
   clear(machine: string, where?: Where): Promise<void>;
@@ -112,8 +112,9 @@ export async function createNetwork(t: Cleanup, options: NetworkOptions): Promis
     },
     // without a switch behind it the port swallows everything, and the machine still has a link
     cut: (machine, where = 'lan') => connect(cableOf(machine, where), null),
-    async heal(where) {
-      for (const cable of cables) if (!where || cable.where === where) await connect(cable, `${cable.where}0`);
+    async heal(where, machine) {
+      const meant = cables.filter((cable) => (!where || cable.where === where) && (!machine || cable.machine === machine));
+      for (const cable of meant) await connect(cable, `${cable.where}0`);
     },
     netem: (machine, line, where = 'lan') => lines.spoil(cableOf(machine, where), line),
     clear: (machine, where = 'lan') => lines.mend(cableOf(machine, where)),

@@ -1,0 +1,71 @@
+import { globSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Cluster } from '../../node/testing/cluster.ts';
+import { checkBooks } from './oracle-books.ts';
+import { checkFilms } from './oracle-films.ts';
+import type { Film } from './library.ts';
+import type { Watch } from './watch.ts';
+
+/** What the judge found wrong, in words; empty is the proof. It shares no code with what it judges. */
+export interface Finding {
+  about: 'film' | 'books' | 'leftover' | 'nodes';
+  says: string;
+}
+
+export interface Judged {
+  findings: Finding[];
+  figures: Record<string, number | string>;
+}
+
+/** Looks at everything once, after a run has been healed and has come to rest. */
+export async function judge(cluster: Cluster, films: readonly Film[], watch: Watch): Promise<Judged> {
+  const findings: Finding[] = [];
+  const figures: Judged['figures'] = {};
+  const books = cluster.database!.books();
+  try {
+    const became = await checkFilms(cluster.share.path, films, findings);
+    await checkBooks(books, cluster.share.path, films, became, findings, figures);
+  } finally {
+    await books.close();
+  }
+  findLeftovers(cluster, findings);
+  await checkNodes(cluster, findings);
+  for (const says of watch.shrunk) findings.push({ about: 'books', says });
+  return { findings, figures };
+}
+
+/** Everything below a folder, hidden or not. */
+export function everyFile(folder: string): string[] {
+  const found = globSync(['**/*', '**/.*', '**/.*/**/*', '**/.*/**/.*'], { cwd: folder });
+  return [...new Set(found)].filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile()).toSorted();
+}
+
+const leftover = /(^|\/)\.tmp_|\.lock$|\.part$|\.tmp$|(^|\/)incoming\/|\.codecshift\/(journal|probe|prove)/;
+
+function findLeftovers(cluster: Cluster, findings: Finding[]): void {
+  const note = (says: string): void => void findings.push({ about: 'leftover', says });
+  for (const name of everyFile(cluster.share.path)) if (leftover.test(name)) note(`${name} is left in the library`);
+  for (const machine of cluster.machines) {
+    for (const name of everyFile(join(machine.dataDir, 'workspace')))
+      if (name !== '.ballast') note(`${name} is left in the workspace of ${machine.name}`);
+    for (const name of everyFile(join(machine.dataDir, 'outbox'))) note(`${name} is left in the outbox of ${machine.name}`);
+  }
+}
+
+/** Every node is up, answers at its own door, and sees the same cluster. */
+async function checkNodes(cluster: Cluster, findings: Finding[]): Promise<void> {
+  const seen = new Set<string>();
+  for (const machine of cluster.machines) {
+    if (!machine.running) {
+      findings.push({ about: 'nodes', says: `CodecShift on ${machine.name} does not run` });
+      continue;
+    }
+    const answer = await machine
+      .api<{ jobs: Record<string, number>; replaced: number }>('/status')
+      .catch((error: unknown) => String(error));
+    if (typeof answer === 'string')
+      findings.push({ about: 'nodes', says: `${machine.name} does not show the cluster: ${answer.slice(0, 300)}` });
+    else seen.add(JSON.stringify([answer.jobs, answer.replaced]));
+  }
+  if (seen.size > 1) findings.push({ about: 'nodes', says: `the machines show different things: ${[...seen].join(' and ')}` });
+}
