@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import postgres from 'postgres';
+import { defaultProfile } from '../core/profile.ts';
 import { eachDatabase, freshDatabase } from '../testing/database.ts';
 import { aJob, aLibrary, aNode, because, someFiles, someJobs, testNode } from '../testing/records.ts';
 import { advance, openAttempts, overAttempts, readAttempt, saveEncoded, saveVerdict } from './attempts.ts';
 import {
   cancelAttempt,
   claim,
+  claimOne,
   failAttempt,
   graceLeases,
   holdAttempt,
@@ -16,16 +18,17 @@ import {
   releaseAttempt,
   renewLeases,
 } from './claims.ts';
-import type { ClaimWish, ClaimedJob } from './claims.ts';
+import type { ClaimedJob, HeadWish } from './claims.ts';
 import type { Queryable } from './connect.ts';
 import { countsByState, foldCounters } from './counters.ts';
+import { readHeads, readWaiting, waitingClasses, type HeadsWish } from './heads.ts';
 import { listWaiting, readJob, runningJobs } from './job-lists.ts';
 import { clearAvailable, enqueue, holdJob, pinJobs, prioritiseJobs, removeJobs, requestCancel, setPaused, unholdJob } from './jobs.ts';
 import { changeLibrary } from './libraries.ts';
 import { readFile } from './media-files.ts';
 import { setNodeRoots } from './roots.ts';
 
-const wish = (change: Partial<ClaimWish> = {}): ClaimWish => ({
+const wish = (change: Partial<HeadWish> = {}): HeadWish => ({
   node: testNode,
   classes: [0, 1, 2],
   term: 1,
@@ -35,7 +38,7 @@ const wish = (change: Partial<ClaimWish> = {}): ClaimWish => ({
 });
 const nothing = { libraryId: null, search: null, codec: null, priority: null };
 
-async function claimed(q: Queryable, change: Partial<ClaimWish> = {}): Promise<ClaimedJob> {
+async function claimed(q: Queryable, change: Partial<HeadWish> = {}): Promise<ClaimedJob> {
   const job = await claim(q, wish(change));
   assert.ok(job, 'there is a job to claim');
   return job;
@@ -148,9 +151,10 @@ eachDatabase((kind) => {
     await changeLibrary(q, library.id, { enabled: false });
     assert.equal(await claim(q, wish()), null);
     await changeLibrary(q, library.id, { enabled: true });
-    await setNodeRoots(q, testNode, [{ root: library.rootId, path: '/films', writable: true, problem: 'root-missing' }]);
+    const path = `/films/${library.rootId}`;
+    await setNodeRoots(q, testNode, [{ root: library.rootId, path, writable: true, problem: 'root-missing' }]);
     assert.equal(await claim(q, wish()), null);
-    await setNodeRoots(q, testNode, [{ root: library.rootId, path: '/films', writable: true, problem: null }]);
+    await setNodeRoots(q, testNode, [{ root: library.rootId, path, writable: true, problem: null }]);
     assert.equal((await claimed(q, { node: 'node-b', keepers: [testNode, 'node-b'] })).keeperId, testNode);
   });
 
@@ -320,6 +324,74 @@ eachDatabase((kind) => {
     await claimed(q);
     assert.deepEqual(await countsByState(q), await counted());
     assert.equal((await q.query('select 1 from job_deltas')).length, 2);
+  });
+
+  test('a root that was not shown to be the same disk makes nobody its keeper', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    const [job] = await someJobs(q, library.id, 1);
+    await aNode(q, 'node-b');
+    const keepers = [testNode, 'node-b'];
+    await setNodeRoots(q, 'node-b', [{ root: library.rootId, path: '/copy', writable: true, problem: null }]);
+    await q.query(`update node_roots set proved_at = null where node_id = 'node-b'`);
+    assert.deepEqual(await readHeads(q, { able: [{ class: 1, encoder: 'auto' }], keepers: ['node-b'], limit: 5 }), []);
+    assert.equal(await claimOne(q, wish({ node: 'node-b', keepers: ['node-b'] }), [job!.jobId]), null);
+    assert.equal((await claimOne(q, wish({ node: 'node-b', keepers }), [job!.jobId]))?.keeperId, testNode);
+  });
+
+  test('the claiming node keeps its own file, another one’s goes to the keeper with the least to do', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    const ids = (await someJobs(q, library.id, 4)).map((job) => job.jobId);
+    for (const node of ['node-b', 'node-c']) await aNode(q, node);
+    for (const node of ['node-b', 'node-c'])
+      await setNodeRoots(q, node, [{ root: library.rootId, path: '/same', writable: true, problem: null }]);
+    await q.query(`update node_roots set proved_at = now()`);
+    const keepers = [testNode, 'node-b', 'node-c'];
+    const keeperFor = async (node: string, index: number): Promise<string | undefined> =>
+      (await claimOne(q, wish({ node, keepers }), [ids[index]!]))?.keeperId;
+    assert.equal(await keeperFor('node-c', 0), 'node-c');
+    await aNode(q, 'node-d');
+    assert.equal(await keeperFor('node-d', 1), testNode);
+    assert.equal(await keeperFor('node-d', 2), 'node-b');
+    assert.equal(await keeperFor('node-c', 3), 'node-c');
+  });
+
+  test('heads are what a node can encode, under the roots it wants, of the size that fits', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const [films, series] = [await aLibrary(q, 'Films'), await aLibrary(q, 'Series')];
+    await changeLibrary(q, series.id, { profile: { ...defaultProfile, encoder: 'hardware' } });
+    const [a, b] = await someJobs(q, films.id, 2, { inputBytes: 9000, rank: -9 });
+    await q.query('update jobs set input_bytes = 10 where id = $1', [b!.jobId]);
+    const [c] = await someJobs(q, series.id, 1, { profile: { ...defaultProfile, encoder: 'hardware' }, priority: 0 });
+    const heads = async (change: Partial<HeadsWish>): Promise<number[]> => {
+      const able = [{ class: 1, encoder: 'auto' }];
+      return (await readHeads(q, { able, keepers: [testNode], limit: 5, ...change })).map((head) => head.id);
+    };
+    assert.deepEqual(await heads({}), [a!.jobId, b!.jobId]);
+    assert.deepEqual(await heads({ limit: 1 }), [a!.jobId]);
+    assert.deepEqual(await heads({ able: [{ class: 1, encoder: 'hardware' }] }), [c!.jobId]);
+    assert.deepEqual(await heads({ able: [{ class: 0, encoder: 'auto' }] }), []);
+    assert.deepEqual(await heads({ notUnder: [films.rootId] }), []);
+    assert.deepEqual(await heads({ maxBytes: 500 }), [b!.jobId]);
+    const [head] = await readHeads(q, { able: [{ class: 1, encoder: 'hardware' }], keepers: [testNode], limit: 5 });
+    assert.deepEqual([head?.root, head?.encoder, head?.pixels], [series.rootId, 'hardware', 1920 * 1080 * 25 * 60]);
+    assert.deepEqual(
+      (await readWaiting(q, 5)).map((w) => w.id),
+      [c!.jobId, a!.jobId, b!.jobId],
+    );
+    assert.deepEqual(await waitingClasses(q, [0, 1, 2]), [1]);
+  });
+
+  test('a claim takes the first of its list that still waits', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    const [a, b, c] = (await someJobs(q, library.id, 3)).map((job) => job.jobId);
+    assert.equal((await claimOne(q, wish(), [c!, a!]))?.jobId, c);
+    assert.equal((await claimOne(q, wish(), [c!, b!, a!]))?.jobId, b);
+    assert.equal(await claimOne(q, wish(), [c!, b!, 987_654]), null);
+    assert.equal(await claimOne(q, wish(), []), null);
+    assert.equal((await claimOne(q, wish(), [b!, a!]))?.number, 1);
   });
 
   test('sixteen claims at once give sixteen workers different jobs, the best ones first', async (t) => {

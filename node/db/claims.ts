@@ -4,7 +4,8 @@ import type { WorkPlan } from '../core/plan.ts';
 import type { Profile } from '../core/profile.ts';
 import type { Reason } from '../core/reasons.ts';
 import type { Queryable } from './connect.ts';
-import { json, limit, tail } from './values.ts';
+import { readHeads } from './heads.ts';
+import { json, tail } from './values.ts';
 
 /**
  * Runs of jobs: claimed, kept alive, given back, failed, lost. Every statement names the job and the attempt, and changes
@@ -17,11 +18,9 @@ export interface Run {
 
 export interface ClaimWish {
   node: string;
-  /** what the node can run, from `jobClasses` of core/job.ts */
-  classes: number[];
   term: number;
   leaseSeconds: number;
-  /** nodes present now; a job is given only when one of them can write to its root. The claiming node is preferred. */
+  /** nodes present now; a job is given only when one of them keeps its root: the claiming node, else the least busy one */
   keepers: string[];
 }
 
@@ -50,49 +49,64 @@ export interface ClaimedJob extends Run {
 }
 
 /**
- * Gives a node the best job it can run, with its attempt and lease, in one statement. Null when there is none.
- * It autocommits: `now()` is the start of the transaction, and a lease made late in one would already be old.
+ * Gives a node the first of these jobs that still waits and that nobody else is taking at this moment, with its attempt and
+ * lease, in one statement. Null when none is left. It autocommits: `now()` is the start of the transaction, and a lease
+ * made late in one would already be old.
  */
-export async function claim(q: Queryable, wish: ClaimWish): Promise<ClaimedJob | null> {
-  return (await q.query<ClaimedJob>(claimSql(1), claimParams(wish)))[0] ?? null;
+export async function claimOne(q: Queryable, wish: ClaimWish, ids: number[]): Promise<ClaimedJob | null> {
+  return (await q.query<ClaimedJob>(claimSql, claimParams(wish, ids)))[0] ?? null;
 }
 
-export function claimParams(wish: ClaimWish): unknown[] {
-  return [wish.node, wish.classes, wish.keepers, wish.leaseSeconds, wish.term];
+export interface HeadWish extends ClaimWish {
+  classes: number[];
+}
+
+/** The head of the queue, whatever scheduling would say of it. */
+export async function claim(q: Queryable, wish: HeadWish): Promise<ClaimedJob | null> {
+  const able = wish.classes.flatMap((one) => ['auto', 'hardware', 'software'].map((encoder) => ({ class: one, encoder })));
+  for (let tries = 0; tries < 20; tries++) {
+    const heads = await readHeads(q, { able, keepers: wish.keepers, limit: 24 });
+    if (heads.length === 0) return null;
+    const ids = heads.map((head) => head.id);
+    const job = await claimOne(q, wish, ids);
+    if (job) return job;
+    // others were quicker with all of them: there may be more behind
+  }
+  return null;
+}
+
+export function claimParams(wish: ClaimWish, ids: number[]): unknown[] {
+  return [wish.node, ids, wish.keepers, wish.leaseSeconds, wish.term];
 }
 
 /**
- * `heads` reads the first few of each (class, library) from the claim index, without locks; `picked` goes through them in
- * that order, one by one, and stops at the first that nobody else has locked. Reading 16 more than wanted leaves something
- * for 16 claims at once. Each is looked up by a lateral query with a limit of its own, because as a join a server without
- * fresh statistics (just after a first scan) reads all waiting jobs: 0.6 s at a million.
+ * `wanted` looks the jobs up without locks, each by a lateral query with a limit of its own (see heads.ts); `picked` goes
+ * through them in the given order, one by one, and stops at the first that nobody else has locked. A keeper must have
+ * shown that its disk is the very same one: replacing in a copy would change a file that nobody watches.
  */
-export function claimSql(wanted: number): string {
-  const rows = limit(wanted, 100);
-  return `
-with keepable as materialized (
+export const claimSql = `
+with load as materialized (
+  select keeper_id, count(*) as n from attempts where ended_at is null and keeper_id is not null group by keeper_id
+), keepable as materialized (
   select l.id, l.root_id, l.folder, k.keeper
     from libraries l
     cross join lateral (
-      select r.node_id as keeper from node_roots r
-       where r.root_id = l.root_id and r.writable and r.problem is null and r.node_id = any($3::text[])
-       order by r.node_id <> $1, r.node_id limit 1) k
+      select r.node_id as keeper from node_roots r left join load on load.keeper_id = r.node_id
+       where r.root_id = l.root_id and r.writable and r.problem is null and r.proved_at is not null and r.node_id = any($3::text[])
+       order by r.node_id <> $1, coalesce(load.n, 0), r.node_id limit 1) k
    where l.enabled
-), heads as materialized (
-  select h.id, h.priority, h.rank, l.root_id, l.folder, l.keeper
-    from keepable l
-    cross join unnest($2::smallint[]) as c(class)
-    cross join lateral (
-      select id, priority, rank from jobs
-       where state = 'available' and retry_at is null and class = c.class and library_id = l.id
-       order by priority, rank, id limit ${rows + 16}) h
-   order by h.priority, h.rank, h.id limit ${rows + 16}
+), wanted as materialized (
+  select w.id, w.place, l.root_id, l.folder, l.keeper
+    from unnest($2::bigint[]) with ordinality as w(id, place)
+    cross join lateral (select library_id from jobs where id = w.id limit 1) j
+    join keepable l on l.id = j.library_id
+   order by w.place
 ), picked as materialized (
-  select j.id, h.root_id, h.folder, h.keeper
-    from heads h
+  select j.id, w.root_id, w.folder, w.keeper
+    from (select * from wanted order by place) w
     cross join lateral (
-      select id from jobs where id = h.id and state = 'available' and retry_at is null limit 1 for update skip locked) j
-   limit ${rows}
+      select id from jobs where id = w.id and state = 'available' and retry_at is null limit 1 for update skip locked) j
+   limit 1
 ), started as (
   insert into attempts (job_id, term, node_id, keeper_id, number)
   select p.id, $5, $1, p.keeper, coalesce((select max(a.number) from attempts a where a.job_id = p.id), 0) + 1 from picked p
@@ -101,16 +115,14 @@ with keepable as materialized (
   update jobs j set state = 'running', node_id = $1, attempt_id = s.id, lease_until = now() + make_interval(secs => $4),
          started_at = now(), cancel_requested = false, paused = false, reason = null
     from started s where j.id = s.job_id
-  returning j.id, j.file_id, j.library_id, j.attempt_id, s.number, j.plan, j.profile, j.class, j.priority, j.rank, j.failures,
+  returning j.id, j.file_id, j.library_id, j.attempt_id, s.number, j.plan, j.profile, j.class, j.priority, j.failures,
             j.input_bytes, j.expected_bytes, j.lease_until
 )
 select c.id as "jobId", c.attempt_id as "attemptId", c.number, c.file_id as "fileId", c.library_id as "libraryId", p.keeper as "keeperId",
        p.root_id as "rootId", p.folder, f.path, f.title, f.detail, f.probe, c.plan, c.profile, c.class, c.priority, c.failures,
        json_build_object('sizeBytes', f.size_bytes, 'mtimeMs', f.mtime_ms, 'inode', f.inode, 'links', f.links, 'hash', f.hash) as fingerprint,
        c.input_bytes as "inputBytes", c.expected_bytes as "expectedBytes", c.lease_until as "leaseUntil"
-  from claimed c join picked p on p.id = c.id join media_files f on f.id = c.file_id
- order by c.priority, c.rank, c.id`;
-}
+  from claimed c join picked p on p.id = c.id join media_files f on f.id = c.file_id`;
 
 export interface Renewed extends Run {
   cancelRequested: boolean;

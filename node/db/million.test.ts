@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import pg from 'pg';
 import { freshDatabase, havePostgres } from '../testing/database.ts';
 import { aLibrary, testNode } from '../testing/records.ts';
-import { claim, claimParams, claimSql } from './claims.ts';
+import { claim, claimOne, claimParams, claimSql } from './claims.ts';
 import type { Queryable } from './connect.ts';
+import { headsParams, headsSql, readHeads, readWaiting, waitingClasses } from './heads.ts';
 import { listHistory, listWaiting } from './job-lists.ts';
 
 interface Plan {
@@ -27,24 +28,38 @@ test(
       db.url!,
       libraries.map((l) => l.id),
     );
-    const wish = { node: testNode, classes: [0, 1, 2], term: 1, leaseSeconds: 60, keepers: [testNode] };
+    const wish = { node: testNode, term: 1, leaseSeconds: 60, keepers: [testNode] };
+    const able = [0, 1, 2].flatMap((one) => ['auto', 'hardware', 'software'].map((encoder) => ({ class: one, encoder })));
+    const heads = { able, keepers: [testNode], limit: 24 };
+    const ids = (await readHeads(q, heads)).map((head) => head.id);
+    assert.equal(ids.length, 24);
 
     for (const analyzed of [false, true]) {
       if (analyzed) await db.query('analyze');
-      const nodes = flatten(await explain(q, claimSql(1), claimParams(wish))).filter((n) => n['Relation Name'] === 'jobs');
-      const scans = nodes.filter((n) => n['Node Type'].includes('Scan'));
-      assert.ok(scans.length > 0);
+      const when = analyzed ? 'with statistics' : 'without statistics';
+      const reading = jobScans(await explain(q, headsSql(24), headsParams(heads)));
+      assert.ok(reading.some((n) => n['Index Name'] === 'jobs_claim'));
+      const taking = jobScans(await explain(q, claimSql, claimParams(wish, ids)));
+      const scans = [...reading, ...taking];
       assert.deepEqual(
         scans.filter((n) => n['Node Type'] === 'Seq Scan' || n['Node Type'].startsWith('Bitmap')),
         [],
-        `no scan of the table, ${analyzed ? 'with' : 'without'} statistics`,
+        `no scan of the table, ${when}`,
       );
-      assert.ok(scans.some((n) => n['Index Name'] === 'jobs_claim'));
       const read = scans.reduce((sum, n) => sum + n['Actual Rows'] * n['Actual Loops'], 0);
-      assert.ok(read < 300, `a claim read ${read} rows of jobs`);
+      assert.ok(read < 300, `a claim read ${read} rows of jobs, ${when}`);
     }
-    const job = await claim(q, wish);
+    // `explain analyze` took the first two
+    const job = await claimOne(q, wish, ids);
+    assert.equal(job?.jobId, ids[2]);
     assert.equal(job?.priority, 0);
+    assert.equal((await claim(q, { ...wish, classes: [0, 1] }))?.jobId, ids[3]);
+
+    const small = jobScans(await explain(q, headsSql(24, true), headsParams({ ...heads, maxBytes: 10 })));
+    const looked = small.reduce((sum, n) => sum + n['Actual Rows'] * n['Actual Loops'], 0);
+    assert.ok(looked <= 20_100, `a search for small files ends somewhere, not after ${looked} rows`);
+    assert.equal((await readWaiting(q, 8)).length, 8);
+    assert.deepEqual(await waitingClasses(q, [0, 1, 2]), [0, 1]);
 
     const page = await listWaiting(q);
     assert.equal(page.rows.length, 50);
@@ -53,6 +68,13 @@ test(
     assert.equal((await listHistory(q)).rows.length, 0);
   },
 );
+
+/** Every reading of the table, however deep in the plan. */
+function jobScans(plan: Plan): Plan[] {
+  const scans = flatten(plan).filter((n) => n['Relation Name'] === 'jobs' && n['Node Type'].includes('Scan'));
+  assert.ok(scans.length > 0);
+  return scans;
+}
 
 async function explain(q: Queryable, sql: string, params: unknown[]): Promise<Plan> {
   const [row] = await q.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(`explain (analyze, format json) ${sql}`, params);

@@ -42,6 +42,7 @@ export async function aLibrary(q: Queryable, name = 'Films', nodeId = testNode):
   await upsertRoot(q, rootId);
   const others = (await listNodeRoots(q, nodeId)).map((r) => ({ root: r.rootId, path: r.path, writable: r.writable, problem: r.problem }));
   await setNodeRoots(q, nodeId, [...others, { root: rootId, path: `/films/${rootId}`, writable: true, problem: null }]);
+  await q.query(`update node_roots set proved_at = now() where node_id = $1`, [nodeId]);
   await setProved(q, nodeId, rootId);
   const { library } = await addLibrary(q, { name, rootId, folder: '', profile: defaultProfile });
   return { id: library.id, rootId };
