@@ -74,7 +74,7 @@ export async function startNode(start: StartOptions): Promise<RunningNode> {
     secret: await loadSecret(options.dataDir),
     session: randomUUID(),
     tools,
-    roots: await loadRoots(options.dataDir),
+    roots: await loadRoots(options.dataDir, { log: log.child({ room: 'keeper' }) }),
     workspace: await openWorkspace(options.dataDir),
     events,
     encoders,

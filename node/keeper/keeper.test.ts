@@ -90,6 +90,7 @@ async function stage(t: TestContext, change: { output?: (file: string) => void }
     tools,
     outbox,
     outputOf: async (_n, attempt, extension) => workspace.outputOf(attempt, extension),
+    fetch: () => Promise.reject(new Error('nothing is fetched here')),
     onAdopted: async () => {},
     log,
   });

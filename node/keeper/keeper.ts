@@ -46,7 +46,7 @@ export interface KeeperParts {
   /** absolute path of an output that this node made itself */
   outputOf: (node: string, attempt: number, extension: string) => Promise<string>;
   /** brings an output here that another node made */
-  fetch?: FetchOutput;
+  fetch: FetchOutput;
   /** a worker that sends nothing for so long is away */
   patienceMs?: number;
   onAdopted: () => Promise<void>;
@@ -206,12 +206,11 @@ export function createKeeper(parts: KeeperParts): Keeper {
   /** Resolves with true once the output is on this node; with false when it could not come, and that is told. Never rejects. */
   async function fetchNow(work: Work, grant: VerifyGrant): Promise<boolean> {
     const { signal } = work.abort;
-    const fetch: FetchOutput = parts.fetch ?? (() => Promise.reject(new PlainError('This node can’t fetch from others.', { retry: true })));
     // the rest of the way is its delivery
     const onProgress = (percent: number): void => void (work.numbers = { phase: 'delivering', percent: percent * FETCH_SHARE });
     try {
       signal.throwIfAborted();
-      await arrive({ node: mesh.self, roots, fetch, onProgress, ...patience }, grant, signal);
+      await arrive({ node: mesh.self, roots, fetch: parts.fetch, onProgress, ...patience }, grant, signal);
       return true;
     } catch (error) {
       const trouble = await rootTrouble(roots, grant.root, error);
