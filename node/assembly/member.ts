@@ -109,8 +109,8 @@ async function assemble(
     roots,
     tools,
     outbox,
-    outputOf: (attempt, extension) => workspace.outputOf(attempt, extension),
-    fetchOutput: bring,
+    outputOf: async (_node, attempt, extension) => workspace.outputOf(attempt, extension),
+    fetch: bring,
     onAdopted: () => greeter.tell(),
     log: room('keeper'),
     ...(house.fault ? { fault: house.fault } : {}),
@@ -195,7 +195,7 @@ async function assemble(
   greeter.onWelcome((welcome) => {
     mbps = welcome.wishes.mbps ?? 0;
     worker.welcome(welcome);
-    keeper.welcome(welcome);
+    void keeper.seek(welcome.roots).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'roots could not be looked for'));
     if (welcome.drop.length)
       void keeper.drop(welcome.drop).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'an output could not be dropped'));
     outbox.kick();

@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { test, type TestContext } from 'node:test';
+import type { Signed } from '../core/cluster.ts';
+import type { Actor } from '../core/commands.ts';
+import { readCluster } from '../db/cluster.ts';
+import { readNode } from '../db/nodes.ts';
+import { keepersOf, setNodeRoots } from '../db/roots.ts';
+import { createEvents } from '../events.ts';
+import { createLog } from '../log.ts';
+import { clusterProof, joinProof, parseToken, secretHashOf } from '../mesh/join-token.ts';
+import { createLocalMesh } from '../mesh/local.ts';
+import type { Mesh } from '../mesh/mesh.ts';
+import type { JoinAnswer, JoinRequest } from '../mesh/messages.ts';
+import { commitOf, pairingCode } from '../mesh/pairing-code.ts';
+import { openCertificate, openMembers } from '../mesh/signing.ts';
+import { eachDatabase, freshDatabase, type DatabaseKind, type TestDatabase } from '../testing/database.ts';
+import { aLibrary, aNode, testNode } from '../testing/records.ts';
+import { createCoordinator, type Coordinator } from './coordinator.ts';
+import { admitSelf, clusterKeyOf } from './members.ts';
+import { createProver } from './prover.ts';
+import { createSettingsStore } from './settings.ts';
+
+/** The coordinator's half of joining, over real databases; the stranger is this test. */
+const ada: Actor = { name: 'Ada', via: 'page' };
+const log = createLog({ level: 'fatal', pretty: true });
+const self = { id: testNode, name: 'attic', version: '0.1.0', platform: 'linux', hardware: {} };
+
+interface Stage {
+  mesh: Mesh;
+  coordinator: Coordinator;
+  database: TestDatabase;
+  publicKey: string;
+  /** the newest list that was signed */
+  members: () => string[];
+  ask(stranger: Stranger, extra?: Partial<JoinRequest>): Promise<JoinAnswer>;
+}
+
+interface Stranger {
+  id: string;
+  reveal: string;
+}
+
+async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
+  const database = await freshDatabase(t, kind);
+  const key = await clusterKeyOf(database, 'house');
+  let newest: Signed = await admitSelf(database, key, self);
+  const mesh = createLocalMesh(testNode, log);
+  const events = createEvents((error) => assert.fail(String(error)));
+  const coordinator = createCoordinator({
+    mesh,
+    db: database,
+    session: randomUUID(),
+    name: 'attic',
+    url: () => 'http://localhost:1',
+    settings: createSettingsStore(),
+    events,
+    network: { connected: () => [], hostOf: () => null, clockOf: () => null },
+    peers: () => [{ node: testNode, addresses: ['/ip4/10.0.0.5/tcp/8266'] }],
+    onMembers: (signed) => void (newest = signed),
+    log,
+  });
+  const led = new Promise<void>((resolve) => events.on('coordinator.changed', ({ term }) => term !== null && resolve()));
+  coordinator.start();
+  t.after(() => coordinator.stop());
+  await led;
+  return {
+    mesh,
+    coordinator,
+    database,
+    publicKey: key.publicKey,
+    members: () => openMembers(key.publicKey, newest)!.nodes.map((node) => node.id),
+    ask: (stranger, extra = {}) =>
+      mesh.request(testNode, 'join', {
+        asked: {
+          node: stranger.id,
+          name: 'cellar',
+          version: '0.1.0',
+          platform: 'linux',
+          hardware: {},
+          commit: commitOf(stranger.reveal),
+          reveal: null,
+          token: null,
+          ...extra,
+        },
+        address: '10.0.0.9',
+        lobby: testNode,
+      }),
+  };
+}
+
+const stranger = (): Stranger => ({ id: `12D3KooW${randomBytes(8).toString('hex')}`, reveal: randomBytes(16).toString('base64url') });
+
+eachDatabase((kind) => {
+  test('a stranger waits with the same code on both sides until a person approves it, and is then on the signed list', async (t) => {
+    const s = await stage(t, kind);
+    const cellar = stranger();
+    const first = await s.ask(cellar);
+    assert.equal(first.state, 'pending');
+    assert.equal(await readNode(s.database, cellar.id), null, 'before it showed its half of the code there is nothing to compare');
+    const second = await s.ask(cellar, { reveal: cellar.reveal });
+    assert.ok(first.state === 'pending' && second.state === 'pending');
+    assert.equal(second.nonce, first.nonce);
+    const code = pairingCode({ publicKey: s.publicKey, node: cellar.id, reveal: cellar.reveal, nonce: second.nonce });
+    const row = await readNode(s.database, cellar.id);
+    assert.deepEqual([row?.standing, row?.code, row?.address], ['pending', code, '10.0.0.9']);
+    assert.equal((await readCluster(s.database))?.establishedAt, null);
+
+    await s.coordinator.commands.approveNode(cellar.id, ada);
+    assert.deepEqual(s.members().toSorted(), [cellar.id, testNode].toSorted());
+    const third = await s.ask(cellar, { reveal: cellar.reveal });
+    assert.equal(third.state, 'approved');
+    if (third.state !== 'approved') return;
+    assert.ok(openMembers(s.publicKey, third.members)!.nodes.some((node) => node.id === cellar.id));
+    assert.equal(openCertificate(s.publicKey, third.certificate!)?.node, testNode);
+    assert.ok((await readCluster(s.database))?.establishedAt);
+  });
+
+  test('a reveal that is not what was committed to is refused, and nothing is written down', async (t) => {
+    const s = await stage(t, kind);
+    const liar = stranger();
+    const answer = await s.ask(liar, { reveal: 'another' });
+    assert.equal(answer.state, 'refused');
+    assert.equal(await readNode(s.database, liar.id), null);
+  });
+
+  test('a rejected machine is told so, and can be approved after all', async (t) => {
+    const s = await stage(t, kind);
+    const cellar = stranger();
+    await s.ask(cellar, { reveal: cellar.reveal });
+    await s.coordinator.commands.declineNode(cellar.id, 'reject', ada);
+    assert.equal((await s.ask(cellar, { reveal: cellar.reveal })).state, 'refused');
+    await s.coordinator.commands.approveNode(cellar.id, ada);
+    assert.equal((await s.ask(cellar)).state, 'approved');
+  });
+
+  test('a removed machine is off the list at once and comes back only by a person', async (t) => {
+    const s = await stage(t, kind);
+    const cellar = stranger();
+    await s.ask(cellar, { reveal: cellar.reveal });
+    await s.coordinator.commands.approveNode(cellar.id, ada);
+    await s.coordinator.commands.removeNode(cellar.id, ada);
+    assert.deepEqual(s.members(), [testNode]);
+    assert.equal((await s.ask(cellar, { reveal: cellar.reveal })).state, 'pending');
+    assert.deepEqual(s.members(), [testNode]);
+  });
+
+  test('the node that coordinates cannot be removed', async (t) => {
+    const s = await stage(t, kind);
+    await assert.rejects(s.coordinator.commands.removeNode(testNode, ada), /holds the database|Hand the role over/);
+  });
+
+  test('a join token lets in as many machines as it says, proves the cluster to them, and then no more', async (t) => {
+    const s = await stage(t, kind);
+    const made = await s.coordinator.commands.createJoinToken({ label: 'attic', uses: 1, hours: 1 }, ada);
+    const token = parseToken(made.token);
+    const by = (who: Stranger): Partial<JoinRequest> => ({
+      token: { id: token.id, proof: joinProof(secretHashOf(token.secret), s.publicKey, who.id) },
+    });
+    const wrong = stranger();
+    assert.equal((await s.ask(wrong, { token: { id: token.id, proof: '0'.repeat(64) } })).state, 'refused');
+    const cellar = stranger();
+    const answer = await s.ask(cellar, by(cellar));
+    assert.equal(answer.state, 'approved');
+    if (answer.state === 'approved') assert.equal(answer.proof, clusterProof(secretHashOf(token.secret), s.publicKey, cellar.id));
+    const again = await s.ask(cellar, by(cellar));
+    assert.ok(again.state === 'approved' && again.proof, 'the first answer may have been lost');
+    const late = stranger();
+    assert.equal((await s.ask(late, by(late))).state, 'refused');
+    assert.deepEqual(s.members().toSorted(), [cellar.id, testNode].toSorted());
+  });
+
+  test('a flood of made-up machines ends at a bound', async (t) => {
+    const s = await stage(t, kind);
+    let refused = 0;
+    for (let i = 0; i < 60; i++) {
+      const one = stranger();
+      if ((await s.ask(one, { reveal: one.reveal })).state === 'refused') refused++;
+    }
+    assert.equal(refused, 10);
+  });
+
+  test('candidates that are given a database at the same moment found one cluster and are all on its list', async (t) => {
+    const database = await freshDatabase(t, kind);
+    const ids = Array.from({ length: 5 }, (_, i) => `node-${i}`);
+    const keys = await Promise.all(
+      ids.map(async (id) => {
+        const key = await clusterKeyOf(database, id);
+        await admitSelf(database, key, { ...self, id, name: id });
+        return key.cluster;
+      }),
+    );
+    assert.equal(new Set(keys).size, 1);
+    const cluster = await readCluster(database);
+    assert.deepEqual(
+      openMembers(cluster!.publicKey, cluster!.members!)!.nodes.map((node) => node.id),
+      ids,
+    );
+  });
+
+  test('a further path of a root counts only after what one machine wrote was read by the other', async (t) => {
+    const database = await freshDatabase(t, kind);
+    const db = await database.lead();
+    const { rootId } = await aLibrary(db, 'Films', 'nas');
+    await aNode(db, 'desk');
+    await setNodeRoots(db, 'desk', [{ root: rootId, path: '/copy', writable: true, problem: null }]);
+    const asked: string[] = [];
+    let oneDisk = false;
+    let answered = Promise.withResolvers<void>();
+    const mesh = {
+      request: async (to: string, _protocol: string, ask: { op: string; nonce: string }) => {
+        asked.push(`${ask.op} ${to}`);
+        if (ask.op === 'prove-read') setImmediate(answered.resolve);
+        return { op: 'proved', found: ask.op === 'prove-write' || oneDisk };
+      },
+    } as unknown as Mesh;
+    const isProved = async (): Promise<boolean> => (await keepersOf(database, rootId)).some((root) => root.nodeId === 'desk');
+    const proved = Promise.withResolvers<void>();
+    const parts = { mesh, db, present: () => ['nas', 'desk'], events: createEvents(() => {}), onProved: proved.resolve, log };
+    createProver(parts).kick();
+    await answered.promise;
+    assert.deepEqual(asked, ['prove-write nas', 'prove-read desk']);
+    assert.equal(await isProved(), false, 'a copy of the disk must never become its keeper');
+    oneDisk = true;
+    answered = Promise.withResolvers();
+    createProver(parts).kick();
+    await proved.promise;
+    assert.equal(await isProved(), true);
+  });
+});
