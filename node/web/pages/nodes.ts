@@ -6,7 +6,7 @@ import { readLease } from '../../db/coordinator.ts';
 import { runningJobs } from '../../db/job-lists.ts';
 import { listJoinTokens } from '../../db/join-tokens.ts';
 import { listLibraries } from '../../db/libraries.ts';
-import { listNodeSpeeds } from '../../db/node-speeds.ts';
+import { listSpeeds } from '../../db/node-speeds.ts';
 import { listNodes, readNode, type NodeRow } from '../../db/nodes.ts';
 import { listNodeRoots } from '../../db/roots.ts';
 import { PlainError } from '../../errors.ts';
@@ -167,7 +167,7 @@ async function readList({ db, now: clock, node: self }: Web): Promise<NodesListV
     listNodeRoots(db),
     listLibraries(db),
     listCandidates(db),
-    listNodeSpeeds(db),
+    listSpeeds(db),
   ]);
   const now = clock();
   const leader = nodes.find((n) => lease.held && n.id === lease.holder) ?? null;

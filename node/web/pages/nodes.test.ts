@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test, type TestContext } from 'node:test';
+import type { Database } from '../../db/connect.ts';
+import { PlainError } from '../../errors.ts';
+import { freshDatabase, havePostgres, type TestDatabase } from '../../testing/database.ts';
+import { fillNodeSample, type NodeSample } from '../../testing/node-sample.ts';
+import { fillSample, type Sample } from '../../testing/sample.ts';
+import { startWeb, type TestWeb } from '../../testing/web.ts';
+
+// The Nodes page as a browser without scripts asks for it; only the commands are written down instead of carried out.
+
+const cleanups: (() => Promise<void> | void)[] = [];
+const suite = { after: (fn: () => Promise<void> | void) => void cleanups.push(fn) };
+let db: TestDatabase;
+let leader: Database;
+let sample: Sample;
+let nodes: NodeSample;
+
+before(async () => {
+  db = await freshDatabase(suite, havePostgres() ? 'postgres' : 'embedded');
+  leader = await db.lead();
+  sample = await fillSample(leader);
+  nodes = await fillNodeSample(leader, sample);
+});
+after(async () => {
+  for (const cleanup of cleanups.toReversed()) await cleanup();
+});
+
+interface Visit {
+  web: TestWeb;
+  /** the text of a page */
+  get(path: string): Promise<string>;
+  /** sends a form of /nodes as a browser does, and gives the answer and where it leads */
+  post(path: string, fields?: [string, string][]): Promise<{ status: number; to: string | null; html: string }>;
+}
+
+async function visit(t: TestContext, answer?: (name: string, args: unknown[]) => unknown): Promise<Visit> {
+  const web = await startWeb({ after: (fn) => t.after(fn) }, { db, ...(answer ? { answer } : {}) });
+  const jar = new Map<string, string>();
+  const ask = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
+    const answer = await fetch(web.url + path, { ...init, redirect: 'manual', headers: { cookie, origin: web.url } });
+    for (const line of answer.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
+      jar.set(name!, value!);
+    }
+    return answer;
+  };
+  const csrf = /name="csrf" value="([^"]+)"/.exec(await (await ask('/nodes')).text())?.[1] ?? '';
+  return {
+    web,
+    get: async (path) => (await ask(path)).text(),
+    async post(path, fields = []) {
+      const response = await ask(path, { method: 'POST', body: new URLSearchParams([['csrf', csrf], ...fields]) });
+      return { status: response.status, to: response.headers.get('location'), html: await response.text() };
+    },
+  };
+}
+
+const asked = (web: TestWeb) => web.asked.map(({ name, args }) => ({ name, args }));
+
+describe('the page', () => {
+  test('shows who asks with the code to compare, and each member with its state', async (t) => {
+    const { get } = await visit(t);
+    const html = await get('/nodes');
+    assert.match(html, /basement<\/bdi> wants to join/);
+    assert.match(html, /<span aria-hidden="true">4F2 9KQ<\/span>/);
+    assert.match(html, /Compare it with the code on its own screen/);
+    for (const words of [
+      'Could coordinate',
+      'Keeper of Films, Shorts, TV',
+      '47\u00a0s ahead',
+      'The coordinator runs 0.1.0',
+      'Resting until',
+      'fps at 1080p',
+    ])
+      assert.ok(html.includes(words), words);
+    assert.match(html, /A copy, or not proved yet: it may be read, nothing is replaced there/);
+    assert.match(html, /href="\/node">Why can’t I see my other machine/);
+    assert.equal(html.match(/class="card node-card"/g)?.length, 4, 'a machine that only asks is no member');
+  });
+
+  test('the coordinator’s role is offered only to another machine that has the database', async (t) => {
+    const html = await (await visit(t)).get('/nodes');
+    assert.deepEqual(
+      [...html.matchAll(/action="\/nodes\/([\w-]+)\/hand-over"/g)].map((m) => m[1]),
+      [nodes.nuc],
+    );
+  });
+
+  test('the Overview counts members only, and says who wants to join', async (t) => {
+    const html = await (await visit(t)).get('/');
+    assert.match(html, /Nodes <span class="cnt">4<\/span>/);
+    assert.match(html, /href="\/nodes#ask-node-basement"/);
+  });
+});
+
+describe('a click', () => {
+  test('asks for exactly one command and comes back to the page', async (t) => {
+    const { web, post } = await visit(t);
+    const { basement, tower, nuc } = nodes;
+    for (const [path, name, args] of [
+      [`/nodes/${basement}/approve`, 'approveNode', [basement]],
+      [`/nodes/${basement}/reject`, 'declineNode', [basement, 'reject']],
+      [`/nodes/${basement}/later`, 'declineNode', [basement, 'later']],
+      [`/nodes/${tower}/pause`, 'changeNode', [tower, { paused: true }]],
+      [`/nodes/${tower}/resume`, 'changeNode', [tower, { paused: false }]],
+      [`/nodes/${tower}/drain`, 'changeNode', [tower, { draining: true }]],
+      [`/nodes/${tower}/undrain`, 'changeNode', [tower, { draining: false }]],
+      [`/nodes/${nuc}/hand-over`, 'handOver', [nuc]],
+      [`/nodes/${tower}/detect`, 'detectEncoders', [tower]],
+      [`/nodes/tokens/${nodes.token}/revoke`, 'revokeJoinToken', [nodes.token]],
+    ] as const) {
+      web.asked.length = 0;
+      const answer = await post(path);
+      assert.deepEqual([answer.status, answer.to], [303, '/nodes'], path);
+      assert.deepEqual(asked(web), [{ name, args }], path);
+      assert.equal(web.asked[0]!.by.via, 'page');
+    }
+  });
+
+  test('about a machine that is not there is a 404 and asks for nothing', async (t) => {
+    const { web, post } = await visit(t);
+    for (const path of ['/nodes/nobody/approve', '/nodes/nobody', '/nodes/nobody/remove', `/nodes/${nodes.basement}/remove`])
+      assert.equal((await post(path, [['typed', 'x']])).status, 404, path);
+    assert.deepEqual(web.asked, []);
+  });
+
+  test('that cannot be obeyed says why on the page', async (t) => {
+    const { get, post, web } = await visit(t, () => {
+      throw new PlainError('nuc does not answer, so it cannot coordinate.');
+    });
+    assert.equal((await post(`/nodes/${nodes.nuc}/hand-over`)).status, 303);
+    assert.equal(web.asked.length, 1);
+    assert.match(await get('/nodes'), /nuc does not answer, so it cannot coordinate\./);
+  });
+});
+
+describe('join tokens', () => {
+  test('are shown once, with the command to type', async (t) => {
+    const { web, get, post } = await visit(t, (name) => (name === 'createJoinToken' ? { id: 'x', token: 'cs-one-two' } : undefined));
+    const fields: [string, string][] = [
+      ['label', 'Attic <b>'],
+      ['uses', '2'],
+      ['hours', '48'],
+    ];
+    const answer = await post('/nodes/tokens', fields);
+    assert.equal(answer.status, 200);
+    assert.ok(answer.html.includes('codecshift run --join cs-one-two'));
+    assert.deepEqual(asked(web), [{ name: 'createJoinToken', args: [{ label: 'Attic <b>', uses: 2, hours: 48 }] }]);
+    assert.ok(!(await get('/nodes')).includes('cs-one-two'), 'and never again');
+  });
+
+  test('with a mistake nothing is made and the typed values stay', async (t) => {
+    const { web, post } = await visit(t);
+    const answer = await post('/nodes/tokens', [
+      ['label', 'Attic'],
+      ['uses', '0'],
+      ['hours', '48'],
+    ]);
+    assert.equal(answer.status, 422);
+    assert.match(answer.html, /Say for how many machines/);
+    assert.match(answer.html, /value="Attic"/);
+    assert.deepEqual(web.asked, []);
+  });
+});
+
+describe('the settings of one machine', () => {
+  test('are saved as one wish', async (t) => {
+    const { web, post } = await visit(t);
+    const fields: [string, string][] = [
+      ['slots', '2'],
+      ['mbps', ''],
+      ['days-0', '1'],
+      ['days-0', '2'],
+      ['from-0', '22:00'],
+      ['to-0', '07:00'],
+      ['from-1', ''],
+      ['to-1', ''],
+    ];
+    const answer = await post(`/nodes/${nodes.tower}`, fields);
+    assert.deepEqual([answer.status, answer.to], [303, `/nodes/${nodes.tower}`]);
+    assert.deepEqual(asked(web), [
+      { name: 'changeNode', args: [nodes.tower, { slots: 2, mbps: null, schedule: [{ days: [1, 2], from: '22:00', to: '07:00' }] }] },
+    ]);
+  });
+
+  test('hours that make no sense are a 422 that names the line', async (t) => {
+    const { web, post } = await visit(t);
+    const answer = await post(`/nodes/${nodes.tower}`, [
+      ['days-0', '1'],
+      ['from-0', '22:00'],
+      ['to-0', 'late'],
+    ]);
+    assert.equal(answer.status, 422);
+    assert.match(answer.html, /href="#f-hours-0">Line 1 ends at no time of day/);
+    assert.deepEqual(web.asked, []);
+  });
+
+  test('a path is told to the machine, and what it says about it stands beside the field', async (t) => {
+    let problem = '';
+    const { web, post } = await visit(t, (name) => {
+      if (name === 'locateRoot' && problem) throw new PlainError(problem);
+    });
+    const fields: [string, string][] = [
+      ['root', nodes.filmsRoot],
+      ['path', '/mnt/films'],
+    ];
+    assert.equal((await post(`/nodes/${nodes.tower}/roots`, fields)).status, 303);
+    assert.deepEqual(asked(web), [{ name: 'locateRoot', args: [{ node: nodes.tower, root: nodes.filmsRoot, path: '/mnt/films' }] }]);
+    problem = 'There is no folder /mnt/films on tower.';
+    const answer = await post(`/nodes/${nodes.tower}/roots`, fields);
+    assert.equal(answer.status, 422);
+    assert.ok(answer.html.includes(problem) && answer.html.includes('value="/mnt/films"'));
+    const strange = await post(`/nodes/${nodes.tower}/roots`, [
+      ['root', '00000000-0000-0000-0000-000000000000'],
+      ['path', '/mnt'],
+    ]);
+    assert.equal(strange.status, 404);
+  });
+
+  test('a machine is removed only when its name was typed', async (t) => {
+    const { web, get, post } = await visit(t);
+    const path = `/nodes/${nodes.tower}/remove`;
+    assert.match(await get(path), /It loses every right at once/);
+    assert.equal((await post(path, [['typed', 'towel']])).status, 422);
+    assert.deepEqual(web.asked, []);
+    assert.deepEqual((await post(path, [['typed', ' tower ']])).to, '/nodes');
+    assert.deepEqual(asked(web), [{ name: 'removeNode', args: [nodes.tower] }]);
+  });
+
+  test('the cluster gets another name, never an empty one', async (t) => {
+    const { web, post } = await visit(t);
+    assert.equal((await post('/nodes/cluster', [['name', '  ']])).status, 422);
+    assert.equal((await post('/nodes/cluster', [['name', ' Holiday home ']])).status, 303);
+    assert.deepEqual(asked(web), [{ name: 'renameCluster', args: ['Holiday home'] }]);
+  });
+});
