@@ -7,6 +7,7 @@ import { addActivity } from '../db/activity.ts';
 import { advance, awaitOutside, readAttempt, saveEncoded, saveVerdict, type Attempt } from '../db/attempts.ts';
 import { cancelAttempt, failAttempt, holdAttempt, releaseAttempt, type EndedRun } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
+import { recordSpeed, speedOf } from '../db/node-speeds.ts';
 import { runContext, type RunContext } from '../db/run-context.ts';
 import { setStatus } from '../db/media-files.ts';
 import { listNodeRoots } from '../db/roots.ts';
@@ -138,9 +139,17 @@ export function createFinisher(parts: FinisherParts): Finisher {
     };
     const attempt = await saveEncoded(db, runOf(r), facts, lease());
     if (!attempt) return refuse(r);
+    await remember(r, attempt);
     changed(r.job);
     void proceed(attempt);
     return yes;
+  }
+
+  /** How fast that node is decides who gets the last films of a queue. */
+  async function remember(r: Of<'encoded'>, attempt: Attempt): Promise<void> {
+    const film = (await runContext(db, r.attempt))?.probe.streams.find((stream) => stream.kind === 'video') ?? null;
+    const speed = speedOf(film, r.output.frames, r.stats['encodeMs']);
+    if (speed !== null && r.encoder !== 'copy') await recordSpeed(db, attempt.nodeId, r.encoder, speed);
   }
 
   async function verified(r: Of<'verified'>): Promise<Answer> {
