@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { clip } from '../../node/testing/media.ts';
@@ -68,13 +68,23 @@ export function createLibrary(share: string, pristine: string, random: Random): 
       await promisify(execFile)(requireTool('ffmpeg'), ['-v', 'error', '-nostdin', '-y', ...words]);
       const path = join(share, name);
       await mkdir(dirname(path), { recursive: true });
-      await copyFile(kept, `${path}.part`);
-      await rename(`${path}.part`, path);
+      await bringIn(kept, path);
       const film: Film = { name, sha256: await sha256(kept), sizeBytes: (await stat(kept)).size, pristine: kept, kind, long, fate };
       films.push(film);
       return film;
     },
   };
+}
+
+/** The disk may be full just then: half a film is no film. */
+async function bringIn(from: string, to: string): Promise<void> {
+  const draft = `${to}.part`;
+  try {
+    await copyFile(from, draft);
+    await rename(draft, to);
+  } finally {
+    await rm(draft, { force: true });
+  }
 }
 
 export async function sha256(path: string): Promise<string> {
