@@ -27,6 +27,7 @@ export interface ClusterName {
 
 /** Another machine that this one noticed, and why it is not (yet) spoken to. */
 export interface Sighting {
+  /** empty while only an address is known */
   node: string;
   name: string | null;
   addresses: string[];
@@ -45,7 +46,8 @@ export interface Sighting {
 
 /** What a node knows of the network around it, for the page that answers "why can't I see my other machine?". */
 export interface Surroundings {
-  listening: { what: 'mesh' | 'lobby' | 'data'; addresses: string[] }[];
+  /** `problem`: a sentence, for example that the wanted port was taken */
+  listening: { what: 'mesh' | 'lobby' | 'data'; addresses: string[]; problem?: string }[];
   interfaces: { name: string; address: string; multicast: 'ok' | 'failed' | 'off'; problem: string | null }[];
   sightings: Sighting[];
 }

@@ -1,11 +1,40 @@
+import { byteStream } from '@libp2p/utils';
+import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id';
+import { privateKeyFromProtobuf } from '@libp2p/crypto/keys';
+import type { Connection, Stream } from '@libp2p/interface';
+import { multiaddr } from '@multiformats/multiaddr';
 import type { Surroundings } from '../core/standing.ts';
+import { PlainError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { createAddressBook } from './address-book.ts';
+import { formatAddress, ownInterfaces, parseAddress, toMultiaddr, type Target } from './addresses.ts';
+import { createAskLimit } from './ask-limit.ts';
+import { askSelf, createDelivery } from './delivery.ts';
+import { lanDiscovery } from './discovery.ts';
+import { encode } from './encoding.ts';
+import { createEncounters } from './encounter.ts';
+import { createGate, hostOf, portOf } from './gate.ts';
+import { createGossip, topicNames, type Gossip } from './gossip.ts';
+import { startHost, type Host } from './host.ts';
+import { createLinks } from './links.ts';
+import { createMeetings } from './meeting.ts';
 import type { Membership } from './membership.ts';
 import type { Mesh } from './mesh.ts';
+import { MAX_MESSAGE_BYTES, MAX_TOPIC_BYTES, protocols, type Protocol } from './messages.ts';
+import { createReconciler } from './reconcile.ts';
+import { ask, createRpcServer, protocolId } from './rpc.ts';
+import { createSightings } from './sightings.ts';
 
 /**
  * The mesh over libp2p: TCP, Noise, yamux, gossipsub. Only members get past Noise; a connection counts as admitted once
  * both sides have met (`meet`). Messages to oneself take the path of `local.ts`.
+ *
+ *   discovery, --peer, remembered, told ──▶ address-book ──▶ reconcile ── dials ──▶ gate (member? one per pair)
+ *                                                                                     │
+ *   request/handle ◀── rpc ◀── links: open ──▶ meeting ──▶ admitted ◀── encounter ◀───┘
+ *   publish/subscribe ◀── gossip (signed by a member, speaks for its signer)
+ *
+ * Everything that goes wrong around this node ends in sightings, as a sentence for a person.
  */
 export interface NetworkMesh extends Mesh {
   start(): Promise<void>;
@@ -14,11 +43,13 @@ export interface NetworkMesh extends Mesh {
   connected(): string[];
   /** host part of the live connection to a node: where its data plane is reached too; null when not connected */
   hostOf(node: string): string | null;
-  /** its clock minus ours in milliseconds, measured when they met */
+  /** open connections to a node, admitted or not: one, or two for a moment while both dial */
+  connectionsOf(node: string): number;
+  /** its clock minus ours in milliseconds, measured when they met and again every minute */
   clockOf(node: string): number | null;
   onMet(listener: (node: string) => void): () => void;
   onLost(listener: (node: string) => void): () => void;
-  /** a multiaddr or host:port, tried for ever */
+  /** a multiaddr or host:port, tried for ever; throws PlainError when it is no address */
   addPeer(address: string): void;
   surroundings(): Surroundings;
 }
@@ -35,6 +66,286 @@ export interface NetworkParts {
   log: Log;
 }
 
-export function createNetworkMesh(_parts: NetworkParts): NetworkMesh {
-  throw new Error('not built yet');
+const REQUEST_MS = 15_000;
+/** how long a request waits for a connection that is just being made */
+const ADMISSION_MS = 3000;
+const MEET_AGAIN_MS = 60_000;
+const STOP_MS = 2500;
+const DEFAULT_PORT = 8266;
+
+export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
+  const { membership, log } = parts;
+  const self = peerIdFromPrivateKey(privateKeyFromProtobuf(parts.key)).toString();
+  const isMember = (node: string): boolean => membership.isMember(node);
+  const delivery = createDelivery(log);
+  const links = createLinks(log);
+  const sightings = createSightings({ nameOf: (node) => membership.nameOf(node) });
+  const book = createAddressBook(isMember);
+  const meetings = createMeetings({ self, name: parts.name, version: parts.version, membership, book, own: listening });
+  const encounters = createEncounters({ version: parts.version, membership, meetings, links, book, sightings, log });
+  const limit = createAskLimit();
+  const reconciler = createReconciler({
+    self,
+    members: () => membership.members().nodes.map(({ id }) => id),
+    isOpen: (node) => open(node).length > 0,
+    book,
+    port: () => port,
+    dial,
+    onTrying: () => {},
+    onUnreachable: (node, tried) =>
+      sightings.saw(node, {
+        by: book.source(node) ?? 'remembered',
+        trouble: { state: 'unreachable', tried },
+        addresses: book.of(node).map(formatAddress),
+      }),
+    onPeerUnreachable: (target, why) => {
+      const address = formatAddress(target);
+      sightings.saw(address, { by: 'peer', trouble: { state: 'unreachable', tried: [{ address, why }] }, addresses: [address] });
+    },
+    log,
+  });
+  const rpc = createRpcServer({
+    admitted: (connection) => links.admission(connection),
+    answer: async (protocol, text, connection) =>
+      protocol === 'meet' ? encounters.answer(text, connection) : await delivery.answer(protocol, text, connection.remotePeer.toString()),
+    log,
+  });
+  let host: Host | null = null;
+  let gossip: Gossip | null = null;
+  let port = 0;
+  let portTaken = false;
+  let ended = false;
+  let undo: (() => void)[] = [];
+  for (const text of parts.peers) addPeer(text);
+
+  return {
+    self,
+    start,
+    stop,
+    async request(to, protocol, body, options) {
+      options?.signal?.throwIfAborted();
+      if (to === self) return await askSelf(delivery, self, protocol, body);
+      const text = encode(body, MAX_MESSAGE_BYTES);
+      const signal = options?.signal ?? AbortSignal.timeout(REQUEST_MS);
+      const name = membership.nameOf(to) ?? to;
+      return await limit.run(to, signal, async () => {
+        const link = await links.find(to, ADMISSION_MS);
+        if (!link) throw new PlainError(`The node ${name} cannot be reached.`, { retry: true });
+        return (await ask(link.connection, protocol, text, signal, name)) as never;
+      });
+    },
+    handle: (protocol, handler) => delivery.handle(protocol, handler),
+    publish(topic, message) {
+      const text = encode(message, MAX_TOPIC_BYTES);
+      const copy = delivery.open(topic, text, self);
+      onTopic(topic, copy);
+      delivery.deliver(topic, copy, self);
+      gossip?.publish(topic, text);
+    },
+    subscribe: (topic, listener) => delivery.subscribe(topic, listener),
+    connected: () => links.all().map(({ node }) => node),
+    hostOf: (node) => mapped(links.of(node), ({ connection }) => hostOf(connection.remoteAddr)),
+    connectionsOf: (node) => open(node).length,
+    clockOf: (node) => mapped(links.of(node), ({ clockMs }) => clockMs),
+    onMet: (listener) => links.onMet(listener),
+    onLost: (listener) => links.onLost(listener),
+    addPeer,
+    surroundings,
+  };
+
+  async function start(): Promise<void> {
+    const gate = createGate({ self, isMember, open, alive, onStranger, onProved });
+    const discovery = parts.discovery === 'lan' ? lanDiscovery({ id: self, onFound, log }) : null;
+    const topicsOfCluster = topicNames(membership.cluster.id);
+    ({ host, portTaken } = await startHost({
+      key: parts.key,
+      version: parts.version,
+      port: parts.port,
+      gate,
+      topics: topicsOfCluster,
+      isMember,
+      discovery,
+      log,
+    }));
+    port =
+      host
+        .getMultiaddrs()
+        .map(portOf)
+        .find((one) => one > 0) ?? 0;
+    const running = host;
+    on(running, 'connection:open', opened);
+    on(running, 'connection:close', closed);
+    for (const protocol of Object.keys(protocols) as Protocol[]) {
+      const serve = (stream: Stream, connection: Connection): Promise<void> => rpc.serve(protocol, stream, connection);
+      await running.handle(protocolId(protocol), serve, { maxInboundStreams: 64, maxOutboundStreams: 128 });
+    }
+    gossip = createGossip({
+      pubsub: running.services.pubsub,
+      cluster: membership.cluster.id,
+      self,
+      isMember,
+      delivery,
+      onMessage: onTopic,
+      log,
+    });
+    for (const { node, addresses } of membership.remembered()) book.learn(node, addresses, 'remembered');
+    undo.push(
+      membership.onMembers(onMembers),
+      links.onMet((node) => reconciler.met(node)),
+      links.onLost(onLost),
+    );
+    const timer = setInterval(keep, MEET_AGAIN_MS).unref();
+    undo.push(() => clearInterval(timer));
+    for (const connection of running.getConnections()) opened(connection);
+    reconciler.start();
+    log.info({ listening: listening() }, 'the mesh listens');
+  }
+
+  async function stop(): Promise<void> {
+    ended = true;
+    reconciler.stop();
+    for (const one of undo) one();
+    undo = [];
+    const running = host;
+    gossip = null;
+    if (!running) return;
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, STOP_MS);
+    await Promise.race([
+      Promise.resolve(running.stop()).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the mesh stopped with an error')),
+      late.promise,
+    ]);
+    clearTimeout(timer);
+    for (const connection of running.getConnections()) connection.abort(new Error('the mesh has stopped'));
+  }
+
+  function opened(connection: Connection): void {
+    links.opened(connection);
+    if (connection.direction === 'outbound') void encounters.dialled(connection);
+  }
+
+  function closed(connection: Connection): void {
+    links.closed(connection);
+    reconciler.wake();
+  }
+
+  function onLost(node: string): void {
+    limit.forget(node);
+    log.info({ node, name: membership.nameOf(node) }, 'the connection to a node ended');
+  }
+
+  /** Whoever is no member any more is cut off now, not at its next message. */
+  function onMembers(): void {
+    for (const connection of host?.getConnections() ?? []) {
+      const node = connection.remotePeer.toString();
+      if (isMember(node)) continue;
+      connection.abort(new Error('no member any more'));
+      book.forget(node);
+      sightings.saw(node, { by: 'told', trouble: { state: 'not-approved', how: 'outbound' }, addresses: [] });
+    }
+    reconciler.wake();
+  }
+
+  function onTopic(topic: string, message: unknown): void {
+    if (topic === 'members') membership.adoptMembers(message as never);
+  }
+
+  function onFound(node: string, addresses: string[]): void {
+    if (node === self || ended) return;
+    if (!isMember(node)) {
+      const texts = addresses.map((text) => parseAddress(text, 0)).filter((one) => one !== null);
+      return sightings.saw(node, { by: 'mdns', trouble: { state: 'not-approved', how: 'mdns' }, addresses: texts.map(formatAddress) });
+    }
+    if (book.learn(node, addresses, 'mdns')) reconciler.wake(node);
+  }
+
+  function onStranger(node: string, address: string, direction: 'inbound' | 'outbound'): void {
+    const by = direction === 'inbound' ? 'inbound' : 'peer';
+    sightings.saw(node, { by, trouble: { state: 'not-approved', how: direction }, addresses: [address] });
+  }
+
+  function onProved(node: string, address: string): void {
+    reconciler.proved(address, node);
+    sightings.clear(address);
+  }
+
+  function open(node: string): Connection[] {
+    return host?.getConnections(peerIdFromString(node)).filter(({ status }) => status === 'open') ?? [];
+  }
+
+  async function alive(connection: Connection): Promise<boolean> {
+    try {
+      const signal = AbortSignal.timeout(1500);
+      const stream = await connection.newStream('/ipfs/ping/1.0.0', { signal });
+      const io = byteStream(stream);
+      await io.write(crypto.getRandomValues(new Uint8Array(32)), { signal });
+      await io.read({ bytes: 32, signal });
+      stream.abort(new Error('it is alive'));
+      return connection.status === 'open';
+    } catch {
+      return false;
+    }
+  }
+
+  async function dial(target: Target, signal: AbortSignal): Promise<void> {
+    if (!host) throw new Error('the mesh does not run');
+    await host.dial(multiaddr(toMultiaddr(target)), { signal });
+  }
+
+  function addPeer(text: string): void {
+    const target = parseAddress(text, parts.port || DEFAULT_PORT);
+    if (!target)
+      throw new PlainError(`"${text.slice(0, 100)}" is no address of another machine. Write host:port, for example nas:${DEFAULT_PORT}.`);
+    reconciler.addPeer(target);
+  }
+
+  /** Once a minute: meet again, and mend connections on which gossip has died without anybody noticing. */
+  function keep(): void {
+    encounters.again();
+    for (const { connection, node } of links.all()) {
+      if (Date.now() - connection.timeline.open < MEET_AGAIN_MS || gossips(connection)) continue;
+      log.info({ node }, 'gossip with a node has stopped; the connection is made anew');
+      connection.abort(new Error('gossip has stopped'));
+    }
+  }
+
+  function listening(): string[] {
+    const found = (host?.getMultiaddrs() ?? []).map((address) => formatAddress({ host: hostOf(address), port: portOf(address) }));
+    return [...new Set(found)];
+  }
+
+  function surroundings(): Surroundings {
+    const interfaces =
+      host?.services.discovery?.interfaces() ??
+      ownInterfaces('IPv4').map(({ name, address }) => ({ name, address, multicast: 'off' as const, problem: null }));
+    const problem = portTaken ? `Port ${parts.port} is taken by another program; another one is used until the next start.` : null;
+    return {
+      listening: [{ what: 'mesh', addresses: listening(), ...(problem ? { problem } : {}) }],
+      interfaces,
+      sightings: sightings.list().filter(({ node }) => node !== self),
+    };
+  }
+}
+
+/** libp2p re-throws what a listener throws where nobody can catch it. */
+function on(host: Host, event: 'connection:open' | 'connection:close', listener: (connection: Connection) => void): void {
+  host.addEventListener(event, ({ detail }) => {
+    try {
+      listener(detail);
+    } catch {
+      detail.abort(new Error('a listener failed'));
+    }
+  });
+}
+
+/** gossipsub opens one stream in each direction and does not open it again while the connection lives. */
+function gossips(connection: Connection): boolean {
+  const directions = connection.streams
+    .filter(({ protocol, status }) => protocol.startsWith('/meshsub/') && status === 'open')
+    .map(({ direction }) => direction);
+  return directions.includes('outbound') && directions.includes('inbound');
+}
+
+function mapped<T, R>(value: T | null, map: (value: T) => R): R | null {
+  return value === null ? null : map(value);
 }

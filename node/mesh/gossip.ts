@@ -1,0 +1,72 @@
+import { TopicValidatorResult, type GossipSub, type Message } from '@libp2p/gossipsub';
+import { messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { createBuckets } from './bucket.ts';
+import type { Delivery } from './delivery.ts';
+import { MAX_TOPIC_BYTES, topics, type Topic } from './messages.ts';
+
+/**
+ * Topics over gossipsub. A message is passed on and delivered only if a member signed it, its schema holds and it speaks
+ * for its signer; who brought it does not matter. What no member signed is dropped without blame: the neighbour that
+ * passed it on may know a newer list of members than this node.
+ */
+export interface Gossip {
+  publish(topic: Topic, text: string): void;
+}
+
+export const topicName = (cluster: string, topic: Topic): string => `codecshift/${cluster}/${topic}`;
+export const topicNames = (cluster: string): string[] => (Object.keys(topics) as Topic[]).map((topic) => topicName(cluster, topic));
+
+export function createGossip(parts: {
+  pubsub: GossipSub;
+  cluster: string;
+  self: string;
+  isMember: (node: string) => boolean;
+  delivery: Delivery;
+  /** before the listeners of a topic hear of a message */
+  onMessage: (topic: Topic, message: unknown, from: string) => void;
+  log: Log;
+}): Gossip {
+  const { pubsub, delivery } = parts;
+  const often = createBuckets(200, 400);
+  /** what the validator has read is not read again */
+  const opened = new WeakMap<Message, { topic: Topic; message: unknown; from: string }>();
+  for (const topic of Object.keys(topics) as Topic[]) {
+    const name = topicName(parts.cluster, topic);
+    pubsub.topicValidators.set(name, (_neighbour, message) => validate(topic, message));
+    pubsub.subscribe(name);
+  }
+  // A throw in this listener would end the process: the event target raises it again outside of any catch.
+  pubsub.addEventListener('message', (event) => {
+    try {
+      const known = opened.get(event.detail);
+      if (!known) return;
+      parts.onMessage(known.topic, known.message, known.from);
+      delivery.deliver(known.topic, known.message as never, known.from);
+    } catch (error) {
+      parts.log.error({ err: error }, 'a message of a topic could not be delivered');
+    }
+  });
+
+  return {
+    publish(topic, text) {
+      pubsub
+        .publish(topicName(parts.cluster, topic), new TextEncoder().encode(text))
+        .catch((error: unknown) => parts.log.debug({ topic, why: messageOf(error) }, 'a hint was not sent'));
+    },
+  };
+
+  function validate(topic: Topic, message: Message): TopicValidatorResult {
+    if (message.type !== 'signed' || message.data.byteLength > MAX_TOPIC_BYTES) return TopicValidatorResult.Reject;
+    const from = message.from.toString();
+    if (from === parts.self || !parts.isMember(from) || !often.take(from)) return TopicValidatorResult.Ignore;
+    try {
+      const text = new TextDecoder('utf-8', { fatal: true }).decode(message.data);
+      opened.set(message, { topic, message: delivery.open(topic, text, from), from });
+      return TopicValidatorResult.Accept;
+    } catch (error) {
+      parts.log.debug({ topic, from, why: messageOf(error) }, 'a message of a topic was refused');
+      return TopicValidatorResult.Reject;
+    }
+  }
+}
