@@ -150,6 +150,9 @@ export const reasonTable = {
     setting: 'network',
   }),
   'fetch-off': wait('Not fetched early', 'Files are not fetched early, as the settings wish.', { setting: 'network' }),
+  'not-coordinator': wait('Not the coordinator', 'This machine does not coordinate now; the one that does is asked instead.', {
+    retry: true,
+  }),
   'database-away': wait('Database away', 'The database is not reachable; finished work is kept and handed in later.', { retry: true }),
   'shutting-down': wait('Stopping', 'CodecShift is stopping; the job goes on after the next start.', { retry: true }),
 
@@ -224,6 +227,7 @@ export const reasonTable = {
   'disk-full': fail('Disk full', 'The disk ran full[ ({where})].', { retry: true }),
   'input-output-error': fail('Disk error', 'Reading or writing failed[: {message}].', { retry: true }),
   'source-unreachable': fail('Could not fetch', 'The file could not be fetched from its library[: {message}].', { retry: true }),
+  'ticket-refused': fail('Not handed out', 'The machine that holds the file did not hand it out[: {why}].', { retry: true }),
   'delivery-failed': fail('Delivery failed', 'The copy could not be handed to the library’s machine[: {message}].', { retry: true }),
   'hash-mismatch': fail('Damaged on the way', 'The copy arrived different from how it was sent; it was thrown away.', { retry: true }),
   'swap-failed': fail('Could not replace', 'The original could not be replaced[: {message}]; it is untouched.', { retry: true }),

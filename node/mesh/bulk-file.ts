@@ -1,9 +1,9 @@
-import { createHash, hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { constants, type BigIntStats } from 'node:fs';
 import { lstat, open, type FileHandle } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { codeOf } from '../errors.ts';
-import { BLOCK_BYTES, blockLength, bodyBytes, brokenFrame, endFrame, HEADER_BYTES, putHeader } from './bulk-frame.ts';
+import { BLOCK_BYTES, blockLength, bodyBytes, brokenFrame, endFrame, HEADER_BYTES, putHeader, type Range } from './bulk-frame.ts';
 import { PIECE_BYTES, type Rate } from './rate.ts';
 
 /** One file that is open for readers (framing: bulk-frame.ts). Opened once; what is read is what was open then. */
@@ -43,15 +43,8 @@ export function openOffered(offer: { file: string; sizeBytes: number; rate: Rate
   };
 }
 
-interface Wanted {
-  from: number;
-  /** the byte after the last one */
-  end: number;
-  withBlocks: boolean;
-}
-
 /** What is asked for, or the HTTP status with which it is refused. */
-function wantedOf(request: IncomingMessage, sizeBytes: number): Wanted | number {
+function wantedOf(request: IncomingMessage, sizeBytes: number): Range | number {
   if (request.method !== 'GET') return 405;
   if (request.url !== '/' && request.url !== '/hashes') return 404;
   const withBlocks = request.url === '/';
@@ -82,7 +75,7 @@ async function openOnce(file: string, sizeBytes: number): Promise<Opened> {
   }
 }
 
-type Sending = Wanted & Opened & { file: string; sizeBytes: number; rate: Rate; response: ServerResponse; signal: AbortSignal };
+type Sending = Range & Opened & { file: string; sizeBytes: number; rate: Rate; response: ServerResponse; signal: AbortSignal };
 
 /** Two buffers take turns: one is read and hashed while the other one leaves. Never more than these is read ahead. */
 async function send(sending: Sending): Promise<void> {
@@ -90,20 +83,19 @@ async function send(sending: Sending): Promise<void> {
   const whole = from === 0 && end === sending.sizeBytes;
   response.writeHead(whole ? 200 : 206, {
     'content-type': 'application/octet-stream',
-    'content-length': bodyBytes(from, end, withBlocks),
+    'content-length': bodyBytes(sending),
     ...(whole ? {} : { 'content-range': `bytes ${from}-${end - 1}/${sending.sizeBytes}` }),
   });
   response.flushHeaders();
-  const hashes = createHash('sha256');
+  const running = createHash('sha256');
   const buffers = [0, 1].map(() => Buffer.allocUnsafe(HEADER_BYTES + Math.min(BLOCK_BYTES, end - from)));
   let leaving: Promise<void> = Promise.resolve();
   for (let [at, turn] = [from, 0]; at < end; turn = 1 - turn) {
     const length = blockLength(at, end);
     const frame = buffers[turn]!.subarray(0, HEADER_BYTES + length);
     await fill(handle, frame.subarray(HEADER_BYTES), at, signal);
-    const digest = hash('sha256', frame.subarray(HEADER_BYTES), 'buffer');
-    putHeader(frame, length, digest);
-    hashes.update(digest);
+    running.update(frame.subarray(HEADER_BYTES));
+    putHeader(frame, length, running.copy().digest());
     await leaving;
     leaving = write(sending, withBlocks ? frame : frame.subarray(0, HEADER_BYTES));
     leaving.catch(() => undefined);
@@ -111,7 +103,7 @@ async function send(sending: Sending): Promise<void> {
   }
   await leaving;
   await requireUnchanged(sending);
-  response.end(endFrame(hashes.digest()));
+  response.end(endFrame(running.digest()));
 }
 
 async function fill(handle: FileHandle, target: Buffer, at: number, signal: AbortSignal): Promise<void> {

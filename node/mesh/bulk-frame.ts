@@ -1,10 +1,13 @@
 /**
  * The body of a file on the data plane. Nothing in it has to be believed before it was checked:
  *
- *   frame   = length (u32, big endian) · SHA-256 of the block (32 bytes) · block (length bytes, at most 1 MiB)
+ *   frame   = length (u32, big endian) · SHA-256 (32 bytes) · block (length bytes, at most 1 MiB)
  *   body    = frame … frame · end
- *   end     = length 0 · SHA-256 over the hashes of all frames of this body: it is whole, and the file did not change
+ *   end     = length 0 · the last SHA-256 again: it is whole, and the file did not change meanwhile
  *   broken  = length 0xffffffff · a reason code, padded with zeros; then the connection ends
+ *
+ * The SHA-256 is that of everything in this body up to and with this block. It proves the block as well as one of its own
+ * would, and the last one of a body that began at 0 is that of the whole file: each byte is hashed once, not twice.
  *
  * Blocks are cut at the multiples of 1 MiB of the file, whatever range was asked for. `/hashes` answers with the same
  * frames without their blocks: so a reader learns which part of an earlier try is still good.
@@ -37,68 +40,68 @@ export function brokenFrame(code: string): Buffer {
   return frame;
 }
 
+export interface Range {
+  from: number;
+  /** the byte after the last one */
+  end: number;
+  /** false: the hashes alone */
+  withBlocks: boolean;
+}
+
 /** Length of the block that begins at `at`, when the last wanted byte is before `end`. */
 export function blockLength(at: number, end: number): number {
   return Math.min(BLOCK_BYTES - (at % BLOCK_BYTES), end - at);
 }
 
 /** What a whole body for the bytes from `from` up to and without `end` weighs. */
-export function bodyBytes(from: number, end: number, withBlocks: boolean): number {
+export function bodyBytes({ from, end, withBlocks }: Range): number {
   const blocks = from >= end ? 0 : Math.ceil(end / BLOCK_BYTES) - Math.floor(from / BLOCK_BYTES);
   return (blocks + 1) * HEADER_BYTES + (withBlocks ? end - from : 0);
 }
 
-/**
- * Cuts a stream into frames, copying each block once. A yielded block is good until the next but one is asked for: two
- * buffers take turns, so that one can be written while the other fills.
- * @throws Error when a length is not the one that must come
- */
-export async function* readFrames(
-  chunks: AsyncIterable<Buffer>,
-  range: { from: number; end: number; withBlocks: boolean },
-): AsyncGenerator<Frame, void, undefined> {
-  const header = Buffer.allocUnsafe(HEADER_BYTES);
-  const buffers = range.withBlocks ? [Buffer.allocUnsafe(BLOCK_BYTES), Buffer.allocUnsafe(BLOCK_BYTES)] : [];
-  let [at, turn, inHeader, inBlock] = [range.from, 0, 0, 0];
-  for await (const chunk of chunks) {
-    for (let read = 0; read < chunk.length;) {
-      if (inHeader < HEADER_BYTES) {
-        const copied = chunk.copy(header, inHeader, read);
-        inHeader += copied;
-        read += copied;
-        if (inHeader < HEADER_BYTES) break;
-        const special = specialFrame(header);
-        if (special) {
-          yield special;
-          return;
-        }
-        const length = header.readUInt32BE(0);
-        if (at >= range.end || length !== blockLength(at, range.end)) throw new Error(`a block of ${length} bytes came at ${at}`);
-        inBlock = 0;
-        if (range.withBlocks) continue;
-        yield { kind: 'block', length, hash: Buffer.from(header.subarray(4)), block: null };
-        at += length;
-        inHeader = 0;
-      } else {
-        const length = header.readUInt32BE(0);
-        const buffer = buffers[turn]!;
-        const copied = chunk.copy(buffer, inBlock, read, Math.min(chunk.length, read + length - inBlock));
-        inBlock += copied;
-        read += copied;
-        if (inBlock < length) continue;
-        yield { kind: 'block', length, hash: Buffer.from(header.subarray(4)), block: buffer.subarray(0, length) };
-        at += length;
-        turn = 1 - turn;
-        inHeader = 0;
-      }
-    }
-  }
+/** Cuts a stream into frames. Whoever pushes takes every frame out before pushing again. */
+export interface FrameReader {
+  push(chunk: Buffer): void;
+  /**
+   * The next frame, or null when more bytes are needed. Its block is good until the next but one is taken: two buffers
+   * take turns, so that one can be written while the other fills.
+   * @throws Error when a length is not the one that must come
+   */
+  next(): Frame | null;
 }
 
-function specialFrame(header: Buffer): Frame | null {
-  const length = header.readUInt32BE(0);
-  if (length === 0) return { kind: 'end', hash: Buffer.from(header.subarray(4)) };
-  if (length !== BROKEN) return null;
-  const code = header.subarray(4).toString('latin1').replaceAll('\0', '');
-  return { kind: 'broken', code: /^[a-z][a-z0-9-]{0,31}$/.test(code) ? code : 'unknown' };
+export function createFrameReader({ from, end, withBlocks }: Range): FrameReader {
+  const header = Buffer.allocUnsafe(HEADER_BYTES);
+  const buffers = withBlocks ? [0, 1].map(() => Buffer.allocUnsafe(Math.min(BLOCK_BYTES, end - from))) : [];
+  let [at, turn, inHeader, inBlock] = [from, 0, 0, 0];
+  let rest: Buffer = Buffer.alloc(0);
+
+  const fill = (target: Buffer, filled: number): number => {
+    const copied = rest.copy(target, filled);
+    rest = rest.subarray(copied);
+    return filled + copied;
+  };
+  return {
+    push(chunk) {
+      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    },
+    next() {
+      inHeader = fill(header, inHeader);
+      if (inHeader < HEADER_BYTES) return null;
+      const [length, hash] = [header.readUInt32BE(0), Buffer.from(header.subarray(4))];
+      if (length === 0) return { kind: 'end', hash };
+      if (length === BROKEN) return { kind: 'broken', code: codeIn(hash) };
+      if (at >= end || length !== blockLength(at, end)) throw new Error(`a block of ${length} bytes came at ${at}`);
+      const block = withBlocks ? buffers[turn]!.subarray(0, length) : null;
+      if (block) inBlock = fill(block, inBlock);
+      if (block && inBlock < length) return null;
+      [at, turn, inHeader, inBlock] = [at + length, 1 - turn, 0, 0];
+      return { kind: 'block', length, hash, block };
+    },
+  };
+}
+
+function codeIn(bytes: Buffer): string {
+  const code = bytes.toString('latin1').replaceAll('\0', '');
+  return /^[a-z][a-z0-9-]{0,31}$/.test(code) ? code : 'unknown';
 }

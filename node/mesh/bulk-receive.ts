@@ -1,7 +1,7 @@
-import { createHash, hash } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import { createHash } from 'node:crypto';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest, type Agent } from 'node:https';
-import { bodyBytes, readFrames, type Frame } from './bulk-frame.ts';
+import { bodyBytes, createFrameReader, type Frame, type FrameReader, type Range } from './bulk-frame.ts';
 import type { Target } from './bulk-target.ts';
 import type { Rate } from './rate.ts';
 
@@ -31,11 +31,13 @@ export class BadBlock extends Error {
  * @throws HolderChanged, BadBlock, PlainError of the target; any other error: the connection broke
  */
 export async function receiveInto(target: Target, sizeBytes: number, reading: Reading, onBlock: () => void): Promise<void> {
-  const from = target.have();
-  for await (const frame of framesOf('/', from, sizeBytes, reading)) {
-    const digest = hash('sha256', frame.block!, 'buffer');
-    if (!digest.equals(frame.hash)) throw new BadBlock(target.have());
-    await target.append(frame.block!);
+  const range = { from: target.have(), end: sizeBytes, withBlocks: true };
+  let running = createHash('sha256');
+  for await (const { block, hash } of blocksOf(range, reading)) {
+    const next = running.copy().update(block!);
+    if (!next.copy().digest().equals(hash)) throw new BadBlock(target.have());
+    await target.append(block!, range.from === 0 ? next : null);
+    running = next;
     onBlock();
   }
   await target.flush();
@@ -46,75 +48,150 @@ export async function receiveInto(target: Target, sizeBytes: number, reading: Re
  * @throws as `receiveInto`
  */
 export async function cutWhatDiffers(target: Target, reading: Reading): Promise<void> {
-  const own = target.blockHashes(reading.signal);
+  const own = target.runningHashes(reading.signal);
   let good = 0;
-  for await (const frame of framesOf('/hashes', 0, target.have(), reading)) {
+  for await (const { hash, length } of blocksOf({ from: 0, end: target.have(), withBlocks: false }, reading)) {
     const { value } = await own.next();
-    if (!frame.hash.equals(value as Buffer)) break;
-    good += frame.length;
+    if (!value?.equals(hash)) break;
+    good += length;
   }
-  await own.return(undefined);
   if (good < target.have()) await target.cutTo(good);
+  // to its end, where the target keeps the hash of it all
+  else await own.next();
 }
 
 type Block = Extract<Frame, { kind: 'block' }>;
 
 /** The blocks of a range. @throws when they do not all come, or the last frame does not vouch for them */
-async function* framesOf(path: '/' | '/hashes', from: number, end: number, reading: Reading): AsyncGenerator<Block> {
-  const range = { from, end, withBlocks: path === '/' };
-  const seen = createHash('sha256');
-  let at = from;
-  for await (const frame of readFrames(bytesOf(path, range, reading), range)) {
-    if (frame.kind === 'broken') {
+async function* blocksOf(range: Range, reading: Reading): AsyncGenerator<Block> {
+  let at = range.from;
+  let last: Buffer | null = null;
+  for await (const frame of framesOf(range, reading)) {
+    if (frame.kind === 'block') {
+      [at, last] = [at + frame.length, frame.hash];
+      yield frame;
+    } else if (frame.kind === 'broken') {
       if (frame.code === 'file-changed') throw new HolderChanged();
       throw new Error(`the other node broke it off: ${frame.code}`);
-    }
-    if (frame.kind === 'end') {
-      if (at === end && seen.digest().equals(frame.hash)) return;
-      throw new Error('the other node ended it too early');
-    }
-    seen.update(frame.hash);
-    yield frame;
-    at += frame.length;
+    } else if (at === range.end && last?.equals(frame.hash)) return;
+    else throw new Error('the other node ended it too early');
   }
-  throw new Error('the connection ended too early');
 }
 
 /**
- * The body of one answer. Only while we wait for a byte the clock runs: neither our own disk nor our own cap is a fault of
- * the other node.
+ * The frames of one answer; the connection rests while one of them is worked on. Only while we wait for a byte the clock
+ * runs: neither our own disk nor our own cap is a fault of the other node.
  */
-async function* bytesOf(
-  path: string,
-  { from, end, withBlocks }: { from: number; end: number; withBlocks: boolean },
-  { agent, rate, stallMs, signal }: Reading,
-): AsyncGenerator<Buffer> {
-  const request = httpsRequest({ agent, path, headers: { range: `bytes=${from}-${end - 1}` }, signal });
-  let waitingSince: number | null = performance.now();
-  const stalled = (): void => {
-    if (waitingSince !== null && performance.now() - waitingSince > stallMs) request.destroy(new Error('no byte came for too long'));
-  };
-  const watch = setInterval(stalled, Math.max(20, stallMs / 8));
+async function* framesOf(range: Range, { agent, rate, stallMs, signal }: Reading): AsyncGenerator<Frame> {
+  const headers = { range: `bytes=${range.from}-${range.end - 1}` };
+  const request = httpsRequest({ agent, path: range.withBlocks ? '/' : '/hashes', headers, signal });
+  const patience = watchPatience(stallMs, () => request.destroy(new Error('no byte came for too long')));
   try {
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      request.once('response', resolve);
-      // stays: an error after the response has begun comes here too
-      request.on('error', reject);
-      request.end();
-    });
-    requireBody(response, bodyBytes(from, end, withBlocks));
-    for await (const chunk of response) {
-      waitingSince = null;
-      if (!rate.unlimited()) await rate.take((chunk as Buffer).length, signal);
-      yield chunk as Buffer;
-      waitingSince = performance.now();
+    const response = await answerOf(request);
+    requireBody(response, bodyBytes(range));
+    const arrival = arrivalOf(response, createFrameReader(range), rate, patience);
+    for (;;) {
+      const unpaid = arrival.unpaid();
+      if (unpaid > 0 && !rate.unlimited()) await rate.take(unpaid, signal);
+      const frame = arrival.frame();
+      if (frame) yield frame;
+      else await arrival.more();
     }
   } finally {
-    clearInterval(watch);
+    patience.end();
     request.destroy();
   }
 }
 
+interface Patience {
+  /** a byte came, or from now on one is waited for */
+  fresh(): void;
+  /** nothing is waited for */
+  rest(): void;
+  end(): void;
+}
+
+/** Begins waiting at once. */
+function watchPatience(stallMs: number, over: () => void): Patience {
+  let since: number | null = performance.now();
+  const look = (): void => {
+    if (since !== null && performance.now() - since > stallMs) over();
+  };
+  const timer = setInterval(look, Math.max(20, stallMs / 8));
+  return { fresh: () => void (since = performance.now()), rest: () => void (since = null), end: () => clearInterval(timer) };
+}
+
+interface Arrival {
+  /** a frame that is complete, taken out */
+  frame(): Frame | null;
+  /** Lets bytes come until a frame is complete or the cap has to be asked. @throws when no more can come */
+  more(): Promise<void>;
+  /** bytes that came since this was asked last */
+  unpaid(): number;
+}
+
+/** By events: a loop over the stream, 16 KiB a turn, would cost more than all hashing does. */
+function arrivalOf(response: IncomingMessage, reader: FrameReader, rate: Rate, patience: Patience): Arrival {
+  let frame: Frame | null = null;
+  let failure: unknown = null;
+  let unpaid = 0;
+  let wake = (): void => undefined;
+  const stop = (): void => {
+    patience.rest();
+    response.pause();
+    wake();
+  };
+  const look = (): void => {
+    try {
+      frame ??= reader.next();
+    } catch (error) {
+      failure = error;
+    }
+  };
+  response.pause();
+  response.on('data', (chunk: Buffer) => {
+    patience.fresh();
+    unpaid += chunk.length;
+    reader.push(chunk);
+    look();
+    if (frame || failure || !rate.unlimited()) stop();
+  });
+  const ended = (error?: unknown): void => {
+    failure ??= error ?? new Error('the connection ended too early');
+    stop();
+  };
+  response.once('error', ended).once('end', ended).once('close', ended);
+  return {
+    frame() {
+      look();
+      const taken = frame;
+      frame = null;
+      return taken;
+    },
+    async more() {
+      if (failure) throw failure;
+      patience.fresh();
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        response.resume();
+      });
+    },
+    unpaid() {
+      const bytes = unpaid;
+      unpaid = 0;
+      return bytes;
+    },
+  };
+}
+
+function answerOf(request: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once('response', resolve);
+    // stays: an error after the answer has begun comes here too, and is told by the answer's own `close`
+    request.on('error', reject);
+    request.end();
+  });
+}
 function requireBody(response: IncomingMessage, bytes: number): void {
   const { statusCode, headers } = response;
   if (statusCode === 409 && headers['x-reason'] === 'file-changed') throw new HolderChanged();

@@ -1,4 +1,4 @@
-import { createHash, hash, type Hash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -13,12 +13,15 @@ import { BLOCK_BYTES, blockLength } from './bulk-frame.ts';
 export interface Target {
   /** bytes that are here, all of them from the beginning on */
   have(): number;
-  /** Starts writing; waits only for the write before, so that `block` may not be changed until the next call resolved. */
-  append(block: Buffer): Promise<void>;
+  /**
+   * Starts writing; waits only for the write before, so that `block` may not be changed until the next call resolved.
+   * `running`: SHA-256 over everything up to and with this block, where somebody has it already.
+   */
+  append(block: Buffer, running: Hash | null): Promise<void>;
   /** Everything that was appended is written. */
   flush(): Promise<void>;
-  /** SHA-256 of each block that is here, in order */
-  blockHashes(signal: AbortSignal): AsyncGenerator<Buffer>;
+  /** for each block that is here: SHA-256 of everything up to and with it */
+  runningHashes(signal: AbortSignal): AsyncGenerator<Buffer>;
   /** SHA-256 of all that is here, hexadecimal */
   sha256(signal: AbortSignal): Promise<string>;
   cutTo(bytes: number): Promise<void>;
@@ -37,22 +40,23 @@ export async function openTarget(path: string, sizeBytes: number): Promise<Targe
 
   const target: Target = {
     have: () => have,
-    async append(block) {
+    async append(block, running) {
       if (have + block.length > sizeBytes) throw new Error('more bytes than the file has');
       await writing;
       writing = told(writeAll(handle, block, have));
       // whoever appends or flushes next is told
       writing.catch(() => undefined);
-      if (hashed === have) {
-        sha.update(block);
-        hashed += block.length;
-      }
+      if (running) sha = running;
+      else if (hashed === have) sha.update(block);
+      if (running || hashed === have) hashed = have + block.length;
       have += block.length;
     },
     flush: () => writing,
-    async *blockHashes(signal) {
+    async *runningHashes(signal) {
       await writing;
-      for await (const block of blocksOf(handle, 0, have, signal)) yield hash('sha256', block, 'buffer');
+      const running = createHash('sha256');
+      for await (const block of blocksOf(handle, 0, have, signal)) yield running.update(block).copy().digest();
+      [sha, hashed] = [running, have];
     },
     async sha256(signal) {
       await writing;
