@@ -1,6 +1,5 @@
 import type { Stream } from '@libp2p/interface';
 import { lpStream } from '@libp2p/utils';
-import type { Uint8ArrayList } from 'uint8arraylist';
 
 /** A text of at most `limit` bytes on a stream, its length before it. */
 export interface Frames {
@@ -18,7 +17,7 @@ export function frames(stream: Stream, limit: number): Frames {
 }
 
 /** The one of the library reads a length that never ends byte by byte, over and over: 64 KiB of 0xff cost it seconds. */
-function lengthDecoder(bytes: Uint8ArrayList | Uint8Array): number {
+function lengthDecoder(bytes: { subarray(): Uint8Array }): number {
   const seen = bytes.subarray();
   if (seen.length > 4) throw new Error('a message without a length');
   if (seen.at(-1)! >= 0x80) throw new RangeError('not complete yet');

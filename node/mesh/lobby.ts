@@ -1,23 +1,57 @@
+import { noise } from '@chainsafe/libp2p-noise';
+import { privateKeyFromProtobuf } from '@libp2p/crypto/keys';
+import type { Libp2p } from '@libp2p/interface';
+import { tcp } from '@libp2p/tcp';
+import { yamux } from '@libp2p/yamux';
+import { createLibp2p } from 'libp2p';
+import { randomUUID } from 'node:crypto';
+import { settings } from '../config/schema.ts';
+import { PlainError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { distance, parseAddress } from './addresses.ts';
+import type { Target } from './addresses.ts';
+import { createLanMdns } from './lan-mdns.ts';
+import type { LanMdns } from './lan-mdns.ts';
+import { createAnnounced } from './lobby-announced.ts';
+import { createDoor } from './lobby-door.ts';
+import type { Door } from './lobby-door.ts';
+import { OwnAddress, createErrands } from './lobby-errand.ts';
+import type { Errand, Errands } from './lobby-errand.ts';
+import { LOBBY_PROTOCOL } from './lobby-messages.ts';
+import type { LobbyAnswer, LobbyQuestion } from './lobby-messages.ts';
 import type { JoinAnswer, JoinRequest } from './messages.ts';
+import { FORGET_MS, createNeighbours } from './neighbours.ts';
+import type { Seen, Statement } from './neighbours.ts';
 
 /**
  * Where strangers meet: a second, tiny libp2p host with one protocol and its own mDNS name. A member's lobby says which
  * cluster is here and takes requests to join; a node without a cluster has a lobby too, so that two of them find each
  * other. Nothing of the mesh is reachable here.
+ *
+ *   announced by multicast, or named by a person ─▶ looked at, every few seconds ─▶ neighbour ─silent for 30 s─▶ forgotten
+ *   looked at by another lobby ────────────────────────────────────────────────────▶ neighbour
  */
 export interface Lobby {
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** multiaddrs with this node's id */
   addresses(): string[];
   /** other lobbies around, asked anew every few seconds; the oldest answer is half a minute old */
-  around(): Neighbour[];
+  around(): Seen[];
   onAround(listener: () => void): () => void;
   /** asks at one lobby, by the node that runs it or by an address (host:port of its mesh or its lobby, or a multiaddr) */
-  ask(where: { node: string } | { address: string }, request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer>;
+  ask(where: Where, request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer>;
   /** what a lobby says of itself; throws PlainError when nothing answers there */
-  look(where: { node: string } | { address: string }, signal: AbortSignal): Promise<Neighbour>;
+  look(where: Where, signal: AbortSignal): Promise<Seen>;
+  /** the newest list of members that a lobby has: the proof for a node that was removed */
+  standing(where: Where, signal: AbortSignal): Promise<{ payload: string; signature: string } | null>;
+  /** this node claims the founding of a cluster, or does so no more (core/founding.ts); everybody around is told at once */
+  claimFounding(claims: boolean): void;
+  /** addresses given by a person at which nothing answers, and how many lobbies were announced that have not answered yet */
+  silent(): { peers: string[]; announced: number };
 }
+
+export type Where = { node: string } | { address: string };
 
 export interface Neighbour {
   node: string;
@@ -26,25 +60,280 @@ export interface Neighbour {
   addresses: string[];
   /** null: it belongs to no cluster yet */
   cluster: { id: string; name: string; publicKey: string; established: boolean; nodes: number } | null;
-  /** milliseconds since this node began to look for a cluster, to break ties between two fresh ones */
+  /** milliseconds since this node began to look for a cluster; null when it belongs to one */
   lookingMs: number | null;
+  /** milliseconds since 1970 */
   seenMs: number;
 }
 
 export interface LobbyParts {
   key: Uint8Array;
+  /** by convention the one after the port of the mesh: 0, or one that is taken, means any */
   port: number;
   discovery: 'lan' | 'off';
   peers: readonly string[];
   /** what this lobby says of its node */
   self: () => Omit<Neighbour, 'addresses' | 'seenMs'>;
-  /** answers a request to join; `address` is the asker's host. Absent on a node without a cluster: it refuses */
+  /** answers a request to join; `address` is the asker's host. Absent on a node without a cluster: it refuses. Read anew for each request */
   onJoin: ((asked: JoinRequest, address: string) => Promise<JoinAnswer>) | null;
   /** the newest signed list, also for a node that was removed: the proof that it was */
   members: () => { payload: string; signature: string } | null;
   log: Log;
 }
 
-export function createLobby(_parts: LobbyParts): Lobby {
-  throw new Error('not built yet');
+const MDNS_NAME = '_codecshift-join._udp.local';
+/** rounds: a node without a cluster is in a hurry; who shows the neighbours to a person wants them fresh */
+const EVERY_MS = { fresh: 1000, listened: 3000, idle: 15_000 } as const;
+const JOIN_MS = 12_000;
+const MAX_VISITS = 16;
+
+export function createLobby(parts: LobbyParts): Lobby {
+  const { log } = parts;
+  const self = parts.self().node;
+  const session = randomUUID();
+  const stopping = new AbortController();
+  const neighbours = createNeighbours(self);
+  const announced = createAnnounced();
+  const answeredPeers = new Map<string, number>();
+  const listeners = new Set<() => void>();
+  /** what is being looked at now; true: once more when done, with what changed meanwhile */
+  const visits = new Map<string, boolean>();
+  let host: Libp2p | null = null;
+  let errands: Errands | null = null;
+  let mdns: LanMdns | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  let claims = 0;
+  let claiming = false;
+  let ticks = 0;
+
+  return {
+    async start() {
+      host = await listen(parts, createDoor({ reply, log }));
+      errands = createErrands(host);
+      if (parts.discovery === 'lan') {
+        const onFound = (node: string, addresses: string[]): void => {
+          if (node !== self && announced.heard(node, addresses, (known) => neighbours.get(known) !== null)) lookAt(node);
+        };
+        mdns = createLanMdns({ tag: MDNS_NAME, id: self, addresses, onFound, log });
+        mdns.start();
+      }
+      round();
+    },
+    async stop() {
+      stopping.abort(new Error('the lobby is closed'));
+      clearTimeout(timer);
+      mdns?.stop();
+      await host?.stop();
+    },
+    addresses,
+    around: () => neighbours.list(),
+    onAround(listener) {
+      listeners.add(listener);
+      if (listeners.size === 1) round();
+      return () => void listeners.delete(listener);
+    },
+    async ask(where, request, signal) {
+      const { answer } = await errand(where, { ask: 'join', ...request }, signal, JOIN_MS);
+      if (answer.to !== 'join') throw unexpected(where, answer);
+      return answer.answer;
+    },
+    async look(where, signal) {
+      const { node, answer } = await lookThere(where, signal);
+      const seen = neighbours.get(node);
+      if (!seen) throw unexpected(where, answer);
+      return seen;
+    },
+    async standing(where, signal) {
+      const { answer } = await errand(where, { ask: 'standing' }, signal);
+      if (answer.to !== 'standing') throw unexpected(where, answer);
+      return answer.members;
+    },
+    claimFounding(wanted) {
+      if (wanted === claiming) return;
+      claiming = wanted;
+      claims++;
+      neighbours.forgetTold();
+      round();
+    },
+    silent() {
+      const peers = parts.peers.filter((peer) => performance.now() - (answeredPeers.get(peer) ?? -Infinity) > FORGET_MS);
+      return { peers, announced: announced.nodes().filter((node) => neighbours.get(node) === null).length };
+    },
+  };
+
+  function addresses(): string[] {
+    const all = host?.getMultiaddrs().map(String) ?? [];
+    return all.toSorted((a, b) => Number(a.includes('/127.')) - Number(b.includes('/127.')));
+  }
+
+  // what others ask
+
+  async function reply(question: LobbyQuestion, from: string, address: string): Promise<LobbyAnswer> {
+    if (question.ask === 'standing') return { to: 'standing', members: parts.members() };
+    if (question.ask === 'look') {
+      heard({ ...question.self, node: from }, { address: null, peer: null, told: question.knows && claiming });
+      return { to: 'look', self: statement() };
+    }
+    if (!parts.onJoin) return { to: 'join', answer: { state: 'away', why: 'This machine belongs to no cluster yet.' } };
+    const { ask: _, ...asked } = question;
+    return { to: 'join', answer: await parts.onJoin({ ...asked, node: from }, address) };
+  }
+
+  /** A new tick for each: of two statements that overtake each other on the way, the later one counts. */
+  function statement(): Statement {
+    const said = parts.self();
+    const own = addresses().filter((address) => !address.includes('/127.') && !address.includes('/::1/'));
+    return { ...said, node: self, addresses: own.slice(0, 8), founding: claiming && said.cluster === null, session, tick: ++ticks };
+  }
+
+  // what we ask others
+
+  function round(): void {
+    if (stopping.signal.aborted || !host) return;
+    clearTimeout(timer);
+    const fresh = parts.self().cluster === null;
+    if (fresh && ticks < 40) mdns?.ask();
+    timer = setTimeout(round, fresh ? EVERY_MS.fresh : listeners.size > 0 ? EVERY_MS.listened : EVERY_MS.idle).unref();
+    for (const peer of parts.peers) visit(`peer ${peer}`, { address: peer });
+    const named = new Set(neighbours.list().flatMap(({ node, peers }) => (peers.length > 0 ? [node] : [])));
+    for (const node of new Set([...neighbours.list().map(({ node: known }) => known), ...announced.nodes()])) {
+      if (!named.has(node)) lookAt(node);
+    }
+  }
+
+  function lookAt(node: string): void {
+    visit(`node ${node}`, { node });
+  }
+
+  function visit(key: string, where: Where): void {
+    if (visits.has(key)) return void visits.set(key, true);
+    if (visits.size >= MAX_VISITS + parts.peers.length) return;
+    visits.set(key, false);
+    const claim = claims;
+    void lookThere(where, stopping.signal)
+      .catch((error: unknown) => log.debug({ where, why: messageOf(error) }, 'a lobby did not answer'))
+      .finally(() => {
+        const again = visits.get(key) === true && claim !== claims;
+        visits.delete(key);
+        if (again && !stopping.signal.aborted) visit(key, where);
+      });
+  }
+
+  async function lookThere(where: Where, signal: AbortSignal): Promise<Errand> {
+    const claim = claiming ? claims : null;
+    const known = 'node' in where ? neighbours.get(where.node) : neighbours.list().find(({ peers }) => peers.includes(where.address));
+    const knows = known?.founding ?? false;
+    const peer = 'address' in where && parts.peers.includes(where.address) ? where.address : null;
+    const found = await errand(where, { ask: 'look', self: statement(), knows }, signal);
+    if (peer) answeredPeers.set(peer, performance.now());
+    if (found.answer.to === 'look') {
+      const said = { ...found.answer.self, node: found.node };
+      heard(said, { address: addressOf(found.target), peer, told: claim !== null && claim === claims });
+    }
+    return found;
+  }
+
+  function heard(said: Statement, how: Parameters<typeof neighbours.heard>[1]): void {
+    neighbours.heard(said, how);
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (error) {
+        log.error({ err: error }, 'a listener of the lobby failed');
+      }
+    }
+  }
+
+  async function errand(where: Where, question: LobbyQuestion, signal: AbortSignal, limitMs?: number): Promise<Errand> {
+    const targets = 'node' in where ? targetsOf(where.node) : lobbiesAt(where.address);
+    if (!errands || targets.length === 0) throw new PlainError(`It is not known where ${nameOf(where)} is.`, { retry: true });
+    try {
+      return await errands.run(targets, question, AbortSignal.any([signal, stopping.signal]), limitMs);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof OwnAddress) {
+        // named to every machine alike, this one too: then it is not silent
+        if ('address' in where) answeredPeers.set(where.address, performance.now());
+        throw new PlainError(`${nameOf(where)} is this machine itself.`);
+      }
+      throw new PlainError(`No lobby of CodecShift answers at ${nameOf(where)}.`, { cause: error, retry: true });
+    }
+  }
+
+  /** Where it answered last, then the nearest. */
+  function targetsOf(node: string): Target[] {
+    const known = [...(neighbours.get(node)?.addresses ?? []), ...announced.of(node)].flatMap((text) => parseAddress(text, 0) ?? []);
+    const unique = [...new Map(known.map((one) => [`${one.host} ${one.port}`, { ...one, node }])).values()];
+    const [last, ...others] = unique;
+    return last ? [last, ...others.toSorted((a, b) => distance(a.host) - distance(b.host))].slice(0, 6) : [];
+  }
+
+  function unexpected(where: Where, answer: LobbyAnswer): PlainError {
+    return new PlainError(`${nameOf(where)} gave an answer that was not expected${answer.to === 'refused' ? `: ${answer.why}` : '.'}`);
+  }
+}
+
+/** A person names the mesh of a machine; its lobby is at the next port. Whoever names the lobby itself is right too. */
+function lobbiesAt(address: string): Target[] {
+  const target = parseAddress(address, settings.meshPort.default);
+  if (!target) return [];
+  return target.port < 65_535 ? [{ ...target, port: target.port + 1 }, target] : [target];
+}
+
+function addressOf({ host, port }: Target): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function nameOf(where: Where): string {
+  return 'node' in where ? where.node : where.address;
+}
+
+async function listen(parts: LobbyParts, door: Door): Promise<Libp2p> {
+  try {
+    return await open(parts, parts.port, door);
+  } catch (error) {
+    if (parts.port === 0 || !String(error).includes('EADDRINUSE')) throw error;
+    parts.log.warn({ port: parts.port }, 'the port of the lobby is taken by another program; a free one is used instead');
+    return await open(parts, 0, door);
+  }
+}
+
+async function open(parts: LobbyParts, port: number, door: Door): Promise<Libp2p> {
+  const host = await createLibp2p({
+    start: false,
+    privateKey: privateKeyFromProtobuf(parts.key),
+    nodeInfo: { name: 'codecshift', version: parts.self().version },
+    addresses: {
+      listen: [`/ip4/0.0.0.0/tcp/${port}`, `/ip6/::/tcp/${port}`],
+    },
+    transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, maxConnections: 64, backlog: 64 })],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        enableKeepAlive: false,
+        maxInboundStreams: 4,
+        streamOptions: { maxStreamWindowSize: 256 * 1024, maxReadBufferLength: 256 * 1024 },
+      }),
+    ],
+    connectionGater: door.gate,
+    connectionManager: {
+      maxConnections: 128,
+      inboundUpgradeTimeout: 5000,
+      inboundStreamProtocolNegotiationTimeout: 5000,
+      addressDialTimeout: 4000,
+      // the door counts by itself, for each host; these only have to be above its numbers
+      inboundConnectionThreshold: 100,
+      maxIncomingPendingConnections: 64,
+      reconnectRetries: 0,
+    },
+    connectionMonitor: { enabled: false },
+  });
+  await host.handle(LOBBY_PROTOCOL, (stream, connection) => door.answer(stream, connection), { maxInboundStreams: 4 });
+  try {
+    await host.start();
+  } catch (error) {
+    await host.stop();
+    throw error;
+  }
+  return host;
 }
