@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Database } from '../../db/connect.ts';
 import { PlainError } from '../../errors.ts';
 import { freshDatabase, havePostgres, type TestDatabase } from '../../testing/database.ts';
+import { fillNodeSample, type NodeSample } from '../../testing/node-sample.ts';
 import { fillPageSample, type PageSample } from '../../testing/page-sample.ts';
 import { fillSample, type Sample } from '../../testing/sample.ts';
 import { startWeb, type TestWeb } from '../../testing/web.ts';
@@ -15,12 +16,14 @@ let db: TestDatabase;
 let leader: Database;
 let sample: Sample;
 let more: PageSample;
+let machines: NodeSample;
 
 before(async () => {
   db = await freshDatabase(suite, havePostgres() ? 'postgres' : 'embedded');
   leader = await db.lead();
   sample = await fillSample(leader);
   more = await fillPageSample(leader, sample);
+  machines = await fillNodeSample(leader, sample);
 });
 after(async () => {
   for (const cleanup of cleanups.toReversed()) await cleanup();
@@ -145,6 +148,82 @@ describe('files', () => {
     assert.ok(body['jobs'].length > 0);
     assert.ok('probe' in body);
     assert.equal((await call('GET', '/files/999999')).status, 404);
+  });
+});
+
+describe('nodes', () => {
+  test('every machine comes with what is known about it, those that only ask too', async (t) => {
+    const { call } = await serve(t);
+    const { body } = await call('GET', '/nodes');
+    const named = (name: string) => body['items'].find((n: { name: string }) => n.name === name);
+    assert.equal(named('atlas').coordinator, true);
+    assert.equal(named('atlas').running.length, sample.running.length);
+    assert.equal(named('nuc').candidate, true);
+    assert.deepEqual([named('basement').standing, named('basement').code], ['pending', '4F29KQ']);
+    assert.equal(named('tower').roots[0].provedAt, null);
+    assert.equal(named('macmini').away, true);
+    assert.deepEqual(named('nuc').speeds, [{ encoder: 'hevc_qsv', pixelsPerSecond: 430e6, runs: 88 }]);
+  });
+
+  test('each route asks for exactly one command', async (t) => {
+    const { web, call } = await serve(t);
+    const { basement, tower, nuc, token, filmsRoot } = machines;
+    const schedule = [{ days: [1], from: '22:00', to: '07:00' }];
+    for (const [path, body, name, args] of [
+      [`/nodes/${basement}/approve`, undefined, 'approveNode', [basement]],
+      [`/nodes/${basement}/reject`, {}, 'declineNode', [basement, 'reject']],
+      [`/nodes/${basement}/later`, {}, 'declineNode', [basement, 'later']],
+      [`/nodes/${tower}/remove`, undefined, 'removeNode', [tower]],
+      [`/nodes/${tower}/pause`, undefined, 'changeNode', [tower, { paused: true }]],
+      [`/nodes/${tower}/resume`, undefined, 'changeNode', [tower, { paused: false }]],
+      [`/nodes/${tower}/drain`, undefined, 'changeNode', [tower, { draining: true }]],
+      [`/nodes/${tower}/undrain`, undefined, 'changeNode', [tower, { draining: false }]],
+      [`/nodes/${nuc}/hand-over`, undefined, 'handOver', [nuc]],
+      [`/nodes/${nuc}/detect`, undefined, 'detectEncoders', [nuc]],
+      [`/nodes/${tower}`, { slots: null, schedule }, 'changeNode', [tower, { slots: null, schedule }]],
+      [
+        `/nodes/${tower}/roots`,
+        { root: filmsRoot, path: '/mnt/films' },
+        'locateRoot',
+        [{ node: tower, root: filmsRoot, path: '/mnt/films' }],
+      ],
+      ['/nodes/tokens', {}, 'createJoinToken', [{ label: '', uses: 1, hours: 24 }]],
+      [`/nodes/tokens/${token}/revoke`, undefined, 'revokeJoinToken', [token]],
+      ['/libraries', { path: '/mnt/films', node: tower }, 'addLibrary', [{ path: '/mnt/films', node: tower }]],
+    ] as const) {
+      web.asked.length = 0;
+      const { status } = await call('POST', path, body);
+      assert.ok(status < 300, `${path}: ${status}`);
+      assert.deepEqual(
+        web.asked.map(({ name, args }) => ({ name, args })),
+        [{ name, args }],
+        path,
+      );
+    }
+  });
+
+  test('wishes that make no sense are refused with the field named, and machines that are not there with 404', async (t) => {
+    const { web, call } = await serve(t);
+    for (const [path, body, status, field] of [
+      [`/nodes/${machines.tower}`, { slots: 65 }, 422, 'slots'],
+      [`/nodes/${machines.tower}`, { mbps: 0 }, 422, 'mbps'],
+      [`/nodes/${machines.tower}`, { schedule: [{ days: [], from: '1', to: '2' }] }, 422, 'schedule'],
+      [`/nodes/${machines.tower}`, { standing: 'approved' }, 422, 'standing'],
+      [`/nodes/${machines.tower}/roots`, { root: '../x', path: '/a' }, 422, 'root'],
+      [`/nodes/${machines.tower}/approve`, { force: true }, 422, 'force'],
+      ['/nodes/tokens', { uses: 0 }, 422, 'uses'],
+      ['/nodes/nobody/approve', {}, 404, null],
+      ['/nodes/tokens/none/revoke', {}, 404, null],
+    ] as const) {
+      const answer = await call('POST', path, body);
+      assert.equal(answer.status, status, `${path}: ${JSON.stringify(answer.body)}`);
+      if (field)
+        assert.ok(
+          answer.body['error'].problems.some((p: { path: string }) => p.path === field),
+          JSON.stringify(answer.body),
+        );
+    }
+    assert.deepEqual(web.asked, []);
   });
 });
 

@@ -28,6 +28,7 @@ import { explain, refuse } from '../errors.ts';
 import type { PageModule, Web } from '../web.ts';
 import type * as v from 'valibot';
 import { fileRoutes } from './files.ts';
+import { nodeRoutes } from './nodes.ts';
 import {
   ApiProblem,
   bodyAs,
@@ -66,7 +67,12 @@ export const apiRoutes: PageModule = (app, web) => {
     const body = await bodyAs(c, libraryBody);
     const profile = body.profile && partialProfile(body.profile);
     const id = await web.commands.addLibrary(
-      { path: body.path, ...(body.name ? { name: body.name } : {}), ...(profile ? { profile } : {}) },
+      {
+        path: body.path,
+        ...(body.node ? { node: body.node } : {}),
+        ...(body.name ? { name: body.name } : {}),
+        ...(profile ? { profile } : {}),
+      },
       c.get('actor'),
     );
     return c.json({ id }, 201);
@@ -79,6 +85,7 @@ export const apiRoutes: PageModule = (app, web) => {
   get('/jobs/:id', async (c) => c.json(await jobDetail(web, pathId(c, 'job'))));
   jobActions(post, web);
   fileRoutes(get, post, web);
+  nodeRoutes(get, post, web);
 
   get('/settings', async (c) => c.json({ items: await settings(web) }));
   post('/settings', async (c) => {

@@ -11,7 +11,7 @@ import { refuse } from '../errors.ts';
  *
  *   GET    /api/v1/status                        counts, what runs with its progress, paused, reclaimed
  *   GET    /api/v1/libraries                     every library with its counters and last scan
- *   POST   /api/v1/libraries                     {path, name?, profile?}                       201 {id}
+ *   POST   /api/v1/libraries                     {path, node?, name?, profile?}                201 {id}
  *   POST   /api/v1/scan                          {library?: id}                                202 {started}
  *   POST   /api/v1/pause · /resume               all work                                      {paused}
  *   GET    /api/v1/jobs?state=&library=&format=&priority=&q=&after=&before=&limit=
@@ -24,6 +24,13 @@ import { refuse } from '../errors.ts';
  *   POST   /api/v1/files/:id/exclude · include
  *   POST   /api/v1/originals/:id/restore         back from the trash; answers when it is done
  *   POST   /api/v1/clear                         {confirm: true}                               {removed}
+ *   GET    /api/v1/nodes                         every machine, also those that ask or were rejected: roles, tests, paths, speeds
+ *   POST   /api/v1/nodes/:id                     {slots?, mbps?, schedule?, paused?, draining?}; what is left out stays
+ *   POST   /api/v1/nodes/:id/approve · reject · later · remove · pause · resume · drain · undrain · hand-over · detect
+ *   POST   /api/v1/nodes/:id/roots               {root, path}: where that machine has it
+ *   GET    /api/v1/nodes/tokens                  those that may still be used; never the token itself
+ *   POST   /api/v1/nodes/tokens                  {label?, uses?, hours?}                       201 {id, token}
+ *   POST   /api/v1/nodes/tokens/:id/revoke
  *   GET    /api/v1/settings                      every setting with value, version, override
  *   POST   /api/v1/settings                      {changes: [{key, value, version}]}            409 or 422 with problems
  *
@@ -89,6 +96,7 @@ const text = (max: number) =>
 
 export const libraryBody = v.strictObject({
   path: text(4096),
+  node: v.optional(text(128)),
   name: v.optional(text(200)),
   profile: v.optional(v.record(v.string(), v.unknown())),
 });
@@ -97,6 +105,27 @@ export const scanBody = v.strictObject({
 });
 export const priorityBody = v.strictObject({ priority: v.picklist(priorities, 'must be high, normal or low') });
 export const clearBody = v.strictObject({ confirm: v.literal(true, 'must be true: this takes every waiting file out of the queue') });
+const whole = (min: number, max: number) => {
+  const words = `must be a whole number from ${min} to ${max}`;
+  return v.pipe(v.number(words), v.integer(words), v.minValue(min, words), v.maxValue(max, words));
+};
+export const nodeBody = v.strictObject({
+  slots: v.optional(v.nullable(whole(0, 64))),
+  mbps: v.optional(v.nullable(whole(1, 100_000))),
+  /** its shape is checked by core/hours.ts, which says what is wrong in words */
+  schedule: v.optional(v.array(v.unknown(), 'must be a list of hours')),
+  paused: v.optional(v.boolean('must be true or false')),
+  draining: v.optional(v.boolean('must be true or false')),
+});
+export const rootBody = v.strictObject({
+  root: v.pipe(v.string('must be a text'), v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be the id of a root')),
+  path: text(4096),
+});
+export const tokenBody = v.strictObject({
+  label: v.optional(v.pipe(v.string('must be a text'), v.maxLength(100, 'must have at most 100 characters'))),
+  uses: v.optional(whole(1, 1000)),
+  hours: v.optional(whole(1, 8760)),
+});
 export const nothingBody = v.strictObject({});
 export const settingsBody = v.strictObject({
   changes: v.pipe(
