@@ -65,7 +65,7 @@ export function createDelivery(log: Log): Delivery {
 }
 
 /** Asks oneself: the same encoding, limits and checks as over the network. */
-export async function askSelf<P extends Protocol>(delivery: Delivery, self: string, protocol: P, body: unknown): Promise<never> {
+export async function askSelf(delivery: Delivery, self: string, protocol: Protocol, body: unknown): Promise<never> {
   const answer = await delivery.answer(protocol, encode(body, MAX_MESSAGE_BYTES), self);
   return decode(protocols[protocol].response, answer, `${protocol} answer`) as never;
 }
