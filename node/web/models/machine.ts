@@ -65,7 +65,7 @@ const ways: Record<Sighting['by'], string> = {
   told: 'named by another machine',
   inbound: 'called this machine',
 };
-const services = { mesh: 'Other machines of the cluster', lobby: 'Machines that ask to join', data: 'Films on their way' };
+const services = { mesh: 'Listens to its cluster', lobby: 'Listens to newcomers', data: 'Sends films from' };
 
 export function machineView(facts: StandingFacts & { surroundings: Surroundings; node: { version: string } }): MachineView {
   const { surroundings, standing, node, neighbours, now } = facts;
@@ -75,7 +75,7 @@ export function machineView(facts: StandingFacts & { surroundings: Surroundings;
     nodeName: node.name,
     nodeId: node.id,
     version: node.version,
-    listening: surroundings.listening.map((l) => ({ what: services[l.what], addresses: l.addresses })),
+    listening: surroundings.listening.map((l) => ({ what: services[l.what], addresses: l.addresses.map(plainAddress) })),
     interfaces: surroundings.interfaces.map((i) => ({ name: i.name, address: i.address, works: i.multicast === 'ok', says: multicast(i) })),
     seen: [...surroundings.sightings]
       .sort(byUse)
@@ -120,10 +120,17 @@ function seenView(s: Sighting, now: Date): SeenView {
     state,
     says: s.says,
     facts,
-    addresses: s.addresses.slice(0, 8).join('  '),
+    addresses: [...new Set(s.addresses.map(plainAddress))].slice(0, 8).join('  '),
     seen: ago(at, now),
     seenExact: exact(at),
   };
+}
+
+/** What a person would type: 192.168.1.20:7331 for /ip4/192.168.1.20/tcp/7331/p2p/…; anything else as it is. */
+function plainAddress(address: string): string {
+  const [, kind, host, port] = /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/(\d+)(?:\/p2p\/\w+)?$/.exec(address) ?? [];
+  if (host === undefined) return address;
+  return kind === 'ip6' ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function shortId(node: string): string {
