@@ -60,9 +60,10 @@ export function clusterProof(secretHash: string, publicKey: string, node: string
   return proof('cluster', secretHash, publicKey, node);
 }
 
-/** Compares in constant time. */
+/** Compares without telling by its time how much was right. */
 export function sameProof(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a.padEnd(64)), Buffer.from(b.padEnd(64)));
+  const [one, two] = [a, b].map((text) => createHash('sha256').update(text).digest());
+  return timingSafeEqual(one!, two!);
 }
 
 const PREFIX = 'csj1';

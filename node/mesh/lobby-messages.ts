@@ -21,6 +21,8 @@ const name = v.pipe(text(63), v.transform(plainName));
 
 const cluster = v.pipe(
   v.object({ id: text(40), name, publicKey: text(100), established: v.boolean(), nodes: v.pipe(count, v.maxValue(500)) }),
+  // the key in its one right spelling: the pairing code is made of its text
+  v.check(({ publicKey }) => Buffer.from(publicKey, 'base64url').toString('base64url') === publicKey, 'not a key'),
   v.check(({ id, publicKey }) => clusterId(publicKey) === id, 'not the id of that key'),
 );
 const statement = v.object({
