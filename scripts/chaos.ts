@@ -34,7 +34,10 @@ process.exitCode = await main();
 process.exit();
 
 async function main(): Promise<number> {
-  if (values['help']) return void process.stdout.write(help) ?? 0;
+  if (values['help']) {
+    process.stdout.write(help);
+    return 0;
+  }
   const problem = clusterProblem();
   if (problem !== null) {
     process.stderr.write(`This cannot run here: ${problem}.\n`);

@@ -88,7 +88,7 @@ suite('the judge of the films', () => {
     const found = (await findings(share, films)).join('\n');
     for (const [film, says] of [
       [lost, /stands there 0 times/],
-      [halved, /does not decode|frames instead/],
+      [halved, /does not decode cleanly/],
       [unsaved, /its original is not in the trash/],
       [doubled, /nobody put it there/],
       [twice, /lies in the trash besides/],
