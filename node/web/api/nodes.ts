@@ -1,4 +1,4 @@
-import * as v from 'valibot';
+import type * as v from 'valibot';
 import { parseWindows } from '../../core/hours.ts';
 import type { NodeWishes } from '../../core/node-wishes.ts';
 import { sentence } from '../../core/reasons.ts';

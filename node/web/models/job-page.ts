@@ -11,6 +11,7 @@ import { clock, day, duration, encoder, saving, savingPercent, size, sizeParts }
 import { url } from '../routes.ts';
 import { activityLine, type ActivityLine } from './activity.ts';
 import { commandLine, jobActions, stateWords, timeline, type JobAction, type StateWords, type TimelineStep } from './job.ts';
+import type { WhereLine } from './job-where.ts';
 import { liveNumbers, type LiveNumbers } from './queue-page.ts';
 import { formatWords, sourceCodec } from './queue.ts';
 import { streamRows, type StreamRow } from './streams.ts';
@@ -59,6 +60,7 @@ export interface JobPage {
   attempt: { command: string | null; stderr: string | null } | null;
   attempts: { number: number; where: string; word: string; tone: string; at: Date; took: string | null; why: string | null }[];
   activity: ActivityLine[];
+  where: WhereLine[];
 }
 
 export interface CheckLine extends Omit<Check, 'name'> {
@@ -80,6 +82,7 @@ export interface JobPageFacts {
   progress: Progress | null;
   nodeNames: ReadonlyMap<string, string>;
   queuePaused: boolean;
+  where: WhereLine[];
   now: Date;
 }
 
@@ -87,7 +90,13 @@ export function jobPage(facts: JobPageFacts): JobPage {
   const { job, now, original } = facts;
   const last = job.attempts[0] ?? null;
   const trashUntil = original?.state === 'kept' ? original.expiresAt : null;
-  const words = { ...job, priority: priorities[job.priority] ?? 'normal', trashUntil, queuePaused: facts.queuePaused } as const;
+  const words = {
+    ...job,
+    priority: priorities[job.priority] ?? 'normal',
+    trashUntil,
+    queuePaused: facts.queuePaused,
+    phase: facts.progress?.phase ?? null,
+  } as const;
   const verdictOf = job.attempts.find((a) => a.verdict !== null)?.verdict ?? null;
   const after = job.attempts.find((a) => a.outputProbe !== null)?.outputProbe ?? null;
   // after the swap the file's own probe is that of the new file; the original's was kept with the attempt
@@ -137,6 +146,7 @@ export function jobPage(facts: JobPageFacts): JobPage {
     },
     attempts: job.attempts.map((a) => attemptLine(a, facts.nodeNames)),
     activity: facts.activity.map((event) => activityLine(event, false)),
+    where: facts.where,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { AttemptState, JobState, Priority } from '../../core/job.ts';
 import { sentence, type Reason } from '../../core/reasons.ts';
+import type { Progress } from '../../events.ts';
 import { day, duration, time } from '../format.ts';
 
 /** What a job is told from in words; the page, the queue and the API read the same facts. */
@@ -19,6 +20,8 @@ export interface JobFacts {
   /** until when the original waits in the trash; null when it is not there */
   trashUntil: Date | null;
   queuePaused: boolean;
+  /** what its node said last: a film is fetched and may wait there before it is encoded */
+  phase?: Progress['phase'] | null;
 }
 
 export interface StateWords {
@@ -86,6 +89,18 @@ function running(job: JobFacts): StateWords {
         next: 'The new file passed every check and takes the place of the original, which goes to the trash.',
       };
     default:
+      if (job.phase === 'fetching')
+        return {
+          word: 'Fetching',
+          tone: 'busy',
+          next: `${job.nodeName ?? 'A machine'} fetches the film over the network, then encodes it. The original stays untouched.`,
+        };
+      if (job.phase === 'waiting')
+        return {
+          word: 'Fetched',
+          tone: 'quiet',
+          next: `The film is on ${job.nodeName ?? 'its machine'} already and waits there for a free slot.`,
+        };
       return { word: 'Running', tone: 'busy', next: `Encoding${where}. The original stays untouched until the new file has been checked.` };
   }
 }

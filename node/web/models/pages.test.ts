@@ -41,6 +41,8 @@ describe('what a job says about itself', () => {
       [{ retryAt: new Date('2026-11-22T15:00:00'), failures: 1 }, 'Waiting', /Tried 1 of 3 times\. It is tried again at 15:00/],
       [{ retryAt: new Date('2026-11-23T15:00:00'), failures: 1 }, 'Waiting', /15:00 on Mon 23 Nov/],
       [{ state: 'running', attemptState: 'running' }, 'Running', /on atlas.*untouched/],
+      [{ state: 'running', attemptState: 'running', phase: 'fetching' }, 'Fetching', /atlas fetches the film over the network/],
+      [{ state: 'running', attemptState: 'running', phase: 'waiting' }, 'Fetched', /on atlas already and waits there for a free slot/],
       [{ state: 'running', paused: true }, 'Paused', /goes on where it was/],
       [{ state: 'running', cancelRequested: true }, 'Stopping', /being stopped/],
       [{ state: 'running', attemptState: 'delivering' }, 'Running', /from atlas/],

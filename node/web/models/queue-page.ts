@@ -158,8 +158,8 @@ export function liveNumbers(p: Progress): LiveNumbers {
 }
 
 const phaseWords = {
-  fetching: 'fetching',
-  waiting: 'waiting',
+  fetching: 'of the film fetched',
+  waiting: 'The film is here; it waits for a free slot',
   encoding: 'encoding',
   delivering: 'delivering',
   verifying: 'checking',

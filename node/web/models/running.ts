@@ -106,6 +106,7 @@ function phaseOf(state: string | null): Phase {
 function stageOf(phase: Phase, paused: boolean, cancelling: boolean): Pick<RunningNow, 'stage' | 'stageIcon'> {
   if (cancelling) return { stage: 'Stopping', stageIcon: 'x' };
   if (paused) return { stage: 'Paused', stageIcon: 'pause' };
+  if (phase === 'waiting') return { stage: 'Waits for a slot', stageIcon: 'pause' };
   if (phase === 'fetching') return { stage: 'Fetching', stageIcon: 'download' };
   if (phase === 'delivering') return { stage: 'Delivering', stageIcon: 'upload' };
   if (phase === 'verifying') return { stage: 'Checking', stageIcon: 'circle-check' };

@@ -3,8 +3,10 @@ import { activityForJob } from '../../db/activity.ts';
 import { readJob, readJobRow, type JobDetail } from '../../db/job-lists.ts';
 import { listNodes } from '../../db/nodes.ts';
 import { originalOfAttempt, readOriginal, type Original } from '../../db/originals.ts';
+import { schedulingFactsFor } from '../../db/schedule-facts.ts';
 import { refuse } from '../errors.ts';
 import { jobPage, type JobPage } from '../models/job-page.ts';
+import { whereView, type WhereView } from '../models/job-where.ts';
 import { liveNumbers } from '../models/queue-page.ts';
 import { idFrom, url } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
@@ -77,14 +79,34 @@ export const jobPages: PageModule = (app, web) => {
   const concerns = (_type: string, event: object, params: URLSearchParams): boolean =>
     !('jobId' in event) || String(event.jobId) === params.get('id');
   const on = ['job.changed', 'settings.changed'] as const;
+  // progress comes every second; the words change only when it comes from another phase
+  const phases = new Map<string, string>();
+  const movesOn = (type: string, event: object, params: URLSearchParams): boolean => {
+    if (!concerns(type, event, params)) return false;
+    if (!('phase' in event)) return true;
+    const id = params.get('id') ?? '';
+    const same = phases.get(id) === event.phase;
+    if (phases.size > 500) phases.clear();
+    phases.set(id, String(event.phase));
+    return !same;
+  };
   web.live.register('job', {
     params: ['id'],
     regions: {
-      'job-state': { on, when: concerns, render: region('jobs/_state') },
+      'job-state': { on: [...on, 'job.progressed'], when: movesOn, render: region('jobs/_state') },
       'job-steps': { on, when: concerns, render: region('jobs/_steps') },
       'job-facts': { on, when: concerns, render: region('jobs/_facts') },
       'job-more': { on, when: concerns, render: region('jobs/_more') },
       'job-side': { on, when: concerns, render: region('jobs/_side') },
+      'job-where': {
+        on: ['job.changed', 'node.changed', 'settings.changed'],
+        everyMs: 3000,
+        render: async (params) => {
+          const id = idFrom(params.get('id') ?? undefined);
+          const job = id === null ? null : await readJobRow(web.db, id);
+          return job ? web.views.render('jobs/_where', await readWhere(web, job)) : '';
+        },
+      },
     },
     tick: (running, params) =>
       running
@@ -106,7 +128,12 @@ function jobId(c: Ctx): number {
 async function readJobPage(web: Web, id: number): Promise<JobPage> {
   const job = await readJob(web.db, id);
   if (!job) throw refuse('not-found', `There is no job ${id}. It may have gone with its library.`);
-  const [original, activity, nodes] = await Promise.all([originalOf(web, job), activityForJob(web.db, id), listNodes(web.db)]);
+  const [original, activity, nodes, where] = await Promise.all([
+    originalOf(web, job),
+    activityForJob(web.db, id),
+    listNodes(web.db),
+    readWhere(web, job),
+  ]);
   return jobPage({
     job,
     original,
@@ -114,8 +141,18 @@ async function readJobPage(web: Web, id: number): Promise<JobPage> {
     progress: web.live.progressOf(id),
     nodeNames: new Map(nodes.map((n) => [n.id, n.name])),
     queuePaused: web.settings()['queue.paused'] === true,
+    ...where,
     now: web.now(),
   });
+}
+
+/** Only what waits is asked about: anything else runs somewhere, or is over. */
+async function readWhere(web: Web, job: { id: number; state: string }): Promise<WhereView> {
+  if (job.state !== 'available') return { where: [] };
+  const settings = web.settings();
+  const number = (key: string): number => (typeof settings[key] === 'number' ? settings[key] : 0);
+  const limits = { slots: number('jobs.atOnce'), mbps: number('network.mbps'), minFreeBytes: number('jobs.minFreeGb') * 1e9 };
+  return whereView(await schedulingFactsFor(web.db, job.id, limits, web.now().getTime()));
 }
 
 async function originalOf(web: Web, job: JobDetail): Promise<Original | null> {
