@@ -100,6 +100,7 @@ export async function startNode(start: StartOptions): Promise<RunningNode> {
     allowedHosts: () => member?.hostNames() ?? [],
   });
   ({ url } = await front.start());
+  await announceRunning(options.dataDir, { url, pid: process.pid, secret: house.secret });
   const ready = Promise.withResolvers<void>();
   const life = live().catch((error: unknown) => {
     ready.reject(error);
@@ -113,9 +114,9 @@ export async function startNode(start: StartOptions): Promise<RunningNode> {
   } catch (error) {
     encoders.stop();
     await front.stop();
+    await withdrawRunning(options.dataDir);
     throw error;
   }
-  await announceRunning(options.dataDir, { url, pid: process.pid, secret: house.secret });
   log.info({ node: options.name, id: house.id, url, ffmpeg: tools.ffmpeg.version, standing: standing.state }, 'this node is running');
   return { url, stop };
 
