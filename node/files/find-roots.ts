@@ -8,7 +8,7 @@ import type { FoundMarker, LookOrder, Place } from './marker-look.ts';
  * Finds library roots of the cluster on the disks of this machine, by their markers: who mounts the same share needs to
  * tell nobody where. Only mount points are looked at, and two levels below those of networks and removable disks.
  *
- *   mount points ─▶ one process for the fixed disks, one for each other ─ 2 s ─▶ markers with a wanted id
+ *   mount points ─▶ one process for the fixed disks, one for each other ─ 10 s ─▶ markers with a wanted id
  *
  * A hung network disk costs its process, which is killed and forgotten; nothing here calls into a disk itself.
  */
@@ -22,9 +22,12 @@ export interface FindOptions {
   mounts?: readonly Mount[];
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** for tests: another program than marker-look.ts */
+  program?: string;
 }
 
-const TIMEOUT_MS = 2000;
+/** A disk that rests needs several seconds to wake; nothing waits for this look. */
+const TIMEOUT_MS = 10_000;
 const MOST_DIRECTORIES = 3000;
 const MOST_PROCESSES = 32;
 
@@ -48,7 +51,7 @@ function compare(a: string, b: string): number {
 
 function lookIn(places: Place[], options: FindOptions): Promise<FoundMarker[]> {
   const order: LookOrder = { places, most: MOST_DIRECTORIES };
-  const program = fileURLToPath(new URL('./marker-look.ts', import.meta.url));
+  const program = options.program ?? fileURLToPath(new URL('./marker-look.ts', import.meta.url));
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--no-warnings', program, JSON.stringify(order)], { stdio: ['ignore', 'pipe', 'ignore'] });
     let text = '';
@@ -95,7 +98,7 @@ export async function listMounts(): Promise<Mount[]> {
 const network = /^(nfs\d?|cifs|smb\d?|smbfs|9p|virtiofs|afs|ceph|glusterfs|davfs|sshfs|fuse(\..*)?|fuseblk|vboxsf|prl_fs)$/;
 const disks = /^(ext[234]|xfs|btrfs|zfs|f2fs|bcachefs|jfs|reiserfs|vfat|exfat|ntfs3?|ntfs-3g|hfsplus|apfs|udf|iso9660|overlay|tmpfs)$/;
 const removable = /^\/(media|mnt|run\/media|run\/mount|srv|Volumes)(\/|$)/;
-const system = /^\/(proc|sys|dev|boot|etc|usr|run(?!\/(media|mount))|snap|var\/(lib|run|snap))(\/|$)/;
+const system = /^\/(proc|sys|dev|boot|etc|usr|run(?!\/(media|mount))|snap|var\/(run|snap))(\/|$)/;
 
 /** `/proc/self/mountinfo`: "36 35 98:0 / /mnt/films rw,noatime shared:1 - ext4 /dev/sdb1 rw"; blanks in a path are \040. */
 export function mountsOf(mountinfo: string): Mount[] {

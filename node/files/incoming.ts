@@ -71,7 +71,7 @@ export async function removeStaleIncoming(place: Incoming, working: (attempt: nu
     if (attempt === null || working(attempt)) continue;
     const path = join(directoryOf(place), name);
     const found = await lstat(path).catch(() => null);
-    if (!found || now - Math.max(found.mtimeMs, found.ctimeMs) < STALE_MS) continue;
+    if (!found || now - found.mtimeMs < STALE_MS) continue;
     if (await removeIfThere(path)) removed.push(attempt);
   }
   return [...new Set(removed)];
