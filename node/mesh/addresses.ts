@@ -67,11 +67,19 @@ export interface Interface {
 
 /** The addresses of this machine's own network cards; those of the loopback only where there are no others. */
 export function ownInterfaces(family: 'IPv4' | 'IPv6'): Interface[] {
-  const all = Object.entries(networkInterfaces())
+  const all = Object.entries(cards())
     .flatMap(([name, list]) => (list ?? []).map((one) => ({ ...one, name })))
     .filter((one) => one.family === family);
   const outer = all.filter((one) => !one.internal);
   return (outer.length > 0 ? outer : all).map(({ name, address, netmask }) => ({ name, address, netmask }));
+}
+
+/** Asking the system costs a tenth of a millisecond, and sorting addresses asks hundreds of times. */
+let known: { at: number; cards: ReturnType<typeof networkInterfaces> } | null = null;
+
+function cards(): ReturnType<typeof networkInterfaces> {
+  if (!known || performance.now() - known.at > 1000) known = { at: performance.now(), cards: networkInterfaces() };
+  return known.cards;
 }
 
 /**

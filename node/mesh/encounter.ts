@@ -22,8 +22,8 @@ export interface Encounters {
   dialled(connection: Connection): Promise<void>;
   /** the other side asks: the encoded answer */
   answer(text: string, connection: Connection): string;
-  /** asks all admitted connections of our dialling again */
-  again(): void;
+  /** meets again on every admitted connection that this side dialled, or on all of them */
+  again(on: 'dialled' | 'all'): void;
 }
 
 const MEET_MS = 5000;
@@ -58,9 +58,9 @@ export function createEncounters(parts: {
       }
       return encode(meetings.mine({ loopback: local(connection), membersVersion: said.membersVersion }), MAX_MESSAGE_BYTES);
     },
-    again() {
+    again(on) {
       for (const { connection } of links.all()) {
-        if (connection.direction === 'outbound')
+        if (on === 'all' || connection.direction === 'outbound')
           meet(connection).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'meeting again failed'));
       }
     },

@@ -11,6 +11,8 @@ import { MAX_TOPIC_BYTES, topics, type Topic } from './messages.ts';
  * passed it on may know a newer list of members than this node.
  */
 export interface Gossip {
+  /** once the host has started */
+  subscribe(): void;
   publish(topic: Topic, text: string): void;
 }
 
@@ -23,6 +25,8 @@ export function createGossip(parts: {
   self: string;
   isMember: (node: string) => boolean;
   delivery: Delivery;
+  /** somebody signed a message whom this node's list of members does not have: the list may be old */
+  onUnknown: () => void;
   /** before the listeners of a topic hear of a message */
   onMessage: (topic: Topic, message: unknown, from: string) => void;
   log: Log;
@@ -32,9 +36,7 @@ export function createGossip(parts: {
   /** what the validator has read is not read again */
   const opened = new WeakMap<Message, { topic: Topic; message: unknown; from: string }>();
   for (const topic of Object.keys(topics) as Topic[]) {
-    const name = topicName(parts.cluster, topic);
-    pubsub.topicValidators.set(name, (_neighbour, message) => validate(topic, message));
-    pubsub.subscribe(name);
+    pubsub.topicValidators.set(topicName(parts.cluster, topic), (_neighbour, message) => validate(topic, message));
   }
   // A throw in this listener would end the process: the event target raises it again outside of any catch.
   pubsub.addEventListener('message', (event) => {
@@ -49,6 +51,9 @@ export function createGossip(parts: {
   });
 
   return {
+    subscribe() {
+      for (const name of topicNames(parts.cluster)) pubsub.subscribe(name);
+    },
     publish(topic, text) {
       pubsub
         .publish(topicName(parts.cluster, topic), new TextEncoder().encode(text))
@@ -59,7 +64,11 @@ export function createGossip(parts: {
   function validate(topic: Topic, message: Message): TopicValidatorResult {
     if (message.type !== 'signed' || message.data.byteLength > MAX_TOPIC_BYTES) return TopicValidatorResult.Reject;
     const from = message.from.toString();
-    if (from === parts.self || !parts.isMember(from) || !often.take(from)) return TopicValidatorResult.Ignore;
+    if (from === parts.self || !often.take(from)) return TopicValidatorResult.Ignore;
+    if (!parts.isMember(from)) {
+      parts.onUnknown();
+      return TopicValidatorResult.Ignore;
+    }
     try {
       const text = new TextDecoder('utf-8', { fatal: true }).decode(message.data);
       opened.set(message, { topic, message: delivery.open(topic, text, from), from });

@@ -24,6 +24,8 @@ export interface HostParts {
   topics: string[];
   isMember: (node: string) => boolean;
   discovery: ((components: MulticastDNSComponents) => Discovery) | null;
+  /** before the first connection can arrive: handlers and listeners */
+  prepare: (host: Host) => Promise<void>;
   log: Log;
 }
 
@@ -33,12 +35,19 @@ export interface HostParts {
  */
 export async function startHost(parts: HostParts): Promise<{ host: Host; portTaken: boolean }> {
   try {
-    return { host: await createLibp2p<Services>(options(parts, parts.port)), portTaken: false };
+    return { host: await listen(parts, parts.port), portTaken: false };
   } catch (error) {
     if (parts.port === 0 || !String(error).includes('EADDRINUSE')) throw error;
     parts.log.warn({ port: parts.port }, 'the port of the mesh is taken by another program; a free one is used instead');
-    return { host: await createLibp2p<Services>(options(parts, 0)), portTaken: true };
+    return { host: await listen(parts, 0), portTaken: true };
   }
+}
+
+async function listen(parts: HostParts, port: number): Promise<Host> {
+  const host = await createLibp2p<Services>({ ...options(parts, port), start: false });
+  await parts.prepare(host);
+  await host.start();
+  return host;
 }
 
 function options(parts: HostParts, port: number): Libp2pOptions<Services> {

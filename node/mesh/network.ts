@@ -70,6 +70,9 @@ const REQUEST_MS = 15_000;
 /** how long a request waits for a connection that is just being made */
 const ADMISSION_MS = 3000;
 const MEET_AGAIN_MS = 60_000;
+const MEND_MS = 10_000;
+/** nothing is waited for longer, whatever the caller's own signal says */
+const LONGEST_MS = 15 * 60_000;
 const STOP_MS = 2500;
 const DEFAULT_PORT = 8266;
 
@@ -91,7 +94,6 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
     book,
     port: () => port,
     dial,
-    onTrying: () => {},
     onUnreachable: (node, tried) =>
       sightings.saw(node, {
         by: book.source(node) ?? 'remembered',
@@ -115,6 +117,9 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   let port = 0;
   let portTaken = false;
   let ended = false;
+  let askedAnew = -Infinity;
+  /** connections that were found without gossip once */
+  const silent = new WeakSet<Connection>();
   let undo: (() => void)[] = [];
   for (const text of parts.peers) addPeer(text);
 
@@ -126,7 +131,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
       options?.signal?.throwIfAborted();
       if (to === self) return await askSelf(delivery, self, protocol, body);
       const text = encode(body, MAX_MESSAGE_BYTES);
-      const signal = options?.signal ?? AbortSignal.timeout(REQUEST_MS);
+      const signal = options?.signal ? AbortSignal.any([options.signal, AbortSignal.timeout(LONGEST_MS)]) : AbortSignal.timeout(REQUEST_MS);
       const name = membership.nameOf(to) ?? to;
       return await limit.run(to, signal, async () => {
         const link = await links.find(to, ADMISSION_MS);
@@ -156,49 +161,40 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   async function start(): Promise<void> {
     const gate = createGate({ self, isMember, open, alive, onStranger, onProved });
     const discovery = parts.discovery === 'lan' ? lanDiscovery({ id: self, onFound, log }) : null;
-    const topicsOfCluster = topicNames(membership.cluster.id);
-    ({ host, portTaken } = await startHost({
-      key: parts.key,
-      version: parts.version,
-      port: parts.port,
-      gate,
-      topics: topicsOfCluster,
-      isMember,
-      discovery,
-      log,
-    }));
+    const topics = topicNames(membership.cluster.id);
+    for (const { node, addresses } of membership.remembered()) book.learn(node, addresses, 'remembered');
+    const { key, version } = parts;
+    const started = await startHost({ key, version, port: parts.port, gate, topics, isMember, discovery, prepare, log });
+    portTaken = started.portTaken;
     port =
-      host
+      started.host
         .getMultiaddrs()
         .map(portOf)
         .find((one) => one > 0) ?? 0;
-    const running = host;
-    on(running, 'connection:open', opened);
-    on(running, 'connection:close', closed);
-    for (const protocol of Object.keys(protocols) as Protocol[]) {
-      const serve = (stream: Stream, connection: Connection): Promise<void> => rpc.serve(protocol, stream, connection);
-      await running.handle(protocolId(protocol), serve, { maxInboundStreams: 64, maxOutboundStreams: 128 });
-    }
-    gossip = createGossip({
-      pubsub: running.services.pubsub,
-      cluster: membership.cluster.id,
-      self,
-      isMember,
-      delivery,
-      onMessage: onTopic,
-      log,
-    });
-    for (const { node, addresses } of membership.remembered()) book.learn(node, addresses, 'remembered');
+    gossip?.subscribe();
     undo.push(
       membership.onMembers(onMembers),
       links.onMet((node) => reconciler.met(node)),
       links.onLost(onLost),
     );
-    const timer = setInterval(keep, MEET_AGAIN_MS).unref();
-    undo.push(() => clearInterval(timer));
-    for (const connection of running.getConnections()) opened(connection);
+    for (const timer of [setInterval(() => encounters.again('dialled'), MEET_AGAIN_MS), setInterval(mend, MEND_MS)]) {
+      timer.unref();
+      undo.push(() => clearInterval(timer));
+    }
     reconciler.start();
     log.info({ listening: listening() }, 'the mesh listens');
+  }
+
+  async function prepare(made: Host): Promise<void> {
+    host = made;
+    on(made, 'connection:open', opened);
+    on(made, 'connection:close', closed);
+    for (const protocol of Object.keys(protocols) as Protocol[]) {
+      const serve = (stream: Stream, connection: Connection): Promise<void> => rpc.serve(protocol, stream, connection);
+      await made.handle(protocolId(protocol), serve, { maxInboundStreams: 64, maxOutboundStreams: 128 });
+    }
+    const { pubsub } = made.services;
+    gossip = createGossip({ pubsub, cluster: membership.cluster.id, self, isMember, delivery, onUnknown, onMessage: onTopic, log });
   }
 
   async function stop(): Promise<void> {
@@ -231,6 +227,8 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
 
   function onLost(node: string): void {
     limit.forget(node);
+    if (ended || !isMember(node)) return;
+    sightings.saw(node, { by: book.source(node) ?? 'told', trouble: { state: 'connecting' } });
     log.info({ node, name: membership.nameOf(node) }, 'the connection to a node ended');
   }
 
@@ -299,13 +297,22 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
     reconciler.addPeer(target);
   }
 
-  /** Once a minute: meet again, and mend connections on which gossip has died without anybody noticing. */
-  function keep(): void {
-    encounters.again();
+  /** At most every few seconds, whatever is said. */
+  function onUnknown(): void {
+    if (performance.now() - askedAnew < MEND_MS) return;
+    askedAnew = performance.now();
+    encounters.again('all');
+  }
+
+  /** Makes connections anew on which gossip has died: gossipsub itself never notices. */
+  function mend(): void {
     for (const { connection, node } of links.all()) {
-      if (Date.now() - connection.timeline.open < MEET_AGAIN_MS || gossips(connection)) continue;
-      log.info({ node }, 'gossip with a node has stopped; the connection is made anew');
-      connection.abort(new Error('gossip has stopped'));
+      if (gossips(connection)) silent.delete(connection);
+      else if (!silent.has(connection)) silent.add(connection);
+      else {
+        log.info({ node }, 'gossip with a node has stopped; the connection is made anew');
+        connection.abort(new Error('gossip has stopped'));
+      }
     }
   }
 

@@ -30,7 +30,6 @@ export interface ReconcileParts {
   book: AddressBook;
   port: () => number;
   dial: (target: Target, signal: AbortSignal) => Promise<void>;
-  onTrying: (node: string) => void;
   onUnreachable: (node: string, tried: { address: string; why: string }[]) => void;
   onPeerUnreachable: (target: Target, why: string) => void;
   log: Log;
@@ -93,8 +92,9 @@ export function createReconciler(parts: ReconcileParts): Reconciler {
   function tick(): void {
     if (stopped.signal.aborted) return;
     try {
-      for (const node of parts.members()) if (node !== parts.self && !parts.isOpen(node)) reach(node);
-      for (const node of nodes.keys()) if (!parts.members().includes(node)) nodes.delete(node);
+      const members = new Set(parts.members());
+      for (const node of members) if (node !== parts.self && !parts.isOpen(node)) reach(node);
+      for (const node of nodes.keys()) if (!members.has(node)) nodes.delete(node);
       for (const peer of peers.values()) if (peer.node === null || (peer.node !== parts.self && !parts.isOpen(peer.node))) void knock(peer);
     } catch (error) {
       parts.log.error({ err: error }, 'looking for other machines failed');
@@ -112,7 +112,6 @@ export function createReconciler(parts: ReconcileParts): Reconciler {
     const tried: { address: string; why: string }[] = [];
     for (const target of parts.book.of(node).filter((one) => !isOwn(one))) {
       if (stopped.signal.aborted || parts.isOpen(node)) break;
-      parts.onTrying(node);
       const why = await dial(target);
       if (why === null) parts.book.worked(node, target);
       else if (!parts.isOpen(node)) {
