@@ -119,7 +119,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
   });
 
   mesh.handle('hello', (facts) => leading().term.roster.hello(facts));
-  mesh.handle('claim', (wish) => leading().term.dispatcher.claim(wish));
+  mesh.handle('claim', (wish, from) => leading().term.dispatcher.claim(wish, from));
   mesh.handle('report', (report, from) => leading().term.finisher.report(report, from));
   mesh.handle('join', (asked) => leading().ask(asked));
   mesh.subscribe('presence', (presence) => {

@@ -1,20 +1,39 @@
 import type { ClusterSettings } from '../config/schema.ts';
-import { claim, releaseAttempt, type ClaimedJob } from '../db/claims.ts';
+import { jobClasses } from '../core/job.ts';
+import type { Reason } from '../core/reasons.ts';
+import { ableTo, jobRefusal, nodeRefusal, whyNot, type SchedulingJob, type SchedulingNode } from '../core/refusals.ts';
+import { choose, mayFetchAhead } from '../core/schedule.ts';
+import { claimOne, type ClaimedJob } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
+import { readHeads, readWaiting, waitingClasses } from '../db/heads.ts';
+import { messageOf, PlainError } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+import { createFacts, withKeepers } from './facts.ts';
 import type { Roster } from './roster.ts';
+import type { Tickets } from './tickets.ts';
+
+type Wish = ProtocolRequest<'claim'>;
+type Answer = ProtocolResponse<'claim'>;
 
 /**
- * Hands out jobs. A worker asks when it has a free slot; the database picks the best job
- * for that node in one statement. Offers are only a nudge to ask now.
+ * Hands out jobs. A worker asks when it has a free slot, or when its slots are busy and it could fetch a film meanwhile.
+ *
+ *   claim ─▶ facts (nodes, what runs) ─▶ the heads of the queue for this node ─▶ core/schedule: choose
+ *              └─ refused: why               └─ nothing: why not the first         ├─ wait: why
+ *                                                                                  └─ pick ─▶ db/claims: the first still free
+ *
+ * One question at a time, so that two nodes do not leave the same last file to each other. Offers are only a nudge to ask.
  */
 export interface Dispatcher {
-  claim(wish: ProtocolRequest<'claim'>): Promise<ProtocolResponse<'claim'>>;
+  /** @throws PlainError when a node asks in the name of another */
+  claim(wish: Wish, from: string): Promise<Answer>;
   /** tells the nodes that there is work; at most once a second */
   offer(): void;
+  /** something was decided or proved about nodes or roots: the next claim reads it */
+  worldChanged(): void;
   stop(): void;
 }
 
@@ -24,74 +43,198 @@ export interface DispatcherParts {
   term: number;
   settings: () => ClusterSettings;
   events: Events;
-  roster: Roster;
+  roster: Pick<Roster, 'present' | 'granted'>;
+  tickets: Pick<Tickets, 'source'>;
   log: Log;
+  /** for tests: milliseconds since 1970 */
+  now?: () => number;
+}
+
+const HEADS = 24;
+/** Who asked gives up after fifteen seconds; a grant must not be made for nobody. */
+const PATIENCE_MS = 10_000;
+/** A granted run gives a sign of life each second: after so long without one the answer did not arrive. */
+const UNHEARD_MS = 5_000;
+
+interface Given {
+  wish: Wish;
+  answer: Answer;
+  at: number;
 }
 
 export function createDispatcher(parts: DispatcherParts): Dispatcher {
   const { db, mesh, events } = parts;
+  const now = parts.now ?? Date.now;
+  const facts = createFacts({ ...parts, now });
+  const left = createLeft(now);
+  /** grants whose runs were not heard of yet */
+  const given = new Map<number, Given>();
+  const off = events.on('job.progressed', ({ attemptId }) => void given.delete(attemptId));
+  let turn: Promise<unknown> = Promise.resolve();
   let offered: NodeJS.Timeout | null = null;
+  let offeredAt = -Infinity;
+  let stopped = false;
 
   return {
-    async claim(wish) {
-      const settings = parts.settings();
-      if (wish.ahead) return { granted: null, why: null };
-      if (settings['queue.paused']) return { granted: null, why: { code: 'paused' } };
-      if (wish.freeBytes < settings['jobs.minFreeGb'] * 1e9)
-        return { granted: null, why: { code: 'no-space', params: { where: 'the workspace', free: wish.freeBytes } } };
-      const leaseSeconds = settings['jobs.leaseSeconds'];
-      const job = await claim(db, {
-        node: wish.node,
-        classes: wish.classes,
-        term: parts.term,
-        leaseSeconds,
-        keepers: parts.roster.present(),
+    claim(wish, from) {
+      if (from !== wish.node) return Promise.reject(new PlainError('A machine asks for work only in its own name.'));
+      const since = performance.now();
+      const answer = turn.then(() => {
+        if (performance.now() - since > PATIENCE_MS) throw new PlainError('The database is slow now; ask again.', { retry: true });
+        return give(wish);
       });
-      if (!job) return { granted: null, why: null };
-      parts.roster.granted(job.attemptId, wish.session);
-      if (!fits(job, wish.freeBytes, settings)) return refuseForSpace(job, wish);
-      events.emit('job.changed', { jobId: job.jobId, fileId: job.fileId, libraryId: job.libraryId });
-      return { granted: grantOf(job, parts.term, leaseSeconds), why: null };
+      turn = answer.catch(() => {});
+      return answer;
     },
-
     offer() {
-      offered ??= setTimeout(() => {
-        offered = null;
-        mesh.publish('offers', { term: parts.term, classes: [] });
-      }, 200).unref();
+      offered ??= setTimeout(
+        () => {
+          offered = null;
+          offeredAt = performance.now();
+          void publishOffer();
+        },
+        Math.max(100, offeredAt + 1000 - performance.now()),
+      ).unref();
     },
+    worldChanged: () => facts.changed(),
     stop() {
+      stopped = true;
       if (offered) clearTimeout(offered);
+      facts.stop();
+      off();
     },
   };
 
-  /** The output may become as large as the original before it is stopped. */
-  function fits(job: ClaimedJob, freeBytes: number, settings: ClusterSettings): boolean {
-    return freeBytes - settings['jobs.minFreeGb'] * 1e9 >= job.inputBytes;
+  async function give(wish: Wish): Promise<Answer> {
+    const settings = parts.settings();
+    if (settings['queue.paused']) return refuse({ code: 'paused' });
+    if (wish.ahead && !settings['network.fetchAhead']) return refuse({ code: 'fetch-off' });
+    const { nodes, open } = await facts.read(wish);
+    const lost = lostAnswer(wish, new Set(open.map((run) => run.attemptId)));
+    if (lost) return lost;
+    const node = nodes.find((n) => n.id === wish.node);
+    if (!node) return refuse({ code: 'node-pending', params: { node: wish.node } });
+    const runs = open.filter((run) => run.nodeId === node.id).length;
+    const refusal = nodeRefusal(node) ?? busy(node, runs, wish);
+    if (refusal) return refuse(refusal);
+    const world = await facts.world(nodes, open);
+    if (wish.ahead) {
+      const later = mayFetchAhead(node, world);
+      if (later) return refuse(later);
+    }
+    const asking = { ...node, busy: Math.min(node.busy, node.slots - 1) };
+    const candidates = await candidatesFor(asking, nodes, wish.ahead);
+    const chosen = choose(asking, candidates, world, left.overdue(node.id));
+    if ('pick' in chosen) return grant(wish, chosen.pick, nodes, settings);
+    if (candidates.length === 0) return refuse(wish.ahead ? null : await whyNothing(asking, nodes));
+    left.note(node.id, chosen.promised);
+    return refuse(chosen.wait);
   }
 
-  async function refuseForSpace(job: ClaimedJob, wish: { freeBytes: number }): Promise<ProtocolResponse<'claim'>> {
-    const why = { code: 'no-space', params: { where: 'the workspace', needed: job.inputBytes, free: wish.freeBytes } } as const;
-    await releaseAttempt(db, job, why, 600);
+  /**
+   * The heads of the queue for this node. When none of them fits into its workspace, smaller ones further down; a film
+   * that has to be fetched needs room twice.
+   */
+  async function candidatesFor(node: SchedulingNode, nodes: SchedulingNode[], ahead: boolean): Promise<SchedulingJob[]> {
+    const keepers = nodes.filter((n) => n.present && n.standing === 'approved').map((n) => n.id);
+    const wish = { able: ableTo(node), keepers, limit: HEADS, notUnder: ahead ? node.local : [] };
+    const first = withKeepers(await readHeads(db, wish), nodes);
+    for (const share of [1, 0.5]) {
+      if (node.freeBytes === null || !first.every((job) => jobRefusal(node, job)?.code === 'no-space') || first.length === 0) break;
+      const small = withKeepers(await readHeads(db, { ...wish, maxBytes: Math.max(0, Math.floor(node.freeBytes * share)) }), nodes);
+      if (small.some((job) => jobRefusal(node, job) === null)) return small;
+    }
+    return first;
+  }
+
+  /** Something waits and this node gets none of it: why not the first. Null when nothing waits. */
+  async function whyNothing(node: SchedulingNode, nodes: SchedulingNode[]): Promise<Reason | null> {
+    const waiting = withKeepers(await readWaiting(db, 8), nodes);
+    return waiting.map((job) => whyNot(node, job)).find((why) => why !== null) ?? null;
+  }
+
+  async function grant(wish: Wish, ids: number[], nodes: SchedulingNode[], settings: ClusterSettings): Promise<Answer> {
+    const leaseSeconds = settings['jobs.leaseSeconds'];
+    const keepers = nodes.filter((n) => n.present && n.standing === 'approved').map((n) => n.id);
+    const job = await claimOne(db, { node: wish.node, term: parts.term, leaseSeconds, keepers }, ids);
+    if (!job) return refuse(null);
+    parts.roster.granted(job.attemptId, wish.session);
     events.emit('job.changed', { jobId: job.jobId, fileId: job.fileId, libraryId: job.libraryId });
-    return { granted: null, why };
+    const answer = { granted: grantOf(job, wish.node, leaseSeconds), why: null };
+    given.set(job.attemptId, { wish, answer, at: now() });
+    return answer;
+  }
+
+  function grantOf(job: ClaimedJob, reader: string, leaseSeconds: number): GrantedJob {
+    const { rootId: root, path, fingerprint } = job;
+    const about = { job: job.jobId, attempt: job.attemptId, holder: job.keeperId, reader };
+    return {
+      term: parts.term,
+      job: job.jobId,
+      attempt: job.attemptId,
+      leaseSeconds,
+      keeper: job.keeperId,
+      ticket: parts.tickets.source({ ...about, root, path, fingerprint }),
+      root,
+      path,
+      title: job.title.slice(0, 500),
+      fingerprint,
+      probe: job.probe as unknown as Record<string, unknown>,
+      plan: job.plan as unknown as Record<string, unknown>,
+      profile: job.profile as unknown as Record<string, unknown>,
+    };
+  }
+
+  /** An answer that got lost on its way is given once more, instead of a second job while the first is waited for in vain. */
+  function lostAnswer(wish: Wish, running: ReadonlySet<number>): Answer | null {
+    for (const [attempt, { wish: earlier, answer, at }] of given) {
+      if (!running.has(attempt)) given.delete(attempt);
+      else if (earlier.session === wish.session && earlier.node === wish.node && now() - at > UNHEARD_MS) {
+        given.delete(attempt);
+        return answer;
+      }
+    }
+    return null;
+  }
+
+  async function publishOffer(): Promise<void> {
+    try {
+      const classes = await waitingClasses(db, Object.values(jobClasses));
+      if (!stopped && classes.length > 0) mesh.publish('offers', { term: parts.term, classes });
+    } catch (error) {
+      parts.log.debug({ why: messageOf(error) }, 'an offer could not be made; free slots ask by themselves');
+    }
   }
 }
 
-function grantOf(job: ClaimedJob, term: number, leaseSeconds: number): GrantedJob {
+/** A node knows its slots best, but not even its mistakes may take the whole queue. */
+function busy(node: SchedulingNode, runs: number, wish: Wish): Reason | null {
+  const full = wish.ahead ? runs >= 2 * node.slots : wish.freeSlots < 1 || runs >= 2 * node.slots + 2;
+  return full ? { code: 'all-slots-busy', params: { node: node.name, slots: node.slots } } : null;
+}
+
+function refuse(why: Reason | null): Answer {
+  return { granted: null, why };
+}
+
+/** Which jobs were left to a faster node, and until when that one has time: it may vanish, or be slower than it was. */
+function createLeft(now: () => number): {
+  note: (node: string, promised: ReadonlyMap<number, number> | undefined) => void;
+  overdue: (node: string) => Set<number>;
+} {
+  const until = new Map<string, number>();
   return {
-    term,
-    job: job.jobId,
-    attempt: job.attemptId,
-    leaseSeconds,
-    keeper: job.keeperId,
-    ticket: null,
-    root: job.rootId,
-    path: job.path,
-    title: job.title.slice(0, 500),
-    fingerprint: job.fingerprint,
-    probe: job.probe as unknown as Record<string, unknown>,
-    plan: job.plan as unknown as Record<string, unknown>,
-    profile: job.profile as unknown as Record<string, unknown>,
+    note(node, promised = new Map()) {
+      for (const [id, seconds] of promised) if (!until.has(`${node} ${id}`)) until.set(`${node} ${id}`, now() + (60 + 2 * seconds) * 1000);
+    },
+    overdue(node) {
+      const over = new Set<number>();
+      for (const [key, at] of until) {
+        const [of, job] = key.split(' ') as [string, string];
+        if (at + 600_000 < now()) until.delete(key);
+        else if (of === node && at <= now()) over.add(Number(job));
+      }
+      return over;
+    },
   };
 }

@@ -16,13 +16,19 @@ export function leaveToFaster(
   world: World,
   overdue: ReadonlySet<number>,
   margin = MARGIN,
-): { take: SchedulingJob[] } | { wait: Reason } {
+): { take: SchedulingJob[] } | Left {
   // nothing known speaks for waiting with these
   const pressing = ordered.find((job) => overdue.has(job.id) || timeOf(node, job) === null);
   if (pressing === ordered[0]) return { take: ordered };
   const choice = world.more > 0 ? fluid(node, ordered, world, margin) : played(node, ordered, world, margin);
   if (choice.take.length > 0) return { take: choice.take };
-  return pressing ? { take: [pressing] } : { wait: choice.why };
+  return pressing ? { take: [pressing] } : { wait: choice.why, promised: choice.promised };
+}
+
+export interface Left {
+  wait: Reason;
+  /** seconds from now in which each job that was left would be finished elsewhere */
+  promised: ReadonlyMap<number, number>;
 }
 
 /** When everything that waits would be done, in seconds; null when nobody's speed is known. `untimed`: jobs that no node could be timed for. */
@@ -60,6 +66,7 @@ const LOOK = 8;
 interface Choice {
   take: SchedulingJob[];
   why: Reason;
+  promised: Left['promised'];
 }
 
 interface Stage {
@@ -80,14 +87,15 @@ function played(node: SchedulingNode, ordered: SchedulingJob[], world: World, ma
   const first = ordered[0]!;
   const idle = best(stage, range(1, place), null);
   // the fastest waits for nobody, and one whose speed is not known for nothing
-  if (place < 1 || !idle || !stage.cost.get(node.id)?.has(first.id)) return { take: ordered, why: unknown };
+  if (place < 1 || !idle || !stage.cost.get(node.id)?.has(first.id)) return { take: ordered, why: unknown, promised: new Map() };
   const take = ordered.slice(0, LOOK).filter((job, i) => {
     if (!stage.cost.get(node.id)!.has(job.id)) return true;
     const here = best(stage, range(place, stage.nodes.length), { node, job });
     return here !== null && here.end <= idle.end / (i === 0 ? 1 - margin : 1);
   });
   const there = idle.done.get(first.id);
-  return { take, why: elsewhere(node, first, stage, there?.node ?? stage.nodes[0]!, there?.end ?? idle.end) };
+  const promised = new Map([...idle.done].map(([id, done]) => [id, done.end]));
+  return { take, why: elsewhere(node, first, stage, there?.node ?? stage.nodes[0]!, there?.end ?? idle.end), promised };
 }
 
 /** Too many wait to play them: would this node still be at the film when the faster ones have done all the rest? */
@@ -102,7 +110,8 @@ function fluid(node: SchedulingNode, ordered: SchedulingJob[], world: World, mar
     const here = timeOf(node, job);
     return here === null || rate === 0 || here <= work / rate / (1 - margin);
   });
-  return { take, why: elsewhere(node, first, stage, faster[0] ?? node, work / (totalRate(faster, first) || 1)) };
+  const there = work / (totalRate(faster, first) || 1);
+  return { take, why: elsewhere(node, first, stage, faster[0] ?? node, there), promised: new Map(ordered.map((job) => [job.id, there])) };
 }
 
 const unknown: Reason = { code: 'waiting-for-node' };

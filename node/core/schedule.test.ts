@@ -142,7 +142,10 @@ test('of the last files the slow node leaves those that a faster one finishes so
   const waiting = jobs([1000]);
   const world = aWorld({ nodes: [slow, fast], running: [{ node: 'fast', left: 60, begun: true }], waiting });
   const answer = choose(slow, waiting, world);
-  assert.deepEqual(answer, { wait: { code: 'better-elsewhere', params: { node: 'SLOW', better: 'FAST', here: 1000, there: 160 } } });
+  assert.deepEqual(answer, {
+    wait: { code: 'better-elsewhere', params: { node: 'SLOW', better: 'FAST', here: 1000, there: 160 } },
+    promised: new Map([[1, 160]]),
+  });
   assert.equal(
     sentence((answer as { wait: Reason }).wait),
     'It is left to FAST, where it will be finished in 3 min instead of 17 min on SLOW.',

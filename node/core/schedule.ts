@@ -25,19 +25,30 @@ export function whereItCanRun(
 /**
  * What a node that has a free slot shall take: ids, the best first, so that the caller can go on when one was taken
  * meanwhile. `candidates` in the order of the queue. Priority is strict. `overdue`: jobs that were left to a faster node
- * which should have finished them by now; they are not left any longer. `wait` is null when there is no candidate.
+ * which should have finished them by now; they are not left any longer. `wait` is null when there is no candidate;
+ * `promised`: in how many seconds each job that was left would be finished elsewhere.
  */
 export function choose(
   node: SchedulingNode,
   candidates: SchedulingJob[],
   world: World,
   overdue: ReadonlySet<number> = new Set(),
-): { pick: number[] } | { wait: Reason | null } {
+): { pick: number[] } | { wait: Reason | null; promised?: ReadonlyMap<number, number> } {
   const allowed = candidates.filter((job) => whyNot(node, job) === null);
   if (allowed.length === 0) return { wait: candidates[0] ? whyNot(node, candidates[0]) : nodeRefusal(node) };
   const ordered = nearFirst(node, allowed);
   const left = leaveToFaster(node, ordered, world, overdue);
   return 'wait' in left ? left : { pick: left.take.map((job) => job.id) };
+}
+
+/**
+ * May a node whose slots are all taken get a film to fetch meanwhile? Not among the last ones: it would wait there for a
+ * slot while another machine has one free. Null: it may.
+ */
+export function mayFetchAhead(node: SchedulingNode, world: World): Reason | null {
+  const others = world.nodes.filter((other) => other.id !== node.id && nodeRefusal(other) === null);
+  const slots = others.reduce((sum, other) => sum + other.slots, node.slots);
+  return others.length > 0 && world.waiting.length + world.more < 2 * slots ? { code: 'fetch-later' } : null;
 }
 
 /** A film of this many heads further on may be taken first when it is here already. */

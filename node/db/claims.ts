@@ -20,7 +20,7 @@ export interface ClaimWish {
   node: string;
   term: number;
   leaseSeconds: number;
-  /** nodes present now; a job is given only when one of them keeps its root: the claiming node, else the least busy one */
+  /** nodes present now; a job is given only when one of them keeps its root */
   keepers: string[];
 }
 
@@ -82,18 +82,18 @@ export function claimParams(wish: ClaimWish, ids: number[]): unknown[] {
 /**
  * `wanted` looks the jobs up without locks, each by a lateral query with a limit of its own (see heads.ts); `picked` goes
  * through them in the given order, one by one, and stops at the first that nobody else has locked. A keeper must have
- * shown that its disk is the very same one: replacing in a copy would change a file that nobody watches.
+ * shown that its disk is the very same one: replacing in a copy would change a file that nobody watches. Of several it is
+ * the one that had the root first, as for scans (`keepersOf`): the swap compares inode and time with what was scanned, and
+ * through another machine's mount both may look different.
  */
 export const claimSql = `
-with load as materialized (
-  select keeper_id, count(*) as n from attempts where ended_at is null and keeper_id is not null group by keeper_id
-), keepable as materialized (
+with keepable as materialized (
   select l.id, l.root_id, l.folder, k.keeper
     from libraries l
     cross join lateral (
-      select r.node_id as keeper from node_roots r left join load on load.keeper_id = r.node_id
+      select r.node_id as keeper from node_roots r
        where r.root_id = l.root_id and r.writable and r.problem is null and r.proved_at is not null and r.node_id = any($3::text[])
-       order by r.node_id <> $1, coalesce(load.n, 0), r.node_id limit 1) k
+       order by r.proved_at, r.node_id limit 1) k
    where l.enabled
 ), wanted as materialized (
   select w.id, w.place, l.root_id, l.folder, l.keeper
