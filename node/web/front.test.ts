@@ -83,6 +83,14 @@ describe('through the tunnel', () => {
     assert.match((await ask(tower, 'GET', '/queue', { cookie: `${cookie}; ${flash}` })).body, /Paused\. Running jobs finish/);
   });
 
+  test('the frame leads to this machine’s own page, and names another cluster that is around', async (t) => {
+    const { parts } = webParts({ db: emptyBooks });
+    const app = await createApp({ ...parts, around: () => ['Attic'] });
+    t.after(() => app.stop());
+    const front = await startFront(t, 'atlas', { standing: member(atlas), local: app.fetch });
+    assert.match((await ask(front, 'GET', '/')).body, /href="\/node">This machine<span>Another cluster is around: <bdi>Attic</);
+  });
+
   test('Origin and token are checked there as everywhere', async (t) => {
     const { tower, asked } = await twoNodes(t);
     const { origin, cookie, csrf } = await visit(tower);

@@ -61,6 +61,8 @@ export interface PageParts {
   secret: string;
   node: { name: string; version: string };
   status(): Promise<ShellStatus>;
+  /** names of other clusters in this network */
+  around(): readonly string[];
 }
 
 export function createPages(parts: PageParts): { page: RenderPage; act: Act; fail: (c: Ctx, error: unknown) => Promise<Response> } {
@@ -151,6 +153,7 @@ export function createPages(parts: PageParts): { page: RenderPage; act: Act; fai
       js: parts.assets.js,
       favicon: parts.assets.favicon,
       build: parts.assets.build,
+      around: parts.around().slice(0, 3).join(', '),
       nodeName: parts.node.name,
       version: parts.node.version,
       search: view.search ?? '',

@@ -99,6 +99,7 @@ export async function createApp(parts: WebParts): Promise<App> {
     secret: parts.secret,
     node: parts.node,
     status: () => readShellStatus(web),
+    around: () => parts.around?.() ?? [],
   });
   const web: Web = { ...parts, log, now, views, live, page, act };
 

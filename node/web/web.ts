@@ -17,6 +17,8 @@ export interface WebParts {
   log: Log;
   /** the node that makes this page: the one that coordinates */
   node: { id: string; name: string; version: string };
+  /** names of other clusters in this network, for the link to "This machine" */
+  around?(): readonly string[];
   /** effective settings, read anew for every use */
   settings(): Record<string, unknown>;
   /** a random text of the whole cluster: a form stays valid over restarts, at every node, under every coordinator */

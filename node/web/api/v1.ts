@@ -9,6 +9,7 @@ import { refuse } from '../errors.ts';
  * The JSON API, for the command line and scripts: /api/v1. The same Host and Origin gates as the pages stand before it;
  * a program shows `Authorization: Bearer <secret of this node>`. There is no CORS: other web pages cannot read it.
  *
+ *   GET    /api/v1/node                          where this machine stands and what is around it; also while nobody coordinates
  *   GET    /api/v1/status                        counts, what runs with its progress, paused, reclaimed
  *   GET    /api/v1/libraries                     every library with its counters and last scan
  *   POST   /api/v1/libraries                     {path, node?, name?, profile?}                201 {id}

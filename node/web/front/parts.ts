@@ -15,7 +15,10 @@ export interface FrontParts {
   log: Log;
   /** the application while this node coordinates, else null */
   local: () => LocalApp | null;
-  /** the way to the coordinator while another node coordinates and is connected, else null */
+  /**
+   * The way to the coordinator while another node coordinates, is connected and has given a key for its data plane; else
+   * null. Asked several times for every request and once a second, so it must cost nothing and change nothing.
+   */
   tunnel: () => Tunnel | null;
   standing: () => Standing;
   surroundings: () => Surroundings;

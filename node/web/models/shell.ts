@@ -12,6 +12,8 @@ export interface ShellView {
   live: string | null;
   /** without JavaScript it reloads itself instead */
   refresh: boolean;
+  /** names of other clusters in this network, or '' */
+  around: string;
   nodeName: string;
   version: string;
   status: ShellStatus;
