@@ -82,8 +82,9 @@ export interface LobbyParts {
 }
 
 const MDNS_NAME = '_codecshift-join._udp.local';
-/** rounds: a node without a cluster is in a hurry; who shows the neighbours to a person wants them fresh */
-const EVERY_MS = { fresh: 1000, listened: 3000, idle: 15_000 } as const;
+/** rounds: who begins to look for a cluster is in a hurry; who shows the neighbours to a person wants them fresh */
+const HURRY_MS = 40_000;
+const EVERY_MS = { hurry: 1000, listened: 3000, idle: 15_000 } as const;
 const JOIN_MS = 12_000;
 const MAX_VISITS = 16;
 
@@ -191,9 +192,10 @@ export function createLobby(parts: LobbyParts): Lobby {
   function round(): void {
     if (stopping.signal.aborted || !host) return;
     clearTimeout(timer);
-    const fresh = parts.self().cluster === null;
-    if (fresh && ticks < 40) mdns?.ask();
-    timer = setTimeout(round, fresh ? EVERY_MS.fresh : listeners.size > 0 ? EVERY_MS.listened : EVERY_MS.idle).unref();
+    const lookedMs = parts.self().lookingMs ?? Infinity;
+    const hurry = claiming || lookedMs < HURRY_MS;
+    if (lookedMs < HURRY_MS / 4) mdns?.ask();
+    timer = setTimeout(round, hurry ? EVERY_MS.hurry : listeners.size > 0 ? EVERY_MS.listened : EVERY_MS.idle).unref();
     for (const peer of parts.peers) visit(`peer ${peer}`, { address: peer });
     const named = new Set(neighbours.list().flatMap(({ node, peers }) => (peers.length > 0 ? [node] : [])));
     for (const node of new Set([...neighbours.list().map(({ node: known }) => known), ...announced.nodes()])) {
