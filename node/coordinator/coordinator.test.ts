@@ -434,7 +434,7 @@ eachDatabase((kind) => {
     await granted(s);
   });
 
-  test('a node without room for the output gets nothing, and the job says so and waits', async (t) => {
+  test('a node without room for the output gets nothing and is told so, and the job waits untouched for one with room', async (t) => {
     const s = await stage(t, kind);
     const library = await aLibrary(s.db);
     const [first] = await someJobs(s.db, library.id, 1);
@@ -449,7 +449,7 @@ eachDatabase((kind) => {
     });
     assert.deepEqual([answer.granted, answer.why?.code], [null, 'no-space']);
     const job = await readJobRow(s.db, first!.jobId);
-    assert.deepEqual([job?.state, job?.reason?.code, job?.failures], ['available', 'no-space', 0]);
+    assert.deepEqual([job?.state, job?.retryAt, job?.reason, job?.failures], ['available', null, null, 0]);
   });
 
   test('settings are validated as a group, conflicts are told, and take effect at once', async (t) => {
