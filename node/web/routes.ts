@@ -9,6 +9,7 @@ export const url = {
   jobAction: (id: number, action: 'pause' | 'resume' | 'cancel' | 'retry' | 'top' | 'end' | 'restore'): string =>
     `/jobs/${int(id)}/${action}`,
   library: (id?: number): string => (id === undefined ? '/library' : `/library/${int(id)}`),
+  libraryLocate: (id: number): string => `/library/${int(id)}/locate`,
   files: (query: Query = {}): string => `/files${search(query)}`,
   file: (id: number): string => `/files/${int(id)}`,
   nodes: (): string => '/nodes',

@@ -12,6 +12,33 @@ export interface AddForm {
   path: string;
   name: string;
   problem: string | null;
+  /** on which machine the folder is; '' is the coordinating one */
+  node: string;
+  /** to choose from; empty while there is only one */
+  machines: Machine[];
+}
+
+export interface Machine {
+  id: string;
+  name: string;
+}
+
+/** Members by name, the coordinating one first; none while there is only one, because then nothing is to be chosen. */
+export function machineChoices(nodes: readonly { id: string; name: string; standing: string }[], coordinator: string | null): Machine[] {
+  const members = nodes.filter((n) => n.standing === 'approved').map(({ id, name }) => ({ id, name }));
+  const first = members.filter((n) => n.id === coordinator);
+  return members.length < 2 ? [] : [...first, ...members.filter((n) => n.id !== coordinator)];
+}
+
+/** A form that tells another machine where it has this library. */
+export interface LocateForm {
+  libraryId: number;
+  machines: Machine[];
+  node: string;
+  path: string;
+  problem: string | null;
+  /** the library lies in this folder below the path that is asked for; '' when they are one */
+  folder: string;
 }
 
 export interface LibraryList {
@@ -54,6 +81,7 @@ export interface LibraryPage {
   wins: Win[];
   files: FileList;
   scans: ScanView[];
+  locate: LocateForm;
   now: Date;
 }
 

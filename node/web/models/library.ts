@@ -4,6 +4,7 @@ import type { LibraryOverview } from '../../db/libraries.ts';
 import type { Scan } from '../../db/scans.ts';
 import { plural } from '../format.ts';
 import { codecBar, type CodecBar, type CodecCount } from './codec-bar.ts';
+import { rootLine, type RootLine } from './node-page.ts';
 import { rulesInWords } from './profile-form.ts';
 
 /** One library as the list and its own page show it. */
@@ -15,7 +16,7 @@ export interface LibraryView {
   /** below the root; '' is the root itself */
   folder: string;
   /** where the machines of this house have it */
-  places: { node: string; path: string; problem: string | null }[];
+  places: PlaceView[];
   bar: CodecBar;
   bytes: number;
   files: number;
@@ -27,6 +28,17 @@ export interface LibraryView {
   scan: ScanView | null;
   lastScanAt: Date | null;
   rules: string[];
+}
+
+export interface PlaceView {
+  nodeId: string;
+  node: string;
+  path: string;
+  /** why it is not usable there; null when it is */
+  problem: string | null;
+  /** what its check found out, in a sentence */
+  text: string;
+  state: RootLine['state'];
 }
 
 export interface StatusCount {
@@ -64,7 +76,10 @@ export function statusWord(status: string): string {
 export interface Place {
   rootId: string;
   path: string;
+  writable: boolean;
   problem: string | null;
+  provedAt: Date | null;
+  nodeId: string;
   nodeName: string;
 }
 
@@ -73,6 +88,7 @@ export function libraryView(
   counts: readonly CodecCount[],
   scan: Scan | null,
   places: readonly Place[],
+  now: Date,
 ): LibraryView {
   return {
     id: library.id,
@@ -80,13 +96,7 @@ export function libraryView(
     enabled: library.enabled,
     priority: priorities[library.priority] ?? 'normal',
     folder: library.folder,
-    places: places
-      .filter((p) => p.rootId === library.rootId)
-      .map((p) => ({
-        node: p.nodeName,
-        path: joined(p.path, library.folder),
-        problem: p.problem && sentence({ code: p.problem, params: { path: p.path } }),
-      })),
+    places: places.filter((p) => p.rootId === library.rootId).map((p) => placeView(p, library.folder, now)),
     bar: codecBar(counts),
     bytes: library.bytes,
     files: library.files,
@@ -98,6 +108,12 @@ export function libraryView(
     lastScanAt: library.lastScanAt,
     rules: rulesInWords(library.profile),
   };
+}
+
+function placeView(place: Place, folder: string, now: Date): PlaceView {
+  const problem = place.problem && sentence({ code: place.problem, params: { path: place.path } });
+  const { state, text } = rootLine({ ...place, problem: problem ?? '', libraries: [] }, now);
+  return { nodeId: place.nodeId, node: place.nodeName, path: joined(place.path, folder), problem, state, text };
 }
 
 /** A path as that machine writes it; Windows shares keep their own separator. */

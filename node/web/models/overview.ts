@@ -2,6 +2,7 @@ import type { Segment } from '../charts.ts';
 import type { Bar } from '../charts.ts';
 import { count, day, duration, plural, size, sizeParts } from '../format.ts';
 import type { LookItem } from './look.ts';
+import type { Machine } from './library-page.ts';
 import type { NodeCard } from './node.ts';
 import type { AskingView } from './nodes-page.ts';
 import type { RunningJob } from './running.ts';
@@ -276,4 +277,6 @@ export interface LibraryBarPart {
 export interface WelcomeView {
   path: string;
   problem: string;
+  /** where the folder may be; empty while there is only one machine */
+  machines: Machine[];
 }

@@ -1,6 +1,7 @@
 import { PlainError } from '../../errors.ts';
 import type { EventMap } from '../../events.ts';
 import { priorities, type FileStatus } from '../../core/job.ts';
+import { readLease } from '../../db/coordinator.ts';
 import { listFiles } from '../../db/file-lists.ts';
 import { fileCounts, libraryOverview, listLibraries, type FileCount, type LibraryOverview } from '../../db/libraries.ts';
 import { listNodes } from '../../db/nodes.ts';
@@ -11,11 +12,14 @@ import { plural } from '../format.ts';
 import { fileList, type FileList } from '../models/file-page.ts';
 import {
   libraryFigure,
+  machineChoices,
   rulesPage,
   winOf,
   type AddForm,
   type LibraryList,
   type LibraryPage,
+  type LocateForm,
+  type Machine,
   type RulesPage,
 } from '../models/library-page.ts';
 import { fileStatuses, libraryView, scanView, type LibraryView, type Place } from '../models/library.ts';
@@ -27,7 +31,7 @@ import { queryOf, readForm } from './form.ts';
 
 /** Libraries: what is in them, what could be won, their scans and their rules. */
 export const libraryPages: PageModule = (app, web) => {
-  const listPage = (add: AddForm = { path: '', name: '', problem: null }) => readList(web, add);
+  const listPage = (add: Omit<AddForm, 'machines'> = { path: '', name: '', node: '', problem: null }) => readList(web, add);
 
   app.get('/library', async (c) =>
     web.page(c, {
@@ -41,11 +45,18 @@ export const libraryPages: PageModule = (app, web) => {
 
   app.post('/library', async (c) => {
     const form = await readForm(c);
-    const wish = { path: readText(form.get('path'), 4096) ?? '', name: readText(form.get('name'), 200) ?? '' };
+    const wish = {
+      path: readText(form.get('path'), 4096) ?? '',
+      name: readText(form.get('name'), 200) ?? '',
+      node: readText(form.get('node'), 128) ?? '',
+    };
     try {
-      if (!wish.path) throw new PlainError('Say which folder: its whole path on this machine, for example /mnt/films.');
+      if (!wish.path) throw new PlainError('Say which folder: its whole path on that machine, for example /mnt/films.');
       const before = await listLibraries(web.db);
-      const id = await web.commands.addLibrary({ path: wish.path, ...(wish.name ? { name: wish.name } : {}) }, c.get('actor'));
+      const id = await web.commands.addLibrary(
+        { path: wish.path, ...(wish.node ? { node: wish.node } : {}), ...(wish.name ? { name: wish.name } : {}) },
+        c.get('actor'),
+      );
       const known = before.find((l) => l.id === id);
       const told = known ? `This folder is the library “${known.name}” already.` : 'The library was added. The first scan has begun.';
       return await web.act(c, async () => told, { back: url.library(id) });
@@ -64,6 +75,24 @@ export const libraryPages: PageModule = (app, web) => {
       view: 'library/show',
       model: page,
       live: { view: 'library', query: { id: page.library.id }, refresh: false },
+    });
+  });
+
+  app.post('/library/:id/locate', async (c) => {
+    const library = (await listLibraries(web.db)).find((l) => l.id === libraryId(c));
+    if (!library) throw gone(c);
+    const form = await readForm(c);
+    const wish = { node: readText(form.get('node'), 128) ?? '', path: readText(form.get('path'), 4096) ?? '' };
+    try {
+      if (!wish.path) throw new PlainError('Say the whole path on that machine, for example /mnt/films.');
+      await web.commands.locateRoot({ node: wish.node, root: library.rootId, path: wish.path }, c.get('actor'));
+    } catch (error) {
+      if (!(error instanceof PlainError)) throw error;
+      const model = await readPage(web, library.id, readListState(new URLSearchParams(), ['all']), { ...wish, problem: error.message });
+      return web.page(c, { title: library.name, section: 'library', view: 'library/show', model, status: 422 });
+    }
+    return web.act(c, async () => 'Found there. Nothing is replaced through it before it is proved to be the same disk.', {
+      back: `${url.library(library.id)}#places`,
     });
   });
 
@@ -121,6 +150,7 @@ export const libraryPages: PageModule = (app, web) => {
       'files-live': { on: files, when: concerns, everyMs: 3000, render: page('files/_rows', (p) => p.files) },
       'lib-count': { on: files, when: concerns, everyMs: 3000, render: page('library/_count', (p) => p.files) },
       'lib-wins': { on: files, when: concerns, everyMs: 3000, render: page('library/_wins', (p) => p) },
+      'lib-places': { on: ['library.changed', 'node.changed'], when: concerns, everyMs: 3000, render: page('library/_places', (p) => p) },
       'lib-scans': { on: ['library.changed', 'scan.progressed'], when: concerns, everyMs: 3000, render: page('library/_scans', (p) => p) },
       'lib-card': {
         on: files,
@@ -217,14 +247,16 @@ function gone(_c: Ctx): Error {
   return refuse('not-found', 'There is no such library. It may have been removed.');
 }
 
-async function readList(web: Web, add: AddForm): Promise<LibraryList> {
-  const [overview, counts, scans, places] = await Promise.all([
+async function readList(web: Web, add: Omit<AddForm, 'machines'>): Promise<LibraryList> {
+  const [overview, counts, scans, places, machines] = await Promise.all([
     libraryOverview(web.db),
     fileCounts(web.db),
     lastScans(web.db),
     readPlaces(web),
+    readMachines(web),
   ]);
-  return { libraries: overview.map((l) => viewOf(l, counts, scans, places)), add, now: web.now() };
+  const now = web.now();
+  return { libraries: overview.map((l) => viewOf(l, counts, scans, places, now)), add: { ...add, machines }, now };
 }
 
 async function readView(web: Web, id: number): Promise<LibraryView | null> {
@@ -235,36 +267,50 @@ async function readView(web: Web, id: number): Promise<LibraryView | null> {
     readPlaces(web),
   ]);
   const library = overview.find((l) => l.id === id);
-  return library ? viewOf(library, counts, scans, places) : null;
+  return library ? viewOf(library, counts, scans, places, web.now()) : null;
 }
 
-function viewOf(library: LibraryOverview, counts: readonly FileCount[], scans: readonly Scan[], places: readonly Place[]): LibraryView {
+function viewOf(
+  library: LibraryOverview,
+  counts: readonly FileCount[],
+  scans: readonly Scan[],
+  places: readonly Place[],
+  now: Date,
+): LibraryView {
   return libraryView(
     library,
     counts.filter((c) => c.libraryId === library.id),
     scans.find((s) => s.libraryId === library.id) ?? null,
     places,
+    now,
   );
 }
 
 async function readPlaces(web: Web): Promise<Place[]> {
   const [roots, nodes] = await Promise.all([listNodeRoots(web.db), listNodes(web.db)]);
   const names = new Map(nodes.map((n) => [n.id, n.name]));
-  return roots.map((root) => ({
-    rootId: root.rootId,
-    path: root.path,
-    problem: root.problem,
-    nodeName: names.get(root.nodeId) ?? 'a former node',
-  }));
+  return roots.map((root) => ({ ...root, nodeName: names.get(root.nodeId) ?? 'a former node' }));
 }
 
-async function readPage(web: Web, id: number, state: ListState): Promise<LibraryPage> {
+/** Where a new folder may be: see `machineChoices`. */
+export async function readMachines(web: Pick<Web, 'db'>): Promise<Machine[]> {
+  const [nodes, lease] = await Promise.all([listNodes(web.db), readLease(web.db)]);
+  return machineChoices(nodes, lease.held ? lease.holder : null);
+}
+
+async function readPage(
+  web: Web,
+  id: number,
+  state: ListState,
+  typed: Pick<LocateForm, 'node' | 'path' | 'problem'> = { node: '', path: '', problem: null },
+): Promise<LibraryPage> {
   const library = await readView(web, id);
   if (!library) throw refuse('not-found', 'There is no such library. It may have been removed.');
-  const [files, wins, scans] = await Promise.all([
+  const [files, wins, scans, machines] = await Promise.all([
     readFiles(web, state, id, library.files),
     listFiles(web.db, { libraryId: id, status: 'queued', sort: 'saving' }, { size: 50 }),
     listScans(web.db, id),
+    readMachines(web),
   ]);
   return {
     library,
@@ -272,6 +318,7 @@ async function readPage(web: Web, id: number, state: ListState): Promise<Library
     wins: wins.rows.map(winOf),
     files,
     scans: scans.slice(0, 8).map(scanView),
+    locate: { ...typed, libraryId: id, machines, folder: library.folder },
     now: web.now(),
   };
 }

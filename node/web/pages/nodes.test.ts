@@ -236,3 +236,56 @@ describe('the settings of one machine', () => {
     assert.deepEqual(asked(web), [{ name: 'renameCluster', args: ['Holiday home'] }]);
   });
 });
+
+describe('a library and its machines', () => {
+  test('a new one asks on which machine the folder is, the coordinating one first', async (t) => {
+    const { web, get, post } = await visit(t);
+    const html = await get('/library');
+    assert.match(html, /On which machine<\/span><select[^>]*><option value="node-atlas">atlas<\/option>/);
+    assert.ok(!html.includes('<option value="node-basement"'), 'a machine that only asks is not offered');
+    const answer = await post('/library', [
+      ['node', nodes.tower],
+      ['path', '/srv/more'],
+      ['name', ''],
+    ]);
+    assert.equal(answer.status, 303);
+    assert.deepEqual(asked(web), [{ name: 'addLibrary', args: [{ path: '/srv/more', node: nodes.tower }] }]);
+  });
+
+  test('its page says where each machine has it, what the check found, and takes another path', async (t) => {
+    let problem = '';
+    const { web, get, post } = await visit(t, (name) => {
+      if (name === 'locateRoot' && problem) throw new PlainError(problem);
+    });
+    const path = `/library/${sample.libraries.films}`;
+    const html = await get(path);
+    for (const words of [
+      '/srv/media/films',
+      '/mnt/atlas/films',
+      'not proved yet',
+      'nothing is replaced there',
+      'D:\\media\\films',
+      'read-only',
+    ])
+      assert.ok(html.includes(words), words);
+    const fields: [string, string][] = [
+      ['node', nodes.mac],
+      ['path', '/Volumes/films'],
+    ];
+    assert.equal((await post(`${path}/locate`, fields)).to, `${path}#places`);
+    assert.deepEqual(asked(web), [{ name: 'locateRoot', args: [{ node: nodes.mac, root: nodes.filmsRoot, path: '/Volumes/films' }] }]);
+    problem = 'There is no marker in /Volumes/films on macmini.';
+    const refused = await post(`${path}/locate`, fields);
+    assert.equal(refused.status, 422);
+    assert.ok(refused.html.includes(problem) && refused.html.includes('value="/Volumes/films"'));
+  });
+
+  test('a waiting file says on which machines it can run and why not on the others', async (t) => {
+    const { get } = await visit(t);
+    const html = await get(`/jobs/${sample.waiting[0]}`);
+    assert.match(html, /Where it can run/);
+    assert.ok(html.includes('tower is paused.'));
+    assert.ok(!html.includes('basement'));
+    assert.ok(!(await get(`/jobs/${sample.running[0]}`)).includes('Where it can run'));
+  });
+});

@@ -27,6 +27,7 @@ import {
 } from '../models/overview.ts';
 import { runningJob, runningNow, type RunningFacts } from '../models/running.ts';
 import { refuse } from '../errors.ts';
+import { readMachines } from './library.ts';
 import type { PageModule, Web } from '../web.ts';
 
 /** The first page: is it working, what is it doing, how much did I win, when is it finished. */
@@ -41,7 +42,7 @@ export const overviewPages: PageModule = (app, web) => {
         title: 'Overview',
         section: 'overview',
         view: 'overview/welcome',
-        model: { path: '', problem: '' },
+        model: { path: '', problem: '', machines: await readMachines(web) },
         live: { view: 'welcome' },
       });
     return web.page(c, { title: 'Overview', section: 'overview', view: 'overview/index', model: await overview(web), live });
