@@ -133,7 +133,7 @@ interface Arrival {
 /** By events: a loop over the stream, 16 KiB a turn, would cost more than all hashing does. */
 function arrivalOf(response: IncomingMessage, reader: FrameReader, rate: Rate, patience: Patience): Arrival {
   let frame: Frame | null = null;
-  let failure: unknown = null;
+  let failure: Error | null = null;
   let unpaid = 0;
   let wake = (): void => undefined;
   const stop = (): void => {
@@ -145,7 +145,7 @@ function arrivalOf(response: IncomingMessage, reader: FrameReader, rate: Rate, p
     try {
       frame ??= reader.next();
     } catch (error) {
-      failure = error;
+      failure = error as Error;
     }
   };
   response.pause();
@@ -156,7 +156,7 @@ function arrivalOf(response: IncomingMessage, reader: FrameReader, rate: Rate, p
     look();
     if (frame || failure || !rate.unlimited()) stop();
   });
-  const ended = (error?: unknown): void => {
+  const ended = (error?: Error): void => {
     failure ??= error ?? new Error('the connection ended too early');
     stop();
   };
