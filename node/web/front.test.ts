@@ -2,18 +2,16 @@ import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
-import type { Queryable } from '../db/connect.ts';
 import { createLog } from '../log.ts';
 import { requestOver } from '../mesh/bulk-client.ts';
 import { createBulkServer } from '../mesh/bulk-server.ts';
 import { member, serveTunnel, startFront, tunnelTo, type TestFront } from '../testing/front.ts';
-import { webParts, type TestWebParts } from '../testing/web.ts';
+import { emptyBooks, webParts, type TestWebParts } from '../testing/web.ts';
 import { tunnelEntrance } from './front/proxy.ts';
 import { createApp, type App } from './server.ts';
 
 // Two nodes in one process: atlas has the application, tower shows it through a tunnel. All sockets are real.
 
-const emptyBooks: Queryable = { query: async () => [] };
 const atlas = { node: 'node-atlas', name: 'atlas' };
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
 

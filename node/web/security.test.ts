@@ -3,12 +3,11 @@ import { hostname } from 'node:os';
 import { request } from 'node:http';
 import { describe, test, type TestContext } from 'node:test';
 import type { Queryable } from '../db/connect.ts';
-import { startWeb, type TestWeb } from '../testing/web.ts';
+import { emptyBooks, startWeb, type TestWeb } from '../testing/web.ts';
 import { fromOurPage, isOurName } from './security.ts';
 import { safeBack } from './routes.ts';
 
 // No page here needs rows: a database that knows nothing is enough.
-const emptyBooks: Queryable = { query: async () => [] };
 const serve = (t: TestContext, allowedHosts: string[] = []): Promise<TestWeb> =>
   startWeb({ after: (fn) => t.after(fn) }, { db: emptyBooks, allowedHosts });
 

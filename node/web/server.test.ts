@@ -7,13 +7,10 @@ import { createEvents } from '../events.ts';
 import { createLog } from '../log.ts';
 import { PlainError } from '../errors.ts';
 import type { Commands } from '../core/commands.ts';
-import type { Queryable } from '../db/connect.ts';
 import { freshDatabase, havePostgres } from '../testing/database.ts';
 import { fillSample } from '../testing/sample.ts';
-import { startWeb } from '../testing/web.ts';
+import { emptyBooks, startWeb } from '../testing/web.ts';
 import { createWeb } from './server.ts';
-
-const emptyBooks: Queryable = { query: async () => [] };
 
 test('a port that is taken is one sentence that names the port', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');

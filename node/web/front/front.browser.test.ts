@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { Sighting, Standing } from '../../core/standing.ts';
-import type { Queryable } from '../../db/connect.ts';
 import { accessibilityProblems, launchBrowser, overflow, waitLive, type TestBrowser } from '../../testing/browser.ts';
 import { member, serveTunnel, startFront, type FrontKnowledge } from '../../testing/front.ts';
-import { webParts } from '../../testing/web.ts';
+import { emptyBooks, webParts } from '../../testing/web.ts';
 import { createApp } from '../server.ts';
 
 /* oxlint-disable typescript/no-explicit-any -- functions handed to a page run in the browser; the DOM's types are no part of this project */
@@ -13,7 +12,6 @@ declare const htmx: any;
 
 // What a person sees at a machine whose cluster is not there yet, or not there any more. Nothing is pressed, nothing loaded again.
 
-const emptyBooks: Queryable = { query: async () => [] };
 const atlas = { node: 'node-atlas', name: 'atlas' };
 const home = { id: 'cluster-home', name: 'Home' };
 const attic = { id: 'cluster-attic', name: 'Attic', established: true, nodes: 3 };
