@@ -91,8 +91,8 @@ export async function listMounts(): Promise<Mount[]> {
   if (process.platform === 'linux') return mountsOf(await readFile('/proc/self/mountinfo', 'utf8').catch(() => ''));
   if (process.platform === 'win32')
     return [...'CDEFGHIJKLMNOPQRSTUVWXYZAB'].map((letter) => ({ path: `${letter}:\\`, apart: letter !== 'C' }));
-  const names = await readdir('/Volumes').catch(() => []);
-  return names.sort().map((name) => ({ path: join('/Volumes', name), apart: true }));
+  const names = await readdir('/Volumes').catch((): string[] => []);
+  return names.toSorted().map((name) => ({ path: join('/Volumes', name), apart: true }));
 }
 
 const network = /^(nfs\d?|cifs|smb\d?|smbfs|9p|virtiofs|afs|ceph|glusterfs|davfs|sshfs|fuse(\..*)?|fuseblk|vboxsf|prl_fs)$/;

@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, utimes, writeFile }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { PlainError } from '../errors.ts';
+import type { PlainError } from '../errors.ts';
 import { findProof, writeProof } from './proof.ts';
 import { adoptRoot, openRoot, type Root } from './roots.ts';
 

@@ -93,7 +93,9 @@ async function deliveredAlready(root: Root, grant: VerifyGrant): Promise<boolean
 
 function explained(error: unknown, grant: VerifyGrant): PlainError {
   const plain = error instanceof PlainError ? error : null;
-  if (plain?.reason && ofThisMachine.has(plain.reason.code)) return plain;
+  // a refusal's "not again" is about asking, not about the job
+  if (plain?.reason && ofThisMachine.has(plain.reason.code))
+    return new PlainError(plain.message, { cause: error, reason: plain.reason, retry: true });
   if (plain?.retry && !plain.reason) return away(grant, error);
   return lost(grant, messageOf(error), error);
 }

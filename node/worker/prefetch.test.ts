@@ -371,6 +371,7 @@ test('a keeper that falls silent is nobody’s failure; one that refuses tells w
       new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })),
     () => Promise.reject(new PlainError('it changed', { reason: { code: 'file-changed' } })),
     () => Promise.reject(new PlainError('not now', { retry: true })),
+    () => Promise.reject(new PlainError('over', { reason: { code: 'lease-lost' } })),
   ];
   const s = await stage(t, { patienceMs: 100, fetch: (...all) => answers.shift()!(...all) });
   s.welcome();
@@ -378,8 +379,9 @@ test('a keeper that falls silent is nobody’s failure; one that refuses tells w
     ['failed', 'keeper-away', true],
     ['failed', 'file-changed', false],
     ['failed', 'keeper-away', true],
+    ['failed', 'lease-lost', true],
   ]) {
-    s.give(4 - answers.length, 'normal');
+    s.give(5 - answers.length, 'normal');
     assert.deepEqual(reasonOf(await s.next()), expected);
   }
 });

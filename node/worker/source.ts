@@ -101,10 +101,14 @@ function away(grant: GrantedJob): PlainError {
   });
 }
 
+const aboutTheFilm = new Set<string>(['file-changed', 'missing', 'not-a-file', 'outside-root']);
+
 /** A keeper that went away is nobody's failure; anything else that has no reason of its own is one of the transfer. */
 function unreachable(error: unknown, grant: GrantedJob): PlainError {
   const plain = error instanceof PlainError ? error : null;
-  if (plain?.reason) return plain;
+  // what its keeper says about the film is final; a refusal of anything else ends this run, not the job
+  if (plain?.reason)
+    return aboutTheFilm.has(plain.reason.code) ? plain : new PlainError(plain.message, { cause: error, reason: plain.reason, retry: true });
   return new PlainError(`${grant.path} could not be fetched: ${messageOf(error)}`, {
     cause: error,
     retry: true,
