@@ -1,4 +1,4 @@
-import type { Standing } from '../core/standing.ts';
+import type { Standing, Surroundings } from '../core/standing.ts';
 import type { Cluster } from './cluster.ts';
 import type { Machine } from './cluster-machine.ts';
 import { until } from './program.ts';
@@ -7,6 +7,7 @@ import { until } from './program.ts';
 export interface Here {
   node: { id: string; name: string };
   standing: Standing;
+  surroundings: Surroundings;
   /** the coordinator's dashboard is at hand */
   reached: boolean;
 }

@@ -35,7 +35,7 @@ const casting: readonly { kind: ClipName; fate: Film['fate']; weight: number }[]
 export interface Library {
   films: Film[];
   /** one more film, whole and under its name at once, as a download that has ended */
-  add(): Promise<Film>;
+  add(wish?: { kind: ClipName; long: boolean }): Promise<Film>;
 }
 
 export function createLibrary(share: string, pristine: string, random: Random): Library {
@@ -43,9 +43,10 @@ export function createLibrary(share: string, pristine: string, random: Random): 
   const roles = casting.flatMap(({ kind, fate, weight }) => Array.from({ length: weight }, () => ({ kind, fate })));
   return {
     films,
-    async add() {
-      const { kind, fate } = random.pick(roles);
-      const long = kind === 'film' && random.chance(0.35);
+    async add(wish) {
+      const drawn = random.pick(roles);
+      const { kind, fate } = wish ? casting.find((one) => one.kind === wish.kind)! : drawn;
+      const long = wish?.long ?? (kind === 'film' && random.chance(0.35));
       const number = String(films.length + 1).padStart(4, '0');
       const source = await clip(kind);
       const folder = random.pick(['', 'Films', 'Serien/Staffel 1', 'Ünïcode & spaces']);

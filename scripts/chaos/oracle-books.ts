@@ -15,19 +15,21 @@ export async function checkBooks(
   figures: Judged['figures'],
 ): Promise<void> {
   const note = (says: string): void => void findings.push({ about: 'books', says });
-  for (const [sentence, sql] of Object.entries(laws)) {
-    const rows = await books.query<Record<string, unknown>>(sql);
-    if (rows.length > 0)
-      note(
-        `${sentence}: ${rows
-          .slice(0, 3)
-          .map((row) => JSON.stringify(row))
-          .join(' ')}${rows.length > 3 ? ` and ${rows.length - 3} more` : ''}`,
-      );
-  }
+  for (const says of await brokenLaws(books)) note(says);
   await compareWithDisk(books, share, films, became, note);
   for (const [name, sql] of Object.entries(counts))
     for (const row of await books.query<{ what: string; n: number }>(sql)) figures[`${name} ${row.what}`] = Number(row.n);
+}
+
+/** What the books say that cannot be, in words. */
+export async function brokenLaws(books: Books): Promise<string[]> {
+  const broken: string[] = [];
+  for (const [sentence, sql] of Object.entries(laws)) {
+    const rows = await books.query<Record<string, unknown>>(sql);
+    const shown = rows.slice(0, 3).map((row) => JSON.stringify(row));
+    if (rows.length > 0) broken.push(`${sentence}: ${shown.join(' ')}${rows.length > 3 ? ` and ${rows.length - 3} more` : ''}`);
+  }
+  return broken;
 }
 
 /** Each names what must not be there. */

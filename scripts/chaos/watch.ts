@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Books } from '../../node/testing/books.ts';
 import type { ClusterDatabase } from '../../node/testing/cluster-database.ts';
 
 /** One change of who coordinates, as an onlooker at the database saw it. */
@@ -28,19 +27,8 @@ export function startWatch(database: ClusterDatabase): Watch {
   const reigns: Reign[] = [];
   const shrunk: string[] = [];
   let now: { name: string; term: number } | null = null;
-  let books: Books | null = null;
   let over = false;
-  const ask = async <T>(sql: string): Promise<T[] | null> => {
-    const client = (books ??= database.books());
-    const answer = client.query<T>(sql).catch(() => null);
-    const rows = await Promise.race([answer, pause(1500, null, { ref: false })]);
-    // this client does not always survive the end of its server: the next question gets a new one
-    if (rows === null && books === client) {
-      books = null;
-      void client.close().catch(() => undefined);
-    }
-    return rows;
-  };
+  const ask = <T>(sql: string): Promise<T[] | null> => database.ask<T>(sql).catch(() => null);
   const loop = (async () => {
     while (!over) {
       const [row] = (await ask<{ term: number; name: string | null; held: boolean }>(lease)) ?? [];
@@ -63,7 +51,6 @@ export function startWatch(database: ClusterDatabase): Watch {
     async stop() {
       over = true;
       await loop;
-      await books?.close().catch(() => undefined);
     },
   };
 }
