@@ -161,7 +161,6 @@ function race(
   }
 
   function lookAround(i: number): void {
-    const node = nodes[i]!;
     for (const to of nodes.keys()) if (to !== i && reach(i, to)) look(i, to);
     at(now + 1000, () => lookAround(i));
   }

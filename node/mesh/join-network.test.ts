@@ -1,36 +1,44 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { test } from 'node:test';
+import { after, suite, test } from 'node:test';
 import { createNetwork, networkProblem } from '../testing/network.ts';
+import type { Network } from '../testing/network.ts';
 
-const skip = networkProblem() ?? false;
 const program = path.join(import.meta.dirname, '../testing/join-process.ts');
+const folder = mkdtempSync(path.join(tmpdir(), 'codecshift-join-network-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
 
-test(
-  'three fresh machines on a network without a way out, switched on together, find each other and end as one cluster',
-  { skip },
-  async (t) => {
-    const machines = ['attic', 'cellar', 'kitchen'];
-    const network = await createNetwork(t, { machines });
-    const ends = await Promise.all(machines.map((machine) => outcomeOf(network.spawn(machine, [process.execPath, program]))));
+suite('fresh machines that only multicast can tell of each other', { concurrency: true, skip: networkProblem() ?? false }, () => {
+  test('three on a network without a way out, switched on together, end as one cluster', async (t) => {
+    const network = await createNetwork(t, { machines: ['attic', 'cellar', 'kitchen'] });
+    const ends = await outcomes(network);
     assert.deepEqual(ends.map(([what]) => what).toSorted(), ['founded', 'joined', 'joined'], JSON.stringify(ends));
     assert.equal(new Set(ends.map(([, cluster]) => cluster)).size, 1);
-  },
-);
+  });
 
-test('two machines that are cut off from each other found two', { skip }, async (t) => {
-  const network = await createNetwork(t, { machines: ['attic', 'cellar'] });
-  await network.partition(['attic'], ['cellar']);
-  const ends = await Promise.all(network.machines.map((machine) => outcomeOf(network.spawn(machine, [process.execPath, program]))));
-  assert.deepEqual(
-    ends.map(([what]) => what),
-    ['founded', 'founded'],
-  );
+  test('two that are cut off from each other found two', async (t) => {
+    const network = await createNetwork(t, { machines: ['attic', 'cellar'] });
+    await network.partition(['attic'], ['cellar']);
+    const ends = await outcomes(network);
+    assert.deepEqual(
+      ends.map(([what]) => what),
+      ['founded', 'founded'],
+    );
+  });
 });
 
-async function outcomeOf(child: ReturnType<Awaited<ReturnType<typeof createNetwork>>['spawn']>): Promise<[string, string]> {
+async function outcomes(network: Network): Promise<[string, string][]> {
+  return await Promise.all(
+    network.machines.map((machine) =>
+      outcomeOf(network.spawn(machine, [process.execPath, program, mkdtempSync(path.join(folder, machine))])),
+    ),
+  );
+}
+
+async function outcomeOf(child: ReturnType<Network['spawn']>): Promise<[string, string]> {
   let said = '';
   child.stderr?.on('data', (data: Buffer) => (said += data.toString()));
   const lines = createInterface({ input: child.stdout! });
@@ -42,6 +50,5 @@ async function outcomeOf(child: ReturnType<Awaited<ReturnType<typeof createNetwo
     return [what, cluster!];
   }
   clearTimeout(timer);
-  if (child.exitCode !== null || child.signalCode !== null) await once(child, 'exit').catch(() => {});
   return ['nothing', said.slice(-500)];
 }

@@ -1,17 +1,14 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { joinOrFound } from '../mesh/join.ts';
 import { makeCluster, makeNodeKey, silentLog, startLobby } from './lobbies.ts';
 
 /**
- * A fresh machine as a process of its own, found by multicast only. Prints one word and the cluster's id when it belongs to
+ * A fresh machine as a process of its own, found by multicast only, with the data directory it is given. Prints one word and the cluster's id when it belongs to
  * one: `founded` or `joined`. Its cluster approves whoever shows a code.
  */
 const id = await makeNodeKey();
 const lobby = await startLobby({ id, discovery: 'lan' });
 const joining = joinOrFound({
-  dataDir: mkdtempSync(path.join(tmpdir(), 'codecshift-join-process-')),
+  dataDir: process.argv[2]!,
   self: { id: id.node, name: 'fresh', version: '1', platform: 'linux', hardware: {} },
   lobby,
   mode: 'auto',
