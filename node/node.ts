@@ -8,6 +8,7 @@ import { startMember, type Member } from './assembly/member.ts';
 import { announceRunning, withdrawRunning } from './cli/running.ts';
 import type { RunOptions } from './config/load.ts';
 import type { Standing, Surroundings } from './core/standing.ts';
+import { lockDirectory } from './db/directory-lock.ts';
 import { PlainError, messageOf } from './errors.ts';
 import { createEvents } from './events.ts';
 import { locateTools } from './ffmpeg/locate.ts';
@@ -53,9 +54,21 @@ export interface StartOptions {
  * @throws PlainError when it cannot start at all
  */
 export async function startNode(start: StartOptions): Promise<RunningNode> {
-  const { options, log } = start;
+  const { options } = start;
   await prepareDataDir(options.dataDir);
   await requireFolders(options.libraries);
+  const lock = lockDirectory(options.dataDir);
+  try {
+    const node = await open(start);
+    return { url: node.url, stop: (how) => node.stop(how).finally(() => lock.release()) };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function open(start: StartOptions): Promise<RunningNode> {
+  const { options, log } = start;
   const stopped = new AbortController();
   start.signal?.addEventListener('abort', () => stopped.abort(), { once: true });
   const events = createEvents((error) => log.error({ err: error }, 'a listener failed'));
@@ -132,7 +145,7 @@ export async function startNode(start: StartOptions): Promise<RunningNode> {
       });
       if (stopped.signal.aborted) {
         await belonging.db?.close();
-        return belonging.release();
+        return;
       }
       member = await startMember(house, belonging, () => front.changed());
       say(member.standing());

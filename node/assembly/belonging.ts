@@ -4,7 +4,6 @@ import type { Standing } from '../core/standing.ts';
 import { admitSelf, clusterKeyOf } from '../coordinator/members.ts';
 import { readCluster } from '../db/cluster.ts';
 import { connectDatabase, type Database } from '../db/connect.ts';
-import { lockDirectory } from '../db/directory-lock.ts';
 import { PlainError } from '../errors.ts';
 import { joinOrFound, type Joining } from '../mesh/join.ts';
 import { createLobby, type Lobby } from '../mesh/lobby.ts';
@@ -27,8 +26,6 @@ export interface Belonging {
   membership: Membership;
   db: Database | null;
   key: ClusterKey | null;
-  /** lets go of the data directory; after the database was closed */
-  release(): void;
 }
 
 export interface Seeking {
@@ -49,16 +46,8 @@ export async function findBelonging(house: House, seeking: Seeking): Promise<Bel
   const known = await loadMembership(dataDir);
   if (databaseUrl) return byDatabase(house, known, databaseUrl, seeking);
   if (known?.hosts || (!known && (await hasDatabase(dataDir)))) return host(house, known, seeking);
-  const lock = lockDirectory(dataDir);
-  try {
-    const membership = known ?? (await seek(house, seeking));
-    if (membership) return { membership, db: null, key: null, release: () => lock.release() };
-  } catch (error) {
-    lock.release();
-    throw error;
-  }
-  lock.release(); // the embedded database takes it itself
-  return host(house, null, seeking);
+  const membership = known ?? (await seek(house, seeking));
+  return membership ? { membership, db: null, key: null } : host(house, null, seeking);
 }
 
 /** Leaves the cluster: what it knew of it, and an embedded database, are kept aside under other names. */
@@ -78,23 +67,17 @@ function hasDatabase(dataDir: string): Promise<boolean> {
 
 async function byDatabase(house: House, known: Membership | null, url: string, seeking: Seeking): Promise<Belonging> {
   const { dataDir } = house.options;
-  const lock = lockDirectory(dataDir);
+  seeking.say({ state: 'starting' });
+  const db = await open(house, url);
   try {
-    seeking.say({ state: 'starting' });
-    const db = await open(house, url);
-    try {
-      const key = await clusterKeyOf(db, house.options.name);
-      if (known && known.cluster.id !== key.cluster)
-        throw new PlainError(
-          `This machine belongs to the cluster "${known.cluster.name}", but the database that it was given holds another one. Start it without --database-url, or leave its cluster first: move ${path.join(dataDir, 'cluster.json')} away.`,
-        );
-      return { membership: await pin(house, db, key, known, false), db, key, release: () => lock.release() };
-    } catch (error) {
-      await db.close();
-      throw error;
-    }
+    const key = await clusterKeyOf(db, house.options.name);
+    if (known && known.cluster.id !== key.cluster)
+      throw new PlainError(
+        `This machine belongs to the cluster "${known.cluster.name}", but the database that it was given holds another one. Start it without --database-url, or leave its cluster first: move ${path.join(dataDir, 'cluster.json')} away.`,
+      );
+    return { membership: await pin(house, db, key, known, false), db, key };
   } catch (error) {
-    lock.release();
+    await db.close();
     throw error;
   }
 }
@@ -108,7 +91,7 @@ async function host(house: House, known: Membership | null, seeking: Seeking): P
         `The database of the cluster "${known.cluster.name}" is gone from ${house.options.dataDir}. Put the directory "database" back; to begin anew instead, move cluster.json away.`,
       );
     const key = await clusterKeyOf(db, house.options.name);
-    return { membership: await pin(house, db, key, known, true), db, key, release: () => {} };
+    return { membership: await pin(house, db, key, known, true), db, key };
   } catch (error) {
     await db.close();
     throw error;
@@ -116,7 +99,7 @@ async function host(house: House, known: Membership | null, seeking: Seeking): P
 }
 
 function open(house: House, url: string | null): Promise<Database> {
-  return connectDatabase({ url, dataDir: house.options.dataDir, log: house.log.child({ room: 'db' }), signal: house.signal });
+  return connectDatabase({ url, dataDir: house.options.dataDir, locked: true, log: house.log.child({ room: 'db' }), signal: house.signal });
 }
 
 async function pin(house: House, db: Database, key: ClusterKey, known: Membership | null, hosts: boolean): Promise<Membership> {

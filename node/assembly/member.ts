@@ -61,8 +61,7 @@ export type Ending = { why: 'revoked' } | { why: 'dissolved'; into: string };
 const SILENT_MS = 10_000;
 
 export async function startMember(house: House, belonging: Belonging, onChange: () => void): Promise<Member> {
-  const undo: (() => Promise<unknown> | void)[] = [() => belonging.release()];
-  if (belonging.db) undo.push(() => belonging.db!.close());
+  const undo: (() => Promise<unknown> | void)[] = [() => belonging.db?.close()];
   try {
     return await assemble(house, belonging, onChange, undo);
   } catch (error) {

@@ -55,6 +55,8 @@ export interface ConnectOptions {
   dataDir: string;
   log: Log;
   signal?: AbortSignal;
+  /** the caller holds the lock of the data directory already */
+  locked?: boolean;
   /** how long to wait for an external database that is not there yet; containers start in any order. Seconds, 30 unless said */
   patienceSeconds?: number;
   /** null: connect without bringing the schema up to date */
@@ -76,7 +78,7 @@ export async function connectDatabase(options: ConnectOptions): Promise<Database
 
 async function connectEmbedded(options: ConnectOptions): Promise<Database> {
   const { dataDir, log } = options;
-  const embedded = await openEmbedded({ dataDir, log });
+  const embedded = await openEmbedded({ dataDir, log, locked: options.locked ?? false });
   return overEmbedded(embedded, options);
 }
 

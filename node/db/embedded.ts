@@ -30,10 +30,10 @@ export interface Embedded {
 }
 
 /** @throws PlainError when the directory is in use, damaged or not durable */
-export async function openEmbedded(options: { dataDir: string; log: Log; unsafe?: boolean }): Promise<Embedded> {
+export async function openEmbedded(options: { dataDir: string; log: Log; unsafe?: boolean; locked?: boolean }): Promise<Embedded> {
   const { dataDir, log } = options;
   makeDirectory(dataDir);
-  const lock = lockDirectory(dataDir);
+  const lock = options.locked ? { release: () => {} } : lockDirectory(dataDir);
   const input: WorkerInput = { directory: path.join(dataDir, 'database'), unsafe: options.unsafe ?? false };
   let closing = false;
   let deaths: number[] = [];
