@@ -105,7 +105,7 @@ test('a stream of events comes through one by one and for as long as it lasts; r
       request.socket.once('close', () => (gone = true));
     },
     reader: 'tower',
-    seconds: 0.2,
+    seconds: 60,
   });
   const response = await begin({ ...stage.address(), ...key }, '/live');
   response.setEncoding('utf8');

@@ -222,10 +222,10 @@ test('an offer that is stopped ends in the middle of a block, and its key opens 
 
 test('an offer that nobody uses dies; one in use lives on', async (t) => {
   const stage = await bulkStage(t, { bytes: 40 * MIB });
-  const [used, unused] = [stage.address({ seconds: 0.3 }), stage.address({ seconds: 0.3 })];
+  const [used, unused] = [stage.address({ seconds: 2 }), stage.address({ seconds: 2 })];
   const response = await begin(used);
   // timers of one process fire in their order: the one that ends the unused offer has come before this one
-  await pause(600);
+  await pause(2600);
   await assert.rejects(get(unused, '/'));
   let received = 0;
   for await (const chunk of response) received += (chunk as Buffer).length;
