@@ -5,7 +5,7 @@ import { isDelivered } from '../files/deliver.ts';
 import { incomingPath, prepareIncoming, removeIncoming, type Incoming } from '../files/incoming.ts';
 import { readDelivery } from '../files/journal.ts';
 import { resolveInRoot, type Root } from '../files/roots.ts';
-import { whileAlive } from '../mesh/patience.ts';
+import { patienceFor, whileAlive } from '../mesh/patience.ts';
 import type { KeeperRoots } from './roots.ts';
 import { requireUnchanged, type VerifyGrant } from './verify.ts';
 
@@ -38,11 +38,9 @@ export interface ArriveParts {
   fetch: FetchOutput;
   /** 0…100 */
   onProgress: (percent: number) => void;
+  /** a worker that sends nothing for so long is away: its output waits there */
   patienceMs?: number;
 }
-
-/** A worker that sends nothing for so long is away: its output waits, and other outputs of it need not. */
-const PATIENCE_MS = 3 * 60_000;
 
 /**
  * Fetches an output that another node made into the root's `incoming`. Done again after a break or a restart it goes on
@@ -60,7 +58,7 @@ export async function arrive(parts: ArriveParts, grant: VerifyGrant, signal: Abo
   const target = await prepareIncoming(place, grant.attempt, extensionOf(grant), sizeBytes);
   const ticket = grant.ticket;
   try {
-    await whileAlive({ signal, silentMs: parts.patienceMs ?? PATIENCE_MS, tooLong: () => away(grant) }, (until, alive) => {
+    await whileAlive({ signal, silentMs: parts.patienceMs ?? patienceFor(sizeBytes), tooLong: () => away(grant) }, (until, alive) => {
       const onProgress = (bytes: number): void => {
         alive();
         parts.onProgress(sizeBytes ? (bytes / sizeBytes) * 100 : 100);

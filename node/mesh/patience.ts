@@ -17,3 +17,12 @@ export async function whileAlive<T>(
     clearTimeout(timer);
   }
 }
+
+const AWAY_MS = 3 * 60_000;
+/** Bytes a millisecond at which a slow disk is read: what an earlier try left is read without a sign of life. */
+const SLOW_DISK = 50_000;
+
+/** How long a transfer of so many bytes may be silent before its other side counts as away. */
+export function patienceFor(sizeBytes: number): number {
+  return AWAY_MS + Math.round(sizeBytes / SLOW_DISK);
+}

@@ -1,3 +1,4 @@
+import type { Reason } from '../core/reasons.ts';
 import { PlainError } from '../errors.ts';
 import { createControl, type TranscodeControl } from '../ffmpeg/transcode.ts';
 import type { GrantedJob } from '../mesh/messages.ts';
@@ -50,6 +51,11 @@ export function createRun(grant: GrantedJob): Running {
     ended: Promise.resolve(),
   };
   return run;
+}
+
+/** The run ends at once; its report tells the reason. */
+export function giveBack(run: Running, why: string, reason: Reason): void {
+  run.abort.abort(new PlainError(why, { reason }));
 }
 
 /** Free slots go to those whose source is here, then to those who came first; a paused one does not sit on a slot it can't use. */

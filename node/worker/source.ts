@@ -2,7 +2,7 @@ import type { Fingerprint } from '../core/media.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { TranscodeControl } from '../ffmpeg/transcode.ts';
 import type { GrantedJob } from '../mesh/messages.ts';
-import { whileAlive } from '../mesh/patience.ts';
+import { patienceFor, whileAlive } from '../mesh/patience.ts';
 import type { WorkerParts } from './worker.ts';
 
 /** Where the films of granted jobs come from. */
@@ -27,11 +27,9 @@ export interface BringParts {
   makeRoom: () => Promise<void>;
   onBytes: (bytes: number) => void;
   control: TranscodeControl;
+  /** a keeper that sends nothing for so long is away: the job goes back */
   patienceMs?: number | undefined;
 }
-
-/** A keeper that sends nothing for so long is away: the job goes back, and waits until its disk is seen again. */
-const PATIENCE_MS = 3 * 60_000;
 
 export interface Source {
   file: string;
@@ -66,7 +64,11 @@ async function fetchUnlessPaused(parts: BringParts, grant: GrantedJob, into: str
     const unlisten = parts.control.onChange((paused) => paused && pause.abort());
     try {
       await whileAlive(
-        { signal: AbortSignal.any([signal, pause.signal]), silentMs: parts.patienceMs ?? PATIENCE_MS, tooLong: () => away(grant) },
+        {
+          signal: AbortSignal.any([signal, pause.signal]),
+          silentMs: parts.patienceMs ?? patienceFor(grant.fingerprint.sizeBytes),
+          tooLong: () => away(grant),
+        },
         (until, alive) => {
           const onBytes = (bytes: number): void => (alive(), parts.onBytes(bytes));
           return parts.sources.fetch(grant, into, onBytes, until);

@@ -2,7 +2,6 @@ import { chooseEncoder, type EncoderReport } from '../core/encoder-choice.ts';
 import { jobClasses } from '../core/job.ts';
 import type { Fingerprint } from '../core/media.ts';
 import type { Ticket } from '../core/cluster.ts';
-import type { Reason } from '../core/reasons.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
 import type { Log } from '../log.ts';
@@ -11,7 +10,7 @@ import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import type { Outbox } from '../mesh/outbox.ts';
 import { runAttempt } from './attempt.ts';
-import { createRun, giveSlots, requireRoom, roomForOneMore, stillToWrite, type Running } from './slots.ts';
+import { createRun, giveBack, giveSlots, requireRoom, roomForOneMore, stillToWrite, type Running } from './slots.ts';
 import type { Sources } from './source.ts';
 
 /**
@@ -244,10 +243,6 @@ export function createWorker(parts: WorkerParts): Worker {
     run.toFetch = 0;
     wake(); // a slot may be free, and the line is
     return run.slot;
-  }
-
-  function giveBack(run: Running, why: string, reason: Reason): void {
-    run.abort.abort(new PlainError(why, { reason }));
   }
 
   function applyPause(run: Running): void {
