@@ -82,16 +82,18 @@ export function createEncounters(parts: {
     const node = connection.remotePeer.toString();
     const problem = meetings.absorb(node, said, local(connection));
     const by = book.source(node) ?? 'inbound';
-    const facts = { addresses: [where(connection)], version: said.version };
+    const facts = { version: said.version };
     if (problem !== null) {
       const trouble: Trouble = problem === 'other-cluster' ? { state: problem } : { state: problem, how: 'outbound' };
-      sightings.saw(node, { by, trouble, ...facts });
+      sightings.saw(node, { by, trouble, ...facts, addresses: [where(connection)] });
       log.info({ node, name: said.name, problem }, 'a machine was met that does not belong here');
       return false;
     }
     links.admit(connection, { clockMs, latencyMs, name: said.name, version: said.version });
-    sightings.saw(node, { by, trouble: troubleOfClock(clockMs), ...facts, clockMs, latencyMs });
     remember(connection, said);
+    // Not where an inbound connection came from: its port is of no use to anybody.
+    const addresses = connection.direction === 'outbound' ? [where(connection)] : book.of(node).map(formatAddress).slice(0, 2);
+    sightings.saw(node, { by, trouble: troubleOfClock(clockMs), ...facts, addresses, clockMs, latencyMs });
     return true;
   }
 

@@ -43,6 +43,16 @@ export async function startHost(parts: HostParts): Promise<{ host: Host; portTak
   }
 }
 
+/** Ends the host in a given time, whatever hangs. */
+export async function stopHost(host: Host, withinMs: number, log: Log): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, withinMs);
+  const stopped = Promise.resolve(host.stop()).catch((error: unknown) => log.debug({ err: error }, 'the mesh stopped with an error'));
+  await Promise.race([stopped, late.promise]);
+  clearTimeout(timer);
+  for (const connection of host.getConnections()) connection.abort(new Error('the mesh has stopped'));
+}
+
 async function listen(parts: HostParts, port: number): Promise<Host> {
   const host = await createLibp2p<Services>({ ...options(parts, port), start: false });
   await parts.prepare(host);

@@ -1,10 +1,9 @@
-import { byteStream } from '@libp2p/utils';
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id';
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys';
 import type { Connection, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import type { Surroundings } from '../core/standing.ts';
-import { PlainError, messageOf } from '../errors.ts';
+import { PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createAddressBook } from './address-book.ts';
 import { formatAddress, ownInterfaces, parseAddress, toMultiaddr, type Target } from './addresses.ts';
@@ -15,8 +14,9 @@ import { encode } from './encoding.ts';
 import { createEncounters } from './encounter.ts';
 import { createGate, hostOf, portOf } from './gate.ts';
 import { createGossip, topicNames, type Gossip } from './gossip.ts';
-import { startHost, type Host } from './host.ts';
+import { startHost, stopHost, type Host } from './host.ts';
 import { createLinks } from './links.ts';
+import { createMender, isAlive } from './liveness.ts';
 import { createMeetings } from './meeting.ts';
 import type { Membership } from './membership.ts';
 import type { Mesh } from './mesh.ts';
@@ -86,6 +86,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   const book = createAddressBook(isMember);
   const meetings = createMeetings({ self, name: parts.name, version: parts.version, membership, book, own: listening });
   const encounters = createEncounters({ version: parts.version, membership, meetings, links, book, sightings, log });
+  const mender = createMender({ links, log });
   const limit = createAskLimit();
   const reconciler = createReconciler({
     self,
@@ -117,9 +118,9 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   let port = 0;
   let portTaken = false;
   let ended = false;
+  /** when multicast last told of a member */
+  const heardOf = new Map<string, number>();
   let askedAnew = -Infinity;
-  /** connections that were found without gossip once */
-  const silent = new WeakSet<Connection>();
   let undo: (() => void)[] = [];
   for (const text of parts.peers) addPeer(text);
 
@@ -159,7 +160,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   };
 
   async function start(): Promise<void> {
-    const gate = createGate({ self, isMember, open, alive, onStranger, onProved });
+    const gate = createGate({ self, isMember, open, alive: isAlive, onStranger, onProved });
     const discovery = parts.discovery === 'lan' ? lanDiscovery({ id: self, onFound, log }) : null;
     const topics = topicNames(membership.cluster.id);
     for (const { node, addresses } of membership.remembered()) book.learn(node, addresses, 'remembered');
@@ -177,7 +178,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
       links.onMet((node) => reconciler.met(node)),
       links.onLost(onLost),
     );
-    for (const timer of [setInterval(() => encounters.again('dialled'), MEET_AGAIN_MS), setInterval(mend, MEND_MS)]) {
+    for (const timer of [setInterval(() => encounters.again('dialled'), MEET_AGAIN_MS), setInterval(() => mender.look(), MEND_MS)]) {
       timer.unref();
       undo.push(() => clearInterval(timer));
     }
@@ -202,17 +203,8 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
     reconciler.stop();
     for (const one of undo) one();
     undo = [];
-    const running = host;
     gossip = null;
-    if (!running) return;
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, STOP_MS);
-    await Promise.race([
-      Promise.resolve(running.stop()).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the mesh stopped with an error')),
-      late.promise,
-    ]);
-    clearTimeout(timer);
-    for (const connection of running.getConnections()) connection.abort(new Error('the mesh has stopped'));
+    if (host) await stopHost(host, STOP_MS, log);
   }
 
   function opened(connection: Connection): void {
@@ -254,7 +246,10 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
       const texts = addresses.map((text) => parseAddress(text, 0)).filter((one) => one !== null);
       return sightings.saw(node, { by: 'mdns', trouble: { state: 'not-approved', how: 'mdns' }, addresses: texts.map(formatAddress) });
     }
-    if (book.learn(node, addresses, 'mdns')) reconciler.wake(node);
+    const silentMs = performance.now() - (heardOf.get(node) ?? -Infinity);
+    heardOf.set(node, performance.now());
+    // A sign of life after a silence: the cable is back, or the machine woke up.
+    if (book.learn(node, addresses, 'mdns') || silentMs > 2 * MEND_MS) reconciler.wake(node);
   }
 
   function onStranger(node: string, address: string, direction: 'inbound' | 'outbound'): void {
@@ -269,20 +264,6 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
 
   function open(node: string): Connection[] {
     return host?.getConnections(peerIdFromString(node)).filter(({ status }) => status === 'open') ?? [];
-  }
-
-  async function alive(connection: Connection): Promise<boolean> {
-    try {
-      const signal = AbortSignal.timeout(1500);
-      const stream = await connection.newStream('/ipfs/ping/1.0.0', { signal });
-      const io = byteStream(stream);
-      await io.write(crypto.getRandomValues(new Uint8Array(32)), { signal });
-      await io.read({ bytes: 32, signal });
-      stream.abort(new Error('it is alive'));
-      return connection.status === 'open';
-    } catch {
-      return false;
-    }
   }
 
   async function dial(target: Target, signal: AbortSignal): Promise<void> {
@@ -302,18 +283,6 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
     if (performance.now() - askedAnew < MEND_MS) return;
     askedAnew = performance.now();
     encounters.again('all');
-  }
-
-  /** Makes connections anew on which gossip has died: gossipsub itself never notices. */
-  function mend(): void {
-    for (const { connection, node } of links.all()) {
-      if (gossips(connection)) silent.delete(connection);
-      else if (!silent.has(connection)) silent.add(connection);
-      else {
-        log.info({ node }, 'gossip with a node has stopped; the connection is made anew');
-        connection.abort(new Error('gossip has stopped'));
-      }
-    }
   }
 
   function listening(): string[] {
@@ -343,14 +312,6 @@ function on(host: Host, event: 'connection:open' | 'connection:close', listener:
       detail.abort(new Error('a listener failed'));
     }
   });
-}
-
-/** gossipsub opens one stream in each direction and does not open it again while the connection lives. */
-function gossips(connection: Connection): boolean {
-  const directions = connection.streams
-    .filter(({ protocol, status }) => protocol.startsWith('/meshsub/') && status === 'open')
-    .map(({ direction }) => direction);
-  return directions.includes('outbound') && directions.includes('inbound');
 }
 
 function mapped<T, R>(value: T | null, map: (value: T) => R): R | null {

@@ -114,8 +114,8 @@ export function doorOf(mesh: NetworkMesh): string {
   return `127.0.0.1:${address.split(':').at(-1)}`;
 }
 
-/** Waits for something that no event tells; fails with `what` after ten seconds. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
+/** Waits for something that no event tells; fails with `what` after half a minute: the machine may be busy. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
   const end = performance.now() + ms;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`never: ${what}`);
