@@ -1,4 +1,5 @@
 import type { Partial } from '../live.ts';
+import type { AwayBanner } from '../models/front.ts';
 import { machineView } from '../models/machine.ts';
 import { standingView, type StandingFacts, type StandingView } from '../models/standing.ts';
 import { refuse } from '../errors.ts';
@@ -46,12 +47,15 @@ export function stream(web: FrontWeb, c: FrontCtx, view: StreamView): Response {
 
 export function renderPart(web: FrontWeb, view: StreamView): Partial[] {
   if (view === 'away') {
-    const { title, says } = standing(web);
-    return [{ target: 'banner', swap: 'innerMorph', html: web.render('front/_away', { title, says: says.join(' ') }) }];
+    return [{ target: 'banner', swap: 'innerMorph', html: web.render('front/_away', awayBanner(standing(web).title)) }];
   }
   if (view === 'waiting')
     return [{ target: 'standing', swap: 'innerMorph', html: web.render('front/_standing', { standing: standing(web) }) }];
   return [{ target: 'machine', swap: 'innerMorph', html: web.render('front/_machine', { machine: machine(web) }) }];
+}
+
+function awayBanner(title: string): AwayBanner {
+  return { title, says: 'Films that are being encoded go on. What is shown here is as of a moment ago; it goes on by itself.' };
 }
 
 export function facts({ parts, reach }: FrontWeb): StandingFacts & { node: FrontWeb['parts']['node'] } {
