@@ -51,7 +51,8 @@ export function nodeCard(facts: NodeFacts, busy: number, coordinator: boolean, a
     slots: facts.slots,
     busy: Math.min(busy, facts.slots),
     encoders: unique(working.map((e) => `HEVC ${encoder(e.name)}`)).slice(0, 4),
-    meters: metersOf(facts.metrics),
+    // what was measured before it went away says nothing about now
+    meters: away ? [] : metersOf(facts.metrics),
   };
 }
 

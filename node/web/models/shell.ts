@@ -30,6 +30,8 @@ export type Theme = 'system' | 'light' | 'dark';
 /** The part of the frame that changes while a page is open. */
 export interface ShellStatus {
   waiting: number;
+  /** machines that want to join and wait for a click */
+  asking?: number;
   /** who: "by admin", "from the dashboard", or '' when it is not known */
   paused: { who: string; at: Date } | null;
   scanning: { id: number; library: string; seen: number; inspected: number }[];

@@ -230,6 +230,8 @@ async function readLook({ db, now, node: self }: Web): Promise<LookView> {
   const names = new Map(nodes.map((n) => [n.id, n.name]));
   // a missing disk is told once, by the name of its library
   const told = new Set(libraries.filter((l) => l.problem && l.enabled).map((l) => l.rootId));
+  // a path that is only read is no fault while another machine can replace files there
+  const kept = new Set(roots.filter((r) => r.writable && r.problem === null && r.provedAt !== null).map((r) => r.rootId));
   const inUse = new Set(libraries.map((l) => l.rootId).filter((root) => !told.has(root)));
   return {
     items: lookItems({
@@ -246,7 +248,9 @@ async function readLook({ db, now, node: self }: Web): Promise<LookView> {
           working: n.encoders.filter((e) => e.works).length,
           tested: n.encoders.length,
         })),
-      roots: roots.filter((r) => inUse.has(r.rootId)).map((r) => ({ ...r, nodeName: names.get(r.nodeId) ?? 'a node' })),
+      roots: roots
+        .filter((r) => inUse.has(r.rootId) && (r.problem !== null || r.writable || !kept.has(r.rootId)))
+        .map((r) => ({ ...r, nodeName: names.get(r.nodeId) ?? 'a node' })),
     }),
   };
 }
