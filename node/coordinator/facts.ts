@@ -52,6 +52,7 @@ export function createFacts(parts: FactsParts): Facts {
   const progress = new Map<number, Progress & { at: number }>();
   const off = parts.events.on('job.progressed', (p) => void progress.set(p.attemptId, { ...p, at: now() }));
   let kept: { at: number; nodes: SchedulingNode[] } | null = null;
+  let changes = 0;
 
   return {
     async read(asking) {
@@ -71,7 +72,10 @@ export function createFacts(parts: FactsParts): Facts {
       const more = heads.length > PLAYED ? Math.max(1, ((await countsByState(db))['available'] ?? 0) - PLAYED) : 0;
       return { nodes, running, waiting: withKeepers(heads.slice(0, PLAYED), nodes), more };
     },
-    changed: () => (kept = null),
+    changed() {
+      kept = null;
+      changes++;
+    },
     stop: off,
   };
 
@@ -83,8 +87,11 @@ export function createFacts(parts: FactsParts): Facts {
       mbps: settings['network.mbps'],
       minFreeBytes: settings['jobs.minFreeGb'] * 1e9,
     };
-    kept = { at: now(), nodes: await schedulingNodes(db, wanted, { now: now(), open }) };
-    return kept.nodes;
+    const [at, before] = [now(), changes];
+    const nodes = await schedulingNodes(db, wanted, { now: at, open });
+    // what changed while they were read may not be in them
+    if (before === changes) kept = { at, nodes };
+    return nodes;
   }
 
   /** What changes from one second to the next is never taken from memory. */
