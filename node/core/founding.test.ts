@@ -102,7 +102,7 @@ suite('a machine without a cluster', () => {
     assert.equal(decide({ around: claims('z') }), 'wait another');
     assert.equal(decide({ around: claims('a'), claiming: true }), 'wait another');
     assert.equal(decide({ around: claims('z'), claiming: true }), 'claim');
-    assert.equal(decide({ around: claims('a', { silentMs: founding.silentMs }), claiming: true }), 'found alone');
+    assert.equal(decide({ around: claims('a', { silentMs: founding.claimSilentMs }), claiming: true }), 'found alone');
     assert.equal(decide({ around: claims('a', { claimingMs: founding.patienceMs }), claiming: true }), 'found alone');
   });
 });

@@ -69,8 +69,10 @@ export const founding = {
   answerMs: 10_000,
   /** a machine named with --peer may still be starting */
   peersMs: 30_000,
-  /** a machine that claims and is not heard any more */
+  /** a machine that is not heard any more need not be told of a claim */
   silentMs: 15_000,
+  /** one that claims is silent while it makes its database, and its cluster is heard after that */
+  claimSilentMs: 25_000,
   /** founding takes seconds; one that claims for longer does not hold up the others */
   patienceMs: 60_000,
   /** an empty cluster of which nothing is heard may have dissolved into another one */
@@ -174,7 +176,9 @@ function waitForBetter(facts: FoundingFacts, best: Found): FoundingDecision | nu
 
 function claimOrFound(facts: FoundingFacts, fresh: readonly Around[]): FoundingDecision {
   const near = fresh.filter(({ silentMs }) => silentMs < founding.silentMs);
-  const claims = near.filter(({ claimingMs }) => claimingMs !== null && claimingMs < founding.patienceMs);
+  const claims = fresh.filter(
+    ({ claimingMs, silentMs }) => claimingMs !== null && claimingMs < founding.patienceMs && silentMs < founding.claimSilentMs,
+  );
   if (!facts.claiming) return claims.length > 0 ? { do: 'wait', why: 'another' } : { do: 'claim' };
   if (claims.some(({ node }) => node < facts.self)) return { do: 'wait', why: 'another' };
   // the larger ids withdraw when they hear of us; one that has begun to found does not, and is a cluster soon

@@ -16,7 +16,7 @@ import { makeClusterKey, sign } from './signing.ts';
 const closing: (() => unknown)[] = [];
 after(async () => void (await Promise.all(closing.map((close) => close()))));
 
-suite('a machine without a cluster', { concurrency: true }, () => {
+suite('a machine without a cluster', { concurrency: 6 }, () => {
   test('asks the cluster that it finds, shows the code that the page shows, and is a member once it is approved', async () => {
     const cluster = makeCluster();
     const member = await lobbyOf(cluster);

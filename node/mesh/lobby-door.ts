@@ -39,7 +39,7 @@ export function createDoor(parts: {
         await stream.close({ signal: AbortSignal.timeout(2000) });
       } catch (error) {
         parts.log.debug({ why: messageOf(error) }, 'a visitor of the lobby was turned away');
-        stream.abort(new Error('refused'));
+        hangUp(stream);
       }
     },
   };
@@ -70,6 +70,15 @@ export function createDoor(parts: {
     const question = decode(lobbyQuestion, await frames(stream, MAX_QUESTION_BYTES).read(signal), 'question at the lobby');
     const answer = await parts.reply(question, connection.remotePeer.toString(), host);
     await frames(stream, MAX_ANSWER_BYTES).write(fitting(answer), signal);
+  }
+}
+
+/** Ending a stream that is broken already may throw too. */
+function hangUp(stream: Stream): void {
+  try {
+    stream.abort(new Error('refused'));
+  } catch {
+    // it is gone
   }
 }
 

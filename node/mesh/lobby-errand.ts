@@ -19,7 +19,8 @@ export interface Errand {
 
 /** A new try starts beside the running ones after so long: a machine has addresses that lead nowhere from here. */
 const STAGGER_MS = 300;
-const ERRAND_MS = 4000;
+/** a machine whose processors encode is slow to shake hands */
+const ERRAND_MS = 8000;
 
 /** The address is one of this very machine: it was connected to itself. */
 export class OwnAddress extends Error {

@@ -8,13 +8,12 @@ import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import assert from 'node:assert/strict';
 import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { after, suite, test } from 'node:test';
 import { createLibp2p } from 'libp2p';
 import { PlainError } from '../errors.ts';
 import { makeNodeKey, startLobby } from '../testing/lobbies.ts';
 import type { TestLobby } from '../testing/lobbies.ts';
-import { MAX_VISITORS_OF_ONE_HOST } from './lobby-door.ts';
 import { LOBBY_PROTOCOL } from './lobby-messages.ts';
 import type { JoinAnswer, JoinRequest } from './messages.ts';
 import { makeClusterKey, sign } from './signing.ts';
@@ -23,9 +22,9 @@ const closing: (() => Promise<void>)[] = [];
 after(async () => void (await Promise.all(closing.map((close) => close()))));
 const key = makeClusterKey();
 const home = { id: key.cluster, name: 'Home', publicKey: key.publicKey, established: true, nodes: 3 };
-const soon = (ms = 10_000): AbortSignal => AbortSignal.timeout(ms);
+const soon = (ms = 20_000): AbortSignal => AbortSignal.timeout(ms);
 
-suite('a lobby', { concurrency: true }, () => {
+suite('a lobby', { concurrency: 3 }, () => {
   test('says who it is and which cluster is here; both sides know of each other afterwards', async () => {
     const [member, stranger] = [await open({ self: { name: 'attic', cluster: home, lookingMs: null } }), await open()];
     const seen = await stranger.look({ address: member.at }, soon());
@@ -123,6 +122,24 @@ suite('a lobby', { concurrency: true }, () => {
     assert.equal(one.around()[0]!.told, false);
   });
 
+  test('a long name, a huge cluster and a broken clock do not make a machine mute', async () => {
+    const big = { ...home, name: 'h'.repeat(200), nodes: 9999 };
+    const [asker, odd] = [await open(), await open({ self: { name: 'n'.repeat(200), cluster: big, lookingMs: -0.5 } })];
+    const seen = await asker.look({ address: odd.at }, soon());
+    assert.deepEqual([seen.name.length, seen.cluster?.name.length, seen.cluster?.nodes, seen.lookingMs], [63, 63, 500, 0]);
+  });
+
+  test('who listens is told of a neighbour, also when another listener fails', async () => {
+    const [one, two] = [await open(), await open()];
+    one.onAround(() => {
+      throw new Error('a mistake');
+    });
+    const told = new Promise<void>((resolve) => one.onAround(resolve));
+    await two.look({ address: one.at }, soon());
+    await told;
+    assert.equal(one.around()[0]!.node, two.node);
+  });
+
   test('a name that steers a terminal and a cluster with a false id do not get in', async () => {
     const [asker, odd, liar] = [
       await open(),
@@ -134,15 +151,15 @@ suite('a lobby', { concurrency: true }, () => {
   });
 });
 
-suite('a stranger at the lobby', { concurrency: true }, () => {
+suite('a stranger at the lobby', { concurrency: 3 }, () => {
   test('reaches its one protocol and nothing else', async () => {
     const member = await open({ self: { cluster: home } });
     const stranger = await strangeHost();
-    const connection = await stranger.dial(multiaddr(member.at));
     for (const protocol of ['/ipfs/id/1.0.0', '/ipfs/ping/1.0.0', '/meshsub/1.2.0', '/codecshift/hello/1', '/codecshift/meet/1']) {
-      await assert.rejects(connection.newStream(protocol, { signal: soon() }), /UnsupportedProtocol|protocol selection failed/i);
+      const opened = await openStream(stranger, member, protocol).catch((error: unknown) => error);
+      assert.match(String(opened), /UnsupportedProtocol|protocol selection failed/i);
     }
-    await connection.newStream(LOBBY_PROTOCOL, { signal: soon() });
+    await openStream(stranger, member, LOBBY_PROTOCOL);
   });
 
   test('who sends garbage, too much, or what no machine may say is turned away, and the lobby lives on', async () => {
@@ -162,40 +179,21 @@ suite('a stranger at the lobby', { concurrency: true }, () => {
       framed(new Uint8Array([0xc3, 0x28, 0xff])),
     ];
     for (const attack of attacks) {
-      const connection = await stranger.dial(multiaddr(member.at), { force: true, signal: soon() });
-      const stream = await connection.newStream(LOBBY_PROTOCOL, { signal: soon() });
+      const stream = await openStream(stranger, member, LOBBY_PROTOCOL);
       assert.equal(await answerTo(stream, attack), 0, String(attack).slice(0, 40));
-      await connection.close().catch(() => {});
+      for (const connection of stranger.getConnections()) connection.abort(new Error('done'));
     }
-    const friend = await open();
-    assert.equal((await friend.look({ address: member.at }, soon())).node, member.node);
+    await assertAlive(member);
   });
 
-  test('who holds connections open is let go after ten seconds, and few of one address are let in meanwhile', async () => {
+  test('who floods it with connections, holds them open or sends garbage on them is let go, and the lobby lives on', async () => {
     const member = await open();
-    const sockets = Array.from({ length: 3 * MAX_VISITORS_OF_ONE_HOST }, () => rawVisit(member.port));
-    const kept = sockets.map(({ greeted }) => greeted);
-    assert.equal((await Promise.all(kept)).filter(Boolean).length, MAX_VISITORS_OF_ONE_HOST);
-    const friend = await open();
-    await assert.rejects(friend.look({ address: member.at }, soon()), PlainError);
-    await Promise.all(sockets.map(({ ended }) => ended));
-    const deadline = Date.now() + 10_000;
-    for (;;) {
-      const found = await friend.look({ address: member.at }, soon()).catch((error: unknown) => error);
-      if ('node' in (found as object)) break;
-      assert.ok(Date.now() < deadline, String(found));
-    }
-  });
-
-  test('a flood of connections and of garbage on the raw port harms nobody', async () => {
-    const member = await open();
-    const flood = Array.from({ length: 60 }, (_, i) => rawVisit(member.port, Buffer.alloc(64 * 1024, i)));
-    await Promise.all(flood.map(({ ended }) => ended));
-    const friend = await open();
-    const deadline = Date.now() + 15_000;
-    let found: unknown = null;
-    while (!found && Date.now() < deadline) found = await friend.look({ address: member.at }, soon()).catch(() => null);
-    assert.equal((found as { node: string } | null)?.node, member.node);
+    const flood = [
+      ...Array.from({ length: 24 }, () => rawVisit(member.port)),
+      ...Array.from({ length: 60 }, (_, i) => rawVisit(member.port, Buffer.alloc(64 * 1024, i))),
+    ];
+    await Promise.all(flood);
+    await assertAlive(member);
   });
 
   test('a lobby that answers slowly, never, or with nonsense holds nobody up for long', async () => {
@@ -259,16 +257,43 @@ function framed(text: string | Uint8Array): Uint8Array {
   return new Uint8Array([...length, rest, ...bytes]);
 }
 
-/** `greeted`: the lobby began its handshake with this socket. */
-function rawVisit(port: number, says = Buffer.alloc(0)): { greeted: Promise<boolean>; ended: Promise<void>; socket: Socket } {
+/** Resolves when the lobby has ended the connection. */
+function rawVisit(port: number, says: Buffer | string = '\u0013/multistream/1.0.0\n'): Promise<void> {
   const socket = connect(port, '127.0.0.1');
-  const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-  const greeted = Promise.race([new Promise<boolean>((resolve) => socket.once('data', () => resolve(true))), ended.then(() => false)]);
   socket.on('error', () => {});
-  if (says.length > 0) socket.write(says);
-  else socket.write('\u0013/multistream/1.0.0\n');
+  socket.write(says);
   socket.resume();
-  return { greeted, ended, socket };
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
+/** A connection of its own for each; one that the lobby had no room for, or that took too long on a busy machine, is tried again. */
+async function openStream(stranger: Libp2p, member: TestLobby, protocol: string): Promise<Stream> {
+  return await patiently(async () => {
+    const connection = await stranger.dial(multiaddr(member.at), { force: true, signal: soon() });
+    try {
+      return await connection.newStream(protocol, { signal: soon() });
+    } catch (error) {
+      connection.abort(new Error('done'));
+      throw error;
+    }
+  }, /UnsupportedProtocol|protocol selection failed/i);
+}
+
+async function assertAlive(member: TestLobby): Promise<void> {
+  const friend = await open();
+  assert.equal((await patiently(() => friend.look({ address: member.at }, soon()))).node, member.node);
+}
+
+async function patiently<T>(attempt: () => Promise<T>, final = /^$/): Promise<T> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (final.test(String(error)) || Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
 }
 
 async function freePort(): Promise<number> {
@@ -280,7 +305,7 @@ async function freePort(): Promise<number> {
 }
 
 async function until(lobby: TestLobby, isTrue: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   const stop = lobby.onAround(() => {});
   while (!isTrue()) {
     assert.ok(Date.now() < deadline, 'did not happen');

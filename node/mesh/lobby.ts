@@ -1,23 +1,17 @@
-import { noise } from '@chainsafe/libp2p-noise';
-import { privateKeyFromProtobuf } from '@libp2p/crypto/keys';
 import type { Libp2p } from '@libp2p/interface';
-import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
-import { createLibp2p } from 'libp2p';
 import { randomUUID } from 'node:crypto';
 import { settings } from '../config/schema.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { distance, parseAddress } from './addresses.ts';
+import { distance, formatAddress, parseAddress } from './addresses.ts';
 import type { Target } from './addresses.ts';
 import { createLanMdns } from './lan-mdns.ts';
 import type { LanMdns } from './lan-mdns.ts';
 import { createAnnounced } from './lobby-announced.ts';
 import { createDoor } from './lobby-door.ts';
-import type { Door } from './lobby-door.ts';
 import { OwnAddress, createErrands } from './lobby-errand.ts';
 import type { Errand, Errands } from './lobby-errand.ts';
-import { LOBBY_PROTOCOL } from './lobby-messages.ts';
+import { startLobbyHost } from './lobby-host.ts';
 import type { LobbyAnswer, LobbyQuestion } from './lobby-messages.ts';
 import type { JoinAnswer, JoinRequest } from './messages.ts';
 import { FORGET_MS, createNeighbours } from './neighbours.ts';
@@ -87,6 +81,7 @@ const HURRY_MS = 40_000;
 const EVERY_MS = { hurry: 1000, listened: 3000, idle: 15_000 } as const;
 const JOIN_MS = 12_000;
 const MAX_VISITS = 16;
+const TELL_MS = 200;
 
 export function createLobby(parts: LobbyParts): Lobby {
   const { log } = parts;
@@ -103,13 +98,20 @@ export function createLobby(parts: LobbyParts): Lobby {
   let errands: Errands | null = null;
   let mdns: LanMdns | null = null;
   let timer: NodeJS.Timeout | undefined;
+  let telling: NodeJS.Timeout | undefined;
   let claims = 0;
   let claiming = false;
   let ticks = 0;
 
   return {
     async start() {
-      host = await listen(parts, createDoor({ reply, log }));
+      host = await startLobbyHost({
+        key: parts.key,
+        version: parts.self().version,
+        port: parts.port,
+        door: createDoor({ reply, log }),
+        log,
+      });
       errands = createErrands(host);
       if (parts.discovery === 'lan') {
         const onFound = (node: string, addresses: string[]): void => {
@@ -123,6 +125,7 @@ export function createLobby(parts: LobbyParts): Lobby {
     async stop() {
       stopping.abort(new Error('the lobby is closed'));
       clearTimeout(timer);
+      clearTimeout(telling);
       mdns?.stop();
       await host?.stop();
     },
@@ -182,9 +185,19 @@ export function createLobby(parts: LobbyParts): Lobby {
 
   /** A new tick for each: of two statements that overtake each other on the way, the later one counts. */
   function statement(): Statement {
-    const said = parts.self();
+    const { name, version, cluster, lookingMs } = parts.self();
     const own = addresses().filter((address) => !address.includes('/127.') && !address.includes('/::1/'));
-    return { ...said, node: self, addresses: own.slice(0, 8), founding: claiming && said.cluster === null, session, tick: ++ticks };
+    return {
+      node: self,
+      name: name.slice(0, 63),
+      version: version.slice(0, 40),
+      addresses: own.slice(0, 8),
+      cluster: cluster && { ...cluster, name: cluster.name.slice(0, 63), nodes: Math.min(cluster.nodes, 500) },
+      lookingMs: lookingMs === null ? null : Math.max(0, Math.round(lookingMs)),
+      founding: claiming && cluster === null,
+      session,
+      tick: ++ticks,
+    };
   }
 
   // what we ask others
@@ -230,13 +243,19 @@ export function createLobby(parts: LobbyParts): Lobby {
     if (peer) answeredPeers.set(peer, performance.now());
     if (found.answer.to === 'look') {
       const said = { ...found.answer.self, node: found.node };
-      heard(said, { address: addressOf(found.target), peer, told: claim !== null && claim === claims });
+      heard(said, { address: formatAddress(found.target), peer, told: claim !== null && claim === claims });
     }
     return found;
   }
 
   function heard(said: Statement, how: Parameters<typeof neighbours.heard>[1]): void {
     neighbours.heard(said, how);
+    // gathered: strangers must not set the pace of those who listen
+    telling ??= setTimeout(tell, TELL_MS).unref();
+  }
+
+  function tell(): void {
+    telling = undefined;
     for (const listener of listeners) {
       try {
         listener();
@@ -282,60 +301,6 @@ function lobbiesAt(address: string): Target[] {
   return target.port < 65_535 ? [{ ...target, port: target.port + 1 }, target] : [target];
 }
 
-function addressOf({ host, port }: Target): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
 function nameOf(where: Where): string {
   return 'node' in where ? where.node : where.address;
-}
-
-async function listen(parts: LobbyParts, door: Door): Promise<Libp2p> {
-  try {
-    return await open(parts, parts.port, door);
-  } catch (error) {
-    if (parts.port === 0 || !String(error).includes('EADDRINUSE')) throw error;
-    parts.log.warn({ port: parts.port }, 'the port of the lobby is taken by another program; a free one is used instead');
-    return await open(parts, 0, door);
-  }
-}
-
-async function open(parts: LobbyParts, port: number, door: Door): Promise<Libp2p> {
-  const host = await createLibp2p({
-    start: false,
-    privateKey: privateKeyFromProtobuf(parts.key),
-    nodeInfo: { name: 'codecshift', version: parts.self().version },
-    addresses: {
-      listen: [`/ip4/0.0.0.0/tcp/${port}`, `/ip6/::/tcp/${port}`],
-    },
-    transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, maxConnections: 64, backlog: 64 })],
-    connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({
-        enableKeepAlive: false,
-        maxInboundStreams: 4,
-        streamOptions: { maxStreamWindowSize: 256 * 1024, maxReadBufferLength: 256 * 1024 },
-      }),
-    ],
-    connectionGater: door.gate,
-    connectionManager: {
-      maxConnections: 128,
-      inboundUpgradeTimeout: 5000,
-      inboundStreamProtocolNegotiationTimeout: 5000,
-      addressDialTimeout: 4000,
-      // the door counts by itself, for each host; these only have to be above its numbers
-      inboundConnectionThreshold: 100,
-      maxIncomingPendingConnections: 64,
-      reconnectRetries: 0,
-    },
-    connectionMonitor: { enabled: false },
-  });
-  await host.handle(LOBBY_PROTOCOL, (stream, connection) => door.answer(stream, connection), { maxInboundStreams: 4 });
-  try {
-    await host.start();
-  } catch (error) {
-    await host.stop();
-    throw error;
-  }
-  return host;
 }

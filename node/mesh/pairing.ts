@@ -56,9 +56,9 @@ export function createPairing(parts: PairingParts): Pairing {
     code: () => (nonce && revealed ? pairingCode({ publicKey: cluster.publicKey, node: self.id, reveal, nonce: nonce.text }) : null),
     request: () => ({
       node: self.id,
-      name: self.name,
-      version: self.version,
-      platform: self.platform,
+      name: self.name.slice(0, 63),
+      version: self.version.slice(0, 40),
+      platform: self.platform.slice(0, 60),
       hardware: JSON.stringify(self.hardware).length <= MAX_HARDWARE ? self.hardware : {},
       commit: commitOf(reveal),
       reveal: nonce ? reveal : null,
