@@ -112,9 +112,12 @@ export function createEncounters(parts: {
     const node = connection.remotePeer.toString();
     const cause = error instanceof PlainError ? (error.cause as { name?: string } | undefined)?.name : undefined;
     const outdated = cause === 'UnsupportedProtocolError' || / was refused: /.test(messageOf(error));
+    const slow = connection.status === 'open' && / did not answer in time/.test(messageOf(error));
     const trouble: Trouble = outdated
       ? { state: 'other-version', theirs: null, ours: parts.version }
-      : { state: 'not-approved', how: 'hung-up' };
+      : slow
+        ? { state: 'unreachable', tried: [{ address: where(connection), why: 'it is connected, but does not answer' }] }
+        : { state: 'not-approved', how: 'hung-up' };
     // A connection that lost against another one of the same pair also ends here; then all is well.
     if (!links.of(node)) sightings.saw(node, { by: book.source(node) ?? 'told', trouble, addresses: [where(connection)] });
     log.debug({ node, why: messageOf(error) }, 'a connection ended before both sides had met');

@@ -198,6 +198,22 @@ test('what cannot be reached is told with the address and the reason', async (t)
   assert.throws(() => one.addPeer('not an address'), PlainError);
 });
 
+test('a machine whose list of addresses names itself is not told that it cannot reach itself', async (t) => {
+  const [a] = machines('a') as [Machine];
+  const one = await startMesh(t, a, memoryMembership(house, house.list(1, a)));
+  const port = doorOf(one).split(':')[1]!;
+  one.addPeer(`localhost:${port}`);
+  one.addPeer('127.0.0.1:1');
+  const attempts = new Set<number>();
+  const wrong = () => one.surroundings().sightings.find(({ addresses }) => addresses[0] === '127.0.0.1:1');
+  // By its second attempt the other address was tried as well.
+  await until('the wrong address was tried twice', () => attempts.add(wrong()?.lastSeenMs ?? 0).size > 2);
+  assert.deepEqual(
+    one.surroundings().sightings.map(({ addresses }) => addresses),
+    [['127.0.0.1:1']],
+  );
+});
+
 test('when the port is taken another one is used and told', async (t) => {
   const blocker = createServer().listen(0, '0.0.0.0');
   await new Promise((resolve) => blocker.once('listening', resolve));

@@ -46,6 +46,7 @@ const LARGER_WAITS_MS = 1500;
 const FIRST_MS = 1000;
 const LONGEST_MS = 15_000;
 const DIAL_MS = 4000;
+const SELF = 'it is this machine itself';
 const STRANGER = 'another machine answers there, which is not a member';
 
 export function createReconciler(parts: ReconcileParts): Reconciler {
@@ -129,6 +130,8 @@ export function createReconciler(parts: ReconcileParts): Reconciler {
     peer.wait.busy = true;
     const why = await dial(peer.target);
     later(peer.wait);
+    // One list of addresses for all machines names every machine to itself too.
+    if (why === SELF) return void (peer.node = parts.self);
     if (why !== null && why !== STRANGER && !stopped.signal.aborted && !(peer.node && parts.isOpen(peer.node)))
       parts.onPeerUnreachable(peer.target, why);
   }
@@ -167,6 +170,7 @@ function later(wait: Wait): void {
 function explainDial(error: unknown, { host }: Target): string {
   const codes = chain(error).map(codeOf);
   const names = chain(error).map((one) => (one as { name?: string } | null)?.name ?? '');
+  if (chain(error).some((one) => messageOf(one).includes('dial self'))) return SELF;
   if (codes.includes('ECONNREFUSED')) return 'nothing listens there';
   if (codes.some((code) => code === 'EHOSTUNREACH' || code === 'ENETUNREACH' || code === 'EADDRNOTAVAIL')) return 'there is no route to it';
   if (codes.some((code) => code === 'ENOTFOUND' || code === 'EAI_AGAIN')) return `the name ${host} is not known here`;
