@@ -9,8 +9,13 @@ export type Fault = (point: string) => void | Promise<void>;
 /** Replaces a small file whole or not at all, also across a power cut: new file, fsync, rename, fsync of the directory. */
 export async function writeDurably(path: string, text: string): Promise<void> {
   const fresh = `${path}.new`;
-  await writeSynced(fresh, text, 'w');
-  await rename(fresh, path);
+  try {
+    await writeSynced(fresh, text, 'w');
+    await rename(fresh, path);
+  } catch (error) {
+    await removeIfThere(fresh).catch(() => false); // on a full disk an empty file stays behind
+    throw error;
+  }
   await syncDirectory(dirname(path));
 }
 

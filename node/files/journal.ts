@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Fingerprint } from '../core/media.ts';
 import type { Reason } from '../core/reasons.ts';
 import { codeOf, PlainError } from '../errors.ts';
-import { makeDirectoryDurably, removeIfThere, syncDirectory, writeDurably, type Fault } from './durable.ts';
+import { lstatIfThere, makeDirectoryDurably, removeIfThere, syncDirectory, writeDurably, type Fault } from './durable.ts';
 import { OURS, type Root } from './roots.ts';
 
 /**
@@ -169,6 +169,19 @@ export async function removeDelivery(root: Pick<Root, 'path'>, attempt: number):
 
 export async function listDeliveries(root: Pick<Root, 'path'>): Promise<number[]> {
   return await attemptsIn(root, /^(\d{1,15})\.delivery\.json$/);
+}
+
+/**
+ * What a process left that died in the middle of writing down a step: the step does not count, so nobody believes it. A
+ * young one may be of another node on the same disk that is writing just now.
+ */
+export async function removeAbandoned(root: Pick<Root, 'path'>, olderThanMs = 600_000): Promise<void> {
+  for (const attempt of await attemptsIn(root, /^(\d{1,15})(?:\.delivery)?\.json\.new$/)) {
+    for (const path of [`${journalPath(root, attempt)}.new`, `${deliveryPath(root, attempt)}.new`]) {
+      const found = await lstatIfThere(path);
+      if (found && Date.now() - Number(found.mtimeMs) > olderThanMs) await removeIfThere(path);
+    }
+  }
 }
 
 function journalPath(root: Pick<Root, 'path'>, attempt: number): string {

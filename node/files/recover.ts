@@ -11,6 +11,7 @@ import {
   listJournals,
   readDelivery,
   readJournal,
+  removeAbandoned,
   removeDelivery,
   type Journal,
   type SwapResult,
@@ -53,6 +54,7 @@ export async function recover(root: Root, options: RecoverOptions): Promise<Reco
     options.signal?.throwIfAborted();
     if (!isDelivering(root, attempt) && !isExchanging(root, attempt)) await settleDelivery(root, attempt, options.node);
   }
+  await removeAbandoned(root);
   return outcomes;
 }
 

@@ -21,7 +21,7 @@ export function hereOf(machine: Machine): Promise<Here | null> {
 export function standsAs<S extends Standing['state']>(
   machine: Machine,
   state: S,
-  limitMs = 60_000,
+  limitMs = 120_000,
 ): Promise<Here & { standing: Extract<Standing, { state: S }> }> {
   let last: Here | null = null;
   return until(
@@ -56,7 +56,7 @@ export async function approve(at: Machine, newcomer: Here): Promise<void> {
 export async function joinAll(cluster: Cluster, say: (line: string) => void = () => undefined): Promise<void> {
   const [first, ...others] = cluster.machines as [Machine, ...Machine[]];
   await first.start();
-  await until(`${first.name} to coordinate`, async () => (await hereOf(first))?.reached, 60_000);
+  await until(`${first.name} to coordinate`, async () => (await hereOf(first))?.reached, 120_000);
   say(`${first.name} coordinates`);
   for (const machine of others) machine.launch();
   for (const machine of others) {
@@ -66,7 +66,7 @@ export async function joinAll(cluster: Cluster, say: (line: string) => void = ()
         const now = await hereOf(machine);
         return now?.standing.state === 'pending' || now?.standing.state === 'member' ? now : null;
       },
-      90_000,
+      120_000,
     );
     if (here.standing.state === 'pending') {
       say(`${machine.name} asks to join (${here.standing.code})`);
@@ -75,5 +75,5 @@ export async function joinAll(cluster: Cluster, say: (line: string) => void = ()
     await standsAs(machine, 'member');
     say(`${machine.name} is a member`);
   }
-  for (const machine of others) await until(`${machine.name} to show the cluster`, async () => (await hereOf(machine))?.reached, 60_000);
+  for (const machine of others) await until(`${machine.name} to show the cluster`, async () => (await hereOf(machine))?.reached, 120_000);
 }

@@ -109,7 +109,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
             () => false,
           );
         },
-        60_000,
+        120_000,
       );
     },
     stop: () => end('SIGTERM'),

@@ -31,9 +31,9 @@ suite('five machines with nothing configured, on a LAN without a router', { skip
     const [a, b, c, d, e] = cluster.machines as [Machine, Machine, Machine, Machine, Machine];
     await library.add(everyday);
 
-    await t.test('the first founds a cluster, the others ask to join and show a code', async () => {
+    await step(t, 'the first founds a cluster, the others ask to join and show a code', async () => {
       await a.start();
-      await until('the first machine to coordinate', async () => (await hereOf(a))?.reached);
+      await until('the first machine to coordinate', async () => (await hereOf(a))?.reached, 120_000);
       const begun = performance.now();
       for (const machine of [b, c, d]) machine.launch();
       for (const machine of [b, c, d]) {
@@ -52,7 +52,7 @@ suite('five machines with nothing configured, on a LAN without a router', { skip
       for (const machine of [b, c, d]) await standsAs(machine, 'member');
     });
 
-    await t.test('a new machine has its first job soon after its start, without a share', async () => {
+    await step(t, 'a new machine has its first job soon after its start, without a share', async () => {
       const begun = performance.now();
       e.launch();
       const here = await standsAs(e, 'pending');
@@ -67,7 +67,7 @@ suite('five machines with nothing configured, on a LAN without a router', { skip
       );
     });
 
-    await t.test('every machine shows the same cluster', async () => {
+    await step(t, 'every machine shows the same cluster', async () => {
       for (const machine of cluster.machines) {
         await until(`${machine.name} to show the cluster`, async () => (await hereOf(machine))?.reached);
         assert.deepEqual((await nodesOf(machine)).filter(({ standing }) => standing === 'approved').length, 5);
@@ -75,25 +75,27 @@ suite('five machines with nothing configured, on a LAN without a router', { skip
       }
     });
 
-    await t.test('a machine behind a bad line still works', { skip: lineProblem() ?? false }, async () => {
+    await step(t, 'a machine behind a bad line still works', async (context) => {
+      const problem = lineProblem();
+      if (problem !== null) return context.skip(problem);
       await cluster.network.netem('e', { delayMs: 60, jitterMs: 20, lossPercent: 4 });
       const before = await succeededOn(a, 'e');
       const begun = performance.now();
-      await house.keepBusyUntil('a file finished through the bad line', async () => (await succeededOn(a, 'e')) > before, 90_000);
+      await house.keepBusyUntil('a file finished through the bad line', async () => (await succeededOn(a, 'e')) > before, 150_000);
       t.diagnostic(`a file fetched, encoded and delivered through 60 ms and 4 % loss each way after ${seconds(begun)}`);
       await cluster.network.clear('e');
     });
 
-    await t.test('a partition stops nobody for good, and heals by itself', async () => {
+    await step(t, 'a partition stops nobody for good, and heals by itself', async () => {
       await cluster.network.partition(['a', 'b'], ['c', 'd', 'e']);
-      await until('the other side to miss the coordinator', async () => (await hereOf(c))?.reached === false, 60_000);
+      await until('the other side to miss the coordinator', async () => (await hereOf(c))?.reached === false, 120_000);
       assert.match((await c.get('/')).text, /coordinat/i, 'the page does not say what it waits for');
       await library.add(everyday);
       await a.api('/scan', {});
-      await until('work on the side of the coordinator', async () => (await a.api<Status>('/status')).jobs.waiting === 0, 90_000);
+      await until('work on the side of the coordinator', async () => (await a.api<Status>('/status')).jobs.waiting === 0, 150_000);
       await cluster.network.heal();
       const begun = performance.now();
-      for (const machine of [c, d, e]) await until(`${machine.name} to be back`, async () => (await hereOf(machine))?.reached, 60_000);
+      for (const machine of [c, d, e]) await until(`${machine.name} to be back`, async () => (await hereOf(machine))?.reached, 120_000);
       t.diagnostic(`three machines are back ${seconds(begun)} after the partition healed`);
     });
 
@@ -114,7 +116,7 @@ suite('three machines and a PostgreSQL', { skip: clusterProblem() ?? false }, ()
     await library.add(everyday);
     await house.scan();
 
-    await t.test('kill -9: what runs elsewhere goes on and is handed to the next coordinator', async () => {
+    await step(t, 'kill -9: what runs elsewhere goes on and is handed to the next coordinator', async () => {
       const { name, term } = await house.lead('a');
       const running = await house.workOf('c');
       const begun = Date.now();
@@ -130,40 +132,40 @@ suite('three machines and a PostgreSQL', { skip: clusterProblem() ?? false }, ()
       );
       assert.deepEqual([row!.state, row!.term], ['succeeded', term], 'the run that outlived its coordinator');
       cluster.machine(name).launch();
-      await until('the killed machine to follow', async () => (await hereOf(cluster.machine(name)))?.reached, 60_000);
+      await until('the killed machine to follow', async () => (await hereOf(cluster.machine(name)))?.reached, 120_000);
     });
 
-    await t.test('SIGSTOP: another takes over, and the one that wakes up only follows', async () => {
+    await step(t, 'SIGSTOP: another takes over, and the one that wakes up only follows', async () => {
       const { name, term } = await house.lead('a');
       const begun = Date.now();
       cluster.machine(name).freeze();
       await house.failover(t, 'SIGSTOP', term, begun);
       cluster.machine(name).thaw();
-      await until('the one that woke up to follow', async () => followed(await hereOf(cluster.machine(name))) === 'b', 60_000);
+      await until('the one that woke up to follow', async () => followed(await hereOf(cluster.machine(name))) === 'b', 120_000);
       await house.finishOne();
     });
 
-    await t.test('without the database but with the mesh: another takes over', async () => {
+    await step(t, 'without the database but with the mesh: another takes over', async () => {
       const { name, term } = await house.lead('a');
       const begun = Date.now();
       await cluster.network.cut(name, 'db');
       await house.failover(t, 'the way to the database cut', term, begun);
-      await until('the one without the database to follow', async () => followed(await hereOf(cluster.machine(name))) === 'b', 60_000);
+      await until('the one without the database to follow', async () => followed(await hereOf(cluster.machine(name))) === 'b', 120_000);
       await house.finishOne();
       await cluster.network.heal('db');
     });
 
-    await t.test('with the database but without the mesh: another takes over', async () => {
+    await step(t, 'with the database but without the mesh: another takes over', async () => {
       const { name, term } = await house.lead('a');
       const begun = Date.now();
       await cluster.network.cut(name, 'lan');
       await house.failover(t, 'the way to the mesh cut', term, begun);
       await house.finishOne();
       await cluster.network.heal('lan');
-      await until('the lonely one to follow', async () => followed(await hereOf(cluster.machine(name))) === 'b', 60_000);
+      await until('the lonely one to follow', async () => followed(await hereOf(cluster.machine(name))) === 'b', 120_000);
     });
 
-    await t.test('PostgreSQL crashes and comes back', async () => {
+    await step(t, 'PostgreSQL crashes and comes back', async () => {
       await house.workOf('c');
       await database.stop('power');
       await database.start();
@@ -222,7 +224,7 @@ suite('machines that start or meet without a cluster', { skip: clusterProblem(fa
         );
         return both[0] && both[1] ? both : null;
       },
-      60_000,
+      120_000,
     );
     for (const sighting of seen) assert.match(sighting!.says, /cluster/);
     const [one, two] = [await standsAs(a, 'member'), await standsAs(b, 'member')];
@@ -284,7 +286,7 @@ async function openHouse(t: TestContext, options: ClusterOptions): Promise<House
           if (await works(machine.api('/scan', {}))) return true;
         return false;
       },
-      60_000,
+      120_000,
     );
   };
   const leader = async (): Promise<{ name: string; term: number } | null> => {
@@ -305,7 +307,7 @@ async function openHouse(t: TestContext, options: ClusterOptions): Promise<House
     library,
     scan,
     async lead(name) {
-      const now = await until('somebody who coordinates', leader, 60_000);
+      const now = await until('somebody who coordinates', leader, 120_000);
       if (now.name === name) return now;
       const { node } = (await hereOf(cluster.machine(name)))!;
       await until(
@@ -319,7 +321,7 @@ async function openHouse(t: TestContext, options: ClusterOptions): Promise<House
           const next = await leader();
           return next?.name === name && (await hereOf(cluster.machine(name)))?.reached ? next : null;
         },
-        60_000,
+        120_000,
       );
     },
     async workOf(name) {
@@ -333,7 +335,7 @@ async function openHouse(t: TestContext, options: ClusterOptions): Promise<House
           );
           return rows.length > 0 ? rows : null;
         },
-        90_000,
+        150_000,
       );
       return run!.id;
     },
@@ -347,10 +349,10 @@ async function openHouse(t: TestContext, options: ClusterOptions): Promise<House
           const [now] = await database.ask<{ n: number }>(`select count(*)::int as n from jobs where state = 'completed'`);
           return now!.n > before!.n;
         },
-        90_000,
+        150_000,
       );
     },
-    async keepBusyUntil(what, look, limitMs = 60_000) {
+    async keepBusyUntil(what, look, limitMs = 120_000) {
       let adding = true;
       const adder = (async () => {
         while (adding) {
@@ -379,7 +381,7 @@ async function openHouse(t: TestContext, options: ClusterOptions): Promise<House
           );
           return rows.length > 0 ? rows : null;
         },
-        90_000,
+        150_000,
       );
       context.diagnostic(
         `after ${after}: the next term ${(elected / 1000).toFixed(1)} s later, its first job ${((Number(first!.at) - begun) / 1000).toFixed(1)} s later`,
@@ -404,6 +406,20 @@ async function openHouse(t: TestContext, options: ClusterOptions): Promise<House
       );
     },
   };
+}
+
+/** One step of a story: when it fails there is nothing to tell any more. */
+async function step(t: TestContext, name: string, tell: (context: TestContext) => Promise<void>): Promise<void> {
+  let problem: unknown;
+  await t.test(name, async (context) => {
+    try {
+      await tell(context);
+    } catch (error) {
+      problem = error;
+      throw error;
+    }
+  });
+  assert.ok(problem === undefined, `the step before failed: ${name}`);
 }
 
 async function nodesOf(machine: Machine): Promise<NodeRow[]> {

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isGood, report } from '../../../scripts/chaos/report.ts';
+import { runChaos } from '../../../scripts/chaos/run.ts';
+import { clusterProblem } from '../cluster.ts';
+
+/**
+ * The chaos that fits into every run of the tests: always the same hundred faults, on four machines. By hand it goes on
+ * for as long as one likes: `node scripts/node.cjs scripts/chaos.ts --help`.
+ */
+test('a hundred faults harm no film, do nothing twice and leave nothing behind', { skip: clusterProblem() ?? false }, async (t) => {
+  const outcome = await runChaos(t, {
+    nodes: 4,
+    candidates: 2,
+    faults: 100,
+    seed: 20_261_123,
+    paceMs: 1200,
+    films: 40,
+    restSeconds: 300,
+    say: () => undefined,
+  });
+  for (const line of report(outcome).split('\n')) t.diagnostic(line);
+  assert.ok(isGood(outcome), report(outcome));
+});
