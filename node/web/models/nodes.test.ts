@@ -266,9 +266,6 @@ describe('join tokens', () => {
   test('what is left of it is told in words', () => {
     const token = { id: 't', label: '', usesLeft: 2, expiresAt: new Date(now.getTime() + 3_600_000), createdBy: 'anna', createdAt: now };
     const view = tokenView(token, now);
-    assert.deepEqual(
-      [view.label, view.uses, view.until],
-      ['Without a label', 'for 2 machines', '1\u00a0h left'],
-    );
+    assert.deepEqual([view.label, view.uses, view.until], ['Without a label', 'for 2 machines', '1\u00a0h left']);
   });
 });
