@@ -114,6 +114,18 @@ async function pin(house: House, db: Database, key: ClusterKey, known: Membershi
   return pinCluster(options.dataDir, { cluster, hosts, members, certificate: null, peers: [] });
 }
 
+/**
+ * A machine that brings films of its own never lets itself be taken in by whoever answers first on the network: who
+ * coordinates may read what its members have. It begins a cluster of its own, and a person can join it to another one.
+ */
+async function modeOf(house: House, seeking: Seeking): Promise<'auto' | 'new' | 'join'> {
+  const { cluster, libraries, peers, join } = house.options;
+  if (seeking.wanted) return 'join';
+  const named = peers.length > 0 || join !== null;
+  const films = libraries.length > 0 || (await house.roots.report()).length > 0;
+  return cluster === 'auto' && films && !named ? 'new' : cluster;
+}
+
 /** Null: nobody is here, so a cluster is founded. */
 async function seek(house: House, seeking: Seeking): Promise<Membership | null> {
   const { id, key, options, log } = house;
@@ -134,7 +146,7 @@ async function seek(house: House, seeking: Seeking): Promise<Membership | null> 
       dataDir: options.dataDir,
       self: { id, name: options.name, version, platform: platformWords(), hardware: hardwareFacts() },
       lobby,
-      mode: seeking.wanted ? 'join' : options.cluster,
+      mode: await modeOf(house, seeking),
       token: options.join,
       peers: options.peers,
       wanted: seeking.wanted,

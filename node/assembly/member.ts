@@ -82,6 +82,7 @@ async function assemble(
   const settings = createSettingsStore();
   if (db) await settings.reload(db);
   let mbps = 0;
+  let around: ReturnType<Lobby['around']> = [];
 
   const mesh = createNetworkMesh({
     key: house.key,
@@ -167,6 +168,7 @@ async function assemble(
         commands: coordinator.commands,
         node: { id, name: options.name, version },
         settings: () => ({ ...settings.current() }),
+        around: () => others(),
       })
     : null;
   if (app) undo.push(() => app.stop());
@@ -292,6 +294,24 @@ async function assemble(
     else setTimeout(() => membership.adoptMembers(signed), 250).unref();
   }
 
+  /** names of other clusters around */
+  function others(): string[] {
+    const found = around.flatMap((n) => (n.cluster && n.cluster.id !== membership.cluster.id ? [n.cluster.name] : []));
+    return [...new Set(found)].slice(0, 20);
+  }
+
+  /**
+   * Nobody of this cluster speaks to us: perhaps we were removed while we were away. A lobby of it shows the newest list,
+   * and that is signed, so that no stranger can make us believe it.
+   */
+  async function lookWhetherRemoved(lobby: Lobby): Promise<void> {
+    if (mesh.connected().length > 0 || db) return;
+    for (const { node } of lobby.around().filter((n) => n.cluster?.id === membership.cluster.id)) {
+      const list = await lobby.standing({ node }, AbortSignal.timeout(5000)).catch(() => null);
+      if (list) membership.adoptMembers(list);
+    }
+  }
+
   async function openLobby(): Promise<Lobby> {
     const cluster = { id: membership.cluster.id, name: membership.cluster.name, publicKey: membership.cluster.publicKey };
     let established = true;
@@ -312,6 +332,10 @@ async function assemble(
       log: room('mesh'),
     });
     await opened.start();
+    undo.push(opened.onAround(() => void (around = opened.around())));
+    const removed = setInterval(() => void lookWhetherRemoved(opened), 15_000);
+    removed.unref();
+    undo.push(() => clearInterval(removed));
     if (db?.embedded) {
       const look = async (): Promise<void> => {
         established = (await readCluster(db))?.establishedAt != null;

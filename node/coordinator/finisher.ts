@@ -7,6 +7,7 @@ import { addActivity } from '../db/activity.ts';
 import { advance, awaitOutside, readAttempt, saveEncoded, saveVerdict, type Attempt } from '../db/attempts.ts';
 import { cancelAttempt, failAttempt, holdAttempt, releaseAttempt, type EndedRun } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
+import { readNode } from '../db/nodes.ts';
 import { recordSpeed, speedOf } from '../db/node-speeds.ts';
 import { runContext, type RunContext } from '../db/run-context.ts';
 import { setStatus } from '../db/media-files.ts';
@@ -193,6 +194,8 @@ export function createFinisher(parts: FinisherParts): Finisher {
     if (isOtherFile(reason.code)) return changedMeanwhile(r);
     if (reason.code === 'cancelled-by-person') return settle(r, await cancelAttempt(db, runOf(r), reason), attempt);
     if (reason.code === 'shut-down') return yes;
+    if (reason.code === 'keeper-away' && attempt && (await isGoneForGood(attempt.nodeId)))
+      return settle(r, await releaseAttempt(db, runOf(r), reason), attempt);
     if (isOutside(reason.code) || reason.code === 'disk-full') {
       const waits = await awaitOutside(db, runOf(r), reason, lease());
       if (waits) changed(r.job);
@@ -205,6 +208,12 @@ export function createFinisher(parts: FinisherParts): Finisher {
       return held ? yes : late;
     }
     return settle(r, await failed(r, { reason, retry: r.retry }), attempt);
+  }
+
+  /** The node that holds an output was silent for a day: its hours of work are given up, and the film is encoded anew. */
+  async function isGoneForGood(nodeId: string): Promise<boolean> {
+    const node = await readNode(db, nodeId);
+    return !node || node.standing !== 'approved' || Date.now() - node.lastSeenAt.getTime() > 86_400_000;
   }
 
   /** What was planned is not what stands there now: no failure; the file is looked at again. */

@@ -144,13 +144,14 @@ export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands
     term.roster.forget(nodeId);
     await setNodeRoots(db, nodeId, []);
     await removeCandidate(db, nodeId);
-    const held = (await openAttempts(db)).filter((a) => a.nodeId === nodeId && (a.state === 'running' || a.state === 'delivering'));
+    const held = (await openAttempts(db)).filter((a) => a.nodeId === nodeId && a.state !== 'replacing');
     for (const attempt of held) {
       const ended = await releaseAttempt(
         db,
         { jobId: attempt.jobId, attemptId: attempt.id },
         { code: 'node-revoked', params: { node: name } },
       );
+      if (ended) await term.finisher.over(attempt);
       if (ended) events.emit('job.changed', { jobId: ended.jobId, fileId: ended.fileId, libraryId: ended.libraryId });
     }
   }

@@ -17,7 +17,8 @@ test('what a process that died left of a step goes, but not what another node ma
   const root = { path: temporaryDirectory(t) };
   const folder = journalDirectory(root);
   await mkdir(folder, { recursive: true });
-  for (const name of ['4.json', '5.json.new', '6.delivery.json.new', '7.json.new', 'notes.json.new']) await writeFile(join(folder, name), '{');
+  for (const name of ['4.json', '5.json.new', '6.delivery.json.new', '7.json.new', 'notes.json.new'])
+    await writeFile(join(folder, name), '{');
   const old = new Date(Date.now() - 3_600_000);
   for (const name of ['4.json', '5.json.new', '6.delivery.json.new', 'notes.json.new']) await utimes(join(folder, name), old, old);
   await removeAbandoned(root);

@@ -19,7 +19,7 @@ export function waiting(web: FrontWeb, c: FrontCtx): Response {
   if (path.startsWith('/api/')) {
     const message = `${view.title}. ${unsaved || view.says[0]}`;
     return c.json(
-      { error: { status: 503, code: 'no-coordinator', message, todo: 'Try again in a few seconds.', requestId: c.get('requestId') } },
+      { error: { status: 503, code: NO_COORDINATOR, message, todo: 'Try again in a few seconds.', requestId: c.get('requestId') } },
       503,
     );
   }
@@ -91,3 +91,6 @@ function backOf(c: FrontCtx): string {
     return '/';
   }
 }
+
+/** of an API error, as the other codes of web/errors.ts; not a reason of a file */
+const NO_COORDINATOR = 'no-coordinator';
