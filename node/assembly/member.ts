@@ -1,10 +1,8 @@
 import { createHmac } from 'node:crypto';
 import path from 'node:path';
-import { dissolves } from '../core/founding.ts';
 import type { Standing, Surroundings } from '../core/standing.ts';
 import { createCoordinator, type Coordinator } from '../coordinator/coordinator.ts';
 import { createSettingsStore } from '../coordinator/settings.ts';
-import { readCluster } from '../db/cluster.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import { createKeeper, type Keeper } from '../keeper/keeper.ts';
 import { localSource, servedSource } from '../keeper/serve.ts';
@@ -14,8 +12,7 @@ import { createBulkGate } from '../mesh/bulk-gate.ts';
 import { openBulk } from '../mesh/bulk-open.ts';
 import { createBulkServer } from '../mesh/bulk-server.ts';
 import { createGreeter, type Hello } from '../mesh/greeter.ts';
-import { createLobby, type Lobby } from '../mesh/lobby.ts';
-import type { JoinAnswer, JoinRequest } from '../mesh/messages.ts';
+import type { Lobby } from '../mesh/lobby.ts';
 import { createNetworkMesh, type NetworkMesh } from '../mesh/network.ts';
 import { createOutbox, type Outbox } from '../mesh/outbox.ts';
 import { createPresence } from '../mesh/presence.ts';
@@ -27,7 +24,9 @@ import { attemptSpaces } from '../worker/spaces.ts';
 import { createWorker, type Worker } from '../worker/worker.ts';
 import type { Belonging } from './belonging.ts';
 import { dashboardWay } from './dashboard.ts';
-import { hardwareFacts, platformWords, type House } from './house.ts';
+import { createDoorway } from './doorway.ts';
+import { helloFacts } from './facts.ts';
+import type { House } from './house.ts';
 
 /**
  * A node as a member of its cluster: everything that speaks with other members, put together, started in order and
@@ -82,7 +81,6 @@ async function assemble(
   const settings = createSettingsStore();
   if (db) await settings.reload(db);
   let mbps = 0;
-  let around: ReturnType<Lobby['around']> = [];
 
   const mesh = createNetworkMesh({
     key: house.key,
@@ -95,7 +93,7 @@ async function assemble(
     log: room('mesh'),
   });
   const bulk = createBulkServer({ port: options.meshPort === 0 ? 0 : options.meshPort + 2, mbps: () => mbps, log: room('mesh') });
-  const facts = (): Promise<Hello> => helloFacts();
+  const facts = (): Promise<Hello> => helloFacts(house, { worker, keeper, membership, candidate: db !== null });
   const greeter = createGreeter({ mesh, facts, membership, log: room('mesh') });
   const outbox = createOutbox({
     directory: path.join(options.dataDir, 'outbox'),
@@ -168,7 +166,7 @@ async function assemble(
         commands: coordinator.commands,
         node: { id, name: options.name, version },
         settings: () => ({ ...settings.current() }),
-        around: () => others(),
+        around: () => doorway.others(),
       })
     : null;
   if (app) undo.push(() => app.stop());
@@ -182,6 +180,13 @@ async function assemble(
     output: (ticket) => worker.outputFor(ticket),
     dashboard: () => (local() ? tunnelEntrance(local) : null),
     log: room('mesh'),
+  });
+  const doorway = createDoorway(house, {
+    membership,
+    mesh,
+    db,
+    coordinator: greeter.coordinator,
+    onDissolve: (into) => over.resolve({ why: 'dissolved', into }),
   });
   const way = dashboardWay({ mesh, coordinator: greeter.coordinator, hostOf: mesh.hostOf, onChange, log: room('web') });
 
@@ -229,8 +234,8 @@ async function assemble(
   undo.push(() => presence.stop());
   way.start();
   undo.push(() => way.stop());
-  const lobby = await openLobby();
-  undo.push(() => lobby.stop());
+  await doorway.start();
+  undo.push(() => doorway.stop());
   if (!membership.isMember(id)) over.resolve({ why: 'revoked' });
 
   return {
@@ -242,7 +247,7 @@ async function assemble(
     tunnel: () => way.tunnel(),
     hostNames: () => (db ? namesOfSetting({ ...settings.current() }) : []),
     addPeer: (address) => mesh.addPeer(address),
-    lobby,
+    lobby: doorway.lobby,
     coordinator,
     encodersChanged() {
       events.emit('node.changed', { nodeId: id });
@@ -250,29 +255,6 @@ async function assemble(
       void greeter.tell();
     },
   };
-
-  async function helloFacts(): Promise<Hello> {
-    const encoders = house.encoders.known();
-    return {
-      node: id,
-      session: house.session,
-      name: options.name,
-      version,
-      platform: platformWords(),
-      slots: worker.slots(),
-      classes: encoders.length ? worker.classes() : [],
-      encoders: encoders.map((e) => ({ ...e, reason: e.reason?.slice(0, 2000) ?? null })),
-      hardware: hardwareFacts(),
-      roots: await roots.report(),
-      attempts: [...new Set([...(await worker.attempts()), ...(await keeper.attempts())])].slice(0, 200),
-      candidate: db !== null,
-      freeBytes: await workspace.freeBytes(),
-      time: Date.now(),
-      utcOffset: -new Date().getTimezoneOffset(),
-      membersVersion: membership.members().version,
-      certificate: membership.certificate()?.signed ?? null,
-    };
-  }
 
   function standing(): Standing {
     const node = greeter.coordinator();
@@ -292,77 +274,6 @@ async function assemble(
     const after = (JSON.parse(signed.payload) as { nodes: unknown[] }).nodes.length;
     if (after >= before) membership.adoptMembers(signed);
     else setTimeout(() => membership.adoptMembers(signed), 250).unref();
-  }
-
-  /** names of other clusters around */
-  function others(): string[] {
-    const found = around.flatMap((n) => (n.cluster && n.cluster.id !== membership.cluster.id ? [n.cluster.name] : []));
-    return [...new Set(found)].slice(0, 20);
-  }
-
-  /**
-   * Nobody of this cluster speaks to us: perhaps we were removed while we were away. A lobby of it shows the newest list,
-   * and that is signed, so that no stranger can make us believe it.
-   */
-  async function lookWhetherRemoved(lobby: Lobby): Promise<void> {
-    if (mesh.connected().length > 0 || db) return;
-    for (const { node } of lobby.around().filter((n) => n.cluster?.id === membership.cluster.id)) {
-      const list = await lobby.standing({ node }, AbortSignal.timeout(5000)).catch(() => null);
-      if (list) membership.adoptMembers(list);
-    }
-  }
-
-  async function openLobby(): Promise<Lobby> {
-    const cluster = { id: membership.cluster.id, name: membership.cluster.name, publicKey: membership.cluster.publicKey };
-    let established = true;
-    const opened = createLobby({
-      key: house.key,
-      port: options.meshPort === 0 ? 0 : options.meshPort + 1,
-      discovery: options.discovery,
-      peers: options.peers,
-      self: () => ({
-        node: id,
-        name: options.name,
-        version,
-        cluster: { ...cluster, established, nodes: membership.members().nodes.length },
-        lookingMs: null,
-      }),
-      onJoin: relayJoin,
-      members: () => membership.members().signed,
-      log: room('mesh'),
-    });
-    await opened.start();
-    undo.push(opened.onAround(() => void (around = opened.around())));
-    const removed = setInterval(() => void lookWhetherRemoved(opened), 15_000);
-    removed.unref();
-    undo.push(() => clearInterval(removed));
-    if (db?.embedded) {
-      const look = async (): Promise<void> => {
-        established = (await readCluster(db))?.establishedAt != null;
-        if (established) return;
-        const mine = { id: cluster.id, established };
-        const other = opened.around().find((n) => n.cluster && n.cluster.id !== cluster.id && dissolves({ mine, other: n.cluster }));
-        if (other?.cluster) over.resolve({ why: 'dissolved', into: other.cluster.id });
-      };
-      const quietly = (): void =>
-        void look().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the neighbours could not be looked at'));
-      undo.push(opened.onAround(quietly));
-      const timer = setInterval(quietly, 5000);
-      timer.unref();
-      undo.push(() => clearInterval(timer));
-      await look();
-    }
-    return opened;
-  }
-
-  async function relayJoin(asked: JoinRequest, address: string): Promise<JoinAnswer> {
-    const to = greeter.coordinator();
-    if (!to) return { state: 'away', why: 'Nobody coordinates this cluster at this moment.' };
-    try {
-      return await mesh.request(to, 'join', { asked, address, lobby: id }, { signal: AbortSignal.timeout(8000) });
-    } catch (error) {
-      return { state: 'away', why: messageOf(error).slice(0, 500) };
-    }
   }
 
   /** The worker first, while there still is a coordinator to give its jobs back to. */

@@ -1,0 +1,35 @@
+import type { Hello } from '../mesh/greeter.ts';
+import type { Keeper } from '../keeper/keeper.ts';
+import type { Membership } from '../mesh/membership.ts';
+import { version } from '../version.ts';
+import type { Worker } from '../worker/worker.ts';
+import { hardwareFacts, platformWords, type House } from './house.ts';
+
+/** What a node says of itself in its hello. */
+export async function helloFacts(
+  house: House,
+  parts: { worker: Worker; keeper: Keeper; membership: Membership; candidate: boolean },
+): Promise<Hello> {
+  const { worker, keeper, membership } = parts;
+  const encoders = house.encoders.known();
+  return {
+    node: house.id,
+    session: house.session,
+    name: house.options.name,
+    version,
+    platform: platformWords(),
+    slots: worker.slots(),
+    // before the encoders were tested there is nothing that it could be given
+    classes: encoders.length ? worker.classes() : [],
+    encoders: encoders.map((e) => ({ ...e, reason: e.reason?.slice(0, 2000) ?? null })),
+    hardware: hardwareFacts(),
+    roots: await house.roots.report(),
+    attempts: [...new Set([...(await worker.attempts()), ...(await keeper.attempts())])].slice(0, 200),
+    candidate: parts.candidate,
+    freeBytes: await house.workspace.freeBytes(),
+    time: Date.now(),
+    utcOffset: -new Date().getTimezoneOffset(),
+    membersVersion: membership.members().version,
+    certificate: membership.certificate()?.signed ?? null,
+  };
+}
