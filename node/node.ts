@@ -5,9 +5,10 @@ import { findBelonging, leaveCluster } from './assembly/belonging.ts';
 import { addFolders } from './assembly/folders.ts';
 import type { House } from './assembly/house.ts';
 import { startMember, type Member } from './assembly/member.ts';
+import { withLobby } from './assembly/surroundings.ts';
 import { announceRunning, withdrawRunning } from './cli/running.ts';
 import type { RunOptions } from './config/load.ts';
-import type { Standing, Surroundings } from './core/standing.ts';
+import type { Standing } from './core/standing.ts';
 import { lockDirectory } from './db/directory-lock.ts';
 import { PlainError, messageOf } from './errors.ts';
 import { createEvents } from './events.ts';
@@ -108,7 +109,11 @@ async function open(start: StartOptions): Promise<RunningNode> {
     local: () => member?.local() ?? null,
     tunnel: () => member?.tunnel() ?? null,
     standing: () => (member && standing.state === 'member' ? member.standing() : standing),
-    surroundings: (): Surroundings => member?.surroundings() ?? { listening: [], interfaces: [], sightings: [] },
+    surroundings: () => {
+      const now = member?.standing();
+      const mine = now?.state === 'member' ? now.cluster.id : null;
+      return withLobby(member?.surroundings() ?? null, member?.lobby ?? ways?.lobby ?? null, mine);
+    },
     actions: actions(),
     allowedHosts: () => member?.hostNames() ?? [],
   });

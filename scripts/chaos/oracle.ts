@@ -40,7 +40,9 @@ export function everyFile(folder: string): string[] {
   return [...new Set(found)].filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile()).toSorted();
 }
 
-const leftover = /(^|\/)\.tmp_|\.lock$|\.part$|\.tmp$|(^|\/)incoming\/|\.codecshift\/(journal|probe|prove)/;
+/** A journal file that a killed process was writing (`.json.new`) is taken away by a later recovery, not at once: it may be another node's. */
+const leftover =
+  /(^|\/)\.tmp_|\.lock$|\.part$|\.tmp$|(^|\/)incoming\/|\.codecshift\/(journal\/(?!\d+(\.delivery)?\.json\.new$)|probe|prove)/;
 
 function findLeftovers(cluster: Cluster, findings: Finding[]): void {
   const note = (says: string): void => void findings.push({ about: 'leftover', says });
