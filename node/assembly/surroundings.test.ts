@@ -13,7 +13,10 @@ const noticed = (node: string, state: Sighting['state'] = 'not-approved'): Sight
   ...{ node, name: null, addresses: ['10.0.0.9:8266'], by: 'mdns', state, says: 'not a member here' },
   ...{ latencyMs: null, clockMs: null, version: null, cluster: null, lastSeenMs: 100 },
 });
-const lobbyOf = (...around: Seen[]) => ({ around: () => around, addresses: () => ['10.0.0.1:8267'] });
+const lobbyOf = (...around: Seen[]) => ({
+  around: () => around,
+  addresses: () => ['/ip4/10.0.0.1/tcp/8267/p2p/me', '/ip6/::1/tcp/8267/p2p/me', '/ip4/127.0.0.1/tcp/8267/p2p/me'],
+});
 
 test('a stranger is called what its lobby says it is: of another cluster, or new', () => {
   const mesh = { listening: [], interfaces: [], sightings: [noticed('other'), noticed('new'), noticed('unheard')] };

@@ -21,7 +21,21 @@ export function withLobby(
     return neighbour && sighting.state !== 'connected' ? tell(sighting, neighbour, mine) : sighting;
   });
   const others = [...plain.values()].map((neighbour) => tell(fromLobby(neighbour), neighbour, mine));
-  return { listening: [...listening, { what: 'lobby', addresses: lobby.addresses() }], interfaces, sightings: [...known, ...others] };
+  return {
+    listening: [...listening, { what: 'lobby', addresses: shown(lobby.addresses()) }],
+    interfaces,
+    sightings: [...known, ...others],
+  };
+}
+
+/** As a person types it, without the addresses of this machine for itself. */
+function shown(addresses: readonly string[]): string[] {
+  const found = addresses.flatMap((address) => {
+    const [, kind, host = '', port] = /^\/(ip4|ip6|dns4|dns6)\/([^/]+)\/tcp\/(\d+)/.exec(address) ?? [];
+    if (!kind || host.startsWith('127.') || host === '::1') return [];
+    return [kind === 'ip6' ? `[${host}]:${port}` : `${host}:${port}`];
+  });
+  return [...new Set(found)];
 }
 
 function fromLobby({ node, addresses }: Neighbour): Omit<Sighting, 'state' | 'says'> {
