@@ -68,6 +68,9 @@ create table node_speeds (
   primary key (node_id, encoder)
 );
 
+-- founding is before any term; whoever changes the cluster later carries the current one
+create trigger cluster_term before update or delete on cluster for each statement execute function assert_term();
+
 do $$
 declare t text;
 begin

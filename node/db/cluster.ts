@@ -50,7 +50,7 @@ export async function foundCluster(
 
 /**
  * Stores a new list of members if `version` is the next one. False: somebody else was first; read again and sign anew.
- * Not fenced by the term: a candidate that has just been given the database adds itself (coordinator/members.ts).
+ * A candidate that has just been given the database adds itself, under the term of whoever leads (coordinator/members.ts).
  */
 export async function saveMembers(q: Queryable, version: number, members: Signed): Promise<boolean> {
   const rows = await q.query(`update cluster set members = $2, members_version = $1 where members_version = $1 - 1 returning 1`, [
