@@ -14,6 +14,7 @@ import { createBulkServer } from '../mesh/bulk-server.ts';
 import { createGreeter, type Hello } from '../mesh/greeter.ts';
 import type { Lobby } from '../mesh/lobby.ts';
 import { createNetworkMesh, type NetworkMesh } from '../mesh/network.ts';
+import { heedOnlyTheCoordinator } from '../mesh/orders.ts';
 import { createOutbox, type Outbox } from '../mesh/outbox.ts';
 import { createPresence } from '../mesh/presence.ts';
 import { version } from '../version.ts';
@@ -92,6 +93,7 @@ async function assemble(
     peers: options.peers,
     log: room('mesh'),
   });
+  const ordered = heedOnlyTheCoordinator({ mesh, membership, log: room('mesh') });
   const bulk = createBulkServer({ port: options.meshPort === 0 ? 0 : options.meshPort + 2, mbps: () => mbps, log: room('mesh') });
   const facts = (): Promise<Hello> => helloFacts(house, { worker, keeper, membership, candidate: db !== null });
   const greeter = createGreeter({ mesh, facts, membership, log: room('mesh') });
@@ -103,7 +105,7 @@ async function assemble(
   });
   const bring = fetcher(mesh, () => mbps);
   const keeper: Keeper = createKeeper({
-    mesh,
+    mesh: ordered,
     roots,
     tools,
     outbox,
@@ -114,7 +116,7 @@ async function assemble(
     ...(house.fault ? { fault: house.fault } : {}),
   });
   const worker: Worker = createWorker({
-    mesh,
+    mesh: ordered,
     session: house.session,
     tools,
     outbox,
