@@ -14,7 +14,7 @@ import { createCommands } from './commands.ts';
 import { createDispatcher, type Dispatcher } from './dispatcher.ts';
 import { createElector, type Elector } from './elector.ts';
 import { createFinisher, type Finisher } from './finisher.ts';
-import { clusterKeyOf, signMembers } from './members.ts';
+import { clusterKeyOf, currentMembers, signMembers } from './members.ts';
 import { createPairing } from './pairing.ts';
 import { createProver, type Prover } from './prover.ts';
 import { createRescuer, type Rescuer } from './rescuer.ts';
@@ -170,6 +170,8 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     announce.unref();
     const pairing = createPairing({ db, key, events: parts.events, publishMembers, welcome });
     reign = { term, ask: (asked) => pairing.ask(asked), commands: createCommands(parts, term), end: () => dismantle(term, over, announce) };
+    // the one before may have ended between a person's decision and its signature
+    await currentMembers(db, key);
     await tellMembers();
     await addActivity(db, { kind: 'coordinator-changed', nodeId: mesh.self, params: { term: number } });
     tellEveryone();
@@ -201,7 +203,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     }
 
     async function welcome(): Promise<Pick<Extract<JoinAnswer, { state: 'approved' }>, 'members' | 'certificate' | 'peers'>> {
-      const members = (await readCluster(db))?.members ?? (await signMembers(db, key));
+      const members = await currentMembers(db, key);
       return { members, certificate, peers: parts.peers().slice(0, 100) };
     }
   }

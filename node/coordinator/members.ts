@@ -4,7 +4,7 @@ import { isStaleTerm, type Database, type Queryable } from '../db/connect.ts';
 import { readLease } from '../db/coordinator.ts';
 import { approvedNodes, askToJoin, readNode, setStanding } from '../db/nodes.ts';
 import { PlainError } from '../errors.ts';
-import { makeClusterKey, sign, type ClusterKey } from '../mesh/signing.ts';
+import { makeClusterKey, openMembers, sign, type ClusterKey } from '../mesh/signing.ts';
 
 /** The key of this database's cluster; the first candidate that finds none founds the cluster. */
 export async function clusterKeyOf(db: Database, name: string): Promise<ClusterKey> {
@@ -27,6 +27,17 @@ export async function signMembers(q: Queryable, key: ClusterKey): Promise<Signed
     if (await saveMembers(q, version, signed)) return signed;
   }
   throw new Error('the list of members could not be stored');
+}
+
+/**
+ * The signed list, made anew if it does not say who is approved: between the decision and its signature another question
+ * may come, or the power may go.
+ */
+export async function currentMembers(q: Queryable, key: ClusterKey): Promise<Signed> {
+  const { members } = (await readCluster(q)) ?? {};
+  const listed = members ? openMembers(key.publicKey, members)?.nodes.map(({ id }) => id) : null;
+  const approved = (await approvedNodes(q)).map(({ id }) => id);
+  return members && listed?.toSorted().join(' ') === approved.toSorted().join(' ') ? members : signMembers(q, key);
 }
 
 export interface Self {

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import type { Signed } from '../core/cluster.ts';
 import type { Actor } from '../core/commands.ts';
 import { readCluster } from '../db/cluster.ts';
-import { readNode } from '../db/nodes.ts';
+import { readNode, setStanding } from '../db/nodes.ts';
 import { keepersOf, setNodeRoots } from '../db/roots.ts';
 import { createEvents } from '../events.ts';
 import { createLog } from '../log.ts';
@@ -143,6 +143,15 @@ eachDatabase((kind) => {
     assert.deepEqual(s.members(), [testNode]);
     assert.equal((await s.ask(cellar, { reveal: cellar.reveal })).state, 'pending');
     assert.deepEqual(s.members(), [testNode]);
+  });
+
+  test('whoever asks between the decision and its signature gets a list with its name on it', async (t) => {
+    const s = await stage(t, kind);
+    const cellar = stranger();
+    await s.ask(cellar, { reveal: cellar.reveal });
+    await setStanding(s.database.withTerm(s.coordinator.term()!), cellar.id, 'approved', 'Ada');
+    const answer = await s.ask(cellar);
+    assert.ok(answer.state === 'approved' && openMembers(s.publicKey, answer.members)!.nodes.some(({ id }) => id === cellar.id));
   });
 
   test('the node that coordinates cannot be removed', async (t) => {
