@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { findBelonging, leaveCluster } from './assembly/belonging.ts';
+import { makeDataDir } from './assembly/data-dir.ts';
 import { addFolders } from './assembly/folders.ts';
 import type { House } from './assembly/house.ts';
 import { startMember, type Member } from './assembly/member.ts';
@@ -249,8 +250,8 @@ async function open(start: StartOptions): Promise<RunningNode> {
 }
 
 async function prepareDataDir(dataDir: string): Promise<void> {
+  await makeDataDir(dataDir);
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
     await writeFile(path.join(dataDir, '.writable'), '', { mode: 0o600 });
   } catch (error) {
     throw new PlainError(`The data directory ${dataDir} cannot be used (${messageOf(error)}). Choose another with --data-dir.`, {

@@ -26,6 +26,7 @@ export async function withdrawRunning(dataDir: string): Promise<void> {
 /** The running program of a data directory, asked over its own API. */
 export async function running(
   values: Record<string, unknown>,
+  timeoutMs = 60_000,
 ): Promise<{ api: <T>(method: string, path: string, body?: unknown) => Promise<T> }> {
   const { dataDir } = loadOptions(values);
   const runtime = await readFile(file(dataDir), 'utf8').then(
@@ -38,7 +39,7 @@ export async function running(
     async api(method, route, body) {
       const headers: Record<string, string> = { accept: 'application/json', authorization: `Bearer ${runtime.secret}` };
       if (body !== undefined) headers['content-type'] = 'application/json';
-      const init: RequestInit = { method, headers, signal: AbortSignal.timeout(60_000) };
+      const init: RequestInit = { method, headers, signal: AbortSignal.timeout(timeoutMs) };
       if (body !== undefined) init.body = JSON.stringify(body);
       const answer = await fetch(new URL(`/api/v1${route}`, runtime.url), init).catch((error: unknown) => {
         throw new PlainError(`CodecShift does not answer at ${runtime.url}. ${hint}`, { cause: error });

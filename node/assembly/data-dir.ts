@@ -1,0 +1,45 @@
+import { access, constants, mkdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { codeOf, PlainError } from '../errors.ts';
+
+/**
+ * Makes the data directory where it is missing, for this user alone. Not `mkdir` with `recursive`: in a place that
+ * refuses directories by saying "not there" (/proc does) Node.js tries for ever.
+ * @throws PlainError with the way out
+ */
+export async function makeDataDir(dataDir: string): Promise<void> {
+  try {
+    for (const one of await missing(dataDir)) await mkdir(one, { mode: 0o700 }).catch(unlessThere);
+    await access(dataDir, constants.W_OK);
+  } catch (error) {
+    throw new PlainError(`The data directory ${dataDir} cannot be used: ${why(error)}. Choose another with --data-dir.`, { cause: error });
+  }
+}
+
+/** The directories to make, the highest first. */
+async function missing(dataDir: string): Promise<string[]> {
+  const wanted: string[] = [];
+  for (let at = dataDir; ; at = path.dirname(at)) {
+    const found = await stat(at).catch((error: unknown) => {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      return null;
+    });
+    if (found?.isDirectory()) return wanted;
+    if (found) throw Object.assign(new Error(`${at} is a file`), { code: 'ENOTDIR' });
+    if (at === path.dirname(at)) throw new Error(`${at} is not there`);
+    wanted.unshift(at);
+  }
+}
+
+function unlessThere(error: unknown): void {
+  if (codeOf(error) !== 'EEXIST') throw error;
+}
+
+function why(error: unknown): string {
+  const code = codeOf(error);
+  if (code === 'EACCES' || code === 'EPERM') return 'this user may not write there';
+  if (code === 'EROFS') return 'the disk is read-only';
+  if (code === 'ENOSPC') return 'the disk is full';
+  if (code === 'ENOENT') return 'no directory can be made there';
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,107 @@
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { makeDataDir } from '../assembly/data-dir.ts';
+import type { RunOptions } from '../config/load.ts';
+import { sentence } from '../core/reasons.ts';
+import { detectEncoders } from '../ffmpeg/detect.ts';
+import { locateTools, type Tools } from '../ffmpeg/locate.ts';
+import { freeBytes } from '../files/disk.ts';
+import { loadRoots } from '../keeper/roots.ts';
+import { createLog } from '../log.ts';
+import type { Examination } from './doctor-examination.ts';
+import type { Program } from './doctor-program.ts';
+import { bytes } from './words.ts';
+
+/** Real work on a busy machine is slower than a look; whoever waits longer than this waits for nothing. */
+const ENCODERS_S = 120;
+const DATABASE_S = 45;
+
+/** What this machine needs for itself: programs, space, database, libraries. */
+export async function examineMachine(examination: Examination, options: RunOptions, program: Program): Promise<void> {
+  const { check } = examination;
+  await check('runtime', async () => `Node.js ${process.version} on ${process.platform} ${process.arch}`);
+  await examineTools(examination, options);
+  const usable = await check('data directory', async () => {
+    await makeDataDir(options.dataDir);
+    return `${options.dataDir}, ${bytes(await freeBytes(options.dataDir))} free for unfinished encodes`;
+  });
+  // without its directory the embedded database has nowhere to be, and says so less clearly
+  if (usable || options.databaseUrl) await check('database', (signal) => database(options, program, signal), DATABASE_S);
+  if (usable) await examineRoots(examination, options.dataDir);
+}
+
+async function examineTools({ check }: Examination, options: RunOptions): Promise<void> {
+  let tools: Tools | null = null;
+  await check('ffmpeg', async (signal) => {
+    const configured = { ffmpeg: options.ffmpeg ?? undefined, ffprobe: options.ffprobe ?? undefined };
+    tools = await locateTools({ configured, signal });
+    return `${tools.ffmpeg.version} (${tools.ffmpeg.from}, ${tools.ffmpeg.path}); ffprobe ${tools.ffprobe.version} (${tools.ffprobe.from})`;
+  });
+  if (!tools) return;
+  const found: Tools = tools;
+  await check('sandbox', async () =>
+    found.cage
+      ? 'ffmpeg runs without network and sees only its own files'
+      : {
+          heed: `ffmpeg runs without a cage: ${found.cageProblem ?? 'none on this system'}; files still pass the format and codec lists`,
+        },
+  );
+  await check(
+    'encoders',
+    async (signal) => {
+      const working = (await detectEncoders({ tools: found, signal })).filter((e) => e.works);
+      if (working.length === 0) throw new Error('no HEVC encoder works; "codecshift encoders" shows why');
+      return working.map((e) => `${e.name}${e.device ? ` (${e.device})` : ''}`).join(', ');
+    },
+    ENCODERS_S,
+  );
+}
+
+async function database(options: RunOptions, program: Program, signal: AbortSignal): Promise<string> {
+  if (program.state === 'here') return inUse(program.here.standing);
+  if (program.state === 'silent') throw new Error('The program runs, but does not answer, so its database was not looked at.');
+  // opening it would make one, and with that this machine would start a cluster instead of asking to join one
+  if (!options.databaseUrl && !(await hasOwn(options.dataDir)))
+    return 'none here; this machine makes its own when it starts a cluster, and needs none when it joins one';
+  const { connectDatabase } = await import('../db/connect.ts');
+  const log = createLog({ level: 'error', pretty: true });
+  const db = await connectDatabase({ url: options.databaseUrl, dataDir: options.dataDir, log, signal });
+  try {
+    const [row] = await db.query<{ v: string }>('select version() as v');
+    return `${db.embedded ? 'embedded' : 'external'}, ${row?.v.split(' on ')[0] ?? 'PostgreSQL'}`;
+  } finally {
+    await db.close();
+  }
+}
+
+function inUse(standing: Extract<Program, { state: 'here' }>['here']['standing']): string {
+  const hosts = standing.state === 'member' ? standing.hosts : null;
+  if (hosts === 'postgres') return 'the running program is connected to PostgreSQL';
+  if (hosts === 'embedded') return 'the running program uses its own database';
+  return 'none here; this machine works for a cluster whose database is on another one';
+}
+
+function hasOwn(dataDir: string): Promise<boolean> {
+  return access(path.join(dataDir, 'database')).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function examineRoots({ check }: Examination, dataDir: string): Promise<void> {
+  const roots: Awaited<ReturnType<Awaited<ReturnType<typeof loadRoots>>['report']>> = [];
+  await check(
+    'libraries',
+    async () => {
+      roots.push(...(await (await loadRoots(dataDir)).report()));
+      return roots.length === 0 ? 'none of them is on a disk of this machine' : `${roots.length} on disks of this machine`;
+    },
+    // the disks have a patience of their own, after which they are told one by one
+    20,
+  );
+  for (const root of roots)
+    await check(`library root ${root.path}`, async () => {
+      if (root.problem) throw new Error(sentence({ code: root.problem, params: { path: root.path } }));
+      return root.writable ? 'mounted, readable and writable' : { heed: 'mounted, but read-only: nothing can be replaced there' };
+    });
+}
