@@ -3,9 +3,11 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import type { Signed } from '../core/cluster.ts';
 import type { Actor } from '../core/commands.ts';
+import { advance, openAttempts } from '../db/attempts.ts';
+import { claim } from '../db/claims.ts';
 import { readCluster } from '../db/cluster.ts';
 import { readNode, setStanding } from '../db/nodes.ts';
-import { keepersOf, setNodeRoots } from '../db/roots.ts';
+import { keepersOf, listNodeRoots, setNodeRoots } from '../db/roots.ts';
 import { createEvents } from '../events.ts';
 import { createLog } from '../log.ts';
 import { clusterProof, joinProof, parseToken, secretHashOf } from '../mesh/join-token.ts';
@@ -15,10 +17,11 @@ import type { JoinAnswer, JoinRequest } from '../mesh/messages.ts';
 import { commitOf, pairingCode } from '../mesh/pairing-code.ts';
 import { openCertificate, openMembers } from '../mesh/signing.ts';
 import { eachDatabase, freshDatabase, type DatabaseKind, type TestDatabase } from '../testing/database.ts';
-import { aLibrary, aNode, testNode } from '../testing/records.ts';
+import { aLibrary, aNode, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
 import { admitSelf, clusterKeyOf } from './members.ts';
 import { createProver } from './prover.ts';
+import { createRoster } from './roster.ts';
 import { createSettingsStore } from './settings.ts';
 
 /** The coordinator's half of joining, over real databases; the stranger is this test. */
@@ -145,6 +148,57 @@ eachDatabase((kind) => {
     assert.deepEqual(s.members(), [testNode]);
   });
 
+  test('a hello that crosses the removal of its node does not bring back what that node has', async (t) => {
+    const database = await freshDatabase(t, kind);
+    const db = await database.lead();
+    const { rootId: root } = await aLibrary(db, 'Films', 'nas');
+    const roster = createRoster({
+      mesh: createLocalMesh(testNode, log),
+      db,
+      term: 1,
+      certificate: { payload: '', signature: '' },
+      settings: createSettingsStore().current,
+      events: createEvents(() => {}),
+      network: { hostOf: () => null, clockOf: () => null },
+      onKeeper: () => {},
+      onRoots: () => {},
+      onHigher: () => {},
+      open: () => null,
+    });
+    const facts = {
+      ...{ node: 'nas', session: randomUUID(), name: 'nas', version: '0.1.0', platform: 'linux', slots: 1, classes: [1], encoders: [] },
+      ...{ hardware: {}, roots: [{ root, path: '/films', writable: true, problem: null }], attempts: [], candidate: false, freeBytes: 1 },
+      ...{ time: 0, utcOffset: 0, membersVersion: 0, certificate: null },
+    };
+    await roster.hello(facts);
+    assert.deepEqual(roster.present(), ['nas']);
+    await setStanding(db, 'nas', 'revoked', 'Ada');
+    await setNodeRoots(db, 'nas', []);
+    roster.forget('nas');
+    await assert.rejects(roster.hello(facts), /no member/);
+    assert.deepEqual(roster.present(), []);
+    assert.deepEqual(await listNodeRoots(db, 'nas'), []);
+  });
+
+  test('what only a removed machine could have checked is made anew, what runs elsewhere goes on', async (t) => {
+    const s = await stage(t, kind);
+    const db = s.database.withTerm(s.coordinator.term()!);
+    const nas = stranger();
+    await s.ask(nas, { reveal: nas.reveal });
+    await s.coordinator.commands.approveNode(nas.id, ada);
+    const library = await aLibrary(db, 'Films', nas.id);
+    await someJobs(db, library.id, 3);
+    const wish = { node: testNode, classes: [0, 1, 2], term: 1, leaseSeconds: 60, keepers: [nas.id] };
+    const [encoding, checking, replacing] = [await claim(db, wish), await claim(db, wish), await claim(db, wish)];
+    await advance(db, checking!, ['running'], 'verifying', 60);
+    await advance(db, replacing!, ['running'], 'replacing', 60);
+    await s.coordinator.commands.removeNode(nas.id, ada);
+    assert.deepEqual(
+      (await openAttempts(db)).map((attempt) => attempt.id),
+      [encoding!.attemptId, replacing!.attemptId],
+    );
+  });
+
   test('whoever asks between the decision and its signature gets a list with its name on it', async (t) => {
     const s = await stage(t, kind);
     const cellar = stranger();
@@ -177,6 +231,21 @@ eachDatabase((kind) => {
     const late = stranger();
     assert.equal((await s.ask(late, by(late))).state, 'refused');
     assert.deepEqual(s.members().toSorted(), [cellar.id, testNode].toSorted());
+  });
+
+  test('a machine that asks with the last use of a token at two addresses at once is let in by both', async (t) => {
+    const s = await stage(t, kind);
+    const { token } = await s.coordinator.commands.createJoinToken({ label: '', uses: 1, hours: 1 }, ada);
+    const { id, secret } = parseToken(token);
+    const proof = (node: string): JoinRequest['token'] => ({ id, proof: joinProof(secretHashOf(secret), s.publicKey, node) });
+    const attic = stranger();
+    const answers = await Promise.all([1, 2, 3].map(() => s.ask(attic, { token: proof(attic.id) })));
+    assert.deepEqual(
+      answers.map(({ state }) => state),
+      ['approved', 'approved', 'approved'],
+    );
+    const late = stranger();
+    assert.equal((await s.ask(late, { token: proof(late.id) })).state, 'refused');
   });
 
   test('a flood of made-up machines ends at a bound', async (t) => {
@@ -228,7 +297,7 @@ eachDatabase((kind) => {
     const parts = { mesh, db, present: () => ['nas', 'desk'], events: createEvents(() => {}), onProved: proved.resolve, log };
     createProver(parts).kick();
     await answered.promise;
-    assert.deepEqual(asked, ['prove-write nas', 'prove-read desk']);
+    assert.deepEqual(asked, ['prove-write desk', 'prove-read nas'], 'the one that is believed already looks');
     assert.equal(await isProved(), false, 'a copy of the disk must never become its keeper');
     oneDisk = true;
     answered = Promise.withResolvers();

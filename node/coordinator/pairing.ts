@@ -68,7 +68,7 @@ export function createPairing(parts: PairingParts): Pairing {
   async function byToken(asked: JoinRequest, address: string, token: { id: string; proof: string }): Promise<JoinAnswer> {
     const secretHash = await readTokenHash(db, token.id, true);
     const right = secretHash !== null && same(joinProof(secretHash, key.publicKey, asked.node), token.proof);
-    if (!right) return refused('This join token is wrong, used up or too old. Make a new one on the Nodes page.');
+    if (!right) return unlessApproved(asked, 'This join token is wrong, used up or too old. Make a new one on the Nodes page.');
     const { node: id, version, platform, hardware } = asked;
     const joined = await db.tx(async (q) => {
       if (!(await spendToken(q, token.id))) return false;
@@ -78,10 +78,15 @@ export function createPairing(parts: PairingParts): Pairing {
       await establishCluster(q);
       return true;
     });
-    if (!joined) return refused('This join token is used up. Make a new one on the Nodes page.');
+    if (!joined) return unlessApproved(asked, 'This join token is used up. Make a new one on the Nodes page.');
     await parts.publishMembers();
     events.emit('node.changed', { nodeId: id });
     return approved(asked, clusterProof(secretHash, key.publicKey, id));
+  }
+
+  /** A slow answer makes a machine ask at its other addresses too: then its own first question has spent the last use. */
+  async function unlessApproved(asked: JoinRequest, why: string): Promise<JoinAnswer> {
+    return (await readNode(db, asked.node))?.standing === 'approved' ? approved(asked, null) : refused(why);
   }
 
   async function approved(asked: JoinRequest, proof: string | null): Promise<JoinAnswer> {
