@@ -194,6 +194,8 @@ async function assemble(
 
   await bulk.start();
   undo.push(() => bulk.stop());
+  // a removed machine keeps neither a film nor the dashboard that it had open
+  undo.push(membership.onMembers(() => bulk.keepOnly(membership.isMember)));
   await mesh.start();
   undo.push(() => mesh.stop());
   await outbox.start();

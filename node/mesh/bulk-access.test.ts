@@ -3,7 +3,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { get as getPlain, type IncomingMessage } from 'node:http';
+import { get as getPlain, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, get as getHttps } from 'node:https';
 import { connect as connectPlain, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -155,6 +155,22 @@ test('a taken port is no obstacle: another one is used', async (t) => {
   const port = await second.start();
   t.after(() => second.stop());
   assert.ok(port > 0 && port !== stage.server.port());
+});
+
+test('a machine that was removed loses what it is reading in the middle of it, and the others go on', async (t) => {
+  const stage = await bulkStage(t);
+  const handler = (_request: IncomingMessage, response: ServerResponse): void => void response.writeHead(200).write('the first half');
+  const { host, port } = stage.address();
+  const dashboard = (reader: string): BulkAddress => ({ host, port, ...stage.server.offerHttp({ handler, reader, seconds: 60 }) });
+  const [removed, staying] = [dashboard('removed'), dashboard('staying')];
+  const open = [await begin(removed), await begin(staying)];
+  for (const response of open) response.on('error', () => undefined).resume();
+  const cut = new Promise((resolve) => open[0]!.once('close', resolve));
+  stage.server.keepOnly((reader) => reader !== 'removed');
+  await cut;
+  await assert.rejects(read(removed), 'nor does it come back with the key that it had');
+  assert.equal(open[1]!.destroyed, false);
+  open[1]!.destroy();
 });
 
 async function begin(address: BulkAddress, path = '/'): Promise<IncomingMessage> {

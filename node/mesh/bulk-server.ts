@@ -32,6 +32,8 @@ export interface BulkServer {
   /** every request of one reader goes to the handler: the dashboard of the coordinator at another node */
   offerHttp(offer: { handler: (request: IncomingMessage, response: ServerResponse) => void; reader: string; seconds: number }): OfferedKey;
   revoke(identity: string): void;
+  /** ends, in the middle of a byte, every offer whose reader may not read any more: use alone would keep it alive for a day */
+  keepOnly(mayRead: (reader: string) => boolean): void;
 }
 
 export interface OfferedKey {
@@ -49,6 +51,7 @@ export interface BulkServerParts {
 }
 
 interface Offer {
+  reader: string;
   psk: Buffer;
   file: OpenFile | null;
   answer: (request: IncomingMessage, response: ServerResponse) => void;
@@ -125,10 +128,13 @@ export function createBulkServer({ port: wanted, mbps, log }: BulkServerParts): 
     offerFile({ file, sizeBytes, reader, seconds, stop }) {
       const failed = (error: unknown): void => log.warn({ err: error, reader }, 'a file could not be sent to its end');
       const source = openOffered({ file, sizeBytes, rate, failed });
-      return offer({ file: source, seconds, stop, answer: (request, response) => void sendFile(source, request, response) });
+      return offer({ reader, file: source, seconds, stop, answer: (request, response) => void sendFile(source, request, response) });
     },
-    offerHttp: ({ handler, seconds }) => offer({ file: null, seconds, answer: handler }),
+    offerHttp: ({ handler, reader, seconds }) => offer({ reader, file: null, seconds, answer: handler }),
     revoke,
+    keepOnly(mayRead) {
+      for (const [identity, { reader }] of [...offers]) if (!mayRead(reader)) revoke(identity);
+    },
   };
 
   async function listen(port: number): Promise<number> {
@@ -153,7 +159,7 @@ export function createBulkServer({ port: wanted, mbps, log }: BulkServerParts): 
     return (server.address() as AddressInfo | null)?.port ?? 0;
   }
 
-  function offer(parts: Pick<Offer, 'file' | 'answer' | 'seconds'> & { stop?: AbortSignal | undefined }): OfferedKey {
+  function offer(parts: Pick<Offer, 'reader' | 'file' | 'answer' | 'seconds'> & { stop?: AbortSignal | undefined }): OfferedKey {
     if (offers.size >= MAX_OFFERS) {
       parts.file?.close();
       throw new PlainError('This node offers too many files at once; it is asked again later.', { retry: true });
