@@ -77,8 +77,7 @@ export function createElector(parts: ElectorParts): Elector {
     },
     term: () => leading,
     async handOver(to) {
-      await preferCandidate(db, to, 15);
-      holdBackUntil = performance.now() + 15_000;
+      await preferCandidate(db, to, 15); // we too let it pass for so long, but not once it was taken: the new holder may die
       await resign();
     },
     async outranked(term) {

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { appendFileSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { openBooks } from './books.ts';
 import type { Books } from './books.ts';
@@ -114,7 +114,7 @@ function ready(child: ChildProcess, log: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const limit = setTimeout(() => reject(new Error('PostgreSQL did not become ready within a minute')), 60_000);
     const hear = (chunk: Buffer): void => {
-      appendFileSync(log, chunk);
+      if (existsSync(dirname(log))) appendFileSync(log, chunk); // its last words may come when its folder is gone
       if (!chunk.toString().includes('ready to accept connections')) return;
       clearTimeout(limit);
       resolve();

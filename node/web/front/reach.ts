@@ -55,7 +55,8 @@ export function createReach(parts: Pick<FrontParts, 'local' | 'tunnel' | 'standi
     const app = parts.local();
     if (app) return { kind: 'local', app };
     const open = parts.tunnel();
-    if (!open || isFaulty()) return { kind: 'nowhere' };
+    // a coordinator of which nothing is heard any more is not waited for, although nobody has hung up yet
+    if (!open || isFaulty() || !coordinatorOf(parts.standing())) return { kind: 'nowhere' };
     return { kind: 'tunnel', open };
   }
 
