@@ -150,8 +150,7 @@ test('two programs: the doctor says what one waits for, that they work together,
     const here = await first.api<Here>('/node');
     return here.surroundings.listening.some(({ what, addresses }) => what === 'lobby' && addresses.length > 0) ? here : null;
   });
-  const lobby = surroundings.listening.find(({ what }) => what === 'lobby')!.addresses.map((one) => /\/ip4\/.*\/tcp\/(\d+)/.exec(one)?.[1]);
-  const peer = `127.0.0.1:${lobby.find(Boolean)}`;
+  const peer = surroundings.listening.find(({ what }) => what === 'lobby')!.addresses.find((at) => !at.startsWith('['))!;
   const second = await startProgram({ dataDir: two, args: ['--name', 'attic', '--peer', peer], env: { CODECSHIFT_CLUSTER: 'join' } });
   t.after(() => second.kill());
   const pending = await until('the second to ask', async () => {
