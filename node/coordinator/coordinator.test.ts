@@ -9,6 +9,7 @@ import { readJobRow, runningJobs } from '../db/job-lists.ts';
 import { readLibrary } from '../db/libraries.ts';
 import { readFile } from '../db/media-files.ts';
 import { listOriginals } from '../db/originals.ts';
+import { setNodeRoots } from '../db/roots.ts';
 import { totals } from '../db/stats.ts';
 import { createEvents, type EventMap, type Events } from '../events.ts';
 import { createLog } from '../log.ts';
@@ -16,8 +17,9 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
 import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
-import { aFingerprint, aLibrary, aProbe, someJobs, testNode } from '../testing/records.ts';
+import { aFingerprint, aLibrary, aNode, aProbe, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
+import { createFinisher } from './finisher.ts';
 import { createSettingsStore, type SettingsStore } from './settings.ts';
 
 /**
@@ -473,6 +475,30 @@ eachDatabase((kind) => {
     const conflict = await saveSettings([{ key: 'trash.keepDays', value: '9', version: 0 }], { name: 'Ben', via: 'page' });
     assert.equal(conflict[0]?.current, 7);
     assert.match(conflict[0]!.problem, /Ada/);
+  });
+
+  test('what became of an original is believed from a keeper of its root only', async (t) => {
+    const s = await withJob(t, kind);
+    const library = (await s.db.query<{ root: string }>(`select root_id as root from libraries`))[0]!;
+    await aNode(s.db, 'liar');
+    const finisher = createFinisher({
+      mesh: s.mesh,
+      db: s.db,
+      term: s.coordinator.term()!,
+      settings: s.settings.current,
+      events: s.events,
+      tickets: { source: () => null, output: () => null },
+      offer: () => {},
+      lookAgain: () => {},
+      restored: async () => ({ accepted: true, why: null }),
+      log,
+    });
+    const gone = { event: 'expired', ...s.ids } as const;
+    assert.equal((await finisher.report(gone, testNode)).accepted, true);
+    // to say hello with the id of a root is easy
+    await setNodeRoots(s.db, 'liar', [{ root: library.root, path: '/nowhere', writable: true, problem: null }]);
+    assert.equal((await finisher.report(gone, 'liar')).accepted, false);
+    assert.equal((await finisher.report({ event: 'cancelled', ...s.ids }, 'liar')).accepted, false);
   });
 
   test('a restore is granted to the keeper and, once done, keeps the file from being queued again', async (t) => {

@@ -107,7 +107,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
     }
   }
 
-  /** What the trash reports is about an attempt that ended long ago: its keeper may be another machine today. */
+  /** What the trash reports is about an attempt that ended long ago: its keeper may be another machine today, but a keeper. */
   async function mayReport(r: Report, from: string): Promise<boolean> {
     const attempt = await readAttempt(db, r.attempt);
     if (!attempt) return true;
@@ -124,7 +124,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
         return attempt.keeperId === from;
       default: {
         const context = await runContext(db, r.attempt);
-        return !context || (await listNodeRoots(db, from)).some((root) => root.rootId === context.rootId);
+        return !context || (await listNodeRoots(db, from)).some((root) => root.rootId === context.rootId && root.provedAt !== null);
       }
     }
   }

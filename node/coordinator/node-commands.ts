@@ -139,12 +139,17 @@ export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands
     return node;
   }
 
-  /** What a removed machine runs waits again at once; what it finished but did not deliver is made anew by another. */
+  /**
+   * What a removed machine runs waits again at once; what it finished but did not deliver is made anew by another, as is
+   * what nobody but it could have checked. Of a swap that it has begun only itself knows the end.
+   */
   async function takeBack(nodeId: string, name: string): Promise<void> {
     term.roster.forget(nodeId);
     await setNodeRoots(db, nodeId, []);
     await removeCandidate(db, nodeId);
-    const held = (await openAttempts(db)).filter((a) => a.nodeId === nodeId && a.state !== 'replacing');
+    const held = (await openAttempts(db)).filter(
+      (a) => (a.nodeId === nodeId || (a.keeperId === nodeId && a.state !== 'running')) && a.state !== 'replacing',
+    );
     for (const attempt of held) {
       const ended = await releaseAttempt(
         db,

@@ -74,7 +74,8 @@ export function createProver(parts: ProverParts): Prover {
   }
 
   async function showsTheSame(root: NodeRoot, witness: NodeRoot): Promise<boolean> {
-    const [writer, reader] = witness.writable ? [witness, root] : [root, witness];
+    // whoever wants to be believed writes: to say "I found it" is too easy. One that can't write never replaces anything
+    const [writer, reader] = root.writable ? [root, witness] : [witness, root];
     const nonce = randomBytes(32).toString('hex');
     const signal = AbortSignal.timeout(60_000);
     try {

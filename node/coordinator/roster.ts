@@ -7,6 +7,7 @@ import { readCluster } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';
 import { touchNode, upsertNode, wishesOf, type NodeRow } from '../db/nodes.ts';
 import { listRoots, setNodeRoots } from '../db/roots.ts';
+import { PlainError } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest, ProtocolResponse, TopicMessage } from '../mesh/messages.ts';
@@ -121,6 +122,8 @@ export function createRoster(parts: RosterParts): Roster {
     };
     const row = await db.tx(async (q) => {
       const node = await upsertNode(q, { id, name, version, platform, slots, classes, encoders, hardware, ...here }, 'approved');
+      // said before it heard that it was removed: what it has is not wanted back in the books
+      if (node.standing !== 'approved') throw new PlainError(`${node.name} is no member of this cluster any more.`);
       await setNodeRoots(q, id, facts.roots);
       return node;
     });

@@ -18,7 +18,7 @@ import {
   releaseAttempt,
   renewLeases,
 } from './claims.ts';
-import type { ClaimedJob, HeadWish } from './claims.ts';
+import type { ClaimedJob, HeadWish, Run } from './claims.ts';
 import type { Queryable } from './connect.ts';
 import { countsByState, foldCounters } from './counters.ts';
 import { readHeads, readWaiting, waitingClasses, type HeadsWish } from './heads.ts';
@@ -26,7 +26,7 @@ import { listWaiting, readJob, runningJobs } from './job-lists.ts';
 import { clearAvailable, enqueue, holdJob, pinJobs, prioritiseJobs, removeJobs, requestCancel, setPaused, unholdJob } from './jobs.ts';
 import { changeLibrary } from './libraries.ts';
 import { readFile } from './media-files.ts';
-import { setNodeRoots } from './roots.ts';
+import { keepersOf, setNodeRoots, setProved } from './roots.ts';
 
 const wish = (change: Partial<HeadWish> = {}): HeadWish => ({
   node: testNode,
@@ -42,6 +42,11 @@ async function claimed(q: Queryable, change: Partial<HeadWish> = {}): Promise<Cl
   const job = await claim(q, wish(change));
   assert.ok(job, 'there is a job to claim');
   return job;
+}
+
+/** A run as its worker tells of it. */
+function said(run: ClaimedJob, node = testNode): Run & { node: string } {
+  return { jobId: run.jobId, attemptId: run.attemptId, node };
 }
 
 eachDatabase((kind) => {
@@ -202,7 +207,7 @@ eachDatabase((kind) => {
     assert.notEqual(old.attemptId, current.attemptId);
     const before = await q.query('select * from jobs');
     const facts = { outputBytes: 1, sha256: 'a'.repeat(64), encoder: 'libx265', command: [], stderrTail: '', stats: {} };
-    assert.deepEqual(await renewLeases(q, [old], 600), []);
+    assert.deepEqual(await renewLeases(q, [said(old)], 600), []);
     assert.equal(await advance(q, old, ['running'], 'delivering', 600), null);
     assert.equal(await saveEncoded(q, old, facts, 600), null);
     assert.equal(await saveVerdict(q, old, { verdict: { accepted: true, checks: [] }, outputProbe: null, outputBytes: 1 }, 600), null);
@@ -212,7 +217,7 @@ eachDatabase((kind) => {
     assert.equal(await holdAttempt(q, old, because('late')), false);
     assert.deepEqual(await q.query('select * from jobs'), before);
     assert.deepEqual(await overAttempts(q, [old.attemptId, current.attemptId, 987_654]), [old.attemptId, 987_654]);
-    assert.equal((await renewLeases(q, [current, old], 600)).length, 1);
+    assert.equal((await renewLeases(q, [said(current), said(old)], 600)).length, 1);
     assert.equal((await saveEncoded(q, current, facts, 600))?.state, 'delivering');
     assert.equal((await saveEncoded(q, current, facts, 600))?.state, 'delivering');
     assert.equal((await advance(q, current, ['delivering'], 'verifying', 600, testNode))?.state, 'verifying');
@@ -226,6 +231,20 @@ eachDatabase((kind) => {
       (await openAttempts(q)).map((a) => a.id),
       [current.attemptId],
     );
+  });
+
+  test('a run lives on the word of its worker and of its keeper, and of nobody else', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    for (const node of ['worker', 'stranger']) await aNode(q, node);
+    await someJobs(q, library.id, 1);
+    const run = await claimed(q, { node: 'worker' });
+    await q.query(`update jobs set lease_until = now() - interval '1 second' where id = $1`, [run.jobId]);
+    assert.deepEqual(await renewLeases(q, [said(run, 'stranger')], 600), []);
+    assert.equal((await renewLeases(q, [said(run, 'worker')], 600)).length, 1);
+    assert.equal((await renewLeases(q, [said(run, testNode)], 600)).length, 1);
+    assert.equal((await renewLeases(q, [said(run, 'stranger'), said(run, testNode), said(run, 'worker')], 600)).length, 1);
+    assert.deepEqual(await reapExpired(q, because('lease-expired')), []);
   });
 
   test('a run whose lease ended is lost and waits again; one that is replacing is left to its keeper', async (t) => {
@@ -266,7 +285,7 @@ eachDatabase((kind) => {
       [answer?.state, answer?.cancelRequested, answer?.attemptId, answer?.nodeId],
       ['running', true, asked.attemptId, testNode],
     );
-    assert.equal((await renewLeases(q, [asked], 60))[0]?.cancelRequested, true);
+    assert.equal((await renewLeases(q, [said(asked)], 60))[0]?.cancelRequested, true);
     assert.equal((await cancelAttempt(q, asked, because('stopped')))?.state, 'cancelled');
     assert.equal((await readJob(q, asked.jobId))?.reason?.code, 'cancelled-by-person');
     await requestCancel(q, silent.jobId, because('cancelled-by-person'));
@@ -286,7 +305,7 @@ eachDatabase((kind) => {
     assert.equal(await unholdJob(q, jobs[0]!.jobId), true);
     const running = await claimed(q);
     assert.equal((await setPaused(q, running.jobId, true))?.attemptId, running.attemptId);
-    assert.equal((await renewLeases(q, [running], 60))[0]?.paused, true);
+    assert.equal((await renewLeases(q, [said(running)], 60))[0]?.paused, true);
     assert.equal(await setPaused(q, jobs[3]!.jobId, true), null);
     assert.equal(
       await removeJobs(q, { ids: [jobs[2]!.jobId, running.jobId] }, { reason: because('removed'), excludedBy: 'Ada', fileStatus: 'new' }),
@@ -337,6 +356,38 @@ eachDatabase((kind) => {
     assert.deepEqual(await readHeads(q, { able: [{ class: 1, encoder: 'auto' }], keepers: ['node-b'], limit: 5 }), []);
     assert.equal(await claimOne(q, wish({ node: 'node-b', keepers: ['node-b'] }), [job!.jobId]), null);
     assert.equal((await claimOne(q, wish({ node: 'node-b', keepers }), [job!.jobId]))?.keeperId, testNode);
+  });
+
+  test('a copy that waits to be proved does not take the place of a disk that moved to another path of its machine', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const { rootId: root } = await aLibrary(q);
+    await aNode(q, 'backup');
+    const at = (path: string, more = {}) => [{ root, path, writable: true, problem: null, ...more }];
+    const keepers = async (): Promise<string[]> => (await keepersOf(q, root)).map((k) => `${k.nodeId} ${k.path}`);
+    await setNodeRoots(q, 'backup', at('/copy'));
+    await setNodeRoots(q, testNode, at('/moved'));
+    assert.deepEqual(await keepers(), [`${testNode} /moved`]);
+    // where another path is proved, that one can show what the new one is
+    await setProved(q, 'backup', root);
+    await setNodeRoots(q, testNode, at('/moved/again'));
+    assert.deepEqual(await keepers(), ['backup /copy']);
+  });
+
+  test('a path that was proved while it could only be read is proved anew before anything is replaced there', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const { rootId: root } = await aLibrary(q);
+    await aNode(q, 'desk');
+    const at = (more: object) => [{ root, path: '/nfs', writable: true, problem: null, ...more }];
+    const keepers = async (): Promise<string[]> => (await keepersOf(q, root)).map((k) => k.nodeId).toSorted();
+    await setNodeRoots(q, 'desk', at({ writable: false }));
+    await setProved(q, 'desk', root);
+    await setNodeRoots(q, 'desk', at({}));
+    assert.deepEqual(await keepers(), [testNode]);
+    await setProved(q, 'desk', root);
+    // a disk that was away is the same one when it is back
+    await setNodeRoots(q, 'desk', at({ writable: false, problem: 'root-not-mounted' }));
+    await setNodeRoots(q, 'desk', at({}));
+    assert.deepEqual(await keepers(), [testNode, 'desk'].toSorted());
   });
 
   test('the keeper of a run is the one that had the root first, whoever runs it, and the next one while that is away', async (t) => {

@@ -129,14 +129,18 @@ export interface Renewed extends Run {
   paused: boolean;
 }
 
-/** Keeps runs alive. A run that is not in the answer is over: its worker must stop it. */
-export function renewLeases(q: Queryable, runs: Run[], leaseSeconds: number): Promise<Renewed[]> {
+/**
+ * Keeps runs alive, on the word of whoever encodes them or keeps their film: nobody else's sign of life counts. A run that
+ * is not in the answer is over: its worker must stop it.
+ */
+export function renewLeases(q: Queryable, runs: (Run & { node: string })[], leaseSeconds: number): Promise<Renewed[]> {
   return q.query<Renewed>(
     `update jobs j set lease_until = now() + make_interval(secs => $3)
-       from unnest($1::bigint[], $2::bigint[]) as r(job_id, attempt_id)
+       from unnest($1::bigint[], $2::bigint[], $4::text[]) as r(job_id, attempt_id, node), attempts a
       where j.id = r.job_id and j.attempt_id = r.attempt_id and j.state = 'running'
+        and a.id = r.attempt_id and r.node in (a.node_id, a.keeper_id)
      returning j.id as "jobId", j.attempt_id as "attemptId", j.cancel_requested as "cancelRequested", j.paused`,
-    [runs.map((r) => r.jobId), runs.map((r) => r.attemptId), leaseSeconds],
+    [runs.map((r) => r.jobId), runs.map((r) => r.attemptId), leaseSeconds, runs.map((r) => r.node)],
   );
 }
 

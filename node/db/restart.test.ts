@@ -32,7 +32,11 @@ test(
 
     assert.equal(await renewLease(db, who), true, 'the lease outlives the restart');
     assert.equal(new Set(given.map((g) => g.jobId)).size, given.length, 'no job was given twice');
-    const alive = await renewLeases(leader, given, 60);
+    const alive = await renewLeases(
+      leader,
+      given.map((run) => ({ ...run, node: testNode })),
+      60,
+    );
     assert.equal(alive.length, given.length, 'every job that was given is still given');
     // the books as a second, independent client sees them: a claim whose answer was lost may exist beside those we know
     const sql = postgres(server.url, { max: 1, onnotice: () => {} });

@@ -14,7 +14,11 @@ export interface RootReport {
   problem: string | null;
 }
 
-/** Replaces what is known about a node's roots by what its hello said, in one statement. Unknown roots are created. */
+/**
+ * Replaces what is known about a node's roots by what its hello said, in one statement. Unknown roots are created. A path
+ * that moved, or that can be written to only now, has to be proved anew; but the only one that is proved stays so, or a
+ * copy of the disk on another machine, which is waiting for just that, would take its place.
+ */
 export async function setNodeRoots(q: Queryable, nodeId: string, roots: RootReport[]): Promise<void> {
   await q.query(
     `with said as (
@@ -28,7 +32,11 @@ export async function setNodeRoots(q: Queryable, nodeId: string, roots: RootRepo
      select $1, root_id, path, writable, problem from said
      on conflict (node_id, root_id) do update set path = excluded.path, writable = excluded.writable,
        problem = excluded.problem, checked_at = now(),
-       proved_at = case when node_roots.path = excluded.path then node_roots.proved_at end`,
+       proved_at = case
+         when node_roots.path = excluded.path and not (excluded.writable and not node_roots.writable and node_roots.problem is null)
+           then node_roots.proved_at
+         when not exists (select 1 from node_roots o where o.root_id = excluded.root_id and o.node_id <> $1 and o.proved_at is not null)
+           then node_roots.proved_at end`,
     [nodeId, roots.map((r) => r.root), roots.map((r) => text(r.path)), roots.map((r) => r.writable), roots.map((r) => text(r.problem))],
   );
 }
