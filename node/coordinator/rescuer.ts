@@ -1,7 +1,7 @@
 import type { ClusterSettings } from '../config/schema.ts';
 import { addActivity, forgetActivity } from '../db/activity.ts';
 import { openAttempts, setEncoder, type Attempt } from '../db/attempts.ts';
-import { promoteDue, reapExpired, renewLeases, type EndedRun, type Renewed, type Run } from '../db/claims.ts';
+import { graceLeases, promoteDue, reapExpired, renewLeases, type EndedRun, type Renewed, type Run } from '../db/claims.ts';
 import { isStaleTerm, type Database } from '../db/connect.ts';
 import { foldCounters } from '../db/counters.ts';
 import { dueOriginals } from '../db/originals.ts';
@@ -36,6 +36,8 @@ export interface RescuerParts {
   onStale: () => void;
   log: Log;
   everyMs?: number;
+  /** for tests: milliseconds since 1970 */
+  now?: () => number;
 }
 
 /** The last sign of life of a run. */
@@ -46,7 +48,9 @@ interface Sign extends Run {
 
 export function createRescuer(parts: RescuerParts): Rescuer {
   const { db, events, log } = parts;
-  const alive = new Map<number, Sign>();
+  const now = parts.now ?? Date.now;
+  /** by attempt and node: what another one says must not hide what its own node says */
+  const alive = new Map<string, Sign>();
   const asked = new Map<number, number>();
   /** runs whose encoder is written down */
   const noted = new Set<number>();
@@ -55,6 +59,7 @@ export function createRescuer(parts: RescuerParts): Rescuer {
   let stopped = false;
   let turns = 0;
   let lastDay = '';
+  let lookedAt = now();
 
   return {
     start() {
@@ -69,7 +74,7 @@ export function createRescuer(parts: RescuerParts): Rescuer {
       await turn;
     },
     heard({ node, job, attempt, encoder, ...numbers }, from) {
-      alive.set(attempt, { jobId: job, attemptId: attempt, node: from, encoder });
+      alive.set(`${attempt} ${from}`, { jobId: job, attemptId: attempt, node: from, encoder });
       events.emit('job.progressed', { jobId: job, attemptId: attempt, nodeId: node, ...numbers });
     },
     askAgain(keeper) {
@@ -81,7 +86,7 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     if (stopped) return;
     turns++;
     await guarded('renewing leases', renew);
-    await guarded('taking back lost runs', reap);
+    await guarded('taking back lost runs', isJustAwake() ? forgive : reap);
     await guarded('bringing retries', promote);
     if (turns % 5 === 0) await guarded('asking keepers again', () => askKeepers(isOverdue));
     if (turns % 2 === 0) await guarded('folding counters', () => foldCounters(db));
@@ -124,6 +129,17 @@ export function createRescuer(parts: RescuerParts): Rescuer {
       .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'a node could not be told'));
   }
 
+  /** This machine slept or was frozen: it is not the runs that were silent, it could hear none. The wall clock tells of both. */
+  function isJustAwake(): boolean {
+    const before = lookedAt;
+    lookedAt = now();
+    return lookedAt - before > (parts.settings()['jobs.leaseSeconds'] * 1000) / 2;
+  }
+
+  async function forgive(): Promise<void> {
+    await graceLeases(db, parts.settings()['jobs.leaseSeconds']);
+  }
+
   async function reap(): Promise<void> {
     for (const lost of await reapExpired(db, { code: 'lost-node' })) {
       if (lost.state === 'failed')
@@ -155,7 +171,10 @@ export function createRescuer(parts: RescuerParts): Rescuer {
 
   /** Silence for half a lease: the keeper may never have got the grant, or may have been started anew. */
   function isOverdue(attempt: Attempt): boolean {
-    return !alive.has(attempt.id) && Date.now() - (asked.get(attempt.id) ?? 0) > (parts.settings()['jobs.leaseSeconds'] * 1000) / 3;
+    return (
+      !alive.has(`${attempt.id} ${attempt.keeperId}`) &&
+      Date.now() - (asked.get(attempt.id) ?? 0) > (parts.settings()['jobs.leaseSeconds'] * 1000) / 3
+    );
   }
 
   async function forgetOld(): Promise<void> {
