@@ -193,7 +193,7 @@ export function createScanner(parts: ScannerParts): Scanner {
     }
   }
 
-  /** One file that cannot be inspected never stops the others, unless the whole root is gone. */
+  /** One file that cannot be inspected never stops the others, unless the whole root or its machine is gone. */
   async function inspectOne(library: Library, keeper: string, fileId: number, counts: ScanCounts, signal: AbortSignal): Promise<void> {
     try {
       const became = await inspectFile({ mesh: parts.mesh, db, settings: parts.settings }, library, keeper, fileId, signal);
@@ -201,7 +201,9 @@ export function createScanner(parts: ScannerParts): Scanner {
       if (became === 'queued') parts.offer();
     } catch (error) {
       const code = error instanceof PlainError ? error.reason?.code : null;
-      if (signal.aborted || code === 'root-not-mounted' || code === 'root-is-another') throw error;
+      // a keeper that cannot be asked says nothing about the film: what is not looked at yet is left for the next scan
+      const isAway = error instanceof PlainError && error.retry && !error.reason;
+      if (signal.aborted || isAway || code === 'root-not-mounted' || code === 'root-is-another') throw error;
       log.warn({ library: library.name, file: fileId, why: messageOf(error) }, 'a file could not be inspected');
       await saveInspected(db, [
         { id: fileId, fingerprint: null, probe: null, status: 'skipped', reason: inspectionProblem(error), expectedBytes: null },
