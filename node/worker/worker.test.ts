@@ -37,7 +37,10 @@ interface Stage {
   control(want: 'cancel' | 'pause' | 'resume' | 'forget'): Promise<boolean>;
 }
 
-async function stage(t: TestContext, options: { seconds?: number; source?: () => Promise<string>; preset?: 'slow' } = {}): Promise<Stage> {
+async function stage(
+  t: TestContext,
+  options: { seconds?: number; source?: () => Promise<string>; preset?: 'slow'; claims?: () => boolean; heard?: Promise<void> } = {},
+): Promise<Stage> {
   const base = mkdtempSync(path.join(os.tmpdir(), 'codecshift-worker-'));
   const film = path.join(base, 'film.mkv');
   execFileSync(tools.ffmpeg.path, [
@@ -81,13 +84,14 @@ async function stage(t: TestContext, options: { seconds?: number; source?: () =>
   let arrived = (): void => {};
   let given = false;
   mesh.handle('claim', async () => {
-    if (given) return { granted: null, why: null };
+    if (given && !options.claims?.()) return { granted: null, why: null };
     given = true;
     return { granted: grant, why: null };
   });
   mesh.handle('report', async (report) => {
     heard.push(report);
     arrived();
+    await options.heard;
     return { accepted: true, why: null };
   });
   const workspace = await openWorkspace(base);
@@ -160,6 +164,26 @@ test('a granted job becomes an output in the workspace with its size and hash, k
   assert.deepEqual(await s.worker.attempts(), [1]);
   await s.control('forget');
   assert.deepEqual(await s.worker.attempts(), []);
+});
+
+test('a grant whose answer comes twice is not run again over its finished output, which nobody acknowledged yet', async (t) => {
+  const acknowledged = Promise.withResolvers<void>();
+  let again = 0;
+  const asked = Promise.withResolvers<void>();
+  const claims = (): boolean => {
+    if (again === 3) asked.resolve();
+    return again > 0 && again++ < 3;
+  };
+  const s = await stage(t, { claims, heard: acknowledged.promise });
+  assert.equal((await s.next()).event, 'encoded');
+  while (s.worker.busy() > 0) await new Promise((resolve) => setImmediate(resolve));
+  again = 1;
+  s.worker.wake();
+  await asked.promise;
+  assert.equal(s.worker.busy(), 0);
+  assert.ok(await attemptSpaces(s.workspace).completed(1, '.mkv'), 'the output is still there and whole');
+  acknowledged.resolve();
+  while (s.outbox.waiting().length > 0) await new Promise((resolve) => setImmediate(resolve));
 });
 
 test('a paused encode stands still but keeps telling that it lives, and goes on where it was', async (t) => {

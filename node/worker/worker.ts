@@ -187,7 +187,8 @@ export function createWorker(parts: WorkerParts): Worker {
   }
 
   function begin(grant: GrantedJob): void {
-    if (running.has(grant.attempt)) return;
+    // the answer came twice; what is finished and only not acknowledged yet would be overwritten by another run of it
+    if (running.has(grant.attempt) || parts.outbox.waiting().includes(grant.attempt)) return;
     const run = createRun(grant);
     running.set(grant.attempt, run);
     applyPause(run);
