@@ -1,3 +1,4 @@
+import type { Standing } from '../../core/standing.ts';
 import type { Partial } from '../live.ts';
 import type { AwayBanner } from '../models/front.ts';
 import { machineView } from '../models/machine.ts';
@@ -47,14 +48,16 @@ export function stream(web: FrontWeb, c: FrontCtx, view: StreamView): Response {
 
 export function renderPart(web: FrontWeb, view: StreamView): Partial[] {
   if (view === 'away') {
-    return [{ target: 'banner', swap: 'innerMorph', html: web.render('front/_away', awayBanner(standing(web).title)) }];
+    return [{ target: 'banner', swap: 'innerMorph', html: web.render('front/_away', awayBanner(standing(web), web.parts.standing())) }];
   }
   if (view === 'waiting')
     return [{ target: 'standing', swap: 'innerMorph', html: web.render('front/_standing', { standing: standing(web) }) }];
   return [{ target: 'machine', swap: 'innerMorph', html: web.render('front/_machine', { machine: machine(web) }) }];
 }
 
-function awayBanner(title: string): AwayBanner {
+/** Only a member's page goes on by itself; whoever was removed, or left, looks at what was. */
+function awayBanner({ title, says }: StandingView, { state }: Standing): AwayBanner {
+  if (state !== 'member' && state !== 'starting') return { title, says: `${says[0]} What is shown here is from before.` };
   return { title, says: 'Films that are being encoded go on. What is shown here is as of a moment ago; it goes on by itself.' };
 }
 
