@@ -28,6 +28,7 @@ import { dashboardWay } from './dashboard.ts';
 import { createDoorway } from './doorway.ts';
 import { helloFacts } from './facts.ts';
 import type { House } from './house.ts';
+import { dropWorkForOthers } from './leftovers.ts';
 
 /**
  * A node as a member of its cluster: everything that speaks with other members, put together, started in order and
@@ -198,6 +199,7 @@ async function assemble(
   undo.push(membership.onMembers(() => bulk.keepOnly(membership.isMember)));
   await mesh.start();
   undo.push(() => mesh.stop());
+  await dropWorkForOthers({ dataDir: options.dataDir, cluster: membership.cluster.id, workspace, log: room('worker') });
   await outbox.start();
   undo.push(() => outbox.stop());
   await keeper.start();
