@@ -104,7 +104,13 @@ export async function runChaos(t: { after(fn: () => Promise<void> | void): void 
 }
 
 /** Tries are many and leases short: what a house lives through in years happens here in minutes. */
-const settings = { CODECSHIFT_LEASE: '10', CODECSHIFT_MAX_FAILURES: '10', CODECSHIFT_AT_ONCE: '1', CODECSHIFT_STALL: '0.5' };
+const settings = {
+  CODECSHIFT_LOG_LEVEL: 'debug',
+  CODECSHIFT_LEASE: '10',
+  CODECSHIFT_MAX_FAILURES: '10',
+  CODECSHIFT_AT_ONCE: '1',
+  CODECSHIFT_STALL: '0.5',
+};
 
 /** The mix of a house: the first holds database and films, the next only the database, and so on. */
 function cast(nodes: number, candidates: number): MachineWish[] {
