@@ -83,7 +83,7 @@ async function byDatabase(house: House, known: Membership | null, url: string, s
 }
 
 async function host(house: House, known: Membership | null, seeking: Seeking): Promise<Belonging> {
-  seeking.say({ state: 'founding' });
+  seeking.say({ state: known ? 'starting' : 'founding' });
   const db = await open(house, null);
   try {
     if (known && (await readCluster(db)) === null)
