@@ -2,6 +2,7 @@ import { copyFile, mkdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createCluster } from '../../node/testing/cluster.ts';
 import type { Cluster } from '../../node/testing/cluster.ts';
+import type { Machine } from '../../node/testing/cluster-machine.ts';
 import { hereOf, joinAll } from '../../node/testing/cluster-join.ts';
 import { until } from '../../node/testing/program.ts';
 import { createLibrary } from '../chaos/library.ts';
@@ -41,7 +42,13 @@ export async function createHouse(t: { after(fn: () => Promise<void> | void): vo
   const encoder = createSimulatedEncoder(t);
   const args = ['--ffmpeg', encoder.path];
   const cluster = await createCluster(t, {
-    machines: machines.map((name) => ({ name, args, candidate: name <= 'b', share: name === 'keep', library: name === 'keep' })),
+    machines: [
+      { name: 'a', args, candidate: true },
+      { name: 'b', args, candidate: true },
+      { name: 'c', args },
+      // by itself a machine that brings films starts a cluster of its own
+      { name: 'keep', args, share: true, library: true, env: { CODECSHIFT_CLUSTER: 'join' } },
+    ],
     database: true,
     shareMegabytes: 512,
     env: { CODECSHIFT_AT_ONCE: '1', CODECSHIFT_LEASE: '10', CODECSHIFT_SPEED: 'fast', CODECSHIFT_KEEP_ORIGINALS: '0' },
@@ -89,6 +96,7 @@ export async function createHouse(t: { after(fn: () => Promise<void> | void): vo
   async function warmUp(): Promise<void> {
     await house.onlyWorkers(['a', 'b', 'c']);
     for (let film = 0; film < distinct; film++) await library.add({ kind: 'film', long: false });
+    await until('the library', () => anybody((machine) => hasLibrary(machine)), 60_000);
     await scan();
     await until('the first job', async () => (await done()) > 0, 120_000);
     await house.rest();
@@ -111,18 +119,22 @@ export async function createHouse(t: { after(fn: () => Promise<void> | void): vo
   }
 
   async function ask(path: string): Promise<void> {
-    await until(`an answer to ${path}`, () => anybody(path), 60_000);
+    await until(`an answer to ${path}`, () => anybody((machine) => machine.api(path, {})), 60_000);
   }
 
-  async function anybody(path: string): Promise<boolean> {
+  async function anybody(question: (machine: Machine) => Promise<unknown>): Promise<boolean> {
     for (const machine of cluster.machines.filter(({ running }) => running)) {
-      const well = await machine.api(path, {}).then(
-        () => true,
+      const well = await question(machine).then(
+        (answer) => answer !== false,
         () => false,
       );
       if (well) return true;
     }
     return false;
+  }
+
+  async function hasLibrary(machine: Machine): Promise<boolean> {
+    return (await machine.api<{ items: unknown[] }>('/libraries')).items.length > 0;
   }
 
   function scan(): Promise<void> {

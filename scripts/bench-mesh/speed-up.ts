@@ -18,7 +18,11 @@ export async function benchSpeedUp(house: House, print: Print): Promise<void> {
   const took = new Map<number, number[]>([1, 2, 3].map((count) => [count, []]));
   house.encoder.takes(encodeSeconds);
   for (let round = 0; round < rounds; round++)
-    for (const count of [1, 2, 3]) took.get(count)!.push(await once(house, workers.slice(0, count)));
+    for (const count of [1, 2, 3]) {
+      const seconds = await once(house, workers.slice(0, count));
+      took.get(count)!.push(seconds);
+      print(`    round ${round + 1}, ${count}: ${seconds.toFixed(1)} s`);
+    }
   for (const [count, seconds] of took) print(spread(`${count} worker${count > 1 ? 's' : ''}`, seconds, 's'));
   for (const count of [2, 3]) print(ratio(`speed-up of ${count} over 1`, median(took.get(1)!) / median(took.get(count)!)));
 }
