@@ -117,8 +117,8 @@ export function createElector(parts: ElectorParts): Elector {
 
   async function ask(sentAt: number): Promise<Answer> {
     const who = { ...candidate, url: parts.url(), above };
-    if (leading !== null)
-      return (await renewLease(db, who)) ? { sentAt, outcome: 'held', term: leading, ttlMs } : { sentAt, outcome: 'another' };
+    const held = leading; // by the time of the answer our own clock may have ended it
+    if (held !== null) return (await renewLease(db, who)) ? { sentAt, outcome: 'held', term: held, ttlMs } : { sentAt, outcome: 'another' };
     if (!(await mayCampaign())) return { sentAt, outcome: 'another' };
     const term = await acquireLease(db, who);
     return term === null ? { sentAt, outcome: 'another' } : { sentAt, outcome: 'held', term, ttlMs };
