@@ -113,7 +113,12 @@ async function open(start: StartOptions): Promise<RunningNode> {
     surroundings: () => {
       const now = member?.standing();
       const mine = now?.state === 'member' ? now.cluster.id : null;
-      return withLobby(member?.surroundings() ?? null, member?.lobby ?? ways?.lobby ?? null, mine);
+      return withLobby(
+        member?.surroundings() ?? null,
+        member?.lobby ?? ways?.lobby ?? null,
+        mine,
+        options.meshPort === 0 ? 0 : options.meshPort + 1,
+      );
     },
     actions: actions(),
     allowedHosts: () => member?.hostNames() ?? [],
@@ -151,12 +156,20 @@ async function open(start: StartOptions): Promise<RunningNode> {
       });
       if (stopped.signal.aborted) {
         await belonging.db?.close();
-        return;
+        throw cutShort();
       }
-      member = await startMember(house, belonging, () => front.changed());
-      say(member.standing());
-      await begin(member);
-      wanted = await ended(member);
+      const now = await startMember(house, belonging, () => front.changed());
+      member = now;
+      try {
+        if (stopped.signal.aborted) throw cutShort();
+        say(now.standing());
+        await begin(now);
+      } catch (error) {
+        // nobody else would: what still ran would keep the process alive
+        await now.stop({ how: 'cancel', hurry: Promise.resolve() });
+        throw error;
+      }
+      wanted = await ended(now);
     }
   }
 
@@ -247,6 +260,10 @@ async function open(start: StartOptions): Promise<RunningNode> {
       else stopped.signal.addEventListener('abort', () => resolve(null), { once: true });
     });
   }
+}
+
+function cutShort(): PlainError {
+  return new PlainError('Stopped before the start was complete.');
 }
 
 async function prepareDataDir(dataDir: string): Promise<void> {

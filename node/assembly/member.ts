@@ -29,6 +29,7 @@ import { createDoorway } from './doorway.ts';
 import { helloFacts } from './facts.ts';
 import type { House } from './house.ts';
 import { dropWorkForOthers } from './leftovers.ts';
+import { withData } from './surroundings.ts';
 
 /**
  * A node as a member of its cluster: everything that speaks with other members, put together, started in order and
@@ -193,7 +194,7 @@ async function assemble(
   });
   const way = dashboardWay({ mesh, coordinator: greeter.coordinator, hostOf: mesh.hostOf, onChange, log: room('web') });
 
-  await bulk.start();
+  const dataPort = await bulk.start();
   undo.push(() => bulk.stop());
   // a removed machine keeps neither a film nor the dashboard that it had open
   undo.push(membership.onMembers(() => bulk.keepOnly(membership.isMember)));
@@ -248,7 +249,7 @@ async function assemble(
     over: over.promise,
     stop,
     standing,
-    surroundings: () => mesh.surroundings(),
+    surroundings: () => withData(mesh.surroundings(), dataPort, options.meshPort === 0 ? 0 : options.meshPort + 2),
     local,
     tunnel: () => way.tunnel(),
     hostNames: () => (db ? namesOfSetting({ ...settings.current() }) : []),

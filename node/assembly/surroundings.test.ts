@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Sighting } from '../core/standing.ts';
 import type { Seen } from '../mesh/neighbours.ts';
-import { withLobby } from './surroundings.ts';
+import { withData, withLobby } from './surroundings.ts';
 
 const seen = (node: string, cluster: string | null): Seen => ({
   ...{ node, name: `machine ${node}`, version: '1.2.3', addresses: ['10.0.0.9:8267'], lookingMs: null, seenMs: 500 },
@@ -50,4 +50,21 @@ test('a machine without a cluster sees the clusters that it could join', () => {
   const { sightings } = withLobby(null, lobbyOf(seen('a', 'x')), null);
   assert.match(sightings[0]!.says, /can ask to join/);
   assert.deepEqual(withLobby(null, null, null), { listening: [], interfaces: [], sightings: [] });
+});
+
+test('a port that was taken is told, for newcomers and for film data', () => {
+  const mesh = { listening: [{ what: 'mesh' as const, addresses: ['10.0.0.1:8266', '[fd00::1]:8266'] }], interfaces: [], sightings: [] };
+  const well = withLobby(withData(mesh, 8268, 8268), lobbyOf(), 'mine', 8267).listening;
+  assert.deepEqual(
+    well.map(({ what, addresses, problem }) => [what, addresses[0], problem]),
+    [
+      ['mesh', '10.0.0.1:8266', undefined],
+      ['data', '10.0.0.1:8268', undefined],
+      ['lobby', '10.0.0.1:8267', undefined],
+    ],
+  );
+  const taken = withLobby(withData(mesh, 40_000, 8268), lobbyOf(), 'mine', 9267).listening;
+  assert.match(taken[1]!.problem!, /^Port 8268 is taken/);
+  assert.match(taken[2]!.problem!, /^Port 9267 is taken/);
+  assert.equal(withLobby(withData(mesh, 40_000, 0), lobbyOf(), 'mine').listening[1]!.problem, undefined);
 });

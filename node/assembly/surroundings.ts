@@ -5,11 +5,13 @@ import type { Lobby, Neighbour } from '../mesh/lobby.ts';
  * What the mesh noticed, made plain by what the lobbies say of themselves: a stranger at the mesh is only "not a member",
  * but at its lobby it says which cluster it belongs to, or that it belongs to none yet. Without a mesh, the lobby's is all.
  * @param mine the cluster of this node; null while it belongs to none
+ * @param port the one that a person wished for the lobby; 0: any
  */
 export function withLobby(
   noticed: Surroundings | null,
   lobby: Pick<Lobby, 'around' | 'addresses'> | null,
   mine: string | null,
+  port = 0,
 ): Surroundings {
   const { listening, interfaces, sightings } = noticed ?? { listening: [], interfaces: [], sightings: [] };
   if (!lobby) return { listening, interfaces, sightings };
@@ -22,10 +24,23 @@ export function withLobby(
   });
   const others = [...plain.values()].map((neighbour) => tell(fromLobby(neighbour), neighbour, mine));
   return {
-    listening: [...listening, { what: 'lobby', addresses: shown(lobby.addresses()) }],
+    listening: [...listening, listeningAt('lobby', shown(lobby.addresses()), port)],
     interfaces,
     sightings: [...known, ...others],
   };
+}
+
+/** The same with the data plane, which listens on every address of this machine. */
+export function withData(noticed: Surroundings, port: number, wanted: number): Surroundings {
+  const hosts = (noticed.listening[0]?.addresses ?? []).map((address) => address.replace(/:\d+$/, ''));
+  const addresses = [...new Set(hosts)].map((host) => `${host}:${port}`);
+  return { ...noticed, listening: [...noticed.listening, listeningAt('data', addresses, wanted)] };
+}
+
+function listeningAt(what: 'lobby' | 'data', addresses: string[], wanted: number): Surroundings['listening'][number] {
+  const taken = wanted !== 0 && addresses.length > 0 && !addresses.some((address) => address.endsWith(`:${wanted}`));
+  if (!taken) return { what, addresses };
+  return { what, addresses, problem: `Port ${wanted} is taken by another program; another one is used until the next start.` };
 }
 
 /** As a person types it, without the addresses of this machine for itself. */

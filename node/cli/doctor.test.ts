@@ -15,7 +15,7 @@ import type { Here } from './doctor-program.ts';
 const base = mkdtempSync(join(tmpdir(), 'codecshift-doctor-'));
 after(() => rmSync(base, { recursive: true, force: true }));
 
-const until = <T>(what: string, look: () => Promise<T | null | false>): Promise<T> => untilLong(what, look, 40_000);
+const until = <T>(what: string, look: () => Promise<T | null | false>): Promise<T> => untilLong(what, look, 120_000);
 
 interface Told {
   code: number | null;

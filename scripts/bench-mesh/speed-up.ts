@@ -42,7 +42,7 @@ async function once(house: House, workers: string[]): Promise<number> {
       );
       return rows[0]!.n >= films ? rows : null;
     },
-    120_000,
+    240_000,
   );
   return row!.seconds;
 }
