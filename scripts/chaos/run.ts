@@ -150,7 +150,7 @@ async function comeToRest(cluster: Cluster, watch: Watch, seconds: number, say: 
           return false;
       return true;
     },
-    60_000,
+    150_000,
   );
   await until(
     'a scan after the last film',
