@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -136,6 +136,15 @@ suite('what is wrong is said in one sentence, with exit code 1', () => {
     assert.equal(end.code, 1, end.output);
     assert.match(end.output, /database|PostgreSQL/i);
     assert.doesNotMatch(end.output, /secret-word/, 'the password is in the output');
+    oneSentence(end.output);
+  });
+
+  test('a folder inside another one, found out when everything runs already: nothing of it keeps the process alive', async (t) => {
+    const library = temporaryDirectory(t);
+    mkdirSync(join(library, 'inside'));
+    const end = await runProgram({ dataDir: temporaryDirectory(t), libraries: [library, join(library, 'inside')] });
+    assert.notEqual(end.code, 0);
+    assert.match(end.output, /overlaps/);
     oneSentence(end.output);
   });
 
