@@ -4,12 +4,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { eachDatabase, freshDatabase, temporaryDirectory } from '../testing/database.ts';
+import { eachDatabase, freshDatabase, quietLog, temporaryDirectory } from '../testing/database.ts';
 import { aLibrary, because, someJobs, testNode } from '../testing/records.ts';
 import { claim, failAttempt } from './claims.ts';
+import { connectDatabase } from './connect.ts';
 import { exportDatabase, listExports, type Manifest } from './export.ts';
 import { importDatabase } from './import.ts';
 import { exportIsDue } from './maintenance.ts';
+import { readMigrations } from './migrate.ts';
 import { putSetting } from './settings.ts';
 import { countsByState } from './counters.ts';
 
@@ -68,4 +70,19 @@ test('seven exports are kept, and the newest from before an upgrade always', asy
   assert.deepEqual(listExports(into).slice(0, 2), ['2020-01-02T03-00-00-before-upgrade-from-1', '2020-01-04T03-00-00-nightly']);
   assert.equal(exportIsDue(into, Date.now(), new Date()), false);
   assert.equal(exportIsDue(into, Date.now(), new Date(Date.now() + 37 * 3600_000)), true);
+});
+
+test('a database of every older build is copied and then upgraded', async (t) => {
+  const all = readMigrations();
+  for (let from = 1; from < all.length; from++) {
+    const dataDir = temporaryDirectory(t);
+    const options = { url: null, dataDir, log: quietLog() };
+    await (await connectDatabase({ ...options, migrations: all.slice(0, from) })).close();
+    const db = await connectDatabase(options);
+    t.after(() => db.close());
+    const [state] = await db.query<{ schema: number }>('select max(version) as schema from schema_migrations');
+    assert.equal(state!.schema, all.length);
+    const [name] = listExports(path.join(dataDir, 'exports'));
+    assert.match(name ?? 'no copy', new RegExp(`before-upgrade-from-${from}$`));
+  }
 });

@@ -73,7 +73,8 @@ export async function exportTables(q: Queryable, into: string, options: ExportOp
   fs.mkdirSync(unfinished, { recursive: true, mode: 0o700 });
   try {
     const tables: Manifest['tables'] = [];
-    for (const table of exportedTables) tables.push(await exportTable(q, table, unfinished, options.signal));
+    // before an upgrade the tables that it brings are not there yet
+    for (const table of await present(q)) tables.push(await exportTable(q, table, unfinished, options.signal));
     const manifest: Manifest = { format: 1, ...(await readState(q)), takenAt: new Date().toISOString(), tables };
     fs.writeFileSync(path.join(unfinished, 'manifest.json'), JSON.stringify(manifest, null, 2), { mode: 0o600 });
     syncTree(unfinished);
@@ -93,6 +94,12 @@ async function readState(q: Queryable): Promise<Pick<Manifest, 'schema' | 'term'
     `select (select max(version) from schema_migrations) as schema, (select term from coordinator) as term, (select last_value from job_pins) as pins`,
   );
   return row!;
+}
+
+async function present(q: Queryable): Promise<string[]> {
+  const rows = await q.query<{ name: string }>(`select table_name as name from information_schema.tables where table_schema = 'public'`);
+  const names = new Set(rows.map(({ name }) => name));
+  return exportedTables.filter((table) => names.has(table));
 }
 
 async function exportTable(
