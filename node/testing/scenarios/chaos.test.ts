@@ -5,16 +5,16 @@ import { runChaos } from '../../../scripts/chaos/run.ts';
 import { clusterProblem } from '../cluster.ts';
 
 /**
- * The chaos that fits into every run of the tests: always the same hundred faults, on four machines. By hand it goes on
+ * The chaos that fits into every run of the tests: always the same faults, on four machines; a good hundred of them find something to strike. By hand it goes on
  * for as long as one likes: `node scripts/node.cjs scripts/chaos.ts --help`.
  */
 test('a hundred faults harm no film, do nothing twice and leave nothing behind', { skip: clusterProblem() ?? false }, async (t) => {
   const outcome = await runChaos(t, {
     nodes: 4,
     candidates: 2,
-    faults: 100,
+    faults: 120,
     seed: 20_261_123,
-    paceMs: 1200,
+    paceMs: 1100,
     films: 40,
     restSeconds: 300,
     say: () => undefined,
