@@ -18,6 +18,7 @@ export async function benchFailover(house: House, print: Print): Promise<void> {
     const times = await once(house);
     elected.push(times.elected);
     granted.push(times.granted);
+    print(`    round ${round + 1}: next term after ${times.elected.toFixed(2)} s, first grant after ${times.granted.toFixed(2)} s`);
   }
   print(
     `  baseline: the lease of a dead coordinator lives for ${leaseSeconds} s after its last renewal (renewed every ${leaseSeconds / 3} s)`,
