@@ -4,6 +4,7 @@ import { openAttempts, setEncoder, type Attempt } from '../db/attempts.ts';
 import { graceLeases, promoteDue, reapExpired, renewLeases, type EndedRun, type Renewed, type Run } from '../db/claims.ts';
 import { isStaleTerm, type Database } from '../db/connect.ts';
 import { foldCounters } from '../db/counters.ts';
+import { forgetPending } from '../db/nodes.ts';
 import { dueOriginals } from '../db/originals.ts';
 import { messageOf } from '../errors.ts';
 import type { Events } from '../events.ts';
@@ -181,6 +182,8 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     const today = new Date().toISOString().slice(0, 10);
     if (today === lastDay) return;
     await forgetActivity(db, parts.settings()['history.keepDays']);
+    // only so many may ask at once: those that went away must not keep the others out for ever
+    await forgetPending(db);
     lastDay = today;
   }
 
