@@ -150,10 +150,10 @@ function verified(s: Stage, ids: { job: number; attempt: number }, verdict: obje
   });
 }
 
-function replaced(s: Stage, ids: { job: number; attempt: number }) {
+function replaced(s: Stage, ids: { job: number; attempt: number }, placed = ids.attempt) {
   const original = {
     path: 'film-00001.mkv',
-    trashPath: `.codecshift/trash/2026-11-22/${ids.attempt}/film-00001.mkv`,
+    trashPath: `.codecshift/trash/2026-11-22/${placed}/film-00001.mkv`,
     fingerprint: aFingerprint('original'),
   };
   return s.mesh.request(testNode, 'report', {
@@ -179,6 +179,7 @@ eachDatabase((kind) => {
     assert.equal((await encoded(s, s.ids)).accepted, false, 'a repeated report is not wanted once the check runs');
     assert.equal((await verified(s, s.ids, { accepted: true })).accepted, true);
     await until(s, async () => s.asked.some((a) => 'op' in a && a.op === 'replace'));
+    assert.equal((await replaced(s, s.ids, s.ids.attempt + 1)).accepted, false, 'another original would expire in its name');
     assert.equal((await replaced(s, s.ids)).accepted, true);
     assert.equal((await replaced(s, s.ids)).accepted, false);
     const job = await readJobRow(s.db, s.ids.job);

@@ -234,6 +234,13 @@ export function createFinisher(parts: FinisherParts): Finisher {
     const original = { ...r.original, fingerprint: r.original.fingerprint as Fingerprint };
     const fingerprint = r.fingerprint as Fingerprint;
     const saved = original.fingerprint.sizeBytes - fingerprint.sizeBytes;
+    if (!isOwnTrash(r.original.trashPath, r.attempt)) {
+      log.warn(
+        { attempt: r.attempt, trashPath: r.original.trashPath },
+        'a keeper named a place in the trash that is not of this attempt; it was not believed',
+      );
+      return late;
+    }
     const done = await completeReplaced(db, runOf(r), {
       path: r.path,
       fingerprint,
@@ -368,6 +375,13 @@ function isOtherFile(code: string): boolean {
 /** Nobody's failure, and over as soon as the disk is back or has room. */
 function isOutside(code: string): boolean {
   return code === 'root-not-mounted' || code === 'keeper-away' || code === 'no-space' || code === 'in-use';
+}
+
+/** What expires later is deleted: nobody may name the place of another original. */
+function isOwnTrash(trashPath: string, attempt: number): boolean {
+  const parts = trashPath.split('/');
+  const at = parts.lastIndexOf('.codecshift');
+  return at >= 0 && parts[at + 1] === 'trash' && new RegExp(`^${attempt}(-\\d+)?$`).test(parts[at + 3] ?? '');
 }
 
 function runOf(r: Report): { jobId: number; attemptId: number } {
