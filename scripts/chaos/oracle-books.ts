@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Books } from '../../node/testing/books.ts';
 import type { Film } from './library.ts';
 import type { Became } from './oracle-films.ts';
-import type { Finding, Judged } from './oracle.ts';
+import type { Finding, Judged } from './findings.ts';
 
 /** The books agree with themselves, with the disk, and with the order of the terms. */
 export async function checkBooks(

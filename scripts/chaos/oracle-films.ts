@@ -6,8 +6,8 @@ import { differences, inWords } from '../../node/testing/compare.ts';
 import { requireTool } from '../../node/testing/tools.ts';
 import { sha256 } from './library.ts';
 import type { Film } from './library.ts';
-import { everyFile } from './oracle.ts';
-import type { Finding } from './oracle.ts';
+import { everyFile } from './findings.ts';
+import type { Finding } from './findings.ts';
 
 /** What stands under a film's name now. */
 export interface Became {

@@ -1,21 +1,10 @@
-import { globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster } from '../../node/testing/cluster.ts';
+import { everyFile, type Finding, type Judged } from './findings.ts';
 import { checkBooks } from './oracle-books.ts';
 import { checkFilms } from './oracle-films.ts';
 import type { Film } from './library.ts';
 import type { Watch } from './watch.ts';
-
-/** What the judge found wrong, in words; empty is the proof. It shares no code with what it judges. */
-export interface Finding {
-  about: 'film' | 'books' | 'leftover' | 'nodes';
-  says: string;
-}
-
-export interface Judged {
-  findings: Finding[];
-  figures: Record<string, number | string>;
-}
 
 /** Looks at everything once, after a run has been healed and has come to rest. */
 export async function judge(cluster: Cluster, films: readonly Film[], watch: Watch): Promise<Judged> {
@@ -32,12 +21,6 @@ export async function judge(cluster: Cluster, films: readonly Film[], watch: Wat
   await checkNodes(cluster, findings);
   for (const says of watch.shrunk) findings.push({ about: 'books', says });
   return { findings, figures };
-}
-
-/** Everything below a folder, hidden or not. */
-export function everyFile(folder: string): string[] {
-  const found = globSync(['**/*', '**/.*', '**/.*/**/*', '**/.*/**/.*'], { cwd: folder });
-  return [...new Set(found)].filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile()).toSorted();
 }
 
 /** A journal file that a killed process was writing (`.json.new`) is taken away by a later recovery, not at once: it may be another node's. */

@@ -8,7 +8,7 @@ import { requireTool } from '../../node/testing/tools.ts';
 import { createLibrary } from './library.ts';
 import type { Film } from './library.ts';
 import { checkFilms } from './oracle-films.ts';
-import type { Finding } from './oracle.ts';
+import type { Finding } from './findings.ts';
 import { kinds, planFaults } from './plan.ts';
 import type { FaultKind } from './plan.ts';
 import { seeded } from './random.ts';

@@ -1,6 +1,6 @@
 import type { Happened } from './faults.ts';
 import type { SelfEnd } from './keep-going.ts';
-import type { Judged } from './oracle.ts';
+import type { Judged } from './findings.ts';
 import type { Fault } from './plan.ts';
 import type { Wish } from './run.ts';
 import type { Reign } from './watch.ts';

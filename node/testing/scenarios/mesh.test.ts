@@ -6,7 +6,7 @@ import { createLibrary } from '../../../scripts/chaos/library.ts';
 import type { Library } from '../../../scripts/chaos/library.ts';
 import { brokenLaws } from '../../../scripts/chaos/oracle-books.ts';
 import { checkFilms } from '../../../scripts/chaos/oracle-films.ts';
-import type { Finding } from '../../../scripts/chaos/oracle.ts';
+import type { Finding } from '../../../scripts/chaos/findings.ts';
 import { seeded } from '../../../scripts/chaos/random.ts';
 import { clusterProblem, createCluster } from '../cluster.ts';
 import type { Cluster, ClusterOptions } from '../cluster.ts';
