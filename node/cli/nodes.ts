@@ -115,7 +115,8 @@ function memberLine(node: NodeAnswer): string {
   const works = node.encoders.filter((e) => e.works).map((e) => e.name);
   return [
     `${node.away ? '-' : '*'} ${node.name}${node.coordinator ? ' (coordinator)' : ''}: ${state}`,
-    `${node.running.length} of ${node.slots} busy`,
+    // what it fetched ahead has no slot yet
+    `${Math.min(node.running.length, node.slots)} of ${node.slots} busy`,
     works.length > 0 ? works.join(' ') : 'no encoder works',
     ...(node.tempBytes === null ? [] : [`${bytes(node.tempBytes)} free`]),
     node.version,

@@ -93,6 +93,11 @@ test('a part in brackets is left out when one of its parameters is missing', () 
   assert.equal(sentence(reason('not-hevc', { codec: 'h264', height: null })), 'H.264 will become HEVC.');
 });
 
+test('a message that is a sentence of its own does not end in two full stops', () => {
+  assert.match(sentence({ code: 'unreadable', params: { message: 'The node p cannot be reached.' } }), /: The node p cannot be reached\.$/);
+  assert.match(sentence({ code: 'unreadable', params: { message: 'no such file' } }), /: no such file\.$/);
+});
+
 test('a code of another version shows as words', () => {
   assert.equal(label({ code: 'moon-too-bright' }), 'Moon too bright');
   assert.equal(sentence({ code: 'moon-too-bright' }), 'Moon too bright. (This version of CodecShift has no better words for it.)');

@@ -65,9 +65,11 @@ export function sentence(reason: { code: string; params?: Record<string, string 
   const optional = reasonEntry(reason.code).sentence.replace(/\[([^\]]*)\]/g, (_, part: string) =>
     [...part.matchAll(/\{(\w+)/g)].every((m) => has(m[1]!)) ? part : '',
   );
-  return optional.replace(/\{(\w+)(?:\|(\w+))?\}/g, (_, name: string, format: string | undefined) =>
-    has(name) ? show(params[name]!, format) : '?',
-  );
+  // a message that is a sentence of its own brings its own full stop
+  return optional.replace(/\{(\w+)(?:\|(\w+))?\}(\.?)/g, (_, name: string, format: string | undefined, stop: string) => {
+    const text = has(name) ? show(params[name]!, format) : '?';
+    return /[.!?]$/.test(text) ? text : text + stop;
+  });
 }
 
 export function label(reason: { code: string }): string {
