@@ -218,7 +218,10 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       ...common,
       certificate: reigning.certificate,
       network: parts.network,
-      onKeeper: (node) => rescuer.askAgain(node),
+      onKeeper(node) {
+        rescuer.askAgain(node);
+        scanner.keeperReturned();
+      },
       onRoots: () => prover.kick(),
       open: (signed) => openCertificate(key.publicKey, signed),
       onHigher: (signed) => compare(openCertificate(key.publicKey, signed), reigning),

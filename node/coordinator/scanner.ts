@@ -31,6 +31,8 @@ export interface Scanner {
   cancel(libraryId: number): void;
   /** once new files have settled, and after a scan that runs now */
   scanSoon(libraryId: number): void;
+  /** a keeper came back: what could not be read is looked at again, not only when its hour comes */
+  keeperReturned(): void;
 }
 
 export interface ScannerParts {
@@ -70,6 +72,7 @@ export function createScanner(parts: ScannerParts): Scanner {
     },
     scan,
     scanSoon,
+    keeperReturned: () => void scanTroubled().catch(report),
     cancel: (libraryId) =>
       running.get(libraryId)?.abort.abort(new PlainError('Cancelled on the page.', { reason: { code: 'cancelled-by-person' } })),
   };
@@ -85,6 +88,10 @@ export function createScanner(parts: ScannerParts): Scanner {
       const age = library.lastScanAt ? Date.now() - library.lastScanAt.getTime() : Infinity;
       if (age === Infinity || (every > 0 && (age >= every || atStart))) await scan(library.id);
     }
+  }
+
+  async function scanTroubled(): Promise<void> {
+    for (const library of await listLibraries(db)) if (library.enabled && library.problem) scanSoon(library.id);
   }
 
   async function scan(libraryId: number): Promise<boolean> {
