@@ -117,8 +117,13 @@ export function createElector(parts: ElectorParts): Elector {
 
   async function ask(sentAt: number): Promise<Answer> {
     const who = { ...candidate, url: parts.url(), above };
-    const held = leading; // by the time of the answer our own clock may have ended it
-    if (held !== null) return (await renewLease(db, who)) ? { sentAt, outcome: 'held', term: held, ttlMs } : { sentAt, outcome: 'another' };
+    const held = leading;
+    if (held !== null) {
+      const renewed = await renewLease(db, who);
+      // meanwhile our own clock may have ended the term, or a person handed it over: it does not begin a second time
+      if (leading !== held) return { sentAt, outcome: 'unknown' };
+      return renewed ? { sentAt, outcome: 'held', term: held, ttlMs } : { sentAt, outcome: 'another' };
+    }
     if (!(await mayCampaign())) return { sentAt, outcome: 'another' };
     const term = await acquireLease(db, who);
     return term === null ? { sentAt, outcome: 'another' } : { sentAt, outcome: 'held', term, ttlMs };

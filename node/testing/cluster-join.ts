@@ -72,7 +72,10 @@ export async function joinAll(cluster: Cluster, say: (line: string) => void = ()
       say(`${machine.name} asks to join (${here.standing.code})`);
       await approve(first, here);
     }
-    await standsAs(machine, 'member');
+    const member = await standsAs(machine, 'member');
+    const { standing } = await standsAs(first, 'member');
+    if (member.standing.cluster.id !== standing.cluster.id)
+      throw new Error(`${machine.name} has a cluster of its own: machines that are given films do not join by themselves`);
     say(`${machine.name} is a member`);
   }
   for (const machine of others) await until(`${machine.name} to show the cluster`, async () => (await hereOf(machine))?.reached, 120_000);
