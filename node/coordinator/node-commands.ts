@@ -3,7 +3,7 @@ import type { Actor, Commands } from '../core/commands.ts';
 import { addActivity } from '../db/activity.ts';
 import { openAttempts } from '../db/attempts.ts';
 import { listCandidates, removeCandidate } from '../db/candidates.ts';
-import { holdAttempt, releaseAttempt } from '../db/claims.ts';
+import { releaseAttempt } from '../db/claims.ts';
 import { establishCluster, readCluster, renameCluster } from '../db/cluster.ts';
 import { addJoinToken, removeJoinToken } from '../db/join-tokens.ts';
 import { putOff, readNode, setStanding, setWishes, wishesOf, type NodeRow } from '../db/nodes.ts';
@@ -149,12 +149,6 @@ export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands
     await removeCandidate(db, nodeId);
     const held = (await openAttempts(db)).filter((a) => a.nodeId === nodeId || (a.keeperId === nodeId && a.state !== 'running'));
     for (const attempt of held) {
-      if (attempt.state === 'replacing') {
-        // how far its swap came only that machine knows: a person looks, nothing is guessed
-        const reason = { code: 'node-revoked', params: { node: name } } as const;
-        if (attempt.keeperId === nodeId) await holdAttempt(db, { jobId: attempt.jobId, attemptId: attempt.id }, reason);
-        continue;
-      }
       const ended = await releaseAttempt(
         db,
         { jobId: attempt.jobId, attemptId: attempt.id },
