@@ -93,6 +93,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
     workspace: await openWorkspace(options.dataDir),
     events,
     encoders,
+    peers: [...options.peers],
     url: () => url,
     fault: start.fault ?? null,
   };
@@ -234,8 +235,8 @@ async function open(start: StartOptions): Promise<RunningNode> {
         choice.resolve(cluster);
       },
       async addPeer(address) {
-        if (!member) throw new PlainError('Start this machine with --peer until it belongs to a cluster.');
-        member.addPeer(address);
+        member?.addPeer(address);
+        if (!house.peers.includes(address)) house.peers.push(address);
       },
       neighbours: () => ((member?.lobby ?? ways?.lobby)?.around() ?? []).map(({ node, name, cluster }) => ({ node, name, cluster })),
     };

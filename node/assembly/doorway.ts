@@ -39,7 +39,7 @@ export function createDoorway(house: House, parts: DoorwayParts): Doorway {
     key: house.key,
     port: options.meshPort === 0 ? 0 : options.meshPort + 1,
     discovery: options.discovery,
-    peers: options.peers,
+    peers: house.peers,
     self: () => ({
       node: id,
       name: options.name,

@@ -26,6 +26,8 @@ export interface House {
   workspace: Workspace;
   events: Events;
   encoders: { known(): EncoderReport[]; run(): Promise<void> };
+  /** machines that were named: on the command line, and since on the page; whoever holds the list reads it anew */
+  peers: string[];
   /** the address of this machine's own dashboard */
   url: () => string;
   /** for crash tests only */

@@ -92,7 +92,7 @@ async function assemble(
     membership,
     port: options.meshPort,
     discovery: options.discovery,
-    peers: options.peers,
+    peers: house.peers,
     log: room('mesh'),
   });
   const ordered = heedOnlyTheCoordinator({ mesh, membership, log: room('mesh') });

@@ -150,7 +150,7 @@ describe('a machine that asks', () => {
     const page = await browser.open(t);
     await page.goto(`${web.url}/nodes`);
     await page.getByRole('button', { name: 'Make a token' }).click();
-    assert.equal(await page.locator('#token-command').innerText(), 'codecshift run --join cs-the-only-time');
+    assert.equal(await page.locator('#token-command').innerText(), 'npm start -- --join cs-the-only-time');
     await page.goto(`${web.url}/nodes/tokens`);
     assert.equal(new URL(page.url()).pathname, '/nodes');
     assert.equal(await page.locator('#token-command').count(), 0);

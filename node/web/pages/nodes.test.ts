@@ -146,7 +146,7 @@ describe('join tokens', () => {
     ];
     const answer = await post('/nodes/tokens', fields);
     assert.equal(answer.status, 200);
-    assert.ok(answer.html.includes('codecshift run --join cs-one-two'));
+    assert.ok(answer.html.includes('npm start -- --join cs-one-two'));
     assert.deepEqual(asked(web), [{ name: 'createJoinToken', args: [{ label: 'Attic <b>', uses: 2, hours: 48 }] }]);
     assert.ok(!(await get('/nodes')).includes('cs-one-two'), 'and never again');
   });

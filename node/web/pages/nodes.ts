@@ -112,7 +112,7 @@ function clusterRoutes(app: Parameters<PageModule>[0], web: Web): void {
     if (!wish) return show(c, web, { tokenForm: form });
     try {
       const { token } = await web.commands.createJoinToken(wish, c.get('actor'));
-      return await show(c, web, { fresh: { token, command: `codecshift run --join ${token}`, label: wish.label } });
+      return await show(c, web, { fresh: { token, command: `npm start -- --join ${token}`, label: wish.label } });
     } catch (error) {
       if (!(error instanceof PlainError)) throw error;
       return show(c, web, { tokenForm: { ...form, problem: error.message } });
