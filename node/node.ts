@@ -127,6 +127,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
   ({ url } = await front.start());
   await announceRunning(options.dataDir, { url, pid: process.pid, secret: house.secret });
   const ready = Promise.withResolvers<void>();
+  let isRunning = false;
   const life = live().catch((error: unknown) => {
     ready.reject(error);
     if (!stopped.signal.aborted) log.error({ why: messageOf(error) }, 'this node cannot go on');
@@ -136,10 +137,9 @@ async function open(start: StartOptions): Promise<RunningNode> {
   void encoders.run();
   try {
     await ready.promise;
+    isRunning = true;
   } catch (error) {
-    encoders.stop();
-    await front.stop();
-    await withdrawRunning(options.dataDir);
+    await stop({ how: 'cancel', hurry: Promise.resolve() });
     throw error;
   }
   log.info({ node: options.name, id: house.id, url, ffmpeg: tools.ffmpeg.version, standing: standing.state }, 'this node is running');
@@ -164,7 +164,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
       try {
         if (stopped.signal.aborted) throw cutShort();
         say(now.standing());
-        await begin(now);
+        begin(now);
       } catch (error) {
         // nobody else would: what still ran would keep the process alive
         await now.stop({ how: 'cancel', hurry: Promise.resolve() });
@@ -200,12 +200,17 @@ async function open(start: StartOptions): Promise<RunningNode> {
     return into ?? null;
   }
 
-  async function begin(now: Member): Promise<void> {
-    const folders = addFolders(house, now, options.libraries);
-    // what is wrong with a folder ends a start by hand; where another machine has to be asked it is only told
-    if (now.coordinator) await folders;
-    else folders.catch((error: unknown) => log.error({ why: messageOf(error) }, 'a folder could not be added'));
-    ready.resolve();
+  /**
+   * A start by hand ends with what is wrong with its folder, if it is this machine that says so. Whoever has to ask another
+   * one is ready without, and so is a candidate while the database or the mesh lets it wait.
+   */
+  function begin(now: Member): void {
+    addFolders(house, now, options.libraries).then(ready.resolve, (error: unknown) => {
+      if (!isRunning && now.coordinator?.term() != null) ready.reject(error);
+      else if (!stopped.signal.aborted) log.error({ why: messageOf(error) }, 'a folder could not be added');
+    });
+    if (now.coordinator) setTimeout(() => ready.resolve(), READY_MS).unref();
+    else ready.resolve();
   }
 
   function say(now: Standing): void {
@@ -252,7 +257,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
     encoders.stop();
     await front.stop();
     await withdrawRunning(options.dataDir);
-    log.info('stopped');
+    if (isRunning) log.info('stopped');
   }
 
   function aborted(): Promise<null> {
@@ -266,6 +271,9 @@ async function open(start: StartOptions): Promise<RunningNode> {
 function cutShort(): PlainError {
   return new PlainError('Stopped before the start was complete.');
 }
+
+/** How long a start waits for somebody to coordinate before it shows its page, which then says that nobody does. */
+const READY_MS = 15_000;
 
 async function prepareDataDir(dataDir: string): Promise<void> {
   await makeDataDir(dataDir);

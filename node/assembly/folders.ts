@@ -36,7 +36,7 @@ async function overThePage(house: House, folder: string): Promise<boolean> {
     method: 'POST',
     headers: { authorization: `Bearer ${house.secret}`, 'content-type': 'application/json' },
     body: JSON.stringify({ path: folder, node: house.id }),
-    signal: AbortSignal.any([house.signal, AbortSignal.timeout(60_000)]),
+    signal: AbortSignal.any([house.signal, AbortSignal.timeout(20_000)]),
   }).catch(() => null);
   if (!answer || answer.status >= 500) return false;
   if (answer.ok) return true;
