@@ -5,8 +5,8 @@ import { runChaos } from '../../../scripts/chaos/run.ts';
 import { clusterProblem } from '../cluster.ts';
 
 /**
- * The chaos that fits into every run of the tests: always the same faults, on four machines; a good hundred of them find something to strike. By hand it goes on
- * for as long as one likes: `node scripts/node.cjs scripts/chaos.ts --help`.
+ * The chaos that fits into every run of the tests: always the same faults, on four machines; a good hundred of them find
+ * something to strike. By hand it goes on for as long as one likes: `node scripts/node.cjs scripts/chaos.ts --help`.
  */
 test('a hundred faults harm no film, do nothing twice and leave nothing behind', { skip: clusterProblem() ?? false }, async (t) => {
   const outcome = await runChaos(t, {
@@ -14,8 +14,8 @@ test('a hundred faults harm no film, do nothing twice and leave nothing behind',
     candidates: 2,
     faults: 120,
     seed: 20_261_123,
-    paceMs: 1100,
-    films: 40,
+    paceMs: 800,
+    films: 24,
     restSeconds: 300,
     say: () => undefined,
   });
