@@ -6,7 +6,7 @@ import type { Database } from '../db/connect.ts';
 import { listLibraries, readLibrary, setLibraryProblem, type Library } from '../db/libraries.ts';
 import { bringBackUnread, filesToInspect, saveInspected } from '../db/media-files.ts';
 import { keepersOf } from '../db/roots.ts';
-import { endAbandonedScans, endScan, progressScan, startScan, type Scan, type ScanCounts } from '../db/scans.ts';
+import { endAbandonedScans, endScan, lastScans, progressScan, startScan, type Scan, type ScanCounts } from '../db/scans.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -62,6 +62,7 @@ export function createScanner(parts: ScannerParts): Scanner {
       timer = setInterval(() => void scanDue().catch(report), 20_000);
       timer.unref();
       await scanDue(true);
+      await goOn();
     },
     async stop() {
       stopped = true;
@@ -88,6 +89,12 @@ export function createScanner(parts: ScannerParts): Scanner {
       const age = library.lastScanAt ? Date.now() - library.lastScanAt.getTime() : Infinity;
       if (age === Infinity || (every > 0 && (age >= every || atStart))) await scan(library.id);
     }
+  }
+
+  /** A scan that the end of a term cut off goes on under the next one, also where scans begin only when a person asks. */
+  async function goOn(): Promise<void> {
+    for (const { libraryId, state, reason } of await lastScans(db))
+      if (state === 'cancelled' && reason?.code === 'interrupted') await scan(libraryId);
   }
 
   async function scanTroubled(): Promise<void> {
