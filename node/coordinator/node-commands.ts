@@ -1,7 +1,7 @@
 import { parseWindows } from '../core/hours.ts';
 import type { Actor, Commands } from '../core/commands.ts';
 import { addActivity } from '../db/activity.ts';
-import { openAttempts } from '../db/attempts.ts';
+import { openAttempts, type Attempt } from '../db/attempts.ts';
 import { listCandidates, removeCandidate } from '../db/candidates.ts';
 import { releaseAttempt } from '../db/claims.ts';
 import { establishCluster, readCluster, renameCluster } from '../db/cluster.ts';
@@ -147,7 +147,8 @@ export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands
     term.roster.forget(nodeId);
     await setNodeRoots(db, nodeId, []);
     await removeCandidate(db, nodeId);
-    const held = (await openAttempts(db)).filter((a) => a.nodeId === nodeId || (a.keeperId === nodeId && a.state !== 'running'));
+    const own = (a: Attempt): boolean => a.nodeId === nodeId || (a.keeperId === nodeId && a.state !== 'running');
+    const held = (await openAttempts(db)).filter((a) => own(a) && a.state !== 'replacing');
     for (const attempt of held) {
       const ended = await releaseAttempt(
         db,
