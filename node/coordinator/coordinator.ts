@@ -212,7 +212,8 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     const { number, db, signal, key } = reigning;
     const settings = parts.settings.current;
     const tickets = createTickets(key, number);
-    const common = { mesh, db, term: number, settings, events: parts.events, tickets, log };
+    const reaches = (node: string): boolean => node === mesh.self || parts.network.connected().includes(node);
+    const common = { mesh, reaches, db, term: number, settings, events: parts.events, tickets, log };
     const offer = (): void => dispatcher.offer();
     const roster = createRoster({
       ...common,

@@ -42,6 +42,8 @@ export interface ScannerParts {
   events: Events;
   /** new jobs are there: tell the nodes */
   offer: () => void;
+  /** is this node connected to that one now? */
+  reaches?: (node: string) => boolean;
   log: Log;
 }
 
@@ -145,7 +147,9 @@ export function createScanner(parts: ScannerParts): Scanner {
   }
 
   async function pickKeeper(library: Library): Promise<string> {
-    const keeper = (await keepersOf(db, library.rootId))[0];
+    const keepers = await keepersOf(db, library.rootId);
+    // the books take a while to notice that a machine is away; the network knows at once
+    const keeper = keepers.find(({ nodeId }) => parts.reaches?.(nodeId) ?? true) ?? keepers[0];
     if (keeper) return keeper.nodeId;
     throw new PlainError(`No machine has the folder of "${library.name}" mounted now.`, {
       reason: { code: 'root-not-mounted' },

@@ -29,7 +29,14 @@ export interface Trash {
   report(report: Report): Promise<ProtocolResponse<'report'>>;
 }
 
-export function createTrash(parts: { mesh: Mesh; db: Database; term: number; events: Events; log: Log }): Trash {
+export function createTrash(parts: {
+  mesh: Mesh;
+  db: Database;
+  term: number;
+  events: Events;
+  reaches?: (node: string) => boolean;
+  log: Log;
+}): Trash {
   const { mesh, db, events, log } = parts;
   const asked = new Map<number, { by: Actor; done: PromiseWithResolvers<void> }>();
 
@@ -85,7 +92,8 @@ export function createTrash(parts: { mesh: Mesh; db: Database; term: number; eve
   };
 
   async function keeperOf(original: Original): Promise<string> {
-    const keeper = (await keepersOf(db, original.rootId))[0];
+    const keepers = await keepersOf(db, original.rootId);
+    const keeper = keepers.find(({ nodeId }) => parts.reaches?.(nodeId) ?? true) ?? keepers[0];
     if (!keeper)
       throw new PlainError('The disk with this original is not mounted on any machine now.', {
         reason: { code: 'root-not-mounted' },
