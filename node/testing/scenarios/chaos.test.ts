@@ -12,7 +12,7 @@ test('a hundred faults harm no film, do nothing twice and leave nothing behind',
   const outcome = await runChaos(t, {
     nodes: 4,
     candidates: 2,
-    faults: 120,
+    faults: 128,
     seed: 20_261_123,
     paceMs: 800,
     films: 24,
