@@ -63,7 +63,8 @@ async function checkConverted(share: string, { film, name }: Became, close: bool
     what === 'film.codec' ||
     (renamed && (what === 'container' || /^film\.(times|start|sideData|fieldOrder)$|^tags\.|^audio\d\.start$/.test(what)));
   if (close) {
-    const wrong = (await differences(film.pristine, path)).filter((one) => !allowed(one));
+    // what is no film at all cannot be compared; the outline below says so in words
+    const wrong = (await differences(film.pristine, path).catch(() => [])).filter((one) => !allowed(one));
     if (wrong.length > 0) note(`${name} is not what it was: ${inWords(wrong).slice(0, 4).join('; ')}`);
   }
   const [before, after] = [await outline(film), await outlineOf(path)];
