@@ -1,10 +1,12 @@
 import { access, rename } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Standing } from '../core/standing.ts';
 import { admitSelf, clusterKeyOf } from '../coordinator/members.ts';
 import { readCluster } from '../db/cluster.ts';
 import { connectDatabase, type Database } from '../db/connect.ts';
-import { PlainError } from '../errors.ts';
+import { isUnreachable } from '../db/pg-errors.ts';
+import { messageOf, PlainError } from '../errors.ts';
 import { joinOrFound, type Joining } from '../mesh/join.ts';
 import { createLobby, type Lobby } from '../mesh/lobby.ts';
 import { forgetCluster, loadMembership, pinCluster, type Membership } from '../mesh/membership.ts';
@@ -44,7 +46,7 @@ export interface Seeking {
 export async function findBelonging(house: House, seeking: Seeking): Promise<Belonging> {
   const { dataDir, databaseUrl } = house.options;
   const known = await loadMembership(dataDir);
-  if (databaseUrl) return byDatabase(house, known, databaseUrl, seeking);
+  if (databaseUrl) return patiently(house, known, seeking, () => byDatabase(house, known, databaseUrl, seeking));
   if (known?.hosts || (!known && (await hasDatabase(dataDir)))) return host(house, known, seeking);
   const membership = known ?? (await seek(house, seeking));
   return membership ? { membership, db: null, key: null } : host(house, null, seeking);
@@ -63,6 +65,25 @@ function hasDatabase(dataDir: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/**
+ * The database of a member may be away for as long as it likes, also while the machine starts: it waits and says so. Whoever
+ * has never reached that database may have been given a wrong address, and is told.
+ */
+async function patiently(house: House, known: Membership | null, seeking: Seeking, find: () => Promise<Belonging>): Promise<Belonging> {
+  for (;;) {
+    try {
+      return await find();
+    } catch (error) {
+      const away = isUnreachable(error) || (error instanceof PlainError && error.retry);
+      if (!known || !away || seeking.signal.aborted) throw error;
+      const { id, name } = known.cluster;
+      house.log.warn({ why: messageOf(error) }, 'the database is away while this machine starts; it waits for it');
+      seeking.say({ state: 'asking', cluster: { id, name }, problem: `${messageOf(error)} This machine waits for it.` });
+      await pause(2000, null, { signal: seeking.signal });
+    }
+  }
 }
 
 async function byDatabase(house: House, known: Membership | null, url: string, seeking: Seeking): Promise<Belonging> {

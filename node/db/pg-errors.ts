@@ -18,7 +18,7 @@ const network = new Set([
 ]);
 /** pg has no code for these; they are its own sentences */
 const sentences =
-  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Connection ended|not queryable/i;
+  /Connection terminated|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|Connection ended|not queryable/i;
 
 export function isNotCarriedOut(error: unknown): boolean {
   return notCarriedOut.has(codeOf(error) ?? '');
