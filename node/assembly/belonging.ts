@@ -89,7 +89,8 @@ async function patiently(house: House, known: Membership | null, seeking: Seekin
 async function byDatabase(house: House, known: Membership | null, url: string, seeking: Seeking): Promise<Belonging> {
   const { dataDir } = house.options;
   seeking.say({ state: 'starting' });
-  const db = await open(house, url);
+  // a member says at once on its page that it waits; who comes for the first time gives containers time to start
+  const db = await open(house, url, known ? 2 : 30);
   try {
     const key = await clusterKeyOf(db, house.options.name);
     if (known && known.cluster.id !== key.cluster)
@@ -119,8 +120,9 @@ async function host(house: House, known: Membership | null, seeking: Seeking): P
   }
 }
 
-function open(house: House, url: string | null): Promise<Database> {
-  return connectDatabase({ url, dataDir: house.options.dataDir, locked: true, log: house.log.child({ room: 'db' }), signal: house.signal });
+function open(house: House, url: string | null, patienceSeconds?: number): Promise<Database> {
+  const log = house.log.child({ room: 'db' });
+  return connectDatabase({ url, dataDir: house.options.dataDir, locked: true, log, signal: house.signal, patienceSeconds });
 }
 
 async function pin(house: House, db: Database, key: ClusterKey, known: Membership | null, hosts: boolean): Promise<Membership> {

@@ -58,7 +58,7 @@ export interface ConnectOptions {
   /** the caller holds the lock of the data directory already */
   locked?: boolean;
   /** how long to wait for an external database that is not there yet; containers start in any order. Seconds, 30 unless said */
-  patienceSeconds?: number;
+  patienceSeconds?: number | undefined;
   /** null: connect without bringing the schema up to date */
   migrations?: Migration[] | null;
 }

@@ -36,7 +36,9 @@ export interface GreeterParts {
 export function createGreeter(parts: GreeterParts): Greeter {
   const { mesh, membership, log } = parts;
   const listeners: ((welcome: Welcome) => void)[] = [];
-  let current: { node: string; term: number } | null = membership?.certificate()?.certificate ?? null;
+  /** only without a membership: who announced the highest term */
+  let believed: { node: string; term: number } | null = null;
+  let stopped = false;
   let heardAt: number | null = null;
   let revision = -1;
   let timer: NodeJS.Timeout | undefined;
@@ -55,28 +57,34 @@ export function createGreeter(parts: GreeterParts): Greeter {
     stop() {
       for (const off of offs.splice(0)) off();
       clearInterval(timer);
-      current = null;
+      stopped = true;
     },
-    coordinator: () => current?.node ?? null,
+    coordinator: () => current()?.node ?? null,
     silentMs: () => (heardAt === null ? null : performance.now() - heardAt),
     tell,
     onWelcome: (listener) => void listeners.push(listener),
   };
 
+  /** Asked anew each time: a certificate is also adopted by others, before and after this one listens. */
+  function current(): { node: string; term: number } | null {
+    if (stopped) return null;
+    return membership ? (membership.certificate()?.certificate ?? null) : believed;
+  }
+
   function heard(message: TopicMessage<'coordinator'>): void {
-    const before = current;
-    if (!membership) follow(message);
-    else if (message.certificate) membership.adoptCertificate(message.certificate);
-    if (current?.node !== message.node || current.term !== message.term) return;
+    const before = current()?.term;
+    if (membership && message.certificate) membership.adoptCertificate(message.certificate);
+    else if (!membership && (!believed || message.term > believed.term)) follow(message);
+    const now = current();
+    if (now?.node !== message.node || now.term !== message.term) return;
     heardAt = performance.now();
-    const isNews = message.revision !== revision && current === before;
+    const isNews = message.revision !== revision && now.term === before;
     revision = message.revision;
     if (isNews) void tell();
   }
 
   function follow(to: { node: string; term: number }): void {
-    if (!membership && current && to.term <= current.term) return;
-    current = { node: to.node, term: to.term };
+    believed = { node: to.node, term: to.term };
     void tell();
   }
 
@@ -91,12 +99,13 @@ export function createGreeter(parts: GreeterParts): Greeter {
   }
 
   async function hello(): Promise<void> {
-    if (!current) return;
+    const to = current();
+    if (!to) return;
     try {
-      const welcome = await mesh.request(current.node, 'hello', await parts.facts(), { signal: AbortSignal.timeout(20_000) });
+      const welcome = await mesh.request(to.node, 'hello', await parts.facts(), { signal: AbortSignal.timeout(20_000) });
       if (welcome.certificate) membership?.adoptCertificate(welcome.certificate);
       if (welcome.members) membership?.adoptMembers(welcome.members);
-      if (current?.node !== welcome.coordinator) throw new PlainError('another node coordinates by now');
+      if (current()?.node !== welcome.coordinator) throw new PlainError('another node coordinates by now');
       heardAt = performance.now();
       for (const listener of listeners) listener(welcome);
     } catch (error) {

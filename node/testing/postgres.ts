@@ -13,6 +13,10 @@ export interface TestPostgres {
   directory: string;
   /** 'immediate' is what a crash of the server looks like from outside */
   restart(mode: 'fast' | 'immediate'): Promise<void>;
+  /** the server ends, its data stays */
+  halt(mode: 'fast' | 'immediate'): Promise<void>;
+  /** after `halt`: the same server on the same port */
+  resume(): Promise<void>;
   /** stops it and removes its directory; blocks, so that it also works while the process exits */
   stop(): void;
 }
@@ -54,6 +58,8 @@ export async function startPostgres(bin: string | null = findPostgres()): Promis
     port,
     directory,
     restart: (mode) => control('restart', '-m', mode),
+    halt: (mode) => control('stop', '-m', mode),
+    resume: () => control('start'),
     stop() {
       spawnSync(path.join(bin, 'pg_ctl'), ['-D', data, '-w', '-m', 'immediate', 'stop'], { stdio: 'ignore', ...user, cwd: '/' });
       fs.rmSync(directory, { recursive: true, force: true });

@@ -9,6 +9,7 @@ import { decodesCleanly, differences } from '../compare.ts';
 import { eachDatabase, emptyUrl, temporaryDirectory } from '../database.ts';
 import type { DatabaseKind } from '../database.ts';
 import { clip, makeLibrary } from '../media.ts';
+import { findPostgres, startPostgres } from '../postgres.ts';
 import { idle, runProgram, startProgram, until } from '../program.ts';
 import type { Program, ProgramOptions } from '../program.ts';
 
@@ -153,6 +154,28 @@ suite('what is wrong is said in one sentence, with exit code 1', () => {
     assert.equal(end.code, 2, end.output);
     assert.match(end.output, /libary/);
   });
+});
+
+test('a member whose database is away while it starts says so on its page, waits, and coordinates when it is back', async (t) => {
+  if (findPostgres() === null) return t.skip('no PostgreSQL on this machine');
+  const server = await startPostgres();
+  t.after(() => server.stop());
+  const dataDir = temporaryDirectory(t);
+  const env = { DATABASE_URL: server.url };
+  const first = await start(t, { dataDir, env });
+  await until('its coordination', async () => (await first.api<{ reached: boolean }>('/node')).reached);
+  await first.stop();
+  await server.halt('immediate');
+
+  const second = await start(t, { dataDir, env });
+  const page = await second.request('/');
+  assert.equal(page.status, 503);
+  assert.match(await page.text(), /cannot be reached .* This machine waits for it\./s);
+  await server.resume();
+  await until('its coordination after the return', async () => (await second.api<{ reached: boolean }>('/node')).reached);
+  assert.equal((await second.request('/')).status, 200);
+  const end = await second.stop();
+  assert.deepEqual([end.code, end.signal], [0, null], end.output);
 });
 
 test('without a library the program opens with a page that says what to do', async (t) => {
