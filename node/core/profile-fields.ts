@@ -18,6 +18,28 @@ export interface ProfileField {
 
 export const profileFields: readonly ProfileField[] = [
   {
+    key: 'codec',
+    type: 'choice',
+    label: 'New format',
+    help: 'HEVC plays on nearly everything since 2016. AV1 is smaller still, and needs players from about 2021 on.',
+    choices: [
+      { value: 'hevc', label: 'HEVC (H.265)' },
+      { value: 'av1', label: 'AV1' },
+    ],
+  },
+  {
+    key: 'target',
+    type: 'choice',
+    label: 'How good',
+    help: 'A goal is measured: short pieces of each film are tried until the setting that reaches it is found, whatever machine encodes it.',
+    choices: [
+      { value: 'number', label: 'The number below' },
+      { value: 'visually-lossless', label: 'Not to be told from the original' },
+      { value: 'very-good', label: 'Very good' },
+      { value: 'good', label: 'Good, small' },
+    ],
+  },
+  {
     key: 'quality',
     type: 'integer',
     min: 14,
@@ -51,6 +73,17 @@ export const profileFields: readonly ProfileField[] = [
       { value: 'auto', label: 'The best this machine has' },
       { value: 'hardware', label: 'Hardware only' },
       { value: 'software', label: 'Software only' },
+    ],
+  },
+  {
+    key: 'verification',
+    type: 'choice',
+    label: 'Check before replacing',
+    help: 'Everything is always counted and decoded. Comparing pictures takes a little longer; a second look is taken by another machine.',
+    choices: [
+      { value: 'inventory', label: 'Count and decode everything' },
+      { value: 'pictures', label: 'Compare pictures as well' },
+      { value: 'second-look', label: 'Another machine checks, and compares pictures' },
     ],
   },
   {

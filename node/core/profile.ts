@@ -5,6 +5,13 @@
  */
 
 export interface Profile {
+  /** what the film becomes */
+  codec: 'hevc' | 'av1';
+  /**
+   * 'number': `quality` as it stands. Otherwise short samples of each film are encoded and scored until its own setting is
+   * found (core/quality.ts); `quality` is where the search begins, and what counts where nothing can be scored.
+   */
+  target: 'number' | 'visually-lossless' | 'very-good' | 'good';
   /** one number on x265's CRF scale, 18 best to 28 small; every encoder maps it to its own scale */
   quality: number;
   /** how much time to spend per frame */
@@ -13,6 +20,11 @@ export interface Profile {
   tenBit: boolean;
   /** which encoders may be used, in order of preference; 'auto' takes the node's best hardware, then libx265 */
   encoder: 'auto' | 'hardware' | 'software';
+  /**
+   * how an output is checked before it replaces its original: everything counted and decoded; the pictures compared as well;
+   * or all of that by another machine than the one that encoded it, where there is one that sees the library
+   */
+  verification: 'inventory' | 'pictures' | 'second-look';
   /** the output must be at least this much smaller than the original, in percent, or the original stays */
   minSavingPercent: number;
   /** files with fewer bits per pixel than this are left alone as already efficient; 0 switches the rule off */
@@ -34,10 +46,13 @@ export interface Profile {
 }
 
 export const defaultProfile: Profile = {
+  codec: 'hevc',
+  target: 'number',
   quality: 22,
   speed: 'medium',
   tenBit: true,
   encoder: 'auto',
+  verification: 'inventory',
   minSavingPercent: 10,
   minBitsPerPixel: 0.04,
   minSizeMb: 0,
