@@ -17,6 +17,7 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
 import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
+import { helloOf } from '../testing/mesh-samples.ts';
 import { aFingerprint, aLibrary, aNode, aProbe, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
 import { createFinisher } from './finisher.ts';
@@ -83,25 +84,8 @@ async function hello(s: Stage, attempts: number[] = [], by = session): Promise<n
   const roots = (
     await s.db.query<{ root: string; path: string }>(`select root_id as root, path from node_roots where node_id = $1`, [testNode])
   ).map((r) => ({ ...r, writable: true, problem: null }));
-  const welcome = await s.mesh.request(testNode, 'hello', {
-    node: testNode,
-    session: by,
-    name: 'a',
-    version: '0.1.0',
-    platform: 'linux',
-    slots: 1,
-    classes: [0, 1, 2],
-    encoders: [],
-    hardware: {},
-    roots,
-    attempts,
-    candidate: true,
-    freeBytes: 1e12,
-    time: Date.now(),
-    utcOffset: 0,
-    membersVersion: 0,
-    certificate: null,
-  });
+  const facts = helloOf(testNode, { session: by, name: 'a', classes: [0, 1, 2], roots, attempts });
+  const welcome = await s.mesh.request(testNode, 'hello', facts);
   return welcome.drop;
 }
 

@@ -2,52 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { sentence, type Reason } from './reasons.ts';
+import { aJob, aNode, libx265, nvenc } from '../testing/schedule-samples.ts';
 import { ableTo, keeperOf, whyNot, type RunningEncode, type SchedulingJob, type SchedulingNode, type World } from './refusals.ts';
 import { choose, whereItCanRun } from './schedule.ts';
 import { finishEstimate, leaveToFaster, timeOf } from './schedule-tail.ts';
-
-const libx265 = { name: 'libx265', device: null, works: true, tenBit: true, hardware: false, reason: null, testedAt: '' };
-const nvenc = { ...libx265, name: 'hevc_nvenc', device: '0', hardware: true };
-
-function aNode(change: Partial<SchedulingNode> = {}): SchedulingNode {
-  const id = change.id ?? 'a';
-  return {
-    id,
-    name: id.toUpperCase(),
-    standing: 'approved',
-    present: true,
-    paused: false,
-    draining: false,
-    schedule: [],
-    minuteOfWeek: 0,
-    slots: 1,
-    busy: 0,
-    asks: true,
-    classes: [0, 1, 2],
-    encoders: [libx265],
-    freeBytes: 1e12,
-    local: ['films'],
-    keeps: ['films'],
-    speeds: {},
-    mbps: null,
-    ...change,
-  };
-}
-
-function aJob(change: Partial<SchedulingJob> = {}): SchedulingJob {
-  return {
-    id: 1,
-    class: 1,
-    priority: 1,
-    rank: -1,
-    root: 'films',
-    keeper: 'here',
-    inputBytes: 1e9,
-    pixels: 1000,
-    encoder: 'auto',
-    ...change,
-  };
-}
 
 const jobs = (pixels: number[]): SchedulingJob[] => pixels.map((p, i) => aJob({ id: i + 1, pixels: p }));
 const aWorld = (change: Partial<World> = {}): World => ({ nodes: [aNode()], running: [], waiting: [], more: 0, ...change });

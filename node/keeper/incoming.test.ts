@@ -38,6 +38,7 @@ import type { GrantedJob, ProtocolRequest } from '../mesh/messages.ts';
 import { createOutbox, type Report } from '../mesh/outbox.ts';
 import type { FetchOutput } from './arrive.ts';
 import type { Order } from './incoming-crash.child.ts';
+import { takeReports } from '../testing/mesh-samples.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
 import { loadRoots, type KeeperRoots } from './roots.ts';
 import { localSource, servedSource } from './serve.ts';
@@ -111,14 +112,7 @@ async function one(
   const dataDir = path.join(options.base, node);
   mkdirSync(dataDir, { recursive: true });
   const mesh = createLocalMesh(node, log);
-  const heard: Report[] = [];
-  let taken = 0;
-  let arrived = (): void => {};
-  mesh.handle('report', async (report) => {
-    heard.push(report);
-    arrived();
-    return { accepted: true, why: null };
-  });
+  const reports = takeReports(mesh);
   const outbox = createOutbox({ directory: path.join(dataDir, 'outbox'), mesh, coordinator: () => node, log, retryMs: 10 });
   await outbox.start();
   const roots = await loadRoots(dataDir);
@@ -148,8 +142,7 @@ async function one(
     keeper,
     stop,
     async next(event) {
-      while (heard.length <= taken) await new Promise<void>((resolve) => (arrived = resolve));
-      const report = heard[taken++]!;
+      const report = await reports.next();
       assert.equal(report.event, event, JSON.stringify(report).slice(0, 3000));
       return report;
     },

@@ -16,6 +16,7 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import { createOutbox, type Report } from '../mesh/outbox.ts';
+import { takeReports } from '../testing/mesh-samples.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
 import { loadRoots } from './roots.ts';
 
@@ -72,14 +73,7 @@ async function stage(t: TestContext, change: { output?: (file: string) => void }
   ]);
 
   const mesh = createLocalMesh(node, log);
-  const heard: Report[] = [];
-  let taken = 0;
-  let arrived = (): void => {};
-  mesh.handle('report', async (report) => {
-    heard.push(report);
-    arrived();
-    return { accepted: true, why: null };
-  });
+  const reports = takeReports(mesh);
   const outbox = createOutbox({ directory: path.join(dataDir, 'outbox'), mesh, coordinator: () => node, log, retryMs: 10 });
   await outbox.start();
   const workspace = await openWorkspace(dataDir);
@@ -128,8 +122,7 @@ async function stage(t: TestContext, change: { output?: (file: string) => void }
   const output = { node, sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'), frames: made.frames };
   /** The report that comes next; another one than expected fails the test instead of hanging it. */
   const next: Stage['next'] = async (event) => {
-    while (heard.length <= taken) await new Promise<void>((resolve) => (arrived = resolve));
-    const report = heard[taken++]!;
+    const report = await reports.next();
     assert.equal(report.event, event, JSON.stringify(report).slice(0, 3000));
     return report;
   };
@@ -143,7 +136,7 @@ async function stage(t: TestContext, change: { output?: (file: string) => void }
     probe,
     plan,
     output,
-    heard,
+    heard: reports.heard,
     next,
     grant: (wish) => mesh.request(node, 'grant', wish),
   };

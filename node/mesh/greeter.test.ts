@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { noWishes } from '../core/node-wishes.ts';
 import { createLog } from '../log.ts';
-import { createGreeter, type Hello, type Welcome } from './greeter.ts';
+import { helloOf, welcomeOf } from '../testing/mesh-samples.ts';
+import { createGreeter } from './greeter.ts';
 import { createLocalMesh } from './local.ts';
 import { pinCluster, type Membership } from './membership.ts';
 import { makeClusterKey, sign } from './signing.ts';
@@ -45,43 +45,10 @@ test('a new term is greeted at once, and what a stopped greeter hears changes no
 function greets(membership: Membership) {
   let hellos = 0;
   const mesh = createLocalMesh('self', log);
-  const welcome: Welcome = {
-    term: 1,
-    coordinator: 'self',
-    certificate: null,
-    members: null,
-    wishes: noWishes,
-    roots: [],
-    leaseSeconds: 60,
-    stallSeconds: 600,
-    slots: 1,
-    minFreeBytes: 0,
-    drop: [],
-  };
-  mesh.handle('hello', async () => (hellos++, welcome));
-  const greeter = createGreeter({ mesh, facts: async () => facts, membership, log, everyMs: 60_000 });
+  mesh.handle('hello', async () => (hellos++, welcomeOf('self')));
+  const greeter = createGreeter({ mesh, facts: async () => helloOf('self'), membership, log, everyMs: 60_000 });
   return { greeter, hellos: () => hellos };
 }
-
-const facts: Hello = {
-  node: 'self',
-  session: '00000000-0000-4000-8000-000000000000',
-  name: 'self',
-  version: '1',
-  platform: 'linux',
-  slots: 1,
-  classes: [],
-  encoders: [],
-  hardware: {},
-  roots: [],
-  attempts: [],
-  candidate: true,
-  freeBytes: 1e12,
-  time: 1,
-  utcOffset: 0,
-  membersVersion: 1,
-  certificate: null,
-};
 
 async function pinned(t: { after(fn: () => void): void }): Promise<Membership> {
   const dataDir = mkdtempSync(path.join(os.tmpdir(), 'codecshift-greeter-'));

@@ -4,21 +4,13 @@ import type { Connection } from '@libp2p/interface';
 import { lpStream } from '@libp2p/utils';
 import { multiaddr } from '@multiformats/multiaddr';
 import { cluster, doorOf, machine, machines, memoryMembership, startMesh, until, type Machine } from '../testing/mesh-nodes.ts';
+import { claimOf, presenceOf } from '../testing/mesh-samples.ts';
 import { shove, slowloris, stranger, tryEverything, type Stranger } from '../testing/mesh-stranger.ts';
 import { topicName } from './gossip.ts';
 import type { Topic } from './messages.ts';
 import { ask, protocolId } from './rpc.ts';
 
 const house = cluster();
-const presence = (who: Machine, busy = 0) => ({ node: who.id, name: who.name, slots: 1, busy, freeBytes: 1, load: 0, at: 1 });
-const claim = (who: Machine) => ({
-  node: who.id,
-  session: '00000000-0000-4000-8000-000000000000',
-  classes: [1],
-  freeSlots: 1,
-  freeBytes: 5,
-  ahead: false,
-});
 
 /** Two good members that talk all the time, and a count of what each of them heard from the other. */
 async function household(t: TestContext, ...more: Machine[]) {
@@ -39,8 +31,8 @@ async function household(t: TestContext, ...more: Machine[]) {
   }
   await until('they have met', () => one.connected().includes(b.id) && two.connected().includes(a.id));
   const timer = setInterval(() => {
-    two.publish('presence', presence(b));
-    one.request(b.id, 'claim', claim(a)).then(
+    two.publish('presence', presenceOf(b));
+    one.request(b.id, 'claim', claimOf(a.id)).then(
       () => talk.answered++,
       () => talk.refused++,
     );
@@ -65,7 +57,8 @@ test('a stranger that speaks libp2p correctly opens no protocol, hears no gossip
   );
   for (const subject of subjects) host.services.pubsub.subscribe(subject);
   const shout = setInterval(() => {
-    for (const subject of subjects) void host.services.pubsub.publish(subject, Buffer.from(JSON.stringify(presence(b, 9)))).catch(() => {});
+    for (const subject of subjects)
+      void host.services.pubsub.publish(subject, Buffer.from(JSON.stringify(presenceOf(b, 9)))).catch(() => {});
   }, 20);
   t.after(() => clearInterval(shout));
 
@@ -151,7 +144,7 @@ test('a member that sends nonsense gets a sentence or nothing, and harms nobody'
   await assert.rejects(send('{"node":'), /not JSON/);
   await assert.rejects(send('['.repeat(100_000)), /nested too deep/);
   await assert.rejects(send('{"node":1}'), /claim request was refused/);
-  await assert.rejects(send(JSON.stringify(claim(home.b))), /speaks for another node/);
+  await assert.rejects(send(JSON.stringify(claimOf(home.b.id))), /speaks for another node/);
   await assert.rejects(send('\u0000'), /not JSON/);
   await assert.rejects(send(JSON.stringify('x'.repeat(400_000))), /could not be asked|broke/);
   const raw = await connection.newStream(protocolId('claim'));
@@ -159,7 +152,7 @@ test('a member that sends nonsense gets a sentence or nothing, and harms nobody'
   await until('the stream is reset', () => raw.status !== 'open');
   const wrong = await connection.newStream(protocolId('claim'));
   await lpStream(wrong).write(Buffer.from([0xff, 0xfe, 0xfd]));
-  await assert.doesNotReject(send(JSON.stringify(claim(bad))));
+  await assert.doesNotReject(send(JSON.stringify(claimOf(bad.id))));
   const told = home.one.surroundings().sightings.find(({ node }) => node === bad.id);
   assert.equal(told?.state, 'clock');
   assert.match(told!.says, /60 minutes ahead/);
@@ -174,11 +167,11 @@ test('a member that publishes lies and nonsense is believed in nothing', async (
   pubsub.subscribe(subject);
   await until('it may gossip', () => pubsub.getSubscribers(subject).length > 0);
   const lies = [
-    JSON.stringify(presence(home.b, 9)),
+    JSON.stringify(presenceOf(home.b, 9)),
     '{',
     '[]',
-    JSON.stringify({ ...presence(bad), busy: -1 }),
-    JSON.stringify({ ...presence(bad), name: 'x'.repeat(60_000) }),
+    JSON.stringify({ ...presenceOf(bad), busy: -1 }),
+    JSON.stringify({ ...presenceOf(bad), name: 'x'.repeat(60_000) }),
   ];
   let strange = 0;
   const members: number[] = [];

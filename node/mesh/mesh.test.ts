@@ -4,9 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { PlainError } from '../errors.ts';
-import { noWishes } from '../core/node-wishes.ts';
 import { createLog } from '../log.ts';
-import { createGreeter, type Hello } from './greeter.ts';
+import { helloOf, welcomeOf } from '../testing/mesh-samples.ts';
+import { createGreeter } from './greeter.ts';
 import { loadIdentity, loadSecret } from './identity.ts';
 import { createLocalMesh } from './local.ts';
 import type { ProtocolResponse } from './messages.ts';
@@ -145,39 +145,8 @@ test('a report that its receiver can never take does not hold up the reports of 
 test('a node follows the highest term it hears of and never a lower one', async () => {
   const mesh = createLocalMesh('a', log);
   let welcomes = 0;
-  mesh.handle('hello', async () => ({
-    term: 5,
-    coordinator: 'a',
-    leaseSeconds: 1,
-    stallSeconds: 1,
-    slots: 1,
-    minFreeBytes: 0,
-    drop: [],
-    certificate: null,
-    members: null,
-    wishes: noWishes,
-    roots: [],
-  }));
-  const facts = {
-    node: 'a',
-    session: '00000000-0000-4000-8000-000000000000',
-    name: 'a',
-    version: '1',
-    platform: 'x',
-    slots: 1,
-    classes: [],
-    encoders: [],
-    hardware: {},
-    roots: [],
-    attempts: [],
-    candidate: true,
-    freeBytes: 1e12,
-    time: Date.now(),
-    utcOffset: 0,
-    membersVersion: 0,
-    certificate: null,
-  } satisfies Hello;
-  const greeter = createGreeter({ mesh, facts: async () => facts, membership: null, log, everyMs: 60_000 });
+  mesh.handle('hello', async () => welcomeOf('a', { term: 5 }));
+  const greeter = createGreeter({ mesh, facts: async () => helloOf('a'), membership: null, log, everyMs: 60_000 });
   const welcomed = new Promise<void>((resolve) => greeter.onWelcome(() => (welcomes++, resolve())));
   greeter.start();
   mesh.publish('coordinator', { node: 'a', term: 5, certificate: null, revision: 0 });

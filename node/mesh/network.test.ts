@@ -3,19 +3,11 @@ import { createServer, type AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { PlainError } from '../errors.ts';
 import { cluster, doorOf, machine, machines, memoryMembership, startMesh, until, type Machine } from '../testing/mesh-nodes.ts';
+import { claimOf, presenceOf } from '../testing/mesh-samples.ts';
 import type { Membership } from './membership.ts';
 import type { NetworkMesh } from './network.ts';
 
 const house = cluster();
-const presence = (who: Machine, busy = 0) => ({ node: who.id, name: who.name, slots: 1, busy, freeBytes: 1, load: 0, at: 1 });
-const claim = (who: Machine) => ({
-  node: who.id,
-  session: '00000000-0000-4000-8000-000000000000',
-  classes: [1],
-  freeSlots: 1,
-  freeBytes: 5,
-  ahead: false,
-});
 
 async function pair(t: TestContext): Promise<{ a: Machine; b: Machine; one: NetworkMesh; two: NetworkMesh; know: Membership[] }> {
   const [a, b] = machines('a', 'b') as [Machine, Machine];
@@ -40,7 +32,7 @@ test('a request reaches the other machine with the proved sender, and its answer
     heard = from;
     return { granted: null, why: { code: 'nothing-fits', params: { slots: wish.freeSlots } } };
   });
-  assert.deepEqual(await one.request(b.id, 'claim', claim(a)), { granted: null, why: { code: 'nothing-fits', params: { slots: 1 } } });
+  assert.deepEqual(await one.request(b.id, 'claim', claimOf(a.id)), { granted: null, why: { code: 'nothing-fits', params: { slots: 1 } } });
   assert.equal(heard, a.id);
   assert.equal(one.hostOf(b.id), '127.0.0.1');
   assert.ok(Math.abs(two.clockOf(a.id)!) < 5000);
@@ -52,14 +44,14 @@ test('a refusal arrives as the same sentence, and a mistake of the other side wi
   two.handle('claim', async () => {
     throw thrown;
   });
-  await assert.rejects(one.request(b.id, 'claim', claim(a)), (error) => {
+  await assert.rejects(one.request(b.id, 'claim', claimOf(a.id)), (error) => {
     assert.ok(error instanceof PlainError && error.retry);
     assert.equal(error.message, 'The library is away.');
     assert.deepEqual(error.reason, { code: 'root-away' });
     return true;
   });
   thrown = new TypeError('secret detail at /home/x');
-  await assert.rejects(one.request(b.id, 'claim', claim(a)), (error) => error instanceof PlainError && !/secret/.test(error.message));
+  await assert.rejects(one.request(b.id, 'claim', claimOf(a.id)), (error) => error instanceof PlainError && !/secret/.test(error.message));
   await assert.rejects(one.request(b.id, 'hello', {} as never), /does not answer "hello" now/);
 });
 
@@ -70,25 +62,25 @@ test('limits hold on both sides, a handler that never answers ends with the sign
   const huge = { op: 'adopt' as const, path: 'x', root: null, extra: 'y'.repeat(300_000) };
   await assert.rejects(one.request(b.id, 'inspect', huge), /larger than the mesh allows/);
   await assert.rejects(
-    one.request(b.id, 'claim', claim(a), { signal: AbortSignal.timeout(200) }),
+    one.request(b.id, 'claim', claimOf(a.id), { signal: AbortSignal.timeout(200) }),
     (error) => error instanceof PlainError && error.retry,
   );
-  await assert.rejects(one.request(machine('x').id, 'claim', claim(a)), (error) => error instanceof PlainError && error.retry);
+  await assert.rejects(one.request(machine('x').id, 'claim', claimOf(a.id)), (error) => error instanceof PlainError && error.retry);
 });
 
 test('a burst of a hundred requests is answered, none refused', async (t) => {
   const { a, b, one, two } = await pair(t);
   let answered = 0;
   two.handle('claim', async () => (answered++, { granted: null, why: null }));
-  await Promise.all(Array.from({ length: 100 }, () => one.request(b.id, 'claim', claim(a))));
+  await Promise.all(Array.from({ length: 100 }, () => one.request(b.id, 'claim', claimOf(a.id))));
   assert.equal(answered, 100);
 });
 
 test('a message that speaks for another node is refused, asked or published', async (t) => {
   const { a, b, one, two } = await pair(t);
   two.handle('claim', async () => assert.fail('a lie reached a handler'));
-  await assert.rejects(one.request(b.id, 'claim', claim(b)), /speaks for another node/);
-  assert.throws(() => one.publish('presence', presence(b)), /speaks for another node/);
+  await assert.rejects(one.request(b.id, 'claim', claimOf(b.id)), /speaks for another node/);
+  assert.throws(() => one.publish('presence', presenceOf(b)), /speaks for another node/);
   two.handle('join', async ({ lobby }) => ({ state: 'away', why: lobby }));
   const asked = { node: 'x', name: 'x', version: '1', platform: 'x', hardware: {}, commit: 'a'.repeat(64), reveal: null, token: null };
   await assert.rejects(one.request(b.id, 'join', { asked, address: '1', lobby: b.id }), /speaks for another node/);
@@ -104,7 +96,7 @@ test('a hint reaches everybody and oneself, through a third machine too', async 
   meshes.forEach((mesh, i) => i > 0 && mesh.addPeer(doorOf(meshes[0]!)));
   await met(...meshes);
   await until('everybody hears everybody', () => {
-    meshes.forEach((mesh, i) => mesh.publish('presence', presence(all[i]!, i)));
+    meshes.forEach((mesh, i) => mesh.publish('presence', presenceOf(all[i]!, i)));
     return heard.every((map) => map.size === 4);
   });
   assert.equal(heard[3]!.get(all[1]!.id), 1);
@@ -137,7 +129,7 @@ test('two machines that dial each other at the same moment keep exactly one conn
     await met(one, two);
     await until('one connection on both sides', () => one.connectionsOf(b.id) === 1 && two.connectionsOf(a.id) === 1);
     two.handle('claim', async () => ({ granted: null, why: null }));
-    assert.deepEqual(await one.request(b.id, 'claim', claim(a)), { granted: null, why: null });
+    assert.deepEqual(await one.request(b.id, 'claim', claimOf(a.id)), { granted: null, why: null });
     await Promise.all([one.stop(), two.stop()]);
   }
 });
@@ -166,7 +158,7 @@ test('a removed machine is cut off at once, told about, and does not come back',
   assert.equal(one.connectionsOf(b.id), 0, 'cut off before anything else happens');
   assert.equal(await gone, b.id);
   await until('the other side noticed', () => two.connected().length === 0);
-  await assert.rejects(two.request(a.id, 'claim', claim(b)), (error) => error instanceof PlainError && error.retry);
+  await assert.rejects(two.request(a.id, 'claim', claimOf(b.id)), (error) => error instanceof PlainError && error.retry);
   await until('it has knocked again', () =>
     two.surroundings().sightings.some(({ state, says }) => state === 'not-approved' && /hangs up/.test(says)),
   );
@@ -229,7 +221,7 @@ test('when the port is taken another one is used and told', async (t) => {
 test('a mesh stops in time while others talk to it', async (t) => {
   const { a, b, one, two } = await pair(t);
   two.handle('claim', () => new Promise(() => {}));
-  const waiting = assert.rejects(one.request(b.id, 'claim', claim(a)), (error) => error instanceof PlainError && error.retry);
+  const waiting = assert.rejects(one.request(b.id, 'claim', claimOf(a.id)), (error) => error instanceof PlainError && error.retry);
   const began = performance.now();
   await two.stop();
   assert.ok(performance.now() - began < 8000, 'two and a half seconds, and something for a busy machine');

@@ -1,6 +1,6 @@
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Standing, Surroundings } from '../core/standing.ts';
+import type { Sighting, Standing, Surroundings } from '../core/standing.ts';
 import { createLog } from '../log.ts';
 import { createFront } from '../web/front.ts';
 import type { LocalApp, NeighbourNode, Tunnel } from '../web/front/parts.ts';
@@ -102,4 +102,22 @@ export async function serveTunnel(t: T, local: () => LocalApp | null): Promise<{
 
 export function tunnelTo(port: number): Tunnel {
   return (options) => request({ host: '127.0.0.1', port, ...options });
+}
+
+/** A machine seen on the network, all well unless said otherwise. */
+export function sightingOf(change: Partial<Sighting>): Sighting {
+  return {
+    node: '12D3KooWNode',
+    name: 'nas',
+    addresses: ['192.168.1.20:7331'],
+    by: 'mdns',
+    state: 'connected',
+    says: '',
+    latencyMs: 0.4,
+    clockMs: 12,
+    version: '0.1.0',
+    cluster: null,
+    lastSeenMs: Date.now(),
+    ...change,
+  };
 }

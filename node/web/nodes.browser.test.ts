@@ -1,45 +1,25 @@
 /// <reference lib="dom" />
 import assert from 'node:assert/strict';
-import { after, before, describe, test, type TestContext } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { effectiveSettings } from '../config/load.ts';
-import type { Database } from '../db/connect.ts';
-import { accessibilityProblems, launchBrowser, overflow, waitLive, type TestBrowser } from '../testing/browser.ts';
-import { freshDatabase, havePostgres, type TestDatabase } from '../testing/database.ts';
-import { fillNodeSample, type NodeSample } from '../testing/node-sample.ts';
-import { fillSample, type Sample } from '../testing/sample.ts';
+import { accessibilityProblems, overflow, waitLive } from '../testing/browser.ts';
+import { fillNodeSample } from '../testing/node-sample.ts';
+import { webSuite } from '../testing/web-suite.ts';
 import { startWeb, type TestWeb } from '../testing/web.ts';
 
 // A house of machines in a real browser. Approving and putting off change the rows as the coordinator would.
 
-const cleanups: (() => Promise<void> | void)[] = [];
-const suite = { after: (fn: () => Promise<void> | void) => void cleanups.push(fn) };
-let browser: TestBrowser;
-let db: TestDatabase;
-let leader: Database;
-let sample: Sample;
-let nodes: NodeSample;
-
-before(async () => {
-  browser = await launchBrowser();
-  suite.after(() => browser.close());
-  db = await freshDatabase(suite, havePostgres() ? 'postgres' : 'embedded');
-  leader = await db.lead();
-  sample = await fillSample(leader);
-  nodes = await fillNodeSample(leader, sample);
-});
-after(async () => {
-  for (const cleanup of cleanups.toReversed()) await cleanup();
-});
+const house = webSuite({ fill: fillNodeSample });
 
 async function serve(t: TestContext): Promise<TestWeb> {
   const web = await startWeb(
     { after: (fn) => t.after(fn) },
     {
-      db,
+      db: house.db,
       answer: async (name, [id]) => {
         if (name === 'createJoinToken') return { id: 'x', token: 'cs-the-only-time' };
         if (name !== 'approveNode') return undefined;
-        await leader.query(`update nodes set standing = 'approved', code = null where id = $1`, [id]);
+        await house.leader.query(`update nodes set standing = 'approved', code = null where id = $1`, [id]);
         web.events.emit('node.changed', { nodeId: String(id) });
         return undefined;
       },
@@ -47,20 +27,28 @@ async function serve(t: TestContext): Promise<TestWeb> {
   );
   Object.assign(web.settings, effectiveSettings(new Map(), {}));
   t.after(
-    () => void leader.query(`update nodes set standing = 'pending', code = '4F29KQ' where id = $1`, [nodes.basement]).catch(() => {}),
+    () =>
+      void house.leader
+        .query(`update nodes set standing = 'pending', code = '4F29KQ' where id = $1`, [house.more.basement])
+        .catch(() => {}),
   );
   return web;
 }
 
-const own = (): string[] => ['/nodes', `/nodes/${nodes.tower}`];
-const others = (): string[] => [`/nodes/${nodes.tower}/remove`, '/', `/library/${sample.libraries.films}`, `/jobs/${sample.waiting[0]}`];
+const own = (): string[] => ['/nodes', `/nodes/${house.more.tower}`];
+const others = (): string[] => [
+  `/nodes/${house.more.tower}/remove`,
+  '/',
+  `/library/${house.sample.libraries.films}`,
+  `/jobs/${house.sample.waiting[0]}`,
+];
 
 describe('accessibility and layout', () => {
   for (const theme of ['light', 'dark'] as const) {
     for (const width of [1440, 390]) {
       test(`nothing for axe to say, nothing sticks out, ${theme}, ${width} pixels wide`, async (t) => {
         const web = await serve(t);
-        const page = await browser.open(t, { theme, width, height: width < 500 ? 844 : 900 });
+        const page = await house.browser.open(t, { theme, width, height: width < 500 ? 844 : 900 });
         for (const path of theme === 'light' ? [...own(), ...(width === 390 ? others() : [])] : own()) {
           assert.equal((await page.goto(web.url + path))?.status(), 200, path);
           await page.locator('details').evaluateAll((list) => list.forEach((each) => each.setAttribute('open', '')));
@@ -75,16 +63,16 @@ describe('accessibility and layout', () => {
 
   test('nothing sticks out between 320 and 2560 pixels, whatever a machine is called', async (t) => {
     const evil = `"><img src=x onerror=alert(1)>${'x'.repeat(33)}`;
-    await leader.query(`update nodes set name = $2, hardware = $3 where id = $1`, [
-      nodes.nuc,
+    await house.leader.query(`update nodes set name = $2, hardware = $3 where id = $1`, [
+      house.more.nuc,
       evil,
       JSON.stringify({ gpu: evil, cpu: 'y'.repeat(300) }),
     ]);
-    await leader.query(`update node_roots set path = $2 where node_id = $1`, [nodes.nuc, `/mnt/${'z'.repeat(400)}/${evil}`]);
-    t.after(() => void leader.query(`update nodes set name = 'nuc' where id = $1`, [nodes.nuc]).catch(() => {}));
+    await house.leader.query(`update node_roots set path = $2 where node_id = $1`, [house.more.nuc, `/mnt/${'z'.repeat(400)}/${evil}`]);
+    t.after(() => void house.leader.query(`update nodes set name = 'nuc' where id = $1`, [house.more.nuc]).catch(() => {}));
     const web = await serve(t);
-    const page = await browser.open(t);
-    for (const path of ['/nodes', `/nodes/${nodes.nuc}`, `/library/${sample.libraries.films}`]) {
+    const page = await house.browser.open(t);
+    for (const path of ['/nodes', `/nodes/${house.more.nuc}`, `/library/${house.sample.libraries.films}`]) {
       await page.goto(web.url + path);
       assert.equal(await page.locator('main img').count(), 0, path);
       for (const width of [320, 759, 1100, 2560]) {
@@ -99,7 +87,7 @@ describe('accessibility and layout', () => {
 describe('a machine that asks', () => {
   test('is approved without JavaScript', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { javaScript: false });
+    const page = await house.browser.open(t, { javaScript: false });
     await page.goto(`${web.url}/`);
     await page.getByRole('link', { name: /basement wants to join/ }).click();
     const card = page.locator('#ask-node-basement');
@@ -117,7 +105,7 @@ describe('a machine that asks', () => {
 
   test('becomes a member in place, and the badge beside Nodes goes, while what is typed beside it stays', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(`${web.url}/nodes`);
     await waitLive(page);
     assert.match(await page.locator('#nav-asking').innerText(), /^1/);
@@ -131,7 +119,7 @@ describe('a machine that asks', () => {
 
   test('is rejected only after a question', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(`${web.url}/nodes`);
     await page.locator('#ask-node-basement').getByRole('button', { name: 'Reject' }).click();
     await page.locator('#confirm').getByRole('button', { name: 'Back' }).click();
@@ -141,13 +129,13 @@ describe('a machine that asks', () => {
     await page.locator('.toast').waitFor();
     assert.deepEqual(
       web.asked.map(({ name, args }) => [name, args]),
-      [['declineNode', [nodes.basement, 'reject']]],
+      [['declineNode', [house.more.basement, 'reject']]],
     );
   });
 
   test('a token is shown once and is gone when the page is loaded again', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(`${web.url}/nodes`);
     await page.getByRole('button', { name: 'Make a token' }).click();
     assert.equal(await page.locator('#token-command').innerText(), 'npm start -- --join cs-the-only-time');
@@ -159,13 +147,13 @@ describe('a machine that asks', () => {
 
 test('hours are chosen with the keyboard and saved as one wish', async (t) => {
   const web = await serve(t);
-  const page = await browser.open(t);
-  await page.goto(`${web.url}/nodes/${nodes.tower}`);
+  const page = await house.browser.open(t);
+  await page.goto(`${web.url}/nodes/${house.more.tower}`);
   await page.getByRole('checkbox', { name: 'Monday' }).focus();
   await page.keyboard.press('Space');
   await page.getByLabel('from', { exact: true }).fill('22:00');
   await page.getByLabel('to', { exact: true }).fill('07:00');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.locator('.toast').waitFor();
-  assert.deepEqual(web.asked[0]?.args, [nodes.tower, { slots: 3, mbps: 400, schedule: [{ days: [1], from: '22:00', to: '07:00' }] }]);
+  assert.deepEqual(web.asked[0]?.args, [house.more.tower, { slots: 3, mbps: 400, schedule: [{ days: [1], from: '22:00', to: '07:00' }] }]);
 });

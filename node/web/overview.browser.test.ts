@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { accessibilityProblems, launchBrowser, overflow, waitLive, type TestBrowser } from '../testing/browser.ts';
-import { freshDatabase, havePostgres, type TestDatabase } from '../testing/database.ts';
-import { fillSample, sampleProgress, type Sample } from '../testing/sample.ts';
+import { describe, test } from 'node:test';
+import { accessibilityProblems, overflow, waitLive, type TestBrowser } from '../testing/browser.ts';
+import { freshDatabase, havePostgres } from '../testing/database.ts';
+import { sampleProgress } from '../testing/sample.ts';
+import { webSuite } from '../testing/web-suite.ts';
 import { startWeb, type TestWeb } from '../testing/web.ts';
-import type { Database } from '../db/connect.ts';
 
 /* oxlint-disable typescript/no-explicit-any -- functions handed to a page run in the browser; the DOM's types are no part of this project */
 declare const document: any;
@@ -12,35 +12,18 @@ declare const window: any;
 
 // The Overview in a real browser, on the real server and a real database. Only commands and encodes are played.
 
-const cleanups: (() => Promise<void> | void)[] = [];
-const suite = { after: (fn: () => Promise<void> | void) => void cleanups.push(fn) };
-let browser: TestBrowser;
-let db: TestDatabase;
-let leader: Database;
-let sample: Sample;
-
-before(async () => {
-  browser = await launchBrowser();
-  suite.after(() => browser.close());
-  db = await freshDatabase(suite, havePostgres() ? 'postgres' : 'embedded');
-  leader = await db.lead();
-  sample = await fillSample(leader);
-});
-
-after(async () => {
-  for (const cleanup of cleanups.toReversed()) await cleanup();
-});
+const house = webSuite();
 
 type T = Parameters<TestBrowser['open']>[0];
 const serve = (t: T, answer?: (name: string, args: unknown[]) => unknown): Promise<TestWeb> =>
-  startWeb({ after: (fn) => t.after(fn) }, { db, ...(answer ? { answer } : {}) });
+  startWeb({ after: (fn) => t.after(fn) }, { db: house.db, ...(answer ? { answer } : {}) });
 
 describe('accessibility and layout', () => {
   for (const theme of ['light', 'dark'] as const) {
     for (const width of [1440, 390]) {
       test(`nothing for axe to say, ${theme}, ${width} pixels wide`, async (t) => {
         const web = await serve(t);
-        const page = await browser.open(t, { theme, width, height: width < 500 ? 844 : 900, allow: /404/ });
+        const page = await house.browser.open(t, { theme, width, height: width < 500 ? 844 : 900, allow: /404/ });
         for (const path of ['/', '/nodes', '/no-such-page']) {
           await page.goto(web.url + path);
           if (path !== '/no-such-page') await waitLive(page);
@@ -52,7 +35,7 @@ describe('accessibility and layout', () => {
 
   test('nothing sticks out between 320 and 2560 pixels', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { allow: /404/ });
+    const page = await house.browser.open(t, { allow: /404/ });
     for (const path of ['/', '/nodes', '/no-such-page']) {
       await page.goto(web.url + path);
       for (const width of [320, 390, 560, 759, 760, 900, 1099, 1100, 1440, 2560]) {
@@ -67,12 +50,12 @@ describe('accessibility and layout', () => {
 describe('live', () => {
   test('numbers of running jobs arrive without loading the page, and the row stays the same element', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(web.url);
     await waitLive(page);
-    const job = sample.running[0]!;
+    const job = house.sample.running[0]!;
     await page.evaluate((id: string) => (document.getElementById(id).mine = true), `job-${job}`);
-    sampleProgress(web.events, sample);
+    sampleProgress(web.events, house.sample);
     await page.waitForFunction((id: string) => document.getElementById(id)?.textContent?.includes('63.4'), `job-${job}-now`);
     assert.match(await page.locator(`#job-${job}-rate`).innerText(), /148\sfps · 6\.2×/);
     assert.equal(await page.locator(`#job-${job}-bar [role=progressbar]`).getAttribute('aria-valuenow'), '63');
@@ -85,28 +68,31 @@ describe('live', () => {
 
   test('an open menu and the focus in it survive new numbers and a whole new list', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(web.url);
     await waitLive(page);
-    const row = page.locator(`#job-${sample.running[1]!}`);
+    const row = page.locator(`#job-${house.sample.running[1]!}`);
     await row.locator('summary').click();
     await row.getByRole('button', { name: 'Pause' }).focus();
-    sampleProgress(web.events, sample);
-    await page.waitForFunction((id: string) => document.getElementById(id)?.textContent?.includes('28.1'), `job-${sample.running[1]!}-now`);
-    await leader.query(`update jobs set paused = true where id = $1`, [sample.running[0]!]);
-    web.events.emit('job.changed', { jobId: sample.running[0]!, fileId: null, libraryId: null });
+    sampleProgress(web.events, house.sample);
+    await page.waitForFunction(
+      (id: string) => document.getElementById(id)?.textContent?.includes('28.1'),
+      `job-${house.sample.running[1]!}-now`,
+    );
+    await house.leader.query(`update jobs set paused = true where id = $1`, [house.sample.running[0]!]);
+    web.events.emit('job.changed', { jobId: house.sample.running[0]!, fileId: null, libraryId: null });
     await page.waitForFunction(
       (id: string) => document.getElementById(id)?.textContent?.includes('Paused'),
-      `job-${sample.running[0]!}-now`,
+      `job-${house.sample.running[0]!}-now`,
     );
     assert.equal(await page.evaluate(() => document.activeElement?.textContent?.trim()), 'Pause');
     assert.ok(await row.locator('details').evaluate((d) => (d as unknown as { open: boolean }).open));
-    await leader.query(`update jobs set paused = false where id = $1`, [sample.running[0]!]);
+    await house.leader.query(`update jobs set paused = false where id = $1`, [house.sample.running[0]!]);
   });
 
   test('the words in the search field stay while the page changes around them', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(web.url);
     await waitLive(page);
     await page.keyboard.press('/');
@@ -119,22 +105,22 @@ describe('live', () => {
 
   test('the page says that it lost the server, and is live again after it restarted', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { allow: /ERR_|Failed to load/ });
+    const page = await house.browser.open(t, { allow: /ERR_|Failed to load/ });
     await page.goto(web.url);
     await waitLive(page);
     await web.stop();
     await page.waitForFunction(() => document.documentElement.dataset['live'] === 'retry');
     assert.equal(await page.locator('#pill').innerText(), 'Reconnecting');
-    await leader.query(`update media_files set title = 'The General, restored' where title = 'The General'`);
+    await house.leader.query(`update media_files set title = 'The General, restored' where title = 'The General'`);
     await web.start();
     await waitLive(page);
     await page.getByText('The General, restored').waitFor();
-    await leader.query(`update media_files set title = 'The General' where title = 'The General, restored'`);
+    await house.leader.query(`update media_files set title = 'The General' where title = 'The General, restored'`);
   });
 
   test('a page that was made by an older version loads itself again', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     let loads = 0;
     await page.route(`${web.url}/`, async (route) => {
       const answer = await route.fetch();
@@ -150,7 +136,7 @@ describe('live', () => {
 
   test('a first connect that fails is tried again', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { allow: /503/ });
+    const page = await house.browser.open(t, { allow: /503/ });
     let refused = 0;
     await page.route('**/events?**', (route) => (refused++ < 2 ? route.fulfill({ status: 503, body: 'no' }) : route.continue()));
     await page.goto(web.url);
@@ -162,7 +148,7 @@ describe('live', () => {
 describe('actions', () => {
   test('pause all shows the banner, changes the button, and resume undoes it, without loading the page', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(web.url);
     await waitLive(page);
     await page.evaluate(() => (window.mine = true));
@@ -181,7 +167,7 @@ describe('actions', () => {
 
   test('a button that arrived through the stream carries the form token of this visitor', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(web.url);
     await waitLive(page);
     web.settings['queue.paused'] = true;
@@ -193,7 +179,7 @@ describe('actions', () => {
 
   test('without JavaScript the same buttons work, and the page says what happened', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { javaScript: false });
+    const page = await house.browser.open(t, { javaScript: false });
     await page.goto(`${web.url}/nodes`);
     await page.getByRole('button', { name: 'Pause all' }).click();
     await page.waitForLoadState();
@@ -213,7 +199,7 @@ describe('actions', () => {
     const web = await serve(t, () => {
       throw new PlainError('Films is being scanned already.');
     });
-    const page = await browser.open(t, { allow: /409/ });
+    const page = await house.browser.open(t, { allow: /409/ });
     await page.goto(web.url);
     await page.getByRole('button', { name: 'Scan now' }).click();
     await page.locator('#toasts [role=alert]').getByText('Films is being scanned already.').waitFor();
@@ -221,10 +207,10 @@ describe('actions', () => {
 
   test('cancel asks first; Esc leaves everything as it was and gives the focus back', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(web.url);
     await waitLive(page);
-    const row = page.locator(`#job-${sample.running[0]!}`);
+    const row = page.locator(`#job-${house.sample.running[0]!}`);
     await row.locator('summary').click();
     await row.getByRole('button', { name: 'Cancel' }).click();
     await page.locator('dialog#confirm[open]').waitFor();
@@ -237,7 +223,7 @@ describe('actions', () => {
 
   test('the theme is chosen without loading the page and is there from the first byte of the next', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(web.url);
     const saved = page.waitForResponse('**/theme');
     await page.locator('.side').getByRole('button', { name: 'Dark' }).click();
@@ -249,7 +235,7 @@ describe('actions', () => {
 
   test('everything can be reached and used with the keyboard', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(web.url);
     await page.keyboard.press('Tab');
     assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Skip to content');
@@ -269,23 +255,23 @@ describe('hostile names', () => {
   test('markup in names of files, libraries and nodes is only text, on the page and through the stream', async (t) => {
     const web = await serve(t);
     const evil = `<img src=x onerror="document.title='pwned'"></bdi><hx-partial hx-target="#banner" hx-swap="innerHTML"><b id=pwned>x</b></hx-partial>\r\ndata: <i id=pwned>\n\n<script>document.title='pwned'</script>'"`;
-    const job = sample.running[2]!;
-    const [before] = await leader.query<{ title: string; detail: string }>(
+    const job = house.sample.running[2]!;
+    const [before] = await house.leader.query<{ title: string; detail: string }>(
       `select f.title, f.detail from media_files f join jobs j on j.file_id = f.id where j.id = $1`,
       [job],
     );
     const set = (title: string, detail: string) =>
-      leader.query(`update media_files set title = $2, detail = $3 where id = (select file_id from jobs where id = $1)`, [
+      house.leader.query(`update media_files set title = $2, detail = $3 where id = (select file_id from jobs where id = $1)`, [
         job,
         title,
         detail,
       ]);
     await set(evil, evil);
-    await leader.query(`update libraries set name = $1 where name = 'Films'`, [evil.slice(0, 200)]);
-    const page = await browser.open(t);
+    await house.leader.query(`update libraries set name = $1 where name = 'Films'`, [evil.slice(0, 200)]);
+    const page = await house.browser.open(t);
     await page.goto(web.url);
     await waitLive(page);
-    sampleProgress(web.events, sample);
+    sampleProgress(web.events, house.sample);
     await page.waitForFunction((id: string) => document.getElementById(id)?.textContent?.includes('81.7'), `job-${job}-now`);
     web.events.emit('job.changed', { jobId: job, fileId: null, libraryId: null });
     await set(`${evil} again`, evil);
@@ -301,7 +287,7 @@ describe('hostile names', () => {
       `${evil} again`.replace(/\r\n/g, '\n'),
     );
     await set(before!.title, before!.detail);
-    await leader.query(`update libraries set name = 'Films' where name = $1`, [evil.slice(0, 200)]);
+    await house.leader.query(`update libraries set name = 'Films' where name = $1`, [evil.slice(0, 200)]);
   });
 });
 
@@ -317,7 +303,7 @@ test('the first page without a library says what to do and adds one', async (t) 
   );
   const web = await startWeb({ after: (fn) => t.after(fn) }, { db: empty });
   // the library that the played command answers with does not exist, so the page after it is a 404
-  const page = await browser.open(t, { allow: /404/ });
+  const page = await house.browser.open(t, { allow: /404/ });
   await page.goto(web.url);
   await page.getByRole('heading', { name: 'Where are your films?' }).waitFor();
   assert.deepEqual(await accessibilityProblems(page), []);
@@ -332,7 +318,7 @@ test('the first page without a library says what to do and adds one', async (t) 
 
 test('the whole page is small: bytes and requests of a first visit', async (t) => {
   const web = await serve(t);
-  const page = await browser.open(t);
+  const page = await house.browser.open(t);
   const sizes: [string, number][] = [];
   page.on('requestfinished', async (request) => {
     if (!request.url().includes('/events')) sizes.push([new URL(request.url()).pathname, (await request.sizes()).responseBodySize]);

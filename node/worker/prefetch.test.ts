@@ -20,6 +20,7 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, ProtocolRequest, TopicMessage } from '../mesh/messages.ts';
 import { createOutbox, type Report } from '../mesh/outbox.ts';
+import { progressWhen, welcomeOf } from '../testing/mesh-samples.ts';
 import type { Sources } from './source.ts';
 import { attemptSpaces } from './spaces.ts';
 import { createWorker, type Worker } from './worker.ts';
@@ -150,31 +151,14 @@ async function stage(t: TestContext, options: { fetch?: Fetch; patienceMs?: numb
       worker.wake();
     },
     welcome: (change = {}) =>
-      worker.welcome({
-        term: 1,
-        coordinator: node,
-        leaseSeconds: 45,
-        stallSeconds: 60,
-        slots: change.slots ?? 1,
-        minFreeBytes: change.minFreeBytes ?? 0,
-        drop: [],
-        certificate: null,
-        members: null,
-        wishes: { ...noWishes, ...change.wishes },
-        roots: [],
-      }),
+      worker.welcome(
+        welcomeOf(node, { slots: change.slots ?? 1, minFreeBytes: change.minFreeBytes ?? 0, wishes: { ...noWishes, ...change.wishes } }),
+      ),
     async next() {
       await until(() => heard.length > taken);
       return heard[taken++]!;
     },
-    progress: (when) =>
-      new Promise((resolve) => {
-        const off = mesh.subscribe('progress', (p) => {
-          if (!when(p)) return;
-          off();
-          resolve(p);
-        });
-      }),
+    progress: (when) => progressWhen(mesh, when),
     encoding: (attempt) => eventually(async () => existsSync(workspace.outputOf(attempt, '.mkv'))),
     async claimed(when) {
       const from = claims.length;

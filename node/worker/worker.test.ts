@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { before, test, type TestContext } from 'node:test';
-import { noWishes } from '../core/node-wishes.ts';
 import { makePlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import { PlainError } from '../errors.ts';
@@ -17,6 +16,7 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, TopicMessage } from '../mesh/messages.ts';
 import { createOutbox, type Outbox, type Report } from '../mesh/outbox.ts';
+import { progressWhen, welcomeOf } from '../testing/mesh-samples.ts';
 import { attemptSpaces } from './spaces.ts';
 import { createWorker, type Worker } from './worker.ts';
 
@@ -118,19 +118,7 @@ async function stage(
     rmSync(base, { recursive: true, force: true });
   });
   await worker.start();
-  worker.welcome({
-    term: 1,
-    coordinator: node,
-    leaseSeconds: 45,
-    stallSeconds: 60,
-    slots: 1,
-    minFreeBytes: 0,
-    drop: [],
-    certificate: null,
-    members: null,
-    wishes: noWishes,
-    roots: [],
-  });
+  worker.welcome(welcomeOf(node));
   return {
     mesh,
     worker,
@@ -140,14 +128,7 @@ async function stage(
       while (heard.length <= taken) await new Promise<void>((resolve) => (arrived = resolve));
       return heard[taken++]!;
     },
-    progress: (when) =>
-      new Promise((resolve) => {
-        const off = mesh.subscribe('progress', (p) => {
-          if (!when(p)) return;
-          off();
-          resolve(p);
-        });
-      }),
+    progress: (when) => progressWhen(mesh, when),
     control: async (want) => (await mesh.request(node, 'control', { term: 1, attempt: 1, want })).accepted,
   };
 }

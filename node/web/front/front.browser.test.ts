@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { Sighting, Standing } from '../../core/standing.ts';
 import { accessibilityProblems, launchBrowser, overflow, waitLive, type TestBrowser } from '../../testing/browser.ts';
-import { member, serveTunnel, startFront, type FrontKnowledge } from '../../testing/front.ts';
+import { member, serveTunnel, sightingOf, startFront, type FrontKnowledge } from '../../testing/front.ts';
 import { emptyBooks, webParts } from '../../testing/web.ts';
 import { createApp } from '../server.ts';
 
@@ -20,20 +20,12 @@ const longName = 'a-machine-with-a-name-that-somebody-made-very-long-indeed-0123
 /** a 503 is what these pages are; the browser notes it in its console */
 const allow = /503|ERR_/;
 
-const sighting = (more: Partial<Sighting>): Sighting => ({
+const atlasSeen = {
   node: '12D3KooWAbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefgh',
   name: 'atlas',
   addresses: ['/ip4/192.168.1.20/tcp/7331/p2p/12D3KooWAbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefgh', '/ip6/fd00::20/tcp/7331'],
-  by: 'mdns',
-  state: 'connected',
-  says: '',
-  latencyMs: 0.4,
-  clockMs: 12,
-  version: '0.1.0',
-  cluster: null,
-  lastSeenMs: Date.now(),
-  ...more,
-});
+};
+const sighting = (more: Partial<Sighting>): Sighting => sightingOf({ ...atlasSeen, ...more });
 
 const surroundings: FrontKnowledge['surroundings'] = {
   listening: [

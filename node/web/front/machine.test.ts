@@ -2,27 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import type { Sighting, Standing, Surroundings } from '../../core/standing.ts';
 import { PlainError } from '../../errors.ts';
-import { member, startFront, type FrontKnowledge, type TestFront } from '../../testing/front.ts';
+import { member, sightingOf, startFront, type FrontKnowledge, type TestFront } from '../../testing/front.ts';
 import { isAddress } from './machine.ts';
 
 const attic = { node: 'node-nas', name: 'nas', cluster: { id: 'cluster-attic', name: 'Attic', established: true, nodes: 3 } };
 const home = { id: 'cluster-home', name: 'Home' };
 const hostile = '<script>alert(1)</script>"\'&';
-
-const sighting = (more: Partial<Sighting>): Sighting => ({
-  node: '12D3KooWNode',
-  name: 'nas',
-  addresses: ['192.168.1.20:7331'],
-  by: 'mdns',
-  state: 'connected',
-  says: '',
-  latencyMs: 0.4,
-  clockMs: 12,
-  version: '0.1.0',
-  cluster: null,
-  lastSeenMs: Date.now(),
-  ...more,
-});
 
 const around = (...sightings: Sighting[]): Surroundings => ({
   listening: [{ what: 'mesh', addresses: ['192.168.1.10:7331'] }],
@@ -109,7 +94,7 @@ describe('where this machine stands', () => {
     const front = await tower(t, {
       standing: { state: 'pending', cluster: { id: hostile, name: hostile }, code: 'K7P2QX', sinceMs: 0 },
       surroundings: around(
-        sighting({
+        sightingOf({
           name: hostile,
           says: hostile,
           addresses: [hostile],
@@ -129,8 +114,8 @@ describe('what is around', () => {
     const front = await tower(t, {
       standing: member({ node: 'node-tower', name: 'tower' }),
       surroundings: around(
-        sighting({ name: 'nas' }),
-        sighting({
+        sightingOf({ name: 'nas' }),
+        sightingOf({
           name: 'mac',
           state: 'clock',
           clockMs: 240_000,

@@ -1,39 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SchedulingJob, SchedulingNode } from '../../core/refusals.ts';
+import { aJob, aNode } from '../../testing/schedule-samples.ts';
 import { whereView } from './job-where.ts';
 
-const node: SchedulingNode = {
-  id: 'a',
-  name: 'atlas',
-  standing: 'approved',
-  present: true,
-  paused: false,
-  draining: false,
-  schedule: [],
-  minuteOfWeek: 0,
-  slots: 1,
-  busy: 0,
-  asks: true,
-  classes: [1, 2],
-  encoders: [],
-  freeBytes: null,
-  local: ['root'],
-  keeps: ['root'],
-  speeds: {},
-  mbps: null,
-};
-const job: SchedulingJob = {
-  id: 7,
-  class: 1,
-  priority: 1,
-  rank: 0,
-  root: 'root',
-  keeper: 'here',
-  inputBytes: 1e9,
-  pixels: null,
-  encoder: 'auto',
-};
+const node = aNode({ name: 'atlas', classes: [1, 2], encoders: [], freeBytes: null, local: ['root'], keeps: ['root'] });
+const job = aJob({ id: 7, rank: 0, root: 'root', pixels: null });
 
 test('each member says yes or why not, those that can come first, strangers are no answer', () => {
   const nodes = [

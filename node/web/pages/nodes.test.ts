@@ -1,30 +1,13 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test, type TestContext } from 'node:test';
-import type { Database } from '../../db/connect.ts';
+import { describe, test, type TestContext } from 'node:test';
 import { PlainError } from '../../errors.ts';
-import { freshDatabase, havePostgres, type TestDatabase } from '../../testing/database.ts';
-import { fillNodeSample, type NodeSample } from '../../testing/node-sample.ts';
-import { fillSample, type Sample } from '../../testing/sample.ts';
+import { fillNodeSample } from '../../testing/node-sample.ts';
+import { webSuite } from '../../testing/web-suite.ts';
 import { startWeb, type TestWeb } from '../../testing/web.ts';
 
 // The Nodes page as a browser without scripts asks for it; only the commands are written down instead of carried out.
 
-const cleanups: (() => Promise<void> | void)[] = [];
-const suite = { after: (fn: () => Promise<void> | void) => void cleanups.push(fn) };
-let db: TestDatabase;
-let leader: Database;
-let sample: Sample;
-let nodes: NodeSample;
-
-before(async () => {
-  db = await freshDatabase(suite, havePostgres() ? 'postgres' : 'embedded');
-  leader = await db.lead();
-  sample = await fillSample(leader);
-  nodes = await fillNodeSample(leader, sample);
-});
-after(async () => {
-  for (const cleanup of cleanups.toReversed()) await cleanup();
-});
+const house = webSuite({ browser: false, fill: fillNodeSample });
 
 interface Visit {
   web: TestWeb;
@@ -35,7 +18,7 @@ interface Visit {
 }
 
 async function visit(t: TestContext, answer?: (name: string, args: unknown[]) => unknown): Promise<Visit> {
-  const web = await startWeb({ after: (fn) => t.after(fn) }, { db, ...(answer ? { answer } : {}) });
+  const web = await startWeb({ after: (fn) => t.after(fn) }, { db: house.db, ...(answer ? { answer } : {}) });
   const jar = new Map<string, string>();
   const ask = async (path: string, init: RequestInit = {}): Promise<Response> => {
     const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
@@ -84,7 +67,7 @@ describe('the page', () => {
     const html = await (await visit(t)).get('/nodes');
     assert.deepEqual(
       [...html.matchAll(/action="\/nodes\/([\w-]+)\/hand-over"/g)].map((m) => m[1]),
-      [nodes.nuc],
+      [house.more.nuc],
     );
   });
 
@@ -98,7 +81,7 @@ describe('the page', () => {
 describe('a click', () => {
   test('asks for exactly one command and comes back to the page', async (t) => {
     const { web, post } = await visit(t);
-    const { basement, tower, nuc } = nodes;
+    const { basement, tower, nuc } = house.more;
     for (const [path, name, args] of [
       [`/nodes/${basement}/approve`, 'approveNode', [basement]],
       [`/nodes/${basement}/reject`, 'declineNode', [basement, 'reject']],
@@ -109,7 +92,7 @@ describe('a click', () => {
       [`/nodes/${tower}/undrain`, 'changeNode', [tower, { draining: false }]],
       [`/nodes/${nuc}/hand-over`, 'handOver', [nuc]],
       [`/nodes/${tower}/detect`, 'detectEncoders', [tower]],
-      [`/nodes/tokens/${nodes.token}/revoke`, 'revokeJoinToken', [nodes.token]],
+      [`/nodes/tokens/${house.more.token}/revoke`, 'revokeJoinToken', [house.more.token]],
     ] as const) {
       web.asked.length = 0;
       const answer = await post(path);
@@ -121,7 +104,7 @@ describe('a click', () => {
 
   test('about a machine that is not there is a 404 and asks for nothing', async (t) => {
     const { web, post } = await visit(t);
-    for (const path of ['/nodes/nobody/approve', '/nodes/nobody', '/nodes/nobody/remove', `/nodes/${nodes.basement}/remove`])
+    for (const path of ['/nodes/nobody/approve', '/nodes/nobody', '/nodes/nobody/remove', `/nodes/${house.more.basement}/remove`])
       assert.equal((await post(path, [['typed', 'x']])).status, 404, path);
     assert.deepEqual(web.asked, []);
   });
@@ -130,7 +113,7 @@ describe('a click', () => {
     const { get, post, web } = await visit(t, () => {
       throw new PlainError('nuc does not answer, so it cannot coordinate.');
     });
-    assert.equal((await post(`/nodes/${nodes.nuc}/hand-over`)).status, 303);
+    assert.equal((await post(`/nodes/${house.more.nuc}/hand-over`)).status, 303);
     assert.equal(web.asked.length, 1);
     assert.match(await get('/nodes'), /nuc does not answer, so it cannot coordinate\./);
   });
@@ -178,16 +161,16 @@ describe('the settings of one machine', () => {
       ['from-1', ''],
       ['to-1', ''],
     ];
-    const answer = await post(`/nodes/${nodes.tower}`, fields);
-    assert.deepEqual([answer.status, answer.to], [303, `/nodes/${nodes.tower}`]);
+    const answer = await post(`/nodes/${house.more.tower}`, fields);
+    assert.deepEqual([answer.status, answer.to], [303, `/nodes/${house.more.tower}`]);
     assert.deepEqual(asked(web), [
-      { name: 'changeNode', args: [nodes.tower, { slots: 2, mbps: null, schedule: [{ days: [1, 2], from: '22:00', to: '07:00' }] }] },
+      { name: 'changeNode', args: [house.more.tower, { slots: 2, mbps: null, schedule: [{ days: [1, 2], from: '22:00', to: '07:00' }] }] },
     ]);
   });
 
   test('hours that make no sense are a 422 that names the line', async (t) => {
     const { web, post } = await visit(t);
-    const answer = await post(`/nodes/${nodes.tower}`, [
+    const answer = await post(`/nodes/${house.more.tower}`, [
       ['days-0', '1'],
       ['from-0', '22:00'],
       ['to-0', 'late'],
@@ -203,16 +186,18 @@ describe('the settings of one machine', () => {
       if (name === 'locateRoot' && problem) throw new PlainError(problem);
     });
     const fields: [string, string][] = [
-      ['root', nodes.filmsRoot],
+      ['root', house.more.filmsRoot],
       ['path', '/mnt/films'],
     ];
-    assert.equal((await post(`/nodes/${nodes.tower}/roots`, fields)).status, 303);
-    assert.deepEqual(asked(web), [{ name: 'locateRoot', args: [{ node: nodes.tower, root: nodes.filmsRoot, path: '/mnt/films' }] }]);
+    assert.equal((await post(`/nodes/${house.more.tower}/roots`, fields)).status, 303);
+    assert.deepEqual(asked(web), [
+      { name: 'locateRoot', args: [{ node: house.more.tower, root: house.more.filmsRoot, path: '/mnt/films' }] },
+    ]);
     problem = 'There is no folder /mnt/films on tower.';
-    const answer = await post(`/nodes/${nodes.tower}/roots`, fields);
+    const answer = await post(`/nodes/${house.more.tower}/roots`, fields);
     assert.equal(answer.status, 422);
     assert.ok(answer.html.includes(problem) && answer.html.includes('value="/mnt/films"'));
-    const strange = await post(`/nodes/${nodes.tower}/roots`, [
+    const strange = await post(`/nodes/${house.more.tower}/roots`, [
       ['root', '00000000-0000-0000-0000-000000000000'],
       ['path', '/mnt'],
     ]);
@@ -221,12 +206,12 @@ describe('the settings of one machine', () => {
 
   test('a machine is removed only when its name was typed', async (t) => {
     const { web, get, post } = await visit(t);
-    const path = `/nodes/${nodes.tower}/remove`;
+    const path = `/nodes/${house.more.tower}/remove`;
     assert.match(await get(path), /It loses every right at once/);
     assert.equal((await post(path, [['typed', 'towel']])).status, 422);
     assert.deepEqual(web.asked, []);
     assert.deepEqual((await post(path, [['typed', ' tower ']])).to, '/nodes');
-    assert.deepEqual(asked(web), [{ name: 'removeNode', args: [nodes.tower] }]);
+    assert.deepEqual(asked(web), [{ name: 'removeNode', args: [house.more.tower] }]);
   });
 
   test('the cluster gets another name, never an empty one', async (t) => {
@@ -244,12 +229,12 @@ describe('a library and its machines', () => {
     assert.match(html, /On which machine<\/span><select[^>]*><option value="node-atlas">atlas<\/option>/);
     assert.ok(!html.includes('<option value="node-basement"'), 'a machine that only asks is not offered');
     const answer = await post('/library', [
-      ['node', nodes.tower],
+      ['node', house.more.tower],
       ['path', '/srv/more'],
       ['name', ''],
     ]);
     assert.equal(answer.status, 303);
-    assert.deepEqual(asked(web), [{ name: 'addLibrary', args: [{ path: '/srv/more', node: nodes.tower }] }]);
+    assert.deepEqual(asked(web), [{ name: 'addLibrary', args: [{ path: '/srv/more', node: house.more.tower }] }]);
   });
 
   test('its page says where each machine has it, what the check found, and takes another path', async (t) => {
@@ -257,7 +242,7 @@ describe('a library and its machines', () => {
     const { web, get, post } = await visit(t, (name) => {
       if (name === 'locateRoot' && problem) throw new PlainError(problem);
     });
-    const path = `/library/${sample.libraries.films}`;
+    const path = `/library/${house.sample.libraries.films}`;
     const html = await get(path);
     for (const words of [
       '/srv/media/films',
@@ -269,11 +254,13 @@ describe('a library and its machines', () => {
     ])
       assert.ok(html.includes(words), words);
     const fields: [string, string][] = [
-      ['node', nodes.mac],
+      ['node', house.more.mac],
       ['path', '/Volumes/films'],
     ];
     assert.equal((await post(`${path}/locate`, fields)).to, `${path}#places`);
-    assert.deepEqual(asked(web), [{ name: 'locateRoot', args: [{ node: nodes.mac, root: nodes.filmsRoot, path: '/Volumes/films' }] }]);
+    assert.deepEqual(asked(web), [
+      { name: 'locateRoot', args: [{ node: house.more.mac, root: house.more.filmsRoot, path: '/Volumes/films' }] },
+    ]);
     problem = 'There is no marker in /Volumes/films on macmini.';
     const refused = await post(`${path}/locate`, fields);
     assert.equal(refused.status, 422);
@@ -282,10 +269,10 @@ describe('a library and its machines', () => {
 
   test('a waiting file says on which machines it can run and why not on the others', async (t) => {
     const { get } = await visit(t);
-    const html = await get(`/jobs/${sample.waiting[0]}`);
+    const html = await get(`/jobs/${house.sample.waiting[0]}`);
     assert.match(html, /Where it can run/);
     assert.ok(html.includes('tower is paused.'));
     assert.ok(!html.includes('basement'));
-    assert.ok(!(await get(`/jobs/${sample.running[0]}`)).includes('Where it can run'));
+    assert.ok(!(await get(`/jobs/${house.sample.running[0]}`)).includes('Where it can run'));
   });
 });

@@ -1,41 +1,22 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 import assert from 'node:assert/strict';
-import { after, before, describe, test, type TestContext } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { effectiveSettings } from '../../config/load.ts';
-import type { Database } from '../../db/connect.ts';
 import { PlainError } from '../../errors.ts';
-import { accessibilityProblems, launchBrowser, overflow, waitLive, type TestBrowser } from '../../testing/browser.ts';
-import { freshDatabase, havePostgres, type TestDatabase } from '../../testing/database.ts';
-import { attempt, file, fillPageSample, job, probe, type PageSample } from '../../testing/page-sample.ts';
-import { fillSample, sampleProgress, type Sample } from '../../testing/sample.ts';
+import { accessibilityProblems, overflow, waitLive } from '../../testing/browser.ts';
+import { attempt, file, fillPageSample, job, probe } from '../../testing/page-sample.ts';
+import { sampleProgress } from '../../testing/sample.ts';
+import { webSuite } from '../../testing/web-suite.ts';
 import { startWeb, type TestWeb } from '../../testing/web.ts';
 
 // Queue, job, library, file, history and settings in a real browser, on the real server and a real database.
 // Only the commands are written down instead of carried out.
 
-const cleanups: (() => Promise<void> | void)[] = [];
-const suite = { after: (fn: () => Promise<void> | void) => void cleanups.push(fn) };
-let browser: TestBrowser;
-let db: TestDatabase;
-let leader: Database;
-let sample: Sample;
-let more: PageSample;
-
-before(async () => {
-  browser = await launchBrowser();
-  suite.after(() => browser.close());
-  db = await freshDatabase(suite, havePostgres() ? 'postgres' : 'embedded');
-  leader = await db.lead();
-  sample = await fillSample(leader);
-  more = await fillPageSample(leader, sample);
-});
-after(async () => {
-  for (const cleanup of cleanups.toReversed()) await cleanup();
-});
+const house = webSuite({ fill: fillPageSample });
 
 async function serve(t: TestContext, answer?: (name: string, args: unknown[]) => unknown): Promise<TestWeb> {
-  const web = await startWeb({ after: (fn) => t.after(fn) }, { db, ...(answer ? { answer } : {}) });
+  const web = await startWeb({ after: (fn) => t.after(fn) }, { db: house.db, ...(answer ? { answer } : {}) });
   Object.assign(web.settings, effectiveSettings(new Map([['jobs.maxFailures', 5]]), {}));
   return web;
 }
@@ -48,17 +29,17 @@ const paths = (): string[] => [
   '/queue?state=held',
   '/queue?state=cancelled&q=nothing',
   '/queue/clear',
-  `/jobs/${more.replacedJob}`,
-  `/jobs/${more.failedJob}`,
-  `/jobs/${sample.running[0]}`,
-  `/jobs/${more.heldJob}`,
+  `/jobs/${house.more.replacedJob}`,
+  `/jobs/${house.more.failedJob}`,
+  `/jobs/${house.sample.running[0]}`,
+  `/jobs/${house.more.heldJob}`,
   '/library',
-  `/library/${sample.libraries.films}`,
-  `/library/${sample.libraries.shorts}`,
-  `/library/${sample.libraries.films}/rules`,
-  `/library/${sample.libraries.films}/remove`,
-  `/files/${more.replacedFile}`,
-  `/files/${more.failedFile}`,
+  `/library/${house.sample.libraries.films}`,
+  `/library/${house.sample.libraries.shorts}`,
+  `/library/${house.sample.libraries.films}/rules`,
+  `/library/${house.sample.libraries.films}/remove`,
+  `/files/${house.more.replacedFile}`,
+  `/files/${house.more.failedFile}`,
   '/files?q=the',
   '/history',
   '/history?state=kept',
@@ -72,7 +53,7 @@ describe('accessibility and layout', () => {
     for (const width of [1440, 390]) {
       test(`nothing for axe to say, nothing sticks out, ${theme}, ${width} pixels wide`, async (t) => {
         const web = await serve(t);
-        const page = await browser.open(t, { theme, width, height: width < 500 ? 844 : 900 });
+        const page = await house.browser.open(t, { theme, width, height: width < 500 ? 844 : 900 });
         for (const path of paths()) {
           assert.equal((await page.goto(web.url + path))?.status(), 200, path);
           assert.deepEqual(await accessibilityProblems(page), [], path);
@@ -86,7 +67,7 @@ describe('accessibility and layout', () => {
 
   test('a page is usable at 320 pixels', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { width: 320, height: 700 });
+    const page = await house.browser.open(t, { width: 320, height: 700 });
     for (const path of paths()) {
       await page.goto(web.url + path);
       const found = await overflow(page);
@@ -113,11 +94,11 @@ describe('names from disks', () => {
       '{{7*7}}${7*7}',
       '',
     ];
-    const { films } = sample.libraries;
+    const { films } = house.sample.libraries;
     const made: { path: string; name: string }[] = [];
     for (const [i, name] of evil.entries()) {
       const fileId = await file(
-        leader,
+        house.leader,
         films,
         name,
         name.slice(0, 500),
@@ -130,15 +111,15 @@ describe('names from disks', () => {
           probe: probe(name.slice(0, 50), 8, 1e9, { warnings: [name], tags: { title: name } }),
         },
       );
-      const jobId = await job(leader, fileId, films, 1e9, {
+      const jobId = await job(house.leader, fileId, films, 1e9, {
         state: 'failed',
         failures: 3,
         reason: { code: name || 'none', params: { message: name } },
       });
       await attempt(
-        leader,
+        house.leader,
         jobId,
-        sample.nodeId,
+        house.sample.nodeId,
         1,
         'failed',
         { code: 'ffmpeg-failed', params: { message: name } },
@@ -148,13 +129,13 @@ describe('names from disks', () => {
           verdict: { accepted: false, reason: { code: name }, checks: [{ name: 'audio', original: name, output: name, passed: false }] },
         },
       );
-      await leader.query(
+      await house.leader.query(
         `insert into activity (kind, severity, job_id, file_id, library_id, by, params) values ($1, 1, $2, $3, $4, $1, $5)`,
         [name.slice(0, 200), jobId, fileId, films, JSON.stringify({ title: name, reason: { code: name, params: {} } })],
       );
       made.push({ path: `/jobs/${jobId}`, name }, { path: `/files/${fileId}`, name });
     }
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     for (const { path, name } of [
       ...made,
       ...['/queue?state=failed', '/history', '/history/audit', '/files', `/library/${films}`].map((path) => ({ path, name: '' })),
@@ -175,15 +156,15 @@ describe('names from disks', () => {
       assert.ok(wide.pixels <= 0, `${path} of ${name.slice(0, 60)}: ${wide.pixels} pixels too wide: ${wide.elements.join(', ')}`);
     }
     assert.deepEqual(web.complaints, []);
-    await leader.query(`update jobs set attempt_id = null where file_id in (select id from media_files where path like 'evil-%')`);
-    await leader.query(`delete from media_files where path like 'evil-%'`);
+    await house.leader.query(`update jobs set attempt_id = null where file_id in (select id from media_files where path like 'evil-%')`);
+    await house.leader.query(`delete from media_files where path like 'evil-%'`);
   });
 });
 
 describe('the queue', () => {
   test('pages forwards and backwards show every waiting file once, in order', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { javaScript: false });
+    const page = await house.browser.open(t, { javaScript: false });
     await page.goto(`${web.url}/queue`);
     const rows = () => page.locator('tbody tr').evaluateAll((list) => list.map((row) => row.id));
     const forward: string[][] = [await rows()];
@@ -192,7 +173,7 @@ describe('the queue', () => {
       await page.waitForLoadState();
       forward.push(await rows());
     }
-    const expected = await db.query<{ id: number }>(`select id from jobs where state = 'available' order by priority, rank, id`);
+    const expected = await house.db.query<{ id: number }>(`select id from jobs where state = 'available' order by priority, rank, id`);
     assert.deepEqual(
       forward.flat(),
       expected.map((r) => `row-j${r.id}`),
@@ -209,7 +190,7 @@ describe('the queue', () => {
 
   test('a filter narrows the list while typing, keeps the focus, lives in the URL and comes back with Back', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(`${web.url}/queue`);
     await page.locator('.filters input[type=search]').fill('gener');
     await page.waitForFunction(() => document.querySelectorAll('#queue-list tbody tr').length === 1);
@@ -224,68 +205,68 @@ describe('the queue', () => {
 
   test('the order does not jump: the page says how many rows changed and shows them when asked', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(`${web.url}/queue`);
     await waitLive(page);
     const first = await page.locator('tbody tr').first().getAttribute('id');
-    const last = sample.waiting[3]!;
-    await leader.query(`update jobs set rank = -1e15 where id = $1`, [last]);
+    const last = house.sample.waiting[3]!;
+    await house.leader.query(`update jobs set rank = -1e15 where id = $1`, [last]);
     web.events.emit('queue.changed', { why: 'test' });
     await page.locator('#queue-changes a').waitFor();
     assert.equal(await page.locator('#queue-changes a').textContent(), '1 change, show');
     assert.equal(await page.locator('tbody tr').first().getAttribute('id'), first, 'nothing moved by itself');
     await page.locator('#queue-changes a').click();
     await page.waitForFunction((id) => document.querySelector('tbody tr')?.id === id, `row-j${last}`);
-    await leader.query(`update jobs set rank = -(input_bytes - expected_bytes) where id = $1`, [last]);
+    await house.leader.query(`update jobs set rank = -(input_bytes - expected_bytes) where id = $1`, [last]);
   });
 
   test('after a filter the page counts changes of what it shows now', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(`${web.url}/queue`);
     await waitLive(page);
     await page.locator('.filters input[type=search]').fill('charade');
     await page.waitForFunction(() => document.querySelectorAll('#queue-list tbody tr').length === 1);
     await page.waitForURL(`${web.url}/queue?q=charade`);
-    const [general, charade] = sample.waiting as [number, number];
-    await leader.query(`update jobs set priority = 0 where id = $1`, [general]);
-    await leader.query(`update jobs set state = 'held', reason = '{"code":"target-exists"}' where id = $1`, [charade]);
+    const [general, charade] = house.sample.waiting as [number, number];
+    await house.leader.query(`update jobs set priority = 0 where id = $1`, [general]);
+    await house.leader.query(`update jobs set state = 'held', reason = '{"code":"target-exists"}' where id = $1`, [charade]);
     web.events.emit('queue.changed', { why: 'test' });
     await page.locator('#queue-changes a').waitFor();
     assert.equal(await page.locator('#queue-changes a').textContent(), '1 change, show');
     assert.equal(await page.locator('#queue-changes a').getAttribute('href'), '/queue?q=charade');
-    await leader.query(`update jobs set state = 'available', reason = null, priority = 1 where id = any($1)`, [[general, charade]]);
+    await house.leader.query(`update jobs set state = 'available', reason = null, priority = 1 where id = any($1)`, [[general, charade]]);
   });
 
   test('running rows move their numbers in place', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(`${web.url}/queue?state=running`);
     await waitLive(page);
     await page
       .locator('tbody tr')
       .first()
       .evaluate((row) => row.setAttribute('data-mark', 'same'));
-    sampleProgress(web.events, sample);
-    await page.waitForFunction((id) => document.querySelector(`#job-${id}-live`)?.textContent?.includes('63.4'), sample.running[0]);
+    sampleProgress(web.events, house.sample);
+    await page.waitForFunction((id) => document.querySelector(`#job-${id}-live`)?.textContent?.includes('63.4'), house.sample.running[0]);
     assert.equal(await page.locator('tbody tr[data-mark=same]').count(), 1);
   });
 
   test('bulk without JavaScript: chosen files, then everything that the filter matches, asked first with its number', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { javaScript: false });
+    const page = await house.browser.open(t, { javaScript: false });
     await page.goto(`${web.url}/queue`);
     await page.locator('tbody input[type=checkbox]').nth(0).check();
     await page.locator('tbody input[type=checkbox]').nth(2).check();
     await page.getByRole('button', { name: 'To the end' }).last().click();
     assert.deepEqual(
       web.asked.map((a) => [a.name, a.args]),
-      [['moveJobs', [{ ids: [sample.waiting[0], sample.waiting[2]] }, 'end']]],
+      [['moveJobs', [{ ids: [house.sample.waiting[0], house.sample.waiting[2]] }, 'end']]],
     );
     assert.match(await page.locator('#toasts').innerText(), /moved to the end/);
 
     web.asked.length = 0;
-    await page.goto(`${web.url}/queue?lib=${sample.libraries.films}&q=ha`);
+    await page.goto(`${web.url}/queue?lib=${house.sample.libraries.films}&q=ha`);
     await page.getByText('All that match').click();
     await page.getByRole('button', { name: 'Remove…' }).click();
     assert.equal(web.asked.length, 0, 'nothing happens before the question is answered');
@@ -293,14 +274,14 @@ describe('the queue', () => {
     await page.getByRole('button', { name: 'Remove 1' }).click();
     assert.deepEqual(
       web.asked.map((a) => [a.name, a.args]),
-      [['removeJobs', [{ filter: { libraryId: sample.libraries.films, search: 'ha', codec: null, priority: null } }, false]]],
+      [['removeJobs', [{ filter: { libraryId: house.sample.libraries.films, search: 'ha', codec: null, priority: null } }, false]]],
     );
-    assert.equal(new URL(page.url()).search, `?q=ha&lib=${sample.libraries.films}`);
+    assert.equal(new URL(page.url()).search, `?q=ha&lib=${house.sample.libraries.films}`);
   });
 
   test('the row menu acts on its row only, and a dangerous entry asks first', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(`${web.url}/queue`);
     await page.locator('tbody input[type=checkbox]').nth(1).check();
     await page.locator('tbody tr').first().locator('summary').click();
@@ -308,7 +289,7 @@ describe('the queue', () => {
     await page.locator('#toasts .toast').waitFor();
     assert.deepEqual(
       web.asked.map((a) => [a.name, a.args]),
-      [['prioritise', [{ ids: [sample.waiting[0]] }, 'high']]],
+      [['prioritise', [{ ids: [house.sample.waiting[0]] }, 'high']]],
     );
     web.asked.length = 0;
     await page.locator('tbody tr').first().locator('summary').click();
@@ -322,16 +303,16 @@ describe('the queue', () => {
     await page.locator('#toasts .toast').waitFor();
     assert.deepEqual(
       web.asked.map((a) => [a.name, a.args]),
-      [['cancelJob', [sample.waiting[0]]]],
+      [['cancelJob', [house.sample.waiting[0]]]],
     );
   });
 
   test('clearing the queue names the number', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { javaScript: false });
+    const page = await house.browser.open(t, { javaScript: false });
     await page.goto(`${web.url}/queue`);
     await page.getByRole('link', { name: 'Clear queue…' }).click();
-    const [counted] = await db.query<{ n: number }>(`select count(*) as n from jobs where state = 'available'`);
+    const [counted] = await house.db.query<{ n: number }>(`select count(*) as n from jobs where state = 'available'`);
     assert.match(await page.locator('h2').first().innerText(), new RegExp(`all ${counted!.n} waiting files`));
     await page.getByRole('button', { name: `Clear ${counted!.n}` }).click();
     assert.deepEqual(
@@ -344,42 +325,45 @@ describe('the queue', () => {
 describe('a job', () => {
   test('changes its words and actions while the page is open', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
-    const id = sample.waiting[1]!;
+    const page = await house.browser.open(t);
+    const id = house.sample.waiting[1]!;
     await page.goto(`${web.url}/jobs/${id}`);
     await waitLive(page);
     assert.equal(await page.locator('.now-word').innerText(), 'Waiting');
-    await leader.query(`update jobs set state = 'held', reason = '{"code":"target-exists","params":{"name":"x.mkv"}}' where id = $1`, [id]);
+    await house.leader.query(
+      `update jobs set state = 'held', reason = '{"code":"target-exists","params":{"name":"x.mkv"}}' where id = $1`,
+      [id],
+    );
     web.events.emit('job.changed', { jobId: id, fileId: null, libraryId: null });
     await page.waitForFunction(() => document.querySelector('.now-word')?.textContent?.includes('Held'));
     assert.match(await page.locator('.now-next').innerText(), /x\.mkv.*until you decide/);
-    await leader.query(`insert into activity (kind, job_id, by) values ('job-retried', $1, 'Ada')`, [id]);
+    await house.leader.query(`insert into activity (kind, job_id, by) values ('job-retried', $1, 'Ada')`, [id]);
     web.events.emit('job.changed', { jobId: id, fileId: null, libraryId: null });
     await page.locator('#job-side').getByText('was asked for again').waitFor();
-    await leader.query(`update jobs set state = 'available', reason = null where id = $1`, [id]);
+    await house.leader.query(`update jobs set state = 'available', reason = null where id = $1`, [id]);
   });
 
   test('undo puts back the original of this job, and never that of another one', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { javaScript: false, allow: /404/ });
-    await page.goto(`${web.url}/jobs/${more.replacedJob}`);
+    const page = await house.browser.open(t, { javaScript: false, allow: /404/ });
+    await page.goto(`${web.url}/jobs/${house.more.replacedJob}`);
     await page.getByRole('button', { name: /Undo/ }).click();
     assert.deepEqual(
       web.asked.map((a) => [a.name, a.args]),
-      [['restore', [more.original]]],
+      [['restore', [house.more.original]]],
     );
     web.asked.length = 0;
-    await page.goto(`${web.url}/jobs/${more.replacedJob}`);
+    await page.goto(`${web.url}/jobs/${house.more.replacedJob}`);
     await page
       .locator('form[action$="/restore"]')
-      .evaluate((form, other) => form.setAttribute('action', `/jobs/${other}/restore`), more.keptJob);
+      .evaluate((form, other) => form.setAttribute('action', `/jobs/${other}/restore`), house.more.keptJob);
     await page.getByRole('button', { name: /Undo/ }).click();
     assert.equal(web.asked.length, 0);
   });
 
   test('an address that belongs to nothing is a page that says so', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { allow: /404/ });
+    const page = await house.browser.open(t, { allow: /404/ });
     for (const path of [
       '/jobs/99999999',
       '/jobs/abc',
@@ -400,7 +384,7 @@ describe('libraries', () => {
       if (name === 'addLibrary') throw new PlainError('There is no folder /mnt/<films> on this machine.');
       return 1;
     });
-    const page = await browser.open(t, { javaScript: false, allow: /422/ });
+    const page = await house.browser.open(t, { javaScript: false, allow: /422/ });
     await page.goto(`${web.url}/library`);
     await page.getByLabel('Folder on this machine').fill('/mnt/<films>');
     const [answer] = await Promise.all([
@@ -414,8 +398,8 @@ describe('libraries', () => {
 
   test('rules: mistakes are named at the field and in a summary; then the whole profile is saved', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { javaScript: false, allow: /422/ });
-    await page.goto(`${web.url}/library/${sample.libraries.films}/rules`);
+    const page = await house.browser.open(t, { javaScript: false, allow: /422/ });
+    await page.goto(`${web.url}/library/${house.sample.libraries.films}/rules`);
     await page.getByLabel('Quality').fill('99');
     await page.getByRole('button', { name: 'Save rules' }).click();
     assert.match(await page.getByRole('alert').innerText(), /Quality must be 34 or less/);
@@ -434,8 +418,8 @@ describe('libraries', () => {
 
   test('a library goes only when its name is typed', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t, { javaScript: false, allow: /422/ });
-    await page.goto(`${web.url}/library/${sample.libraries.tv}/remove`);
+    const page = await house.browser.open(t, { javaScript: false, allow: /422/ });
+    await page.goto(`${web.url}/library/${house.sample.libraries.tv}/remove`);
     await page.getByRole('textbox', { name: /Type/ }).fill('Films');
     await page.getByRole('button', { name: 'Remove this library' }).click();
     assert.equal(web.asked.length, 0);
@@ -443,26 +427,26 @@ describe('libraries', () => {
     await page.getByRole('button', { name: 'Remove this library' }).click();
     assert.deepEqual(
       web.asked.map((a) => [a.name, a.args]),
-      [['removeLibrary', [sample.libraries.tv]]],
+      [['removeLibrary', [house.sample.libraries.tv]]],
     );
   });
 
   test('files follow what happens to them, until a filter is set', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
-    await page.goto(`${web.url}/library/${sample.libraries.films}`);
+    const page = await house.browser.open(t);
+    await page.goto(`${web.url}/library/${house.sample.libraries.films}`);
     await waitLive(page);
-    const [shown] = await leader.query<{ id: number; status: string }>(
+    const [shown] = await house.leader.query<{ id: number; status: string }>(
       `select id, status from media_files where library_id = $1 order by id desc limit 1`,
-      [sample.libraries.films],
+      [house.sample.libraries.films],
     );
     const word = (): Promise<string> => page.locator('#files-live tbody tr').first().locator('.c-state').innerText();
     const was = await word();
-    await leader.query(`update media_files set status = 'missing' where id = $1`, [shown!.id]);
+    await house.leader.query(`update media_files set status = 'missing' where id = $1`, [shown!.id]);
     web.events.emit('job.changed', { jobId: 1, fileId: null, libraryId: null });
     await page.waitForFunction(() => document.querySelector('#files-live tbody .c-state')?.textContent === 'Missing');
-    await leader.query(`update media_files set status = $2 where id = $1`, [shown!.id, shown!.status]);
-    web.events.emit('library.changed', { libraryId: sample.libraries.films });
+    await house.leader.query(`update media_files set status = $2 where id = $1`, [shown!.id, shown!.status]);
+    web.events.emit('library.changed', { libraryId: house.sample.libraries.films });
     await page.waitForFunction((w) => document.querySelector('#files-live tbody .c-state')?.textContent === w, was);
     await page.locator('#files .filters select[name=status]').selectOption('skipped');
     await page.locator('#files-still').waitFor();
@@ -471,11 +455,11 @@ describe('libraries', () => {
 
   test('a scan shows its numbers while it runs', async (t) => {
     const web = await serve(t);
-    const page = await browser.open(t);
+    const page = await house.browser.open(t);
     await page.goto(`${web.url}/library`);
     await waitLive(page);
-    await leader.query(`update scans set seen = 5123 where library_id = $1 and state = 'running'`, [sample.libraries.tv]);
-    web.events.emit('scan.progressed', { libraryId: sample.libraries.tv, seen: 5123, inspected: 0, done: false });
+    await house.leader.query(`update scans set seen = 5123 where library_id = $1 and state = 'running'`, [house.sample.libraries.tv]);
+    web.events.emit('scan.progressed', { libraryId: house.sample.libraries.tv, seen: 5123, inspected: 0, done: false });
     await page.getByText('5,123 files seen').waitFor();
   });
 });
@@ -488,7 +472,7 @@ describe('settings', () => {
         ? [{ key: 'jobs.maxFailures', problem: 'must be 10 or less, not 99' }]
         : undefined;
     });
-    const page = await browser.open(t, { javaScript: false, allow: /422/ });
+    const page = await house.browser.open(t, { javaScript: false, allow: /422/ });
     await page.goto(`${web.url}/settings/jobs`);
     await page.getByLabel('Tries per file', { exact: true }).fill('99');
     await page.getByRole('button', { name: 'Save', exact: true }).last().click();
@@ -518,7 +502,7 @@ describe('settings', () => {
       first = false;
       return [{ key: 'jobs.maxFailures', problem: 'was changed by somebody else', current: 5 }];
     });
-    const page = await browser.open(t, { javaScript: false, allow: /409/ });
+    const page = await house.browser.open(t, { javaScript: false, allow: /409/ });
     await page.goto(`${web.url}/settings/jobs`);
     await page.getByLabel('Tries per file', { exact: true }).fill('8');
     await page.getByRole('button', { name: 'Save', exact: true }).last().click();
@@ -535,7 +519,7 @@ describe('refused forms', () => {
       if (name === 'addLibrary') throw new PlainError('There is no folder /mnt/films on this machine.');
       return name === 'saveSettings' ? [{ key: 'jobs.maxFailures', problem: 'must be 10 or less, not 99' }] : 1;
     });
-    const page = await browser.open(t, { allow: /422/ });
+    const page = await house.browser.open(t, { allow: /422/ });
     await page.goto(`${web.url}/library`);
     await page.getByLabel('Folder on this machine').fill('/mnt/films');
     await page.getByRole('button', { name: 'Add and scan' }).click();
@@ -555,8 +539,8 @@ describe('history', () => {
     const made: number[] = [];
     for (let i = 0; i < 230; i++) {
       const fileId = await file(
-        leader,
-        sample.libraries.shorts,
+        house.leader,
+        house.sample.libraries.shorts,
         i === 0 ? '=HYPERLINK("http://evil")' : `Result ${i}`,
         '',
         'h264',
@@ -565,7 +549,7 @@ describe('history', () => {
         null,
         { path: `csv-${i}` },
       );
-      made.push(await job(leader, fileId, sample.libraries.shorts, 1e8, { state: 'cancelled' }));
+      made.push(await job(house.leader, fileId, house.sample.libraries.shorts, 1e8, { state: 'cancelled' }));
     }
     const response = await fetch(`${web.url}/history/export.csv?state=cancelled`);
     const lines = (await response.text()).trimEnd().split('\r\n');
@@ -573,6 +557,6 @@ describe('history', () => {
     assert.equal(lines.length, 1 + made.length + 1, 'a head, these and the cancelled job of the sample');
     assert.equal(new Set(lines.map((line) => line.split(',')[0])).size, lines.length);
     assert.ok(lines.some((line) => line.includes(`"'=HYPERLINK(""http://evil"")"`)));
-    await leader.query(`delete from media_files where path like 'csv-%'`);
+    await house.leader.query(`delete from media_files where path like 'csv-%'`);
   });
 });
