@@ -12,7 +12,7 @@ import { probeFile } from './probe.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'codecshift-probe-'));
 after(() => rm(folder, { recursive: true, force: true }));
-const windows = process.platform === 'win32';
+const windows = process.platform === 'win32' && 'Windows has no named pipes in folders';
 
 for (const { name, tools } of await everyFfmpeg()) {
   const codeOf = (path: string): Promise<string | undefined> =>

@@ -108,18 +108,22 @@ test('an encode that grows too large is stopped and does not ask for another try
   assert.deepEqual(await left(job), []);
 });
 
-test('an input that gives nothing is a stalled encode, to be tried again', { skip: process.platform === 'win32' }, async () => {
-  const pipe = join(folder, 'silent.mkv');
-  execFileSync('mkfifo', [pipe]);
-  const job = await jobFor(await chosenFfmpeg(), await clip('film'));
-  const error = await failure({ ...job, input: pipe, stallMs: 500 });
-  assert.equal(error.reason?.code, 'stalled');
-  assert.equal(error.retry, true);
-});
+test(
+  'an input that gives nothing is a stalled encode, to be tried again',
+  { skip: process.platform === 'win32' && 'Windows has no named pipes in folders' },
+  async () => {
+    const pipe = join(folder, 'silent.mkv');
+    execFileSync('mkfifo', [pipe]);
+    const job = await jobFor(await chosenFfmpeg(), await clip('film'));
+    const error = await failure({ ...job, input: pipe, stallMs: 500 });
+    assert.equal(error.reason?.code, 'stalled');
+    assert.equal(error.retry, true);
+  },
+);
 
 test(
   'a paused encode says so, is no stalled encode, and ends well after it was resumed',
-  { skip: process.platform === 'win32' },
+  { skip: process.platform === 'win32' && 'Windows cannot stop a process and let it go on' },
   async () => {
     const job = await jobFor(await chosenFfmpeg(), await longClip());
     const control = createControl();
@@ -150,12 +154,16 @@ test('a file that is there already is never overwritten', async () => {
   assert.equal(await readFile(job.output, 'utf8'), 'precious');
 });
 
-test('an ffmpeg that says that all is well but wrote nothing is not believed', { skip: process.platform === 'win32' }, async () => {
-  const tools = await chosenFfmpeg();
-  const job = await jobFor(tools, await clip('film'));
-  const idle = { ...tools, ffmpeg: { ...tools.ffmpeg, path: '/bin/true' } };
-  await assert.rejects(transcode({ ...job, tools: idle }), /wrote nothing/);
-});
+test(
+  'an ffmpeg that says that all is well but wrote nothing is not believed',
+  { skip: process.platform === 'win32' && 'needs /bin/true' },
+  async () => {
+    const tools = await chosenFfmpeg();
+    const job = await jobFor(tools, await clip('film'));
+    const idle = { ...tools, ffmpeg: { ...tools.ffmpeg, path: '/bin/true' } };
+    await assert.rejects(transcode({ ...job, tools: idle }), /wrote nothing/);
+  },
+);
 
 test('a broken input is an ffmpeg error with its words, command and stderr', async () => {
   const job = await jobFor(await chosenFfmpeg(), await clip('film'));
