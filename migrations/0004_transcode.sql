@@ -1,5 +1,10 @@
 -- Quality that means the same everywhere, outputs that are looked at twice, what is left lying about, and pictures to compare.
 
+-- a path of this root was once known to be the disk itself. When none is any more, a copy of it must not step in by itself:
+-- a person says which one it is.
+alter table roots add column ever_proved boolean not null default true;
+alter table roots alter column ever_proved set default false;
+
 -- which setting of an encoder on a node reached a goal, measured on samples; grouped by kind of title (core/quality.ts)
 create table quality_findings (
   node_id     text not null references nodes(id) on delete cascade,
@@ -39,18 +44,26 @@ create index originals_recheck on originals (id) where recheck in ('wanted', 'ru
 
 -- one clean-up of stale .lock and .tmp_ files below one root: first a list, then what a person agreed to
 create table cleanups (
-  id          bigint generated always as identity primary key,
-  root_id     uuid not null references roots(id) on delete cascade,
-  node_id     text,                                       -- the keeper that looks
-  state       text not null default 'listing' check (state in ('listing', 'listed', 'deleting', 'done', 'failed', 'cancelled')),
-  found       int not null default 0,
-  found_bytes bigint not null default 0,
-  deleted     int not null default 0,
+  id            bigint generated always as identity primary key,
+  root_id       uuid not null references roots(id) on delete cascade,
+  node_id       text,                                     -- the keeper that looks
+  state         text not null default 'listing' check (state in ('listing', 'listed', 'deleting', 'done', 'failed', 'cancelled')),
+  looked        bigint not null default 0,                -- names that were looked at
+  live          int not null default 0,
+  dead          int not null default 0,
+  dead_bytes    bigint not null default 0,
+  ask           int not null default 0,
+  ask_bytes     bigint not null default 0,
+  more          boolean not null default false,           -- the list was cut: there is more on the disk
+  deleted       int not null default 0,
   deleted_bytes bigint not null default 0,
-  reason      jsonb,
-  asked_by    text not null,
-  started_at  timestamptz not null default now(),
-  ended_at    timestamptz,
+  kept          int not null default 0,
+  reason        jsonb,
+  asked_by      text not null,
+  deleted_by    text,
+  started_at    timestamptz not null default now(),
+  listed_at     timestamptz,
+  ended_at      timestamptz,
   check ((state in ('done', 'failed', 'cancelled')) = (ended_at is not null))
 );
 create unique index cleanups_open on cleanups (root_id) where ended_at is null;
@@ -58,6 +71,7 @@ create index cleanups_recent on cleanups (root_id, id desc);
 
 create table leftovers (
   cleanup_id  bigint not null references cleanups(id) on delete cascade,
+  n           int not null,                               -- in the order of the walk; a path is too long for an index
   path        text not null,
   size_bytes  bigint not null,
   mtime_ms    double precision not null,
@@ -65,16 +79,31 @@ create table leftovers (
   attempt_id  bigint,
   standing    text not null check (standing in ('live', 'dead', 'ask')),
   why         text not null,
-  state       text not null default 'found' check (state in ('found', 'chosen', 'deleted', 'kept')),
+  state       text not null default 'found' check (state in ('found', 'chosen', 'deleted', 'gone', 'kept')),
   note        text,
-  primary key (cleanup_id, path)
+  primary key (cleanup_id, n),
+  check (standing <> 'live' or state = 'found')
 );
+create index leftovers_standing on leftovers (cleanup_id, standing, n);
+create index leftovers_chosen on leftovers (cleanup_id, n) include (size_bytes, standing) where state = 'chosen';
+
+-- an original that is not in the trash any more although nobody here deleted it: somebody emptied the trash by hand
+alter table originals drop constraint originals_state_check;
+alter table originals add constraint originals_state_check check (state in ('kept', 'restored', 'expired', 'gone'));
+create index originals_trash on originals (root_id, expires_at) include (size_bytes) where state = 'kept';
+create index originals_gone on originals (root_id, expires_at) where state = 'gone';
+
+-- what a machine's own work holds on its disk
+alter table nodes add column temp_used_bytes bigint;
 
 -- five pairs of frames and a colour strip of the film; the frames lie on the node that made them, the strip is small
 alter table attempts
   add column pictures_node text,
   add column pictures      smallint not null default 0,   -- number of pairs
   add column barcode       bytea check (length(barcode) <= 16384);
+
+-- how considerate a machine is while it works (core/manner-wishes.ts); only what a person changed
+alter table nodes add column manners jsonb not null default '{}';
 
 do $$
 declare t text;

@@ -223,7 +223,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
         rescuer.askAgain(node);
         scanner.keeperReturned();
       },
-      onRoots: () => prover.kick(),
+      onRoots: () => void prover.kick(),
       open: (signed) => openCertificate(key.publicKey, signed),
       onHigher: (signed) => compare(openCertificate(key.publicKey, signed), reigning),
     });

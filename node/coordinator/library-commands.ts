@@ -10,7 +10,7 @@ import { prioritiseJobs, removeJobs } from '../db/jobs.ts';
 import { establishCluster } from '../db/cluster.ts';
 import { addLibrary, changeLibrary, listLibraries, readLibrary, removeLibrary, type Library } from '../db/libraries.ts';
 import { filesToPlan } from '../db/replan.ts';
-import { upsertRoot } from '../db/roots.ts';
+import { believePath, upsertRoot } from '../db/roots.ts';
 import { runningJobs } from '../db/job-lists.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { CoordinatorParts, Term } from './coordinator.ts';
@@ -36,6 +36,7 @@ export function libraryCommands(parts: CoordinatorParts, term: Term): Pick<Comma
       if (same) return same.id;
       refuseOverlap(existing, answer.root, answer.folder);
       await upsertRoot(db, answer.root);
+      await believePath(db, wish.node ?? mesh.self, { id: answer.root, path: answer.path, writable: answer.writable });
       const name = freeName(wish.name?.trim() || path.basename(folder) || folder, existing);
       const profile = { ...wishesOf(parts.settings.current()), ...wish.profile };
       const { library } = await addLibrary(db, { name, rootId: answer.root, folder: answer.folder, profile });

@@ -7,7 +7,7 @@ import { advance, openAttempts } from '../db/attempts.ts';
 import { claim } from '../db/claims.ts';
 import { readCluster } from '../db/cluster.ts';
 import { readNode, setStanding } from '../db/nodes.ts';
-import { keepersOf, listNodeRoots, setNodeRoots } from '../db/roots.ts';
+import { believePath, keepersOf, listNodeRoots, setNodeRoots } from '../db/roots.ts';
 import { createEvents } from '../events.ts';
 import { createLog } from '../log.ts';
 import { clusterProof, joinProof, parseToken, secretHashOf } from '../mesh/join-token.ts';
@@ -295,14 +295,32 @@ eachDatabase((kind) => {
     const isProved = async (): Promise<boolean> => (await keepersOf(database, rootId)).some((root) => root.nodeId === 'desk');
     const proved = Promise.withResolvers<void>();
     const parts = { mesh, db, present: () => ['nas', 'desk'], events: createEvents(() => {}), onProved: proved.resolve, log };
-    createProver(parts).kick();
+    void createProver(parts).kick();
     await answered.promise;
     assert.deepEqual(asked, ['prove-write desk', 'prove-read nas'], 'the one that is believed already looks');
     assert.equal(await isProved(), false, 'a copy of the disk must never become its keeper');
     oneDisk = true;
     answered = Promise.withResolvers();
-    createProver(parts).kick();
+    void createProver(parts).kick();
     await proved.promise;
     assert.equal(await isProved(), true);
+  });
+
+  test('when the disk that was believed is gone, its copy is believed only once a person says so', async (t) => {
+    const db = await (await freshDatabase(t, kind)).lead();
+    const { rootId } = await aLibrary(db, 'Films', 'nas');
+    const parts = { mesh: {} as Mesh, db, present: () => ['nas', 'desk'], events: createEvents(() => {}), onProved: () => {}, log };
+    await aNode(db, 'desk');
+    await setNodeRoots(db, 'nas', []);
+    await setNodeRoots(db, 'desk', [{ root: rootId, path: '/copy', writable: true, problem: null }]);
+    await createProver(parts).kick();
+    assert.deepEqual(await keepersOf(db, rootId), []);
+    assert.equal(await believePath(db, 'desk', { id: rootId, path: '/copy', writable: true }), true);
+    assert.deepEqual(
+      (await keepersOf(db, rootId)).map((root) => root.nodeId),
+      ['desk'],
+    );
+    // where another machine is believed, a person's word is not enough: it has to show the same bytes
+    assert.equal(await believePath(db, 'nas', { id: rootId, path: '/other', writable: true }), false);
   });
 });

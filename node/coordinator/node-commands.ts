@@ -7,7 +7,7 @@ import { releaseAttempt } from '../db/claims.ts';
 import { establishCluster, readCluster, renameCluster } from '../db/cluster.ts';
 import { addJoinToken, removeJoinToken } from '../db/join-tokens.ts';
 import { putOff, readNode, setStanding, setWishes, wishesOf, type NodeRow } from '../db/nodes.ts';
-import { setNodeRoots } from '../db/roots.ts';
+import { believePath, setNodeRoots } from '../db/roots.ts';
 import { PlainError } from '../errors.ts';
 import { newToken } from '../mesh/join-token.ts';
 import type { CoordinatorParts, Term } from './coordinator.ts';
@@ -102,6 +102,7 @@ export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands
         { signal: AbortSignal.timeout(30_000) },
       );
       if (answer.op !== 'adopted' || answer.root !== root) throw new PlainError(`${path} on ${node.name} is not that library.`);
+      await believePath(db, nodeId, { id: root, path: answer.path, writable: answer.writable });
       await note('root-located', node, by, { path: answer.path });
       term.callForHello();
     },

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../db/connect.ts';
 import type { NodeRoot } from '../db/nodes.ts';
-import { listNodeRoots, setProved, unprovedRoots } from '../db/roots.ts';
+import { listNodeRoots, setProved, unprovedRoots, wasEverProved } from '../db/roots.ts';
 import { messageOf } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -11,11 +11,12 @@ import type { Mesh } from '../mesh/mesh.ts';
  * Two machines that show the same root may show one disk, or a disk and its backup: the marker was copied with the films.
  * To replace a film in the copy would leave the library as it is and destroy the backup. So a further path of a root
  * counts only after a number written through one of the two was read through the other. Until then its films may be
- * read (every one is checked by its fingerprint), but nothing is replaced there.
+ * read (every one is checked by its fingerprint), but nothing is replaced there. Where the path that was believed is gone, a
+ * person says which one it is now (node-commands.ts `locateRoot`).
  */
 export interface Prover {
-  /** looks at what is not proved yet; at once, and again later what could not be shown */
-  kick(): void;
+  /** looks at what is not proved yet; at once, and again later what could not be shown. Resolves when it has looked; never rejects */
+  kick(): Promise<void>;
   stop(): void;
 }
 
@@ -41,11 +42,11 @@ export function createProver(parts: ProverParts): Prover {
     stop: () => void (stopped = true),
   };
 
-  function kick(): void {
+  function kick(): Promise<void> {
     again = true;
-    running ??= work()
+    return (running ??= work()
       .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'roots could not be proved now'))
-      .finally(() => (running = null));
+      .finally(() => (running = null)));
   }
 
   async function work(): Promise<void> {
@@ -63,7 +64,7 @@ export function createProver(parts: ProverParts): Prover {
   async function prove(root: NodeRoot, here: Set<string>): Promise<void> {
     const paths = (await listNodeRoots(db)).filter((other) => other.rootId === root.rootId && other.nodeId !== root.nodeId);
     const proved = paths.filter((other) => other.provedAt !== null);
-    const only = proved.length === 0;
+    const only = proved.length === 0 && !(await wasEverProved(db, root.rootId));
     const witness = proved.find((other) => here.has(other.nodeId) && !other.problem && (other.writable || root.writable));
     if (!only && !witness) return;
     tried.set(`${root.nodeId} ${root.rootId} ${root.path}`, Date.now());

@@ -70,7 +70,31 @@ export function unprovedRoots(q: Queryable): Promise<NodeRoot[]> {
 
 /** This path showed what was written through another one, or is the only one there ever was. */
 export async function setProved(q: Queryable, nodeId: string, rootId: string): Promise<void> {
-  await q.query(`update node_roots set proved_at = now() where node_id = $1 and root_id = $2`, [nodeId, rootId]);
+  await q.query(
+    `with known as (update roots set ever_proved = true where id = $2 and not ever_proved)
+     update node_roots set proved_at = now() where node_id = $1 and root_id = $2`,
+    [nodeId, rootId],
+  );
+}
+
+/** Was any path of this root ever known to be the disk itself? Then a further one that is alone now may be its copy. */
+export async function wasEverProved(q: Queryable, rootId: string): Promise<boolean> {
+  const [row] = await q.query<{ ever: boolean }>(`select ever_proved as ever from roots where id = $1`, [rootId]);
+  return row?.ever ?? false;
+}
+
+/** A person says that this path is the disk itself: believed when no machine of the cluster could show the contrary. */
+export async function believePath(q: Queryable, nodeId: string, root: { id: string; path: string; writable: boolean }): Promise<boolean> {
+  const rows = await q.query(
+    `insert into node_roots (node_id, root_id, path, writable, proved_at)
+     select $1, $2, $3, $4, now()
+      where not exists (select 1 from node_roots o join nodes n on n.id = o.node_id
+                         where o.root_id = $2 and o.node_id <> $1 and o.proved_at is not null and n.standing = 'approved')
+     on conflict (node_id, root_id) do update set path = excluded.path, writable = excluded.writable, proved_at = now()
+     returning 1`,
+    [nodeId, root.id, text(root.path), root.writable],
+  );
+  return rows.length > 0;
 }
 
 export function listRoots(q: Queryable): Promise<{ id: string }[]> {
