@@ -3,7 +3,7 @@ import type { Commands } from '../core/commands.ts';
 import { addActivity } from '../db/activity.ts';
 import { graceLeases } from '../db/claims.ts';
 import { readCluster } from '../db/cluster.ts';
-import type { Database } from '../db/connect.ts';
+import { isStaleTerm, type Database } from '../db/connect.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -118,10 +118,10 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     ...(parts.ttlSeconds ? { ttlSeconds: parts.ttlSeconds } : {}),
   });
 
-  mesh.handle('hello', (facts) => leading().term.roster.hello(facts));
-  mesh.handle('claim', (wish, from) => leading().term.dispatcher.claim(wish, from));
-  mesh.handle('report', (report, from) => leading().term.finisher.report(report, from));
-  mesh.handle('join', (asked) => leading().ask(asked));
+  mesh.handle('hello', (facts) => asLeader(({ term }) => term.roster.hello(facts)));
+  mesh.handle('claim', (wish, from) => asLeader(({ term }) => term.dispatcher.claim(wish, from)));
+  mesh.handle('report', (report, from) => asLeader(({ term }) => term.finisher.report(report, from)));
+  mesh.handle('join', (asked) => asLeader(({ ask }) => ask(asked)));
   mesh.subscribe('presence', (presence) => {
     void reign?.term.roster
       .heard(presence)
@@ -138,8 +138,17 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
   };
 
   function leading(): Reign {
-    if (!reign) throw new PlainError('No machine coordinates at this moment. That lasts a few seconds; try again.', { retry: true });
+    if (!reign) throw nobodyLeads();
     return reign;
+  }
+
+  /** A term that ended while it was asked is nobody's fault: whoever asked tries again and finds the next one. */
+  async function asLeader<T>(work: (reign: Reign) => Promise<T>): Promise<T> {
+    try {
+      return await work(leading());
+    } catch (error) {
+      throw isStaleTerm(error) ? nobodyLeads(error) : error;
+    }
   }
 
   /** The same object for the whole life of the process, so that pages can hold it. */
@@ -148,7 +157,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       get:
         (_, name) =>
         async (...args: unknown[]) =>
-          (leading().commands[name as keyof Commands] as (...a: unknown[]) => Promise<unknown>)(...args),
+          asLeader(({ commands }) => (commands[name as keyof Commands] as (...a: unknown[]) => Promise<unknown>)(...args)),
     });
   }
 
@@ -287,6 +296,10 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     await ending.end();
     parts.events.emit('coordinator.changed', { term: null });
   }
+}
+
+function nobodyLeads(cause?: unknown): PlainError {
+  return new PlainError('No machine coordinates at this moment. That lasts a few seconds; try again.', { retry: true, cause });
 }
 
 async function dismantle(term: Term, over: AbortController, announce: NodeJS.Timeout): Promise<void> {

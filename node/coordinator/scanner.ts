@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Reason } from '../core/reasons.ts';
 import type { ClusterSettings } from '../config/schema.ts';
 import { addActivity } from '../db/activity.ts';
-import type { Database } from '../db/connect.ts';
+import { isStaleTerm, type Database } from '../db/connect.ts';
 import { listLibraries, readLibrary, setLibraryProblem, type Library } from '../db/libraries.ts';
 import { bringBackUnread, filesToInspect, saveInspected } from '../db/media-files.ts';
 import { keepersOf } from '../db/roots.ts';
@@ -81,7 +81,9 @@ export function createScanner(parts: ScannerParts): Scanner {
   };
 
   function report(error: unknown): void {
-    log.error({ err: error }, 'scanning failed');
+    // another one leads by now and scans on; its term ended this one
+    if (stopped || isStaleTerm(error)) log.debug({ why: messageOf(error) }, 'scanning ended with the term');
+    else log.error({ err: error }, 'scanning failed');
   }
 
   async function scanDue(atStart = false): Promise<void> {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
-import { messageOf } from '../errors.ts';
+import { messageOf, PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Database, Queryable } from './connect.ts';
 import { interrupted, isConnectionLoss, isNotCarriedOut, isUnreachable } from './pg-errors.ts';
@@ -107,6 +107,8 @@ async function persist<T>(shared: Shared, read: boolean, work: (client: pg.PoolC
 type Outcome<T> = { done: true; value: T } | { done: false; error: unknown; connected: boolean };
 
 async function attempt<T>(shared: Shared, work: (client: pg.PoolClient) => Promise<T>, term: string): Promise<Outcome<T>> {
+  // whoever still asks while the program stops is told so, and not that a pool was used after its end
+  if (shared.closing) return { done: false, error: new PlainError('The database is closed: this program stops.'), connected: false };
   let client: pg.PoolClient;
   try {
     client = await checkout(shared, term);

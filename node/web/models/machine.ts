@@ -9,7 +9,7 @@ export interface MachineView {
   nodeName: string;
   nodeId: string;
   version: string;
-  listening: { what: string; addresses: string[] }[];
+  listening: { what: string; addresses: string[]; problem: string }[];
   interfaces: { name: string; address: string; works: boolean; says: string }[];
   seen: SeenView[];
   clusters: { name: string; says: string; leaveHref: string }[];
@@ -75,7 +75,11 @@ export function machineView(facts: StandingFacts & { surroundings: Surroundings;
     nodeName: node.name,
     nodeId: node.id,
     version: node.version,
-    listening: surroundings.listening.map((l) => ({ what: services[l.what], addresses: l.addresses.map(plainAddress) })),
+    listening: surroundings.listening.map((l) => ({
+      what: services[l.what],
+      addresses: l.addresses.map(plainAddress),
+      problem: l.problem ?? '',
+    })),
     interfaces: surroundings.interfaces.map((i) => ({ name: i.name, address: i.address, works: i.multicast === 'ok', says: multicast(i) })),
     seen: [...surroundings.sightings]
       .sort(byUse)
