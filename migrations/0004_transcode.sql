@@ -102,7 +102,7 @@ alter table attempts
   add column pictures      smallint not null default 0,   -- number of pairs
   add column barcode       bytea check (length(barcode) <= 16384);
 
--- how considerate a machine is while it works (core/manner-wishes.ts); only what a person changed
+-- how considerate a machine is while it works (core/manner-wishes.ts); {} is the default
 alter table nodes add column manners jsonb not null default '{}';
 
 do $$

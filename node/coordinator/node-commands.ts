@@ -1,4 +1,5 @@
 import { parseWindows } from '../core/hours.ts';
+import { parseManners } from '../core/manner-wishes.ts';
 import type { Actor, Commands } from '../core/commands.ts';
 import { addActivity } from '../db/activity.ts';
 import { openAttempts, type Attempt } from '../db/attempts.ts';
@@ -65,7 +66,10 @@ export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands
 
     async changeNode(nodeId, wishes, by) {
       const node = await known(nodeId);
-      const next = { ...wishesOf(node), ...wishes };
+      const before = wishesOf(node);
+      const manners = parseManners(wishes.manners ?? {});
+      if (manners.problems.length) throw new PlainError(manners.problems.map((each) => each.problem).join(' '));
+      const next = { ...before, ...wishes, manners: { ...before.manners, ...manners.manners } };
       if (next.slots !== null && !(Number.isInteger(next.slots) && next.slots >= 0 && next.slots <= 64))
         throw new PlainError('The number of encodes at once is a whole number from 0 to 64.');
       if (next.mbps !== null && !(Number.isInteger(next.mbps) && next.mbps >= 1 && next.mbps <= 100_000))

@@ -76,11 +76,11 @@ export function createRoster(parts: RosterParts): Roster {
       return welcome(facts, row, drop);
     },
     present,
-    async heard({ node, load, freeBytes, busy }) {
+    async heard({ node, load, freeBytes, busy, conduct }) {
       const known = seen.get(node);
       if (!known) return;
       known.at = Date.now();
-      await touchNode(db, node, { cpuPercent: Math.round(load * 100), freeBytes, busy });
+      await touchNode(db, node, { cpuPercent: Math.round(load * 100), freeBytes, busy, conduct: conduct ?? null });
       events.emit('node.changed', { nodeId: node });
     },
     granted: (attempt, session) => void grantedTo.set(attempt, session),

@@ -1,5 +1,5 @@
 import type { Priority } from './job.ts';
-import type { NodeWishes } from './node-wishes.ts';
+import type { NodeChange } from './node-wishes.ts';
 import type { Profile } from './profile.ts';
 
 /**
@@ -53,8 +53,8 @@ export interface Commands {
   declineNode(nodeId: string, how: 'reject' | 'later', by: Actor): Promise<void>;
   /** the node loses every right at once; its running files wait again. The last node with the database cannot go */
   removeNode(nodeId: string, by: Actor): Promise<void>;
-  /** pause, drain, slots, hours, bandwidth; what is left out stays */
-  changeNode(nodeId: string, wishes: Partial<NodeWishes>, by: Actor): Promise<void>;
+  /** pause, drain, slots, hours, bandwidth, manners; what is left out stays */
+  changeNode(nodeId: string, wishes: NodeChange, by: Actor): Promise<void>;
   /** another candidate shall coordinate */
   handOver(nodeId: string, by: Actor): Promise<void>;
   /** tells a node where it has a root; proved to be the same disk before anything is replaced there */

@@ -1,3 +1,5 @@
+import { defaultManners, type Manners } from './manner-wishes.ts';
+
 /** What a person wishes of one node. Stored in its row, told to it with every welcome, obeyed by `core/schedule.ts`. */
 export interface NodeWishes {
   /** begins nothing and stands still with what it runs */
@@ -10,7 +12,12 @@ export interface NodeWishes {
   schedule: Window[];
   /** most megabits a second it may send or receive; null: the setting of the whole cluster */
   mbps: number | null;
+  /** how it behaves towards the people and the other programs of its house */
+  manners: Manners;
 }
+
+/** What a person changes of it; what is left out stays. */
+export type NodeChange = Partial<Omit<NodeWishes, 'manners'>> & { manners?: Partial<Manners> };
 
 /** Hours of the week by the node's own clock. `from` later than `to` passes midnight; the days name where it begins. */
 export interface Window {
@@ -22,4 +29,4 @@ export interface Window {
   to: string;
 }
 
-export const noWishes: NodeWishes = { paused: false, draining: false, slots: null, schedule: [], mbps: null };
+export const noWishes: NodeWishes = { paused: false, draining: false, slots: null, schedule: [], mbps: null, manners: defaultManners };

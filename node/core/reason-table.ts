@@ -138,8 +138,29 @@ export const reasonTable = {
   'node-away': wait('Machine away', '{node} is not reachable now.'),
   'node-paused': wait('Machine paused', '{node} is paused.'),
   'node-draining': wait('Machine draining', '{node} finishes what it has and begins nothing new.'),
+  'on-battery': wait('On battery', 'Paused: on battery[ ({percent|percent})]. Goes on when plugged in.'),
+  'too-hot': wait('Too hot', 'Paused: too hot[ ({celsius} °C)]. Goes on when it has cooled down.'),
+  'machine-in-use': wait('In use', 'Paused: somebody uses this machine. Goes on {minutes} minutes after the last touch.'),
+  'machine-shared': wait(
+    'One at once',
+    'Only one encode at once while somebody uses this machine, until {minutes} minutes after the last touch.',
+  ),
+  'after-hours': wait('Outside its hours', 'Paused: outside its hours ({hours}).[ Goes on {opens}.]'),
+  'finishing-hours': wait('Outside its hours', 'Outside its hours ({hours}): what runs is finished, nothing new begins[ before {opens}].'),
+  'one-at-once': wait(
+    'In use',
+    'Paused: somebody uses this machine, so only one encode goes on. Goes on {minutes} minutes after the last touch.',
+  ),
   'outside-hours': wait('Outside its hours', '{node} works {hours}[; it begins again {opens}].'),
   'no-encoder-here': wait('No encoder here', '{node} has no working encoder for it; {needs} is needed.', { profile: 'encoder' }),
+  'encoder-benched': wait(
+    'Encoder benched',
+    '{encoder}[ on {node}] made {bad} bad copies among its last {outputs}[, the last one: {cause}], so it is not used for now.',
+  ),
+  'left-for-second-look': wait(
+    'Left for another',
+    'Left for {node}, so that this machine, which has the library, can check what another made.',
+  ),
   'no-slots': wait('Encodes nothing', '{node} is set to encode nothing.'),
   'all-slots-busy': wait('Busy', '{node} is busy[: all of its slots ({slots}) are taken].'),
   'better-elsewhere': wait(
@@ -205,6 +226,7 @@ export const reasonTable = {
   'decode-errors': keep('Errors in the copy', 'The copy does not decode cleanly[: {message}].', { retry: true }),
   'duration-differs': keep('Duration differs', 'The copy lasts {output|seconds}, the original {original|seconds}.', { retry: true }),
   'frames-differ': keep('Frames differ', 'The copy has {output} frames, the original {original}.', { retry: true }),
+  'pictures-differ': keep('Pictures differ', 'The copy does not show what the original shows[ at {at}][: {message}].', { retry: true }),
   'streams-differ': keep('Streams differ', 'The copy’s {kind} are not those of the original: {output} instead of {original}.'),
   'attachments-differ': keep('Attachments differ', 'The copy’s attachments are not those of the original: {output} instead of {original}.'),
   'chapters-differ': keep('Chapters differ', 'The copy’s chapters are not those of the original: {output} instead of {original}.'),
@@ -234,6 +256,14 @@ export const reasonTable = {
   'verify-failed': fail('Could not check', 'The copy could not be checked[: {message}].', { retry: true }),
   'restore-failed': fail('Could not restore', 'The original could not be put back[: {message}]; both files are kept.', { retry: true }),
   'scan-failed': fail('Scan failed', 'The library could not be scanned[: {message}].', { retry: true }),
+  'session-lost': fail(
+    'Encoder session lost',
+    'The encoder[ {encoder}] lost its session while it stood still[: {message}]; the job starts again.',
+    { retry: true },
+  ),
+  'machine-slept': fail('Machine slept', 'The machine slept in the middle, and the encode did not survive it; the job starts again.', {
+    retry: true,
+  }),
   'lost-node': fail('Node lost', 'The node[ {node}] went silent; the job goes to another attempt.', { retry: true }),
   'lease-lost': fail('Lease lost', 'The node lost its right to this attempt, so its result was not used.', { retry: true }),
   interrupted: fail('Interrupted', 'The program stopped in the middle; the job starts again.', { retry: true }),

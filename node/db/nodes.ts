@@ -1,4 +1,5 @@
 import type { EncoderReport } from '../core/encoder-choice.ts';
+import { mannersOf } from '../core/manner-wishes.ts';
 import type { NodeWishes, Window } from '../core/node-wishes.ts';
 import type { Queryable } from './connect.ts';
 import { json, text } from './values.ts';
@@ -29,6 +30,8 @@ export interface NodeRow {
   slotsWished: number | null;
   schedule: Window[];
   mbps: number | null;
+  /** as core/manner-wishes.ts has it, perhaps of another version */
+  manners: Record<string, unknown>;
   /** free in its workspace */
   tempBytes: number | null;
   /** its clock minus the coordinator's */
@@ -66,7 +69,7 @@ export interface NodeRoot {
 const columns = `id, name, version, platform, standing, draining, encoders, hardware, slots, classes,
   joined_at as "joinedAt", last_seen_at as "lastSeenAt", metrics,
   address, code, asked_at as "askedAt", put_off_until as "putOffUntil", decided_by as "decidedBy", paused,
-  slots_wished as "slotsWished", schedule, mbps, temp_bytes as "tempBytes", clock_ms as "clockMs", utc_offset as "utcOffset"`;
+  slots_wished as "slotsWished", schedule, mbps, manners, temp_bytes as "tempBytes", clock_ms as "clockMs", utc_offset as "utcOffset"`;
 
 /** Writes what a hello said. `standing` is the standing of a node not seen before; a known node keeps its own. */
 export async function upsertNode(q: Queryable, facts: NodeFacts, standing: NodeRow['standing']): Promise<NodeRow> {
@@ -158,15 +161,16 @@ export async function putOff(q: Queryable, id: string, minutes: number): Promise
 
 export async function setWishes(q: Queryable, id: string, wishes: NodeWishes): Promise<boolean> {
   const rows = await q.query(
-    `update nodes set paused = $2, draining = $3, slots_wished = $4, schedule = $5, mbps = $6 where id = $1 returning 1`,
-    [id, wishes.paused, wishes.draining, wishes.slots, json(wishes.schedule), wishes.mbps],
+    `update nodes set paused = $2, draining = $3, slots_wished = $4, schedule = $5, mbps = $6, manners = $7 where id = $1 returning 1`,
+    [id, wishes.paused, wishes.draining, wishes.slots, json(wishes.schedule), wishes.mbps, json(wishes.manners)],
   );
   return rows.length > 0;
 }
 
 /** What a person wishes of a node, out of its row. */
-export function wishesOf(row: Pick<NodeRow, 'paused' | 'draining' | 'slotsWished' | 'schedule' | 'mbps'>): NodeWishes {
-  return { paused: row.paused, draining: row.draining, slots: row.slotsWished, schedule: row.schedule, mbps: row.mbps };
+export function wishesOf(row: Pick<NodeRow, 'paused' | 'draining' | 'slotsWished' | 'schedule' | 'mbps' | 'manners'>): NodeWishes {
+  const { paused, draining, slotsWished: slots, schedule, mbps } = row;
+  return { paused, draining, slots, schedule, mbps, manners: mannersOf(row.manners) };
 }
 
 export function approvedNodes(q: Queryable): Promise<{ id: string; name: string }[]> {

@@ -8,7 +8,7 @@ import * as v from 'valibot';
  *   hello    node → coordinator          who I am, what I can, where I have which root
  *   claim    worker → coordinator        I have a free slot; granted {job, attempt, lease, plan} or nothing
  *   report   worker, keeper → coordinator  what became of an attempt; repeated until acknowledged
- *   inspect  coordinator → keeper        list a root, probe a file, adopt a folder
+ *   inspect  coordinator → keeper        list a root, probe a file, adopt a folder; list and delete what was left lying about
  *   grant    coordinator → keeper        verify this output, replace that original, restore, discard, expire
  *   control  coordinator → worker        cancel, pause, resume an attempt; forget its output; detect encoders again
  *   meet     node ↔ node                 on every new connection: which cluster, the newest list and certificate, other nodes
@@ -80,6 +80,18 @@ const listed = v.object({
   links: id,
   changedAgoMs: v.number(),
 });
+/** a `.lock` or `.tmp_…` file that lies in a library, and what a keeper can prove about it */
+const leftover = v.object({
+  path: relativePath,
+  sizeBytes: bytes,
+  mtimeMs: v.number(),
+  inode: text(40),
+  attempt: v.nullable(id),
+  node: v.nullable(text(128)),
+  evidence: v.picklist(['swap', 'output', 'lock', 'strange-lock', 'strange-tmp']),
+  busy: v.boolean(),
+});
+const inTrash = v.object({ id, trashPath: relativePath });
 const listProblem = v.object({ path: text(8192), sizeBytes: bytes, reason });
 
 const wishes = v.object({
@@ -91,6 +103,19 @@ const wishes = v.object({
     v.maxLength(20),
   ),
   mbps: v.nullable(id),
+  /** made whole by `mannersOf` of core/manner-wishes.ts, which knows what is lawful in this version */
+  manners: v.optional(v.record(text(40), v.nullable(v.union([text(40), v.number(), v.boolean()])))),
+});
+/** what a machine does out of consideration for its house, and what it feels of it (core/manners.ts) */
+const conduct = v.object({
+  does: text(40),
+  atOnce: v.nullable(id),
+  reason: v.nullable(reason),
+  onBattery: v.nullable(v.boolean()),
+  batteryPercent: v.nullable(v.number()),
+  celsius: v.nullable(v.number()),
+  /** what it would do and cannot here, each a sentence */
+  lacks: v.pipe(v.array(text(300)), v.maxLength(8)),
 });
 const addresses = v.pipe(v.array(text(300)), v.maxLength(30));
 const peers = v.pipe(v.array(v.object({ node: nodeId, addresses })), v.maxLength(200));
@@ -244,6 +269,22 @@ export const protocols = {
       v.object({ op: v.literal('list'), root: uuid, folder: relativePath, scan: text(64), page: id }),
       v.object({ op: v.literal('end-list'), scan: text(64) }),
       v.object({ op: v.literal('probe'), root: uuid, path: relativePath }),
+      /** ended by `end-list` with the same `scan` */
+      v.object({ op: v.literal('leftovers'), root: uuid, scan: text(64), page: id }),
+      v.object({
+        op: v.literal('delete-leftovers'),
+        term: id,
+        root: uuid,
+        files: v.pipe(
+          v.array(v.object({ n: id, path: relativePath, sizeBytes: bytes, mtimeMs: v.number(), inode: text(40), attempt: v.nullable(id) })),
+          v.maxLength(200),
+        ),
+        /** those of these files' attempts that are alive by the books */
+        live: v.pipe(v.array(id), v.maxLength(200)),
+        /** a person agreed to files that are not provably ours */
+        asked: v.boolean(),
+      }),
+      v.object({ op: v.literal('look-trash'), root: uuid, originals: v.pipe(v.array(inTrash), v.maxLength(200)) }),
     ]),
     response: v.variant('op', [
       v.object({ op: v.literal('adopted'), root: uuid, folder: relativePath, path: text(8192), writable: v.boolean() }),
@@ -251,6 +292,14 @@ export const protocols = {
       v.object({ op: v.literal('listed'), files: v.array(listed), problems: v.array(listProblem), last: v.boolean() }),
       v.object({ op: v.literal('ended') }),
       v.object({ op: v.literal('probed'), fingerprint, probe: data, readOnly: v.boolean() }),
+      v.object({ op: v.literal('left'), found: v.pipe(v.array(leftover), v.maxLength(500)), looked: id, last: v.boolean() }),
+      v.object({
+        op: v.literal('cleaned'),
+        deleted: v.pipe(v.array(id), v.maxLength(200)),
+        gone: v.pipe(v.array(id), v.maxLength(200)),
+        kept: v.pipe(v.array(v.object({ n: id, why: text(500) })), v.maxLength(200)),
+      }),
+      v.object({ op: v.literal('trash-seen'), there: v.pipe(v.array(id), v.maxLength(200)), gone: v.pipe(v.array(id), v.maxLength(200)) }),
       v.object({ op: v.literal('refused'), reason }),
     ]),
   },
@@ -329,7 +378,10 @@ export const protocols = {
 
 /** The node that a message speaks of as `node` is the one that sent it: the mesh refuses anything else. */
 export const topics = {
-  presence: v.object({ node: nodeId, name: text(63), slots: id, busy: id, freeBytes: bytes, load: v.number(), at: v.number() }),
+  presence: v.object({
+    ...{ node: nodeId, name: text(63), slots: id, busy: id, freeBytes: bytes, load: v.number(), at: v.number() },
+    conduct: v.optional(conduct),
+  }),
   offers: v.object({ term: id, classes: v.array(id) }),
   progress: v.object({
     node: nodeId,
@@ -343,6 +395,8 @@ export const topics = {
     outputBytes: v.nullable(bytes),
     expectedBytes: v.nullable(bytes),
     paused: v.boolean(),
+    /** why it stands still, when no person paused it */
+    why: v.optional(v.nullable(reason)),
     /** known once the encode has begun; null while fetching and for a copy */
     encoder: v.nullable(text(40)),
   }),
@@ -356,9 +410,11 @@ export type Topic = keyof typeof topics;
 export type ProtocolRequest<P extends Protocol> = v.InferOutput<(typeof protocols)[P]['request']>;
 export type ProtocolResponse<P extends Protocol> = v.InferOutput<(typeof protocols)[P]['response']>;
 export type TopicMessage<T extends Topic> = v.InferOutput<(typeof topics)[T]>;
+export type ConductReport = v.InferOutput<typeof conduct>;
 export type GrantedJob = v.InferOutput<typeof grantedJob>;
 export type EncoderReport = v.InferOutput<typeof encoderReport>;
 export type JoinRequest = v.InferOutput<typeof joinRequest>;
 export type JoinAnswer = v.InferOutput<typeof joinAnswer>;
 export type Meeting = v.InferOutput<typeof meeting>;
+export type FoundLeftover = v.InferOutput<typeof leftover>;
 export type ListedFile = v.InferOutput<typeof listed>;

@@ -36,6 +36,7 @@ const row: NodeRow = {
   slotsWished: null,
   schedule: [],
   mbps: null,
+  manners: {},
   tempBytes: 212e9,
   clockMs: 20,
   utcOffset: 0,
