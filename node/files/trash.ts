@@ -92,6 +92,33 @@ export async function expire(wish: { root: Root; trashPath: string; fingerprint:
   return true;
 }
 
+/**
+ * Is this original still where it was put? `gone` only when the trash itself is there and the file is not: a disk mounted
+ * inside the root that is away now shows neither.
+ * @throws PlainError `root-not-mounted`
+ */
+export async function lookInTrash(root: Root, trashPath: string): Promise<'there' | 'gone' | 'unclear'> {
+  await requireMounted(root);
+  const parts = trashPath.split('/');
+  const at = parts.lastIndexOf(OURS);
+  try {
+    const trashed = await inTrash(root, trashPath).catch((error: unknown) => {
+      if (error instanceof PlainError && error.reason?.code === 'missing') return null;
+      throw error;
+    });
+    if (trashed !== null && (await lstatIfThere(trashed))) return 'there';
+    // it is on its way back, or came back and that is not in the books yet
+    if (await readJournal(root, attemptOf(trashPath))) return 'unclear';
+    const ours = await resolveInRoot(root, parts.slice(0, at + 1).join('/'));
+    const isHere = (await lstatIfThere(ours))?.isDirectory() === true;
+    await requireMounted(root);
+    return isHere ? 'gone' : 'unclear';
+  } catch (error) {
+    if (error instanceof PlainError && (error.reason?.code === 'root-not-mounted' || error.reason?.code === 'root-is-another')) throw error;
+    return 'unclear';
+  }
+}
+
 /** Everything that waits in the trash of a root itself (not of disks mounted inside), from the notes beside the files. */
 export async function* listTrash(root: Root, signal?: AbortSignal): AsyncGenerator<TrashNote & { trashPath: string }> {
   const top = join(root.path, OURS, 'trash');
@@ -145,7 +172,7 @@ async function freePlace(root: Root, day: string, attempt: string, name: string)
 }
 
 async function refuseWhileSwapping(root: Root, trashPath: string): Promise<void> {
-  const attempt = Number(/\/(\d{1,15})(?:-\d+)?\/[^/]+$/.exec(trashPath)?.[1] ?? Number.NaN);
+  const attempt = attemptOf(trashPath);
   if (!Number.isSafeInteger(attempt)) return;
   const journal = await readJournal(root, attempt);
   if (!journal || isFinished(journal)) return;
@@ -153,6 +180,11 @@ async function refuseWhileSwapping(root: Root, trashPath: string): Promise<void>
     reason: { code: 'swap-unclear', params: { message: 'the replacement is not finished' } },
     retry: true,
   });
+}
+
+/** NaN when the place names none. */
+function attemptOf(trashPath: string): number {
+  return Number(/\/(\d{1,15})(?:-\d+)?\/[^/]+$/.exec(trashPath)?.[1] ?? Number.NaN);
 }
 
 async function readNote(directory: string): Promise<TrashNote | null> {

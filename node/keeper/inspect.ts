@@ -9,6 +9,8 @@ import { walk, type Walked } from '../files/walk.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+import { createLeftovers } from './leftovers.ts';
+import { createListings } from './listings.ts';
 import { rootTrouble, type KeeperRoots } from './roots.ts';
 
 type Ask = ProtocolRequest<'inspect'>;
@@ -19,26 +21,24 @@ type Listed = Extract<Answer, { op: 'listed' }>;
 const PAGE_FILES = 400;
 const PAGE_BYTES = 100_000;
 const PROBE_TIMEOUT_MS = 60_000;
-/** A listing that nobody continues is given up. */
-const LISTING_IDLE_MS = 10 * 60_000;
-
-interface Listing {
-  walk: AsyncGenerator<Walked>;
-  abort: AbortController;
-  page: number;
-  /** the page answered last, so that a repeated question gets the same answer */
-  last: Listed | null;
-  idle: NodeJS.Timeout;
-}
-
 export interface Inspector {
   answer(ask: Ask): Promise<Answer>;
   stop(): void;
 }
 
-/** Answers the coordinator's questions about files: what is there, what is in it. Reads only, except for adopting and proving. */
-export function createInspector(parts: { roots: KeeperRoots; tools: Tools; onAdopted: () => Promise<void> }): Inspector {
-  const listings = new Map<string, Listing>();
+/** Answers the coordinator's questions about files: what is there, what is in it. Reads only, except for adopting, proving and cleaning up. */
+export function createInspector(parts: {
+  roots: KeeperRoots;
+  tools: Tools;
+  onAdopted: () => Promise<void>;
+  /** attempts that this keeper works on now */
+  busy: () => ReadonlySet<number>;
+}): Inspector {
+  const listings = createListings<Extract<Ask, { op: 'list' }>, Walked, Listed>({
+    begin: async ({ root, folder }, signal) => walk(await parts.roots.open(root), folder, { signal }),
+    fill: nextPage,
+  });
+  const leftovers = createLeftovers(parts);
   const ending = new AbortController();
   return {
     async answer(ask) {
@@ -47,10 +47,17 @@ export function createInspector(parts: { roots: KeeperRoots; tools: Tools; onAdo
           case 'adopt':
             return await adopt(ask.path, ask.root);
           case 'list':
-            return await list(ask);
+            return await listings.page(ask);
           case 'end-list':
-            end(ask.scan);
+            listings.end(ask.scan);
+            leftovers.end(ask.scan);
             return { op: 'ended' };
+          case 'leftovers':
+            return await leftovers.page(ask);
+          case 'delete-leftovers':
+            return await leftovers.delete(ask);
+          case 'look-trash':
+            return await leftovers.lookInTrash(ask);
           case 'probe':
             return await probe(ask.root, ask.path);
           case 'prove-write':
@@ -67,7 +74,8 @@ export function createInspector(parts: { roots: KeeperRoots; tools: Tools; onAdo
     },
     stop() {
       ending.abort();
-      for (const scan of listings.keys()) end(scan);
+      listings.stop();
+      leftovers.stop();
     },
   };
 
@@ -78,39 +86,6 @@ export function createInspector(parts: { roots: KeeperRoots; tools: Tools; onAdo
     await parts.onAdopted();
     const root = await parts.roots.open(adopted.rootId);
     return { op: 'adopted', root: adopted.rootId, folder: adopted.folder, path: adopted.rootPath, writable: root.writable };
-  }
-
-  async function list(ask: Extract<Ask, { op: 'list' }>): Promise<Answer> {
-    const listing = ask.page === 0 ? await begin(ask) : listings.get(ask.scan);
-    if (!listing)
-      throw new PlainError('This listing was given up; the scan starts again.', { reason: { code: 'interrupted' }, retry: true });
-    if (listing.last && ask.page === listing.page - 1) return listing.last;
-    if (ask.page !== listing.page)
-      throw new PlainError('A page of the listing was skipped.', { reason: { code: 'interrupted' }, retry: true });
-    listing.idle.refresh();
-    const answer = await nextPage(listing);
-    listing.page++;
-    listing.last = answer;
-    return answer;
-  }
-
-  async function begin(ask: Extract<Ask, { op: 'list' }>): Promise<Listing> {
-    end(ask.scan);
-    const root = await parts.roots.open(ask.root);
-    const abort = new AbortController();
-    const idle = setTimeout(() => end(ask.scan), LISTING_IDLE_MS).unref();
-    const listing: Listing = { walk: walk(root, ask.folder, { signal: abort.signal }), abort, page: 0, last: null, idle };
-    listings.set(ask.scan, listing);
-    return listing;
-  }
-
-  function end(scan: string): void {
-    const listing = listings.get(scan);
-    if (!listing) return;
-    listings.delete(scan);
-    clearTimeout(listing.idle);
-    listing.abort.abort();
-    void listing.walk.return(undefined).catch(() => {});
   }
 
   async function probe(rootId: string, relativePath: string): Promise<Answer> {
@@ -126,13 +101,14 @@ export function createInspector(parts: { roots: KeeperRoots; tools: Tools; onAdo
   }
 }
 
-async function nextPage(listing: Listing): Promise<Listed> {
+async function nextPage(next: () => Promise<Walked | 'end' | 'later'>): Promise<Listed> {
   const answer: Listed = { op: 'listed', files: [], problems: [], last: false };
   let bytes = 0;
   while (answer.files.length + answer.problems.length < PAGE_FILES && bytes < PAGE_BYTES) {
-    const next = await listing.walk.next();
-    if (next.done) return { ...answer, last: true };
-    const { kind, ...entry } = next.value;
+    const found = await next();
+    if (found === 'later') break;
+    if (found === 'end') return { ...answer, last: true };
+    const { kind, ...entry } = found;
     bytes += Buffer.byteLength(JSON.stringify(entry));
     if (kind === 'file') answer.files.push(entry as Listed['files'][number]);
     else answer.problems.push(entry as Listed['problems'][number]);

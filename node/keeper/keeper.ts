@@ -70,7 +70,7 @@ const FETCH_SHARE = 0.9;
 export function createKeeper(parts: KeeperParts): Keeper {
   const { mesh, log, roots, tools } = parts;
   const swaps: ReplaceParts = { node: mesh.self, roots, ...(parts.fault ? { fault: parts.fault } : {}) };
-  const inspector = createInspector({ roots, tools, onAdopted: parts.onAdopted });
+  const inspector = createInspector({ roots, tools, onAdopted: parts.onAdopted, busy: () => new Set(working.keys()) });
   const working = new Map<number, Work>();
   const lanes = { verify: Promise.resolve(), swap: Promise.resolve() };
   const inLine = createLines();
