@@ -10,7 +10,7 @@ import type { Database } from '../db/connect.ts';
 import { readNode } from '../db/nodes.ts';
 import { recordSpeed, speedOf } from '../db/node-speeds.ts';
 import { runContext, type RunContext } from '../db/run-context.ts';
-import { setStatus } from '../db/media-files.ts';
+import { setStatus } from '../db/file-standing.ts';
 import { listNodeRoots } from '../db/roots.ts';
 import { completeKept, completeReplaced } from '../db/results.ts';
 import { messageOf } from '../errors.ts';

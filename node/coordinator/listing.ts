@@ -2,15 +2,8 @@ import { titleOf } from '../core/title.ts';
 import type { Reason } from '../core/reasons.ts';
 import type { Database } from '../db/connect.ts';
 import type { Library } from '../db/libraries.ts';
-import {
-  filesByPath,
-  knownFiles,
-  markMissing,
-  setStatus,
-  upsertListed,
-  type KnownFile,
-  type ListedFile as FoundFile,
-} from '../db/media-files.ts';
+import { setStatus } from '../db/file-standing.ts';
+import { filesByPath, knownFiles, markMissing, upsertListed, type KnownFile, type ListedFile as FoundFile } from '../db/media-files.ts';
 import { PlainError } from '../errors.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ListedFile, ProtocolResponse } from '../mesh/messages.ts';

@@ -4,20 +4,9 @@ import { eachDatabase, freshDatabase } from '../testing/database.ts';
 import { aFingerprint, aLibrary, aProbe, because, someFiles, someJobs } from '../testing/records.ts';
 import { listFiles } from './file-lists.ts';
 import { fileCounts } from './libraries.ts';
-import {
-  excludeFile,
-  filesToInspect,
-  findMoved,
-  includeFile,
-  knownFiles,
-  markMissing,
-  moveFile,
-  readFile,
-  saveInspected,
-  setStatus,
-  upsertListed,
-  type ListedFile,
-} from './media-files.ts';
+import { excludeFile, includeFile, setStatus } from './file-standing.ts';
+import { filesToInspect, knownFiles, markMissing, readFile, saveInspected, upsertListed, type ListedFile } from './media-files.ts';
+import { findMoved, moveFile } from './moved-files.ts';
 import { endScan, lastScans, progressScan, runningScans, startScan } from './scans.ts';
 
 const listed = (path: string, change: Partial<ListedFile> = {}): ListedFile => ({

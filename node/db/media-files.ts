@@ -1,7 +1,6 @@
 import { filmStreams, type Fingerprint, type Probe } from '../core/media.ts';
 import type { FileStatus } from '../core/job.ts';
 import type { Reason } from '../core/reasons.ts';
-import { atomically } from './atomically.ts';
 import type { Queryable } from './connect.ts';
 import { json, limit, text } from './values.ts';
 
@@ -221,64 +220,6 @@ export async function markMissing(q: Queryable, ids: number[], reason: Reason, s
   return rows.length;
 }
 
-/** Missing files with this very content: where a file that seems new may have come from. The one lost last comes first. */
-export function findMoved(q: Queryable, hash: string, sizeBytes: number): Promise<MediaFileRow[]> {
-  return q.query<MediaFileRow>(
-    `select ${fileColumns} from media_files f where f.hash = $1 and f.size_bytes = $2 and f.status = 'missing' order by f.updated_at desc limit 20`,
-    [hash, sizeBytes],
-  );
-}
-
-export interface Move {
-  libraryId: number;
-  path: string;
-  title: string;
-  detail: string;
-  fingerprint: Fingerprint;
-  status: FileStatus;
-  reason: Reason | null;
-}
-
-/**
- * A missing file was found under another name: its row, with its history, moves there. A row that a scan has meanwhile
- * made for the new name goes away. False when the row is not missing any more or the newcomer already has a job.
- */
-export function moveFile(q: Queryable, id: number, to: Move): Promise<boolean> {
-  return atomically(q, async (t) => {
-    const [target] = await t.query<{ busy: boolean }>(
-      `select exists (select 1 from jobs j where j.file_id = f.id) as busy from media_files f
-        where library_id = $1 and path = $2 and id <> $3 for update`,
-      [to.libraryId, text(to.path), id],
-    );
-    if (target?.busy) return false;
-    const [old] = await t.query(`select 1 from media_files where id = $1 and status = 'missing' for update`, [id]);
-    if (!old) return false;
-    if (target)
-      await t.query(`delete from media_files where library_id = $1 and path = $2 and id <> $3`, [to.libraryId, text(to.path), id]);
-    const print = to.fingerprint;
-    await t.query(
-      `update media_files set library_id = $2, path = $3, title = $4, detail = $5, size_bytes = $6, mtime_ms = $7, inode = $8, links = $9,
-              hash = $10, status = $11, reason = $12, updated_at = now() where id = $1`,
-      [
-        id,
-        to.libraryId,
-        text(to.path),
-        text(to.title),
-        text(to.detail),
-        print.sizeBytes,
-        Math.round(print.mtimeMs),
-        print.inode,
-        print.links,
-        print.hash,
-        to.status,
-        json(to.reason),
-      ],
-    );
-    await t.query(`update jobs set library_id = $2 where file_id = $1 and library_id <> $2`, [id, to.libraryId]);
-    return true;
-  });
-}
-
 export async function readFile(q: Queryable, id: number): Promise<MediaFile | null> {
   return (await q.query<MediaFile>(`select ${fileColumns}, f.probe from media_files f where f.id = $1`, [id]))[0] ?? null;
 }
@@ -291,14 +232,6 @@ export async function findFile(q: Queryable, libraryId: number, path: string): P
   return rows[0] ?? null;
 }
 
-/** The file whose delivered output has this fingerprint: we made this content, so it is never queued again. */
-export async function findByMadeHash(q: Queryable, hash: string): Promise<MediaFileRow | null> {
-  return (
-    (await q.query<MediaFileRow>(`select ${fileColumns} from media_files f where f.made_hash = $1 order by f.id limit 1`, [hash]))[0] ??
-    null
-  );
-}
-
 /** Files waiting to be looked at: new ones and those that were still being written, oldest first. */
 export function filesToInspect(q: Queryable, libraryId: number, afterId: number, size = 200): Promise<KnownFile[]> {
   return q.query<KnownFile>(
@@ -308,41 +241,6 @@ export function filesToInspect(q: Queryable, libraryId: number, afterId: number,
   );
 }
 
-/** Sets status and reason of files that have no running job. Returns how many. */
-export async function setStatus(q: Queryable, ids: number[], status: FileStatus, reason: Reason | null): Promise<number> {
-  const rows = await q.query(
-    `update media_files f set status = $2, reason = $3, updated_at = now() where f.id = any($1::bigint[]) and ${notRunning} returning 1`,
-    [ids, status, json(reason)],
-  );
-  return rows.length;
-}
-
-/** A person said: leave this file alone. Its waiting job is cancelled; a running one must be cancelled before (then: false). */
-export async function excludeFile(q: Queryable, id: number, by: string, reason: Reason): Promise<boolean> {
-  const rows = await q.query(
-    `with done as (
-       update media_files f set excluded_by = $2, status = 'skipped', reason = $3, updated_at = now()
-        where f.id = $1 and ${notRunning} returning f.id
-     ), stale as (
-       update jobs j set state = 'cancelled', retry_at = null, finished_at = now(), reason = $3
-         from done d where j.file_id = d.id and j.state in ('available', 'held')
-     )
-     select id from done`,
-    [id, text(by), json(reason)],
-  );
-  return rows.length > 0;
-}
-
-/** Takes the exclusion back; the file is new again and the next inspection plans it. */
-export async function includeFile(q: Queryable, id: number): Promise<boolean> {
-  const rows = await q.query(
-    `update media_files set excluded_by = null, status = case status when 'missing' then status else 'new' end, reason = null, updated_at = now()
-      where id = $1 and excluded_by is not null returning 1`,
-    [id],
-  );
-  return rows.length > 0;
-}
-
 /** What is known of these paths of a library; unknown ones are not in the answer. */
 export function filesByPath(q: Queryable, libraryId: number, paths: string[]): Promise<KnownFile[]> {
   return q.query<KnownFile>(
@@ -350,27 +248,4 @@ export function filesByPath(q: Queryable, libraryId: number, paths: string[]): P
       where library_id = $1 and path = any($2::text[])`,
     [libraryId, paths.map((path) => text(path))],
   );
-}
-
-/**
- * Files that could not be looked at for a reason outside of them are new again, so that a scan tries once more: their own
- * size and time will not change when a folder gets its permissions back. Returns how many.
- */
-export async function bringBackUnread(q: Queryable, libraryId: number, codes: readonly Reason['code'][]): Promise<number> {
-  const rows = await q.query(
-    `update media_files set status = 'new', reason = null, updated_at = now()
-      where library_id = $1 and status = 'skipped' and reason ->> 'code' = any($2::text[]) and inode <> '' and excluded_by is null returning 1`,
-    [libraryId, codes],
-  );
-  return rows.length;
-}
-
-/** Files that left the queue when somebody emptied it are new again, because a person asked for a scan. Returns how many. */
-export async function bringBackCleared(q: Queryable, libraryId: number): Promise<number> {
-  const rows = await q.query(
-    `update media_files f set status = 'new', reason = null, updated_at = now()
-      where library_id = $1 and status = 'skipped' and reason ->> 'code' = 'cleared' and excluded_by is null returning 1`,
-    [libraryId],
-  );
-  return rows.length;
 }
