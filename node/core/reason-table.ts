@@ -9,6 +9,7 @@ export const reasonTable = {
   // why there is work
   'not-hevc': convert('Not HEVC yet', '{codec|codec}[ {height}p][ at {megabits} Mb/s] will become HEVC.'),
   'older-codec': convert('Older format', '{codec|codec} is an older format[ ({height}p)] and will become HEVC.'),
+  'to-av1': convert('Not AV1 yet', '{codec|codec}[ {height}p][ at {megabits} Mb/s] will become AV1.', { profile: 'codec' }),
   rewrap: convert(
     'Re-wrap',
     'The pictures are HEVC already; {from|container} is not well liked by players and becomes {to|container}. Nothing is re-encoded.',
@@ -17,14 +18,20 @@ export const reasonTable = {
 
   // it is how we want it
   'already-hevc': done('Already HEVC', 'It is HEVC already.'),
+  'already-av1': done('Already AV1', 'It is AV1 already.'),
+  'hevc-stays': done(
+    'HEVC stays',
+    'It is HEVC, which is efficient already. This library makes AV1 of older formats only: a second encode would lose quality and win little.',
+    { profile: 'codec' },
+  ),
   'already-efficient-codec': done(
     'Efficient format',
     '{codec|codec} is at least as efficient as HEVC; this library counts it as finished.',
     { profile: 'alsoEfficient' },
   ),
   'made-by-us': done('Made by CodecShift', 'CodecShift made this file; it is never converted a second time.'),
-  converted: done('Converted', 'CodecShift converted it to HEVC[, {saved|size} smaller].'),
-  replaced: done('Replaced', 'The original was replaced by its HEVC copy[, {saved|size} smaller].'),
+  converted: done('Converted', 'CodecShift converted it[, {saved|size} smaller].'),
+  replaced: done('Replaced', 'The original was replaced by its copy[, {saved|size} smaller].'),
   restored: done('Restored', 'A person put the original back; it will not be converted again by itself.'),
 
   // left alone on purpose: the wishes of the profile
@@ -50,7 +57,7 @@ export const reasonTable = {
   'dolby-vision': skip('Dolby Vision', 'It is Dolby Vision[ profile {profile}]; a new encode would lose it.'),
   hdr10plus: skip('HDR10+', 'It carries HDR10+ metadata for every scene; a new encode would lose it.'),
   chroma: skip('Rich colour', 'Its colour is stored as {chroma}; a new encode would halve it to 4:2:0.'),
-  alpha: skip('Transparency', 'The picture has transparency, which HEVC would lose.'),
+  alpha: skip('Transparency', 'The picture has transparency, which a new encode would lose.'),
   'bit-depth': skip('Over 10 bits', 'It has {bitDepth} bits per colour; a new encode would keep only 10.'),
   'closed-captions': skip('Closed captions', 'Closed captions are inside the picture stream; a new encode could lose them.'),
   'lossless-source': skip('Master', '{codec|codec} is a lossless or mastering format; a master is never replaced by a smaller copy.'),
@@ -60,8 +67,8 @@ export const reasonTable = {
     'Stream can’t be kept',
     'Stream {index} ({codec|codec}[, {language|language}][, “{title}”]) can’t be kept in {container|container}; nothing is dropped, so the file stays as it is.',
   ),
-  'odd-dimensions': skip('Odd size', 'The picture is {width}×{height}; HEVC needs even numbers and the picture must not be cut.'),
-  'absurd-dimensions': skip('Unusual size', 'The picture is {width}×{height}, which is outside what HEVC encoders handle.'),
+  'odd-dimensions': skip('Odd size', 'The picture is {width}×{height}; a new encode needs even numbers and the picture must not be cut.'),
+  'absurd-dimensions': skip('Unusual size', 'The picture is {width}×{height}, which is outside what encoders handle.'),
   'raw-stream': skip('Raw stream', 'It is a raw video stream without timestamps; they would have to be guessed.'),
   'no-duration': skip('No duration', 'The file does not say how long it is, so a copy could not be checked against it.'),
   'no-size': skip('No picture size', 'The file does not say how large its picture is.'),
@@ -110,10 +117,10 @@ export const reasonTable = {
   'no-able-encoder': wait('No able encoder', 'No node here has an encoder for it[ ({bitDepth} bits)][ as this library asks: {wish}].', {
     profile: 'encoder',
   }),
-  'no-encoder': wait('No encoder', 'This node has no working encoder for it[ ({bitDepth} bits)].', { profile: 'encoder' }),
+  'no-encoder': wait('No encoder', 'This node has no working[ {codec|codec}] encoder for it[ ({bitDepth} bits)][ that keeps {hdr}].', { profile: 'encoder' }),
   'no-hardware-encoder': wait(
     'No hardware encoder',
-    'This library asks for hardware, and this node has no working hardware encoder for it[ ({bitDepth} bits)].',
+    'This library asks for hardware, and this node has no working hardware encoder for it[ ({bitDepth} bits)][ that makes {codec|codec}][ that keeps {hdr}].',
     { profile: 'encoder' },
   ),
   'retry-later': wait('Tries again later', 'An attempt failed; it is tried again[ at {at}][; the reason was: {message}].'),
@@ -161,6 +168,7 @@ export const reasonTable = {
     'Left for another',
     'Left for {node}, so that this machine, which has the library, can check what another made.',
   ),
+  'device-busy': wait('Device busy', 'Every device that may encode it is taken; it begins as soon as one is free.'),
   'no-slots': wait('Encodes nothing', '{node} is set to encode nothing.'),
   'all-slots-busy': wait('Busy', '{node} is busy[: all of its slots ({slots}) are taken].'),
   'better-elsewhere': wait(
@@ -242,7 +250,7 @@ export const reasonTable = {
   // something broke
   'ffmpeg-failed': fail('ffmpeg failed', 'ffmpeg ended with an error[ ({exit})][: {message}].', { retry: true }),
   'ffmpeg-missing': fail('No ffmpeg', 'ffmpeg was not found or can’t be started[: {message}].', { retry: true, setting: 'ffmpeg' }),
-  'encoder-failed': fail('Encoder failed', 'The encoder[ {encoder}] could not be used[: {message}].', { retry: true, profile: 'encoder' }),
+  'encoder-failed': fail('Encoder failed', 'The encoder[ {encoder}][ on {device}] could not be used[: {message}].', { retry: true, profile: 'encoder' }),
   stalled: fail('Stalled', 'The encode made no progress for {seconds|seconds} and was stopped.', { retry: true }),
   timeout: fail('Took too long', 'It took too long[ (over {limit|seconds})] and was stopped.', { retry: true }),
   'out-of-memory': fail('Out of memory', 'The encode was stopped because memory ran out.', { retry: true }),
@@ -276,7 +284,7 @@ export const reasonTable = {
   'styling-lost': note('Styling lost', '{from|codec} becomes {to|codec}: the words and times stay, colours and positions are lost.'),
   'container-changes': note(
     'Other container',
-    '{from|container} can’t hold HEVC with everything in this file; the copy is {to|container}.',
+    '{from|container} can’t hold the new film with everything in this file; the copy is {to|container}.',
   ),
   'timecode-regenerated': note('Timecode', 'The timecode track is made anew from the file’s timecode.'),
   'timecode-as-tag': note('Timecode', 'The timecode track is kept as a tag.'),

@@ -4,10 +4,11 @@ import { frameRateOf } from './estimate.ts';
 import type { Container, Probe, VideoStream } from './media.ts';
 import { filmStreams } from './media.ts';
 import { codecName, containerName } from './names.ts';
-import type { WorkPlan } from './plan.ts';
+import { plannedCodec, type WorkPlan } from './plan.ts';
 import type { Profile } from './profile.ts';
 import type { Reason, ReasonCode } from './reasons.ts';
 import { reason } from './reasons.ts';
+import { pictureFault, type PictureFault, type PieceFinding } from './likeness.ts';
 
 /** Everything the keeper measured about original and output. The verdict reads nothing else. */
 export interface Evidence {
@@ -24,6 +25,8 @@ export interface Evidence {
   decodeErrors: string[];
   /** the original decodes with errors itself; null when it was not necessary to know */
   originalDecodeErrors: string[] | null;
+  /** pieces of both films side by side; left out where the pictures were copied, not encoded */
+  pictures?: PieceFinding[] | undefined;
 }
 
 export interface FrameCount {
@@ -46,6 +49,8 @@ export interface Check {
     | 'duration'
     | 'frames'
     | 'decode'
+    | 'pictures'
+    | 'second-look'
     | 'size'
     | 'colour'
     | 'start'
@@ -74,7 +79,8 @@ export function judge(evidence: Evidence): Verdict {
 /** Whether the verdict needs to know how the original decodes, and its frames decoded rather than its packets counted. */
 export function needsOriginalDecode(evidence: Evidence): boolean {
   if (evidence.originalDecodeErrors !== null) return false;
-  return evidence.decodeErrors.length > 0 || !sameFrames(evidence) || !sameDuration(evidence).passed;
+  const amiss = evidence.pictures?.some((piece) => pictureFault(piece) !== null) ?? false;
+  return amiss || evidence.decodeErrors.length > 0 || !sameFrames(evidence) || !sameDuration(evidence).passed;
 }
 
 interface Result {
@@ -90,6 +96,7 @@ function allChecks(e: Evidence, film: VideoStream, made: VideoStream[]): Result[
     decodeCheck(e),
     durationCheck(e),
     framesCheck(e),
+    ...picturesCheck(e),
     ...soundLengthCheck(e),
     ...(['film', 'audio', 'subtitle', 'picture', 'attachment', 'data'] as const).flatMap((kind) => streamCheck(e, kind)),
     chaptersCheck(e, film),
@@ -116,7 +123,7 @@ function noFilm(): Result {
 
 /** Failures that a damaged original explains are not held against the output. */
 function blame(e: Evidence, why: Reason): Reason {
-  const fromDamage = ['decode-errors', 'frames-differ', 'duration-differs'].includes(why.code);
+  const fromDamage = ['decode-errors', 'frames-differ', 'duration-differs', 'pictures-differ'].includes(why.code);
   if (!fromDamage || !e.originalDecodeErrors || e.originalDecodeErrors.length === 0) return why;
   return reason('source-damaged', { message: e.originalDecodeErrors[0]! });
 }
@@ -137,22 +144,24 @@ function bothApple(a: Container, b: Container): boolean {
 
 function videoCheck({ plan, original }: Evidence, film: VideoStream, made: VideoStream[]): Result {
   const depth = plan.video?.bitDepth ?? film.bitDepth;
+  const codec = plannedCodec(plan);
   const output = made[0];
   const passed =
     made.length === 1 &&
-    output?.codec === 'hevc' &&
+    output?.codec === codec &&
     output.bitDepth === depth &&
     (output.chroma === film.chroma || (film.chroma === '4:0:0' && output.chroma === '4:2:0')) &&
-    (plan.action === 'remux' || profileFits(output, depth)) &&
+    (plan.action === 'remux' || profileFits(output, codec, depth)) &&
     !(plan.video?.deinterlace && output.fieldOrder !== 'progressive' && output.fieldOrder !== 'unknown');
   const found = made.length === 0 ? 'missing' : made.map(videoWords).join(', ');
-  const planned = `HEVC ${depth} bit ${film.chroma ?? ''}`.trim();
+  const planned = `${codecName(codec)} ${depth} bit ${film.chroma ?? ''}`.trim();
   return result('video', filmStreams(original).map(videoWords).join(', '), found, passed, 'video-differs', { output: found, planned });
 }
 
-/** Main 10 may hold 8 bits; an encoder that says neither is not trusted to be playable. */
-function profileFits(output: VideoStream, depth: number): boolean {
+/** Main 10 may hold 8 bits; an encoder that says neither is not trusted to be playable. AV1's Main holds both. */
+function profileFits(output: VideoStream, codec: string, depth: number): boolean {
   const profile = (output.codecProfile ?? '').toLowerCase();
+  if (codec === 'av1') return profile === 'main' || profile === '0';
   return profile === 'main 10' || (depth === 8 && profile.startsWith('main'));
 }
 
@@ -217,6 +226,37 @@ function framesCheck(e: Evidence): Result {
 
 function sameFrames({ originalFrames, outputFrames }: Evidence): boolean {
   return originalFrames.frames > 0 && originalFrames.frames === outputFrames.frames;
+}
+
+/** Fails closed: where the original shows no picture at all, nobody can say that the copy shows the same. */
+function picturesCheck({ pictures }: Evidence): Result[] {
+  if (pictures === undefined) return [];
+  const seen = pictures.filter((piece) => piece.pictures > 0);
+  const looked = `${seen.reduce((sum, piece) => sum + piece.pictures, 0)} looked at in ${seen.length} ${seen.length === 1 ? 'place' : 'places'}`;
+  if (seen.length === 0)
+    return [
+      result('pictures', 'none could be shown', '?', false, 'not-enough-trust', { message: 'no picture of the original could be shown' }),
+    ];
+  const bad = seen.map((piece) => ({ piece, fault: pictureFault(piece) })).find(({ fault }) => fault !== null);
+  const farthest = Math.max(...seen.map((piece) => piece.difference));
+  const near = `the same, at most ${farthest.toFixed(1)} of 255 levels apart`;
+  if (!bad) return [result('pictures', looked, near, true, 'pictures-differ')];
+  const at = clockWords(bad.piece.atMs);
+  const message = faultWords[bad.fault ?? 'other-pictures'];
+  return [result('pictures', looked, `${message}, at ${at}`, false, 'pictures-differ', { at, message })];
+}
+
+const faultWords: Record<PictureFault, string> = {
+  missing: 'no picture is there',
+  'other-pictures': 'the picture is another one',
+  'part-differs': 'a part of the picture is another one',
+  'other-moment': 'the picture is of another moment',
+};
+
+function clockWords(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
 }
 
 const names: Record<Kind, { check: Check['name']; words: string }> = {

@@ -9,6 +9,7 @@ import { probeFile } from './probe.ts';
 import { run, start, ToolError } from './process.ts';
 import { progressParser } from './progress.ts';
 import { fileUrl, safeGlobals, safeInput, wrapper } from './sandbox.ts';
+import { compareLikeness } from './likeness.ts';
 
 export interface EvidenceRequest {
   tools: Tools;
@@ -27,8 +28,8 @@ export interface EvidenceRequest {
 /**
  * Measures original and output for core's verdict:
  *
- *   probe both ─▶ decode every stream of the output ─▶ count the original's film packets
- *                                                        │ as many as decoded frames, no errors: done
+ *   probe both ─▶ decode every stream of the output ─▶ count the original's film packets ─▶ look at pieces of both
+ *                                                        │ as many as decoded frames, no errors, the same pictures: done
  *                                                        └ else decode the original too: the exact count, its own errors
  *
  * The second decode is rare and needed for packets that never become a frame (edit lists, broken starts, field pairs).
@@ -45,7 +46,8 @@ export async function gatherEvidence(request: EvidenceRequest): Promise<Evidence
   const original = request.originalProbe ?? (await probeFile({ tools, path: request.original, signal }));
   const decoded = await decodeAll(request, request.output, output, say(0, 60));
   const packets = await countPackets(request, original);
-  say(60, 70)(1);
+  say(60, 65)(1);
+  const pictures = await lookAtPictures(request, original, output, say(65, 80));
   const evidence: Evidence = {
     plan,
     profile,
@@ -57,14 +59,34 @@ export async function gatherEvidence(request: EvidenceRequest): Promise<Evidence
     outputFrames: { frames: decoded.frames, counted: 'decoded' },
     decodeErrors: decoded.errors,
     originalDecodeErrors: null,
+    pictures,
   };
   if (needsOriginalDecode(evidence)) {
-    const again = await decodeAll(request, request.original, original, say(70, 100));
+    const again = await decodeAll(request, request.original, original, say(80, 100));
     evidence.originalFrames = { frames: again.frames, counted: 'decoded' };
     evidence.originalDecodeErrors = again.errors;
   }
   request.onProgress?.(100);
   return evidence;
+}
+
+/** A frame count and a clean decode say nothing of what is shown. Pictures that were copied are the same bits. */
+async function lookAtPictures(
+  request: EvidenceRequest,
+  originalProbe: Probe,
+  outputProbe: Probe,
+  onShare: (share: number) => void,
+): Promise<Evidence['pictures']> {
+  if (request.plan.action === 'remux') return undefined;
+  const { tools, original, output, signal } = request;
+  // a job made by an older version says nothing of it
+  const thorough = request.profile.verification === 'pictures' || request.profile.verification === 'second-look';
+  try {
+    return await compareLikeness({ tools, original, output, originalProbe, outputProbe, thorough, signal, onShare });
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.reason) throw error;
+    throw brokenOff(error.message, error);
+  }
 }
 
 const MAX_ERRORS = 50;

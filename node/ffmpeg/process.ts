@@ -32,6 +32,8 @@ export interface RunRequest {
   /** stdout is handed over line by line and not kept */
   onLine?: (line: string) => void;
   onErrorLine?: (line: string) => void;
+  /** stdout is no text: handed over as it comes and not kept, at most `maxStdoutBytes` of it */
+  onBytes?: (chunk: Buffer) => void;
   /** kept stdout; more than this ends the run with an error */
   maxStdoutBytes?: number;
 }
@@ -113,7 +115,7 @@ export function start(request: RunRequest): Running {
     because ??= why;
     group.end();
   };
-  const stdout = collect(child.stdout, request.onLine, request.maxStdoutBytes ?? 1024 * 1024, () =>
+  const stdout = collect(child.stdout, request, () =>
     stop((ended) => new ToolError(`${toolName(ended.command)} said more than it may while trying to ${request.what}.`, ended)),
   );
   const stderr = tail(child.stderr, request.onErrorLine);
@@ -292,16 +294,17 @@ function toolEnvironment(): Record<string, string> {
 
 type Source = NodeJS.ReadableStream | null | undefined;
 
-function collect(stream: Source, onLine: ((line: string) => void) | undefined, maxBytes: number, onOverflow: () => void): () => string {
+function collect(stream: Source, { onLine, onBytes, maxStdoutBytes = 1024 * 1024 }: RunRequest, onOverflow: () => void): () => string {
   if (onLine) {
     eachLine(stream, onLine);
     return () => '';
   }
   const chunks: Buffer[] = [];
+  const keep = onBytes ?? ((chunk: Buffer) => void chunks.push(chunk));
   let size = 0;
   stream?.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size <= maxBytes) chunks.push(chunk);
+    if (size <= maxStdoutBytes) keep(chunk);
     else onOverflow();
   });
   return () => clean(Buffer.concat(chunks).toString('utf8'));
