@@ -2,7 +2,7 @@ import type { Container, Stream } from './media.ts';
 import { isPicture } from './media.ts';
 
 /**
- * What each container can hold beside HEVC, so that a copy is proved possible before a node starts. The lists were found by
+ * What each container can hold beside the film, so that a copy is proved possible before a node starts. The lists were found by
  * muxing every codec with ffmpeg 5.1.9 and reading it back, and they are deliberately the smaller set: a codec that needs
  * `-strict -2`, changes its name on the way (MP2 in MP4 reads back as MP3) or works only in newer versions is left out.
  */
@@ -14,8 +14,14 @@ export type Fit =
   | { how: 'implied'; by: 'chapter-track' | 'timecode-regenerated' | 'timecode-as-tag' | 'disc-navigation' }
   | { how: 'no' };
 
-/** Containers that stay what they are when their film becomes HEVC. */
-export const staysItself: ReadonlySet<Container> = new Set(['matroska', 'mp4', 'mov', 'mpegts', 'm2ts']);
+/**
+ * Containers that stay what they are when their film becomes this. AV1 has no agreed way into a transport stream, and in
+ * MOV it is known to ffmpeg but to few players: those go to MKV.
+ */
+export const staysItself: Record<'hevc' | 'av1', ReadonlySet<Container>> = {
+  hevc: new Set(['matroska', 'mp4', 'mov', 'mpegts', 'm2ts']),
+  av1: new Set(['matroska', 'mp4']),
+};
 
 /** HEVC in these is disliked by players; a re-wrap to MKV is offered. */
 export const disliked: ReadonlySet<Container> = new Set(['avi', 'mpegts', 'm2ts', 'flv', 'asf', 'mpeg']);

@@ -10,19 +10,25 @@ import type { Profile } from './profile.ts';
  * usually gives back. The constants are from the field (8 to 9 hundredths of a bit per pixel for 1080p film at CRF 22,
  * half the size for every 6 steps of quality); measured results should replace them.
  */
-export function expectedBytes(probe: Probe, profile: Pick<Profile, 'quality' | 'speed'>): number {
+export function expectedBytes(
+  probe: Probe,
+  profile: Pick<Profile, 'quality' | 'speed'> & { codec?: Profile['codec'] | undefined },
+): number {
   const film = filmStreams(probe)[0];
   const seconds = (probe.durationMs ?? 0) / 1000;
   if (!film || seconds <= 0) return probe.sizeBytes;
   const now = (videoBitrate(probe, film) * seconds) / 8;
   const rest = Math.max(0, probe.sizeBytes - now);
-  const strength = 2 ** ((22 - profile.quality) / 6) * effort[profile.speed];
+  const strength = 2 ** ((22 - profile.quality) / 6) * effort[profile.speed] * (profile.codec === 'av1' ? AV1_SHARE : 1);
   const pixels = film.width * film.height;
   const perPixel = 0.085 * ((1920 * 1080) / Math.max(pixels, 1)) ** 0.2;
   const byPixels = (perPixel * strength * pixels * frameRateOf(film) * seconds) / 8;
   const byCodec = now * Math.min(0.95, (shrink[film.codec] ?? 0.6) * strength);
   return Math.round(rest + Math.min(byPixels, byCodec));
 }
+
+/** What AV1 needs of the bits that HEVC needs for the same picture. */
+const AV1_SHARE = 0.8;
 
 const effort = { fast: 1.1, medium: 1, slow: 0.95 } as const;
 

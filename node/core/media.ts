@@ -170,6 +170,11 @@ export function isPicture(stream: Stream): boolean {
   );
 }
 
+/** It has values of HDR10 that an encoder must carry over; the transfer curve alone is only a tag, which every encoder writes. */
+export function hasHdr10Values({ hdr }: VideoStream): boolean {
+  return hdr?.kind === 'hdr10' && (hdr.masteringDisplay !== null || hdr.contentLight !== null);
+}
+
 /** The video streams that are film, in file order. */
 export function filmStreams(probe: Probe): VideoStream[] {
   return probe.streams.filter((s): s is VideoStream => s.kind === 'video' && !isPicture(s));

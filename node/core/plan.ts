@@ -2,7 +2,7 @@ import { disliked, fits, staysItself } from './containers.ts';
 import { bitsPerPixel, expectedBytes } from './estimate.ts';
 import { firstMatch } from './glob.ts';
 import type { Container, Fingerprint, Probe, Stream, VideoStream } from './media.ts';
-import { filmStreams, isPicture } from './media.ts';
+import { filmStreams, hasHdr10Values, isPicture } from './media.ts';
 import type { Profile } from './profile.ts';
 import type { Reason } from './reasons.ts';
 import { reason } from './reasons.ts';
@@ -64,6 +64,13 @@ export interface DroppedStream {
 export interface VideoPlan {
   bitDepth: 8 | 10;
   deinterlace: boolean;
+  /** the encoder must carry HDR10's fixed values over */
+  hdr10?: boolean | undefined;
+}
+
+/** What the film becomes; plans of before AV1 was a wish say HEVC. */
+export function plannedCodec(plan: Pick<WorkPlan, 'streams'>): Profile['codec'] {
+  return plan.streams.some((s) => s.action === 'encode' && s.codec === 'av1') ? 'av1' : 'hevc';
 }
 
 /**
@@ -113,7 +120,10 @@ const contentRules: Rule[] = [
   ({ probe }) => (probe.streams.some((s) => s.kind === 'video') ? null : reason('no-video')),
   ({ films }) => (films.length === 0 ? reason('only-pictures') : null),
   ({ probe, films, film, profile }) =>
-    films.every((f) => f.codec === 'hevc') && !wantsRemux(probe, films, film, profile) ? reason('already-hevc') : null,
+    films.every((f) => f.codec === 'hevc') && !wantsRemux(probe, films, film, profile)
+      ? reason(profile.codec === 'av1' ? 'hevc-stays' : 'already-hevc')
+      : null,
+  ({ films, profile }) => (profile.codec === 'av1' && films.every((f) => f.codec === 'av1') ? reason('already-av1') : null),
   ({ films }) => (films.length > 1 ? reason('several-videos', { count: films.length }) : null),
   ({ film, profile }) =>
     (profile.alsoEfficient as string[]).includes(film.codec) ? reason('already-efficient-codec', { codec: film.codec }) : null,
@@ -189,19 +199,20 @@ function twoViews(film: VideoStream): boolean {
 function planWork(probe: Probe, file: FileFacts, profile: Profile, film: VideoStream): Plan {
   const remux = film.codec === 'hevc';
   const blocked: Stream[] = [];
-  for (const container of candidates(probe.container, profile)) {
-    const mapped = mapStreams(probe, container, film, remux);
+  const codec = remux ? 'hevc' : (profile.codec ?? 'hevc');
+  for (const container of candidates(probe.container, profile, codec)) {
+    const mapped = mapStreams(probe, container, film, { action: remux ? 'copy' : 'encode', codec });
     if (!('streams' in mapped)) {
       blocked.push(mapped.blocked);
       continue;
     }
     return {
       action: remux ? 'remux' : 'transcode',
-      reason: whyWork(probe, film, container, remux),
+      reason: remux ? reason('rewrap', { from: probe.container, to: container }) : whyEncode(probe, film, codec),
       container,
       extension: extensionFor(container, probe.container, file.path),
       ...mapped,
-      video: remux ? null : { bitDepth: film.bitDepth > 8 || profile.tenBit ? 10 : 8, deinterlace: isInterlaced(film) },
+      video: remux ? null : videoPlan(film, profile),
       expectedBytes: remux ? probe.sizeBytes : expectedBytes(probe, profile),
       notes: container === probe.container ? [] : [reason('container-changes', { from: probe.container, to: container })],
     };
@@ -209,9 +220,14 @@ function planWork(probe: Probe, file: FileFacts, profile: Profile, film: VideoSt
   return { action: 'skip', reason: notKeepable(blocked.at(-1)!) };
 }
 
+function videoPlan(film: VideoStream, profile: Profile): VideoPlan {
+  const bitDepth = film.bitDepth > 8 || profile.tenBit ? 10 : 8;
+  return { bitDepth, deinterlace: isInterlaced(film), ...(hasHdr10Values(film) ? { hdr10: true } : {}) };
+}
+
 /** The same container where it can be, else MKV, which holds nearly everything. */
-function candidates(from: Container, profile: Profile): Container[] {
-  if (!staysItself.has(from) || (profile.remux && disliked.has(from))) return ['matroska'];
+function candidates(from: Container, profile: Profile, codec: Profile['codec']): Container[] {
+  if (!staysItself[codec].has(from) || (profile.remux && disliked.has(from))) return ['matroska'];
   return from === 'matroska' ? ['matroska'] : [from, 'matroska'];
 }
 
@@ -220,12 +236,17 @@ interface Mapped {
   dropped: DroppedStream[];
 }
 
-function mapStreams(probe: Probe, container: Container, film: VideoStream, remux: boolean): Mapped | { blocked: Stream } {
+function mapStreams(
+  probe: Probe,
+  container: Container,
+  film: VideoStream,
+  made: Pick<StreamPlan, 'action' | 'codec'>,
+): Mapped | { blocked: Stream } {
   const streams: StreamPlan[] = [];
   const dropped: DroppedStream[] = [];
   for (const stream of inOutputOrder(probe.streams, container)) {
     if (stream.index === film.index) {
-      streams.push({ index: stream.index, kind: 'video', action: remux ? 'copy' : 'encode', codec: 'hevc', note: null });
+      streams.push({ index: stream.index, kind: 'video', ...made, note: null });
       continue;
     }
     const fit = fits(stream, container, probe.container, probe.chapters.length > 0);
@@ -258,10 +279,10 @@ function notKeepable(stream: Stream): Reason {
   });
 }
 
-function whyWork(probe: Probe, film: VideoStream, container: Container, remux: boolean): Reason {
-  if (remux) return reason('rewrap', { from: probe.container, to: container });
+function whyEncode(probe: Probe, film: VideoStream, codec: Profile['codec']): Reason {
   const megabits = film.bitrate ?? probe.bitrate;
   const params = { codec: film.codec, height: film.height, megabits: megabits === null ? null : Math.round(megabits / 1e5) / 10 };
+  if (codec === 'av1') return reason('to-av1', params);
   return reason(film.codec === 'h264' ? 'not-hevc' : 'older-codec', params);
 }
 

@@ -1,6 +1,6 @@
 import { chooseEncoder, type EncoderReport } from './encoder-choice.ts';
 import { describeWindows, isOpen, opensAt } from './hours.ts';
-import { jobClasses } from './job.ts';
+import { jobClasses, needsOf } from './job.ts';
 import type { Window } from './node-wishes.ts';
 import type { Profile } from './profile.ts';
 import type { Reason } from './reasons.ts';
@@ -131,23 +131,28 @@ function canEncode(node: Pick<SchedulingNode, 'classes' | 'encoders'>, job: Pick
   if (!node.classes.includes(job.class)) return false;
   // having the class is having some encoder for it
   if (job.class === jobClasses.remux || job.encoder === 'auto') return true;
-  return chooseEncoder(node.encoders, job, bitDepth(job)).choice !== null;
+  return chosen(node, job) !== null;
 }
 
 /** The encoder that a job would get on a node, 'copy' when nothing is encoded; null when that cannot be said. */
 export function encoderOf(node: SchedulingNode, job: SchedulingJob): string | null {
   if (job.class === jobClasses.remux) return 'copy';
-  return chooseEncoder(node.encoders, job, bitDepth(job)).choice?.name ?? null;
+  return chosen(node, job);
 }
 
-function bitDepth(job: Pick<SchedulingJob, 'class'>): 8 | 10 {
-  return job.class === jobClasses.encode10 ? 10 : 8;
+function chosen(node: Pick<SchedulingNode, 'encoders'>, job: Pick<SchedulingJob, 'class' | 'encoder'>): string | null {
+  const needs = needsOf(job.class);
+  if (!needs) return null;
+  const { codec, bitDepth, hdr10 } = needs;
+  return chooseEncoder(node.encoders, { encoder: job.encoder, codec }, bitDepth, { hdr10 }).choice?.name ?? null;
 }
 
 function neededEncoder(job: SchedulingJob): string {
-  if (job.class === jobClasses.remux) return 'ffmpeg';
-  const kind = { auto: 'one', hardware: 'a hardware encoder', software: 'libx265' }[job.encoder];
-  return `${kind} for ${bitDepth(job)} bit`;
+  const needs = needsOf(job.class);
+  if (!needs) return job.class === jobClasses.remux ? 'ffmpeg' : 'a newer version';
+  const av1 = needs.codec === 'av1';
+  const kind = { auto: 'one', hardware: 'a hardware encoder', software: av1 ? 'SVT-AV1' : 'libx265' }[job.encoder];
+  return `${kind} for ${[av1 ? 'AV1' : '', needs.hdr10 ? 'HDR10' : `${needs.bitDepth} bit`].filter(Boolean).join(' in ')}`;
 }
 
 /** The output may become as large as the original before it is stopped; a fetched original lies beside it. */

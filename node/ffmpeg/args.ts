@@ -43,7 +43,9 @@ export function encodeArguments(job: ArgumentsInput): string[] {
   const { plan, encoder } = job;
   const muxer = muxers[plan.container];
   if (!muxer) throw new TypeError(`no muxer for ${plan.container}`);
-  if (!encoder && plan.streams.some((s) => s.action === 'encode')) throw new TypeError('an encode without an encoder');
+  const encoded = plan.streams.find((s) => s.action === 'encode');
+  if (encoded && !encoder) throw new TypeError('an encode without an encoder');
+  if (encoded && encoder && rowOf(encoder).codec !== encoded.codec) throw new TypeError(`${encoder.name} does not make ${encoded.codec}`);
   const covers = job.covers ?? [];
   const mapped = plan.streams.filter((s) => !covers.some((c) => c.index === s.index));
   return [
@@ -118,15 +120,19 @@ function streamArguments(plan: StreamPlan, n: number, job: ArgumentsInput): stri
 }
 
 function codecArguments(plan: StreamPlan, stream: Stream, n: number, job: ArgumentsInput): string[] {
-  if (plan.action === 'encode' && stream.kind === 'video' && job.encoder) return encodeVideo(stream, n, job, job.encoder);
+  if (plan.action === 'encode' && stream.kind === 'video' && job.encoder) return encodeVideo(plan, stream, n, job, job.encoder);
   if (plan.action === 'convert') return [`-c:${n}`, plan.codec === 'subrip' ? 'srt' : plan.codec];
-  return [`-c:${n}`, 'copy', ...(stream.codec === 'hevc' ? hvc1(n, job.plan) : [])];
+  return [`-c:${n}`, 'copy', ...hvc1(n, stream.codec, job.plan)];
 }
 
-function encodeVideo(stream: VideoStream, n: number, job: ArgumentsInput, encoder: EncoderChoice): string[] {
+function encodeVideo(plan: StreamPlan, stream: VideoStream, n: number, job: ArgumentsInput, encoder: EncoderChoice): string[] {
   const bitDepth = job.plan.video?.bitDepth ?? 8;
-  const wish = { quality: job.profile.quality, speed: job.profile.speed, bitDepth, x265: x265Hdr(stream) };
-  const filters = [...deinterlace(stream, job.plan), ...keepRange(stream), ...rowOf(encoder).filters(bitDepth)];
+  const wish = { quality: job.profile.quality, speed: job.profile.speed, bitDepth, hdr10: stream.hdr };
+  const filters = [
+    ...(job.plan.video?.deinterlace ? [deinterlacer(stream)] : []),
+    ...keepRange(stream),
+    ...rowOf(encoder).filters(bitDepth),
+  ];
   return [
     ...encoderArguments(encoder, wish, n),
     ...(filters.length > 0 ? [`-filter:${n}`, filters.join(',')] : []),
@@ -137,7 +143,7 @@ function encodeVideo(stream: VideoStream, n: number, job: ArgumentsInput, encode
     isOlder(job.release, 6, 1) ? '-1' : 'demux',
     ...colour(stream, n),
     ...staleTags(stream, n),
-    ...hvc1(n, job.plan),
+    ...hvc1(n, plan.codec, job.plan),
   ];
 }
 
@@ -146,15 +152,14 @@ function isOlder(release: number[] | null, major: number, minor: number): boolea
 }
 
 /** Apple's players open HEVC in MP4 and MOV only under this name. */
-function hvc1(n: number, plan: WorkPlan): string[] {
-  return plan.container === 'mp4' || plan.container === 'mov' ? [`-tag:${n}`, 'hvc1'] : [];
+function hvc1(n: number, codec: string, plan: WorkPlan): string[] {
+  return codec === 'hevc' && (plan.container === 'mp4' || plan.container === 'mov') ? [`-tag:${n}`, 'hvc1'] : [];
 }
 
-/** One frame out for one frame in, so that frames can be counted against the original's. */
-function deinterlace(stream: VideoStream, plan: WorkPlan): string[] {
-  if (!plan.video?.deinterlace) return [];
+/** One frame out for one frame in, so that frames can be counted, and compared, against the original's. */
+export function deinterlacer(stream: Pick<VideoStream, 'fieldOrder'>): string {
   const order = stream.fieldOrder === 'bb' || stream.fieldOrder === 'tb' ? 'bff' : 'tff';
-  return [`bwdif=mode=send_frame:parity=${order}:deint=all`];
+  return `bwdif=mode=send_frame:parity=${order}:deint=all`;
 }
 
 /** Without this a full-range picture in one of the old "yuvj" formats is squeezed to limited range on its way. */
@@ -181,19 +186,6 @@ function colour(stream: VideoStream, n: number): string[] {
   return wanted.flatMap(([name, value]) =>
     value && colourNames.test(value) ? [`-${name}:${n}`, optionNames[name]?.[value] ?? value] : [],
   );
-}
-
-/** What ffmpeg before 7.1 does not hand to x265 by itself. */
-function x265Hdr(stream: VideoStream): string[] {
-  if (stream.hdr?.kind !== 'hdr10') return [];
-  const { masteringDisplay, contentLight } = stream.hdr;
-  return [
-    'hdr10=1',
-    'hdr10-opt=1',
-    'repeat-headers=1',
-    ...(masteringDisplay ? [`master-display=${masteringDisplay}`] : []),
-    ...(contentLight ? [`max-cll=${contentLight}`] : []),
-  ];
 }
 
 /** Statistics that mkvmerge wrote about the old encode would be lies about the new one. */

@@ -97,7 +97,7 @@ async function testEncode({ tools, signal }: DetectRequest, choice: EncoderChoic
     'color=black:s=320x240:r=25',
     '-frames:v',
     '5',
-    ...encoderArguments(choice, { quality: 22, speed: 'fast', bitDepth, x265: [] }, 0),
+    ...encoderArguments(choice, { quality: 22, speed: 'fast', bitDepth }, 0),
     ...(filters.length > 0 ? ['-filter:0', filters.join(',')] : []),
     '-f',
     'null',
