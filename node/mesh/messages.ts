@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { MAX_COLUMNS, MAX_PAIRS, MAX_PICTURE_BYTES, sides } from '../core/pictures.ts';
 
 /**
  * Every message that crosses the mesh: its shape, its bounds. Nothing is trusted that did not pass these schemas,
@@ -14,6 +15,7 @@ import * as v from 'valibot';
  *   meet     node ↔ node                 on every new connection: which cluster, the newest list and certificate, other nodes
  *   join     node → coordinator          a stranger asked at this node's lobby
  *   bulk     reader → holder             a ticket for one file becomes a key for the data plane (mesh/bulk-server.ts)
+ *   pictures coordinator → keeper        one comparison frame for the page; frames that nobody needs any more
  *
  * Topics carry hints only: presence, offers, progress, coordinator, members.
  */
@@ -28,6 +30,8 @@ const nodeId = v.pipe(v.string(), v.minLength(1), v.maxLength(128), v.regex(/^[\
 const uuid = v.pipe(v.string(), v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/));
 const hex64 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
+/** `max` bytes, as they are before the encoding */
+const base64 = (max: number) => v.pipe(v.string(), v.maxLength(Math.ceil(max / 3) * 4), v.regex(/^[A-Za-z0-9+/]*={0,2}$/));
 /** relative, '/' separated, no way up and out; what the disk really holds is checked again by `files/roots.ts` */
 const relativePath = v.pipe(
   v.string(),
@@ -242,7 +246,15 @@ export const protocols = {
       }),
       v.object({ event: v.literal('cancelled'), ...delivered }),
       v.object({ event: v.literal('released'), ...delivered, reason }),
-      v.object({ event: v.literal('verified'), ...delivered, verdict: data, outputProbe: v.nullable(data), outputBytes: bytes }),
+      v.object({
+        event: v.literal('verified'),
+        ...delivered,
+        verdict: data,
+        outputProbe: v.nullable(data),
+        outputBytes: bytes,
+        /** the times of the comparison frames that this keeper took, in milliseconds into the film */
+        pictures: v.optional(v.pipe(v.array(id), v.maxLength(MAX_PAIRS))),
+      }),
       v.object({ event: v.literal('not-verified'), ...delivered, reason, retry: v.boolean() }),
       v.object({
         event: v.literal('replaced'),
@@ -353,6 +365,23 @@ export const protocols = {
     request: v.object({ term: id, attempt: id, want: v.picklist(['cancel', 'pause', 'resume', 'forget', 'detect']) }),
     response: v.object({ accepted: v.boolean() }),
   },
+  pictures: {
+    request: v.variant('op', [
+      v.object({
+        op: v.literal('read'),
+        term: id,
+        attempt: id,
+        number: v.pipe(id, v.minValue(1), v.maxValue(MAX_PAIRS)),
+        side: v.picklist(sides),
+      }),
+      v.object({ op: v.literal('forget'), term: id, attempts: v.pipe(v.array(v.pipe(id, v.minValue(1))), v.maxLength(100)) }),
+    ]),
+    response: v.variant('op', [
+      v.object({ op: v.literal('picture'), jpeg: base64(MAX_PICTURE_BYTES) }),
+      v.object({ op: v.literal('none'), why: text(500) }),
+      v.object({ op: v.literal('forgotten') }),
+    ]),
+  },
   meet: { request: meeting, response: meeting },
   join: { request: v.object({ asked: joinRequest, address: text(100), lobby: nodeId }), response: joinAnswer },
   bulk: {
@@ -399,6 +428,8 @@ export const topics = {
     why: v.optional(v.nullable(reason)),
     /** known once the encode has begun; null while fetching and for a copy */
     encoder: v.nullable(text(40)),
+    /** the film's colours from beginning to end, three bytes for each column; now and then, because it may get lost */
+    barcode: v.optional(base64(3 * MAX_COLUMNS)),
   }),
   /** `revision` grows when nodes should say hello now, because something was decided about them */
   coordinator: v.object({ node: nodeId, term: id, certificate: v.nullable(signed), revision: id }),

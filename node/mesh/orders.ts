@@ -60,7 +60,7 @@ export function heedOnlyTheCoordinator(parts: {
   }
 }
 
-const orders: ReadonlySet<Protocol> = new Set<Protocol>(['grant', 'inspect', 'control']);
+const orders: ReadonlySet<Protocol> = new Set<Protocol>(['grant', 'inspect', 'control', 'pictures']);
 
 /** A coordinator announces itself every two seconds. */
 const WAIT_MS = 3000;
