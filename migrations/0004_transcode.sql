@@ -34,13 +34,19 @@ create table benched (
   lifted_by   text
 );
 create unique index benched_now on benched (node_id, encoder, device) where lifted_at is null;
+create index benched_past on benched (node_id, encoder, device, id desc);
+-- the last outputs that were judged of one encoder on one node
+create index attempts_judged on attempts (node_id, encoder, id desc) where verdict is not null;
+
+-- a second look: the machine that checks an output after the keeper beside it did
+alter table attempts add column looker_id text;
 
 -- earlier outputs of a benched encoder are looked at again while their originals are still in the trash
 alter table originals
   add column recheck       text check (recheck in ('wanted', 'running', 'good', 'bad')),
   add column recheck_asked timestamptz,
   add column recheck_note  jsonb;
-create index originals_recheck on originals (id) where recheck in ('wanted', 'running') and state = 'kept';
+create index originals_recheck on originals (recheck_asked nulls first, id) where recheck in ('wanted', 'running', 'bad') and state = 'kept';
 
 -- one clean-up of stale .lock and .tmp_ files below one root: first a list, then what a person agreed to
 create table cleanups (
@@ -90,8 +96,8 @@ create index leftovers_chosen on leftovers (cleanup_id, n) include (size_bytes, 
 -- an original that is not in the trash any more although nobody here deleted it: somebody emptied the trash by hand
 alter table originals drop constraint originals_state_check;
 alter table originals add constraint originals_state_check check (state in ('kept', 'restored', 'expired', 'gone'));
-create index originals_trash on originals (root_id, expires_at) include (size_bytes) where state = 'kept';
-create index originals_gone on originals (root_id, expires_at) where state = 'gone';
+create index originals_trash on originals (root_id, id) include (size_bytes, created_at, expires_at) where state = 'kept';
+create index originals_gone on originals (root_id, id) where state = 'gone';
 
 -- what a machine's own work holds on its disk
 alter table nodes add column temp_used_bytes bigint;

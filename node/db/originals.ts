@@ -1,4 +1,5 @@
 import type { Fingerprint } from '../core/media.ts';
+import type { Reason } from '../core/reasons.ts';
 import type { Queryable } from './connect.ts';
 import { json, text } from './values.ts';
 
@@ -17,10 +18,14 @@ export interface Original {
   trashPath: string;
   sizeBytes: number;
   fingerprint: Fingerprint;
-  state: 'kept' | 'restored' | 'expired';
+  /** gone: it is not in the trash any more, and nobody here deleted it */
+  state: 'kept' | 'restored' | 'expired' | 'gone';
   createdAt: Date;
   expiresAt: Date;
   endedAt: Date | null;
+  /** its copy is looked at once more, or was (db/rechecks.ts); null: nobody asked for it */
+  recheck: 'wanted' | 'running' | 'good' | 'bad' | null;
+  recheckNote: Reason | null;
 }
 
 export interface NewOriginal {
@@ -36,7 +41,8 @@ export interface NewOriginal {
 }
 
 const columns = `id, attempt_id as "attemptId", job_id as "jobId", file_id as "fileId", title, root_id as "rootId", path,
-  trash_path as "trashPath", size_bytes as "sizeBytes", fingerprint, state, created_at as "createdAt", expires_at as "expiresAt", ended_at as "endedAt"`;
+  trash_path as "trashPath", size_bytes as "sizeBytes", fingerprint, state, created_at as "createdAt", expires_at as "expiresAt", ended_at as "endedAt",
+  recheck, recheck_note as "recheckNote"`;
 
 /** False when this attempt's original is already written down. */
 export async function addOriginal(q: Queryable, o: NewOriginal): Promise<boolean> {
@@ -72,9 +78,15 @@ export function listOriginals(q: Queryable, fileId: number): Promise<Original[]>
   return q.query<Original>(`select ${columns} from originals where file_id = $1 order by id desc limit 100`, [fileId]);
 }
 
-/** Originals whose retention has ended, longest first, at most 100: their keepers may now delete them. */
+/**
+ * Originals whose retention has ended, longest first, at most 100: their keepers may now delete them. Not while it is
+ * doubted that the copy in their place is good.
+ */
 export function dueOriginals(q: Queryable): Promise<Original[]> {
-  return q.query<Original>(`select ${columns} from originals where state = 'kept' and expires_at <= now() order by expires_at limit 100`);
+  return q.query<Original>(
+    `select ${columns} from originals
+      where state = 'kept' and expires_at <= now() and (recheck is null or recheck = 'good') order by expires_at limit 100`,
+  );
 }
 
 /** The keeper deleted it from the trash. False when it was not kept any more. */
@@ -100,4 +112,80 @@ export async function trashTotals(q: Queryable): Promise<{ files: number; bytes:
     `select count(*) as files, coalesce(sum(size_bytes), 0)::bigint as bytes, min(expires_at) as "nextExpiry" from originals where state = 'kept'`,
   );
   return row!;
+}
+
+/** What the trash of one root holds. */
+export interface TrashOfRoot {
+  rootId: string;
+  files: number;
+  bytes: number;
+  oldest: Date;
+  /** left out when the trash is emptied: their new files are still to be looked at again, or were found bad */
+  held: number;
+  heldBytes: number;
+  /** the newest of them, so that "empty it" means what a person was shown and nothing that came later */
+  upTo: number;
+}
+
+const free = `coalesce(recheck, 'good') = 'good'`;
+
+export function trashOfRoots(q: Queryable): Promise<TrashOfRoot[]> {
+  return q.query<TrashOfRoot>(
+    `select root_id as "rootId", count(*)::int as files, coalesce(sum(size_bytes), 0)::bigint as bytes, min(created_at) as oldest,
+            count(*) filter (where not ${free})::int as held, coalesce(sum(size_bytes) filter (where not ${free}), 0)::bigint as "heldBytes", max(id) as "upTo"
+       from originals where state = 'kept' group by root_id order by root_id limit 500`,
+  );
+}
+
+/** How much of a root's trash goes on which day, soonest first, at most 60 days. */
+export function trashDays(q: Queryable, rootId: string): Promise<{ day: Date; files: number; bytes: number }[]> {
+  return q.query(
+    `select date_trunc('day', expires_at) as day, count(*)::int as files, sum(size_bytes)::bigint as bytes
+       from originals where root_id = $1 and state = 'kept' group by 1 order by 1 limit 60`,
+    [rootId],
+  );
+}
+
+/** A person empties the trash of a root: everything up to an id that is not held for another look is due now. */
+export async function expireNow(q: Queryable, rootId: string, upTo: number): Promise<{ files: number; bytes: number }> {
+  const [row] = await q.query<{ files: number; bytes: number }>(
+    `with due as (
+       update originals set expires_at = least(expires_at, now()) where root_id = $1 and id <= $2 and state = 'kept' and ${free} returning size_bytes
+     ) select count(*)::int as files, coalesce(sum(size_bytes), 0)::bigint as bytes from due`,
+    [rootId, upTo],
+  );
+  return row!;
+}
+
+/** Those of one root that are due, by id, at most 100. */
+export function dueOfRoot(q: Queryable, rootId: string): Promise<Original[]> {
+  return q.query<Original>(
+    `select ${columns} from originals where root_id = $1 and state = 'kept' and expires_at <= now() order by id limit 100`,
+    [rootId],
+  );
+}
+
+/** What should be in the trash of a root, and what was missed there before its time was over; a page of 100 by id. */
+export function originalsToLookFor(q: Queryable, rootId: string, after: number): Promise<Pick<Original, 'id' | 'trashPath' | 'state'>[]> {
+  return q.query(
+    `(select id, trash_path as "trashPath", state from originals where root_id = $1 and state = 'kept' and id > $2 order by id limit 100)
+     union all
+     (select id, trash_path, state from originals where root_id = $1 and state = 'gone' and id > $2 and expires_at > now() order by id limit 100)
+     order by id limit 100`,
+    [rootId, after],
+  );
+}
+
+/** A keeper looked: they are not where they were put. Returns those of which that is news. */
+export async function markGone(q: Queryable, ids: readonly number[]): Promise<number[]> {
+  const rows = await q.query<{ id: number }>(
+    `update originals set state = 'gone', ended_at = now() where id = any($1::bigint[]) and state = 'kept' returning id`,
+    [ids],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** They are back where they belong, so they can be put back again. */
+export async function markFound(q: Queryable, ids: readonly number[]): Promise<void> {
+  await q.query(`update originals set state = 'kept', ended_at = null where id = any($1::bigint[]) and state = 'gone'`, [ids]);
 }
