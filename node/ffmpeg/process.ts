@@ -2,8 +2,10 @@ import { spawn } from 'node:child_process';
 import os from 'node:os';
 import { StringDecoder } from 'node:string_decoder';
 import { execa } from 'execa';
+import type { Niceness } from '../core/manner-wishes.ts';
 import type { Reason } from '../core/reasons.ts';
 import { PlainError } from '../errors.ts';
+import { lowerPriority } from './courtesy.ts';
 
 /**
  * The one way in which ffmpeg and ffprobe are run: an argument array, never a shell; nothing on stdin; a bare
@@ -25,6 +27,8 @@ export interface RunRequest {
   command: string[];
   /** nice, prlimit, bwrap and their arguments: see sandbox.ts */
   wrapper?: string[];
+  /** where there is no wrapper that does it; left out: low */
+  niceness?: Niceness;
   /** completes "ffmpeg could not …", for example "encode Alien.mkv" */
   what: string;
   signal?: AbortSignal | undefined;
@@ -107,7 +111,7 @@ export function start(request: RunRequest): Running {
   const pid = child.pid ?? null;
   const group = new Group(pid);
   const guard = pid !== null && (request.timeoutMs ?? Infinity) >= GUARDED_FROM_MS ? startGuard(pid) : null;
-  if (pid !== null && !request.wrapper?.length) lowerPriority(pid);
+  if (pid !== null && !request.wrapper?.length) lowerPriority(pid, request.niceness ?? 'low');
 
   let because: ((ended: Ended) => unknown) | null = null;
   let timedOut = false;
@@ -252,14 +256,6 @@ function startGuard(pid: number): (() => void) | null {
   guard.stdin.on('error', () => {});
   guard.unref();
   return () => void guard.kill('SIGKILL');
-}
-
-function lowerPriority(pid: number): void {
-  try {
-    os.setPriority(pid, os.constants.priority.PRIORITY_LOW);
-  } catch {
-    // it may have ended already, or the platform refuses: only courtesy is lost
-  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../errors.ts';
+import { courtesyPrefix, findCourtesy, usualCourtesy, type Courtesy, type CourtesyWish } from './courtesy.ts';
 import { run } from './process.ts';
 
 /**
@@ -192,12 +193,16 @@ export interface View {
   devices?: boolean;
   /** the largest file that may be written, in bytes */
   maxFileBytes?: number;
+  /** how far behind other programs it stands */
+  courtesy?: CourtesyWish;
 }
 
 /** The helpers of the machine, absolute paths; null where it has none. */
 export interface Wrappers {
   nice: string | null;
   prlimit: string | null;
+  /** further ways to stand behind others; left out where none was looked for */
+  courtesy?: Courtesy | null;
   cage: Cage | null;
   /** why there is no cage, in words; null when there is one */
   cageProblem: string | null;
@@ -207,7 +212,7 @@ export interface Wrappers {
 export function wrapper(by: Wrappers, program: string, view: View): string[] {
   const limits = view.maxFileBytes === undefined ? [] : [`--fsize=${view.maxFileBytes}`];
   return [
-    ...(by.nice ? [by.nice, '-n', '10'] : []),
+    ...courtesyPrefix(by.nice, by.courtesy ?? null, view.courtesy ?? usualCourtesy),
     ...(by.prlimit ? [by.prlimit, '--core=0', ...limits] : []),
     ...(by.cage ? bubblewrap(by.cage, program, view) : []),
   ];
@@ -282,13 +287,23 @@ function bubblewrap(cage: Cage, program: string, view: View): string[] {
 /** Finds the helpers; the cage counts only when the program really ran inside it. */
 export async function findWrappers(program: string, signal?: AbortSignal): Promise<Wrappers> {
   if (process.platform === 'win32') return { nice: null, prlimit: null, cage: null, cageProblem: 'there is no sandbox for Windows yet' };
-  const [nice, prlimit, bwrap] = await Promise.all([onPath('nice'), onPath('prlimit'), onPath('bwrap')]);
+  const works = (command: string[]): Promise<boolean> =>
+    run({ command, what: 'start', signal, timeoutMs: 5000 }).then(
+      () => true,
+      () => false,
+    );
+  const [nice, prlimit, bwrap, courtesy] = await Promise.all([
+    onPath('nice'),
+    onPath('prlimit'),
+    onPath('bwrap'),
+    findCourtesy(onPath, works),
+  ]);
   if (process.platform !== 'linux' || !bwrap) {
     const cageProblem = process.platform === 'linux' ? 'bubblewrap is not installed' : 'there is no sandbox for this platform yet';
-    return { nice, prlimit, cage: null, cageProblem };
+    return { nice, prlimit, courtesy, cage: null, cageProblem };
   }
   const cage: Cage = { name: 'bubblewrap', path: bwrap };
-  const bare = { nice, prlimit, cage, cageProblem: null };
+  const bare = { nice, prlimit, courtesy, cage, cageProblem: null };
   try {
     await run({
       command: [program, '-version'],
@@ -300,7 +315,7 @@ export async function findWrappers(program: string, signal?: AbortSignal): Promi
     return bare;
   } catch (error) {
     signal?.throwIfAborted();
-    return { nice, prlimit, cage: null, cageProblem: messageOf(error) };
+    return { nice, prlimit, courtesy, cage: null, cageProblem: messageOf(error) };
   }
 }
 

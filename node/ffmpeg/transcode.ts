@@ -7,6 +7,7 @@ import type { Profile } from '../core/profile.ts';
 import { reason, type Reason } from '../core/reasons.ts';
 import { codeOf, PlainError } from '../errors.ts';
 import { coversToExtract, encodeArguments, extractArguments, type Cover } from './args.ts';
+import type { CourtesyWish } from './courtesy.ts';
 import { rowOf } from './encoders.ts';
 import type { Tools } from './locate.ts';
 import { lastLine, run, start, ToolError, type Ended, type Running } from './process.ts';
@@ -33,6 +34,8 @@ export interface TranscodeRequest {
   output: string;
   /** no growth of the output's time for so long while not paused: reason 'stalled' */
   stallMs: number;
+  /** how far behind other programs it stands; left out: as usual */
+  manners?: CourtesyWish;
   /** aborts with reason 'output-too-large' beyond this; default: the size of the original for a transcode, none for a remux */
   maxOutputBytes?: number;
   signal?: AbortSignal | undefined;
@@ -166,7 +169,9 @@ async function encode(request: TranscodeRequest, covers: Cover[]): Promise<{ end
       write: path.dirname(request.output),
       devices: encoder !== null && rowOf(encoder).hardware,
       maxFileBytes: Math.max(2 * (Number.isFinite(maxBytes) ? maxBytes : request.probe.sizeBytes), 0) + FILE_SLACK,
+      ...(request.manners ? { courtesy: request.manners } : {}),
     }),
+    ...(request.manners ? { niceness: request.manners.niceness } : {}),
     what: `${request.plan.action === 'remux' ? 're-wrap' : 'encode'} ${name}`,
     signal: request.signal,
     onLine: watch.onLine,

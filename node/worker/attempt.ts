@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { chooseEncoder, type EncoderChoice, type EncoderReport } from '../core/encoder-choice.ts';
+import type { Manners } from '../core/manner-wishes.ts';
 import type { Probe } from '../core/media.ts';
 import type { WorkPlan } from '../core/plan.ts';
 import type { Profile } from '../core/profile.ts';
@@ -28,6 +29,7 @@ export interface AttemptParts {
   /** the source is here: resolves when the encode may begin, rejects when the run is given up before */
   slot: () => Promise<void>;
   stallMs: () => number;
+  manners: () => Pick<Manners, 'niceness' | 'coresFree'>;
   patienceMs?: number | undefined;
   onEncoder: (name: string | null) => void;
   onFetched: (bytes: number) => void;
@@ -78,6 +80,7 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
       input: source.file,
       output,
       stallMs: parts.stallMs(),
+      manners: parts.manners(),
       signal,
       control,
       onProgress: (p) => parts.onProgress({ phase: 'encoding', ...p }),

@@ -1,8 +1,10 @@
+import type { Conduct } from '../core/manners.ts';
 import type { Reason } from '../core/reasons.ts';
 import { PlainError } from '../errors.ts';
 import { createControl, type TranscodeControl } from '../ffmpeg/transcode.ts';
 import type { GrantedJob } from '../mesh/messages.ts';
 import { nothingYet, type Numbers } from './attempt.ts';
+import type { Disturbance } from './disturbance.ts';
 
 /**
  * A granted job on this node. It may be here ahead of its time: its film is fetched while every slot is busy, and it has
@@ -20,6 +22,10 @@ export interface Running {
   ready: boolean;
   /** a person paused this one job; it stays paused when the node goes on */
   pausedByPerson: boolean;
+  /** why it stands still when no person paused it or its machine */
+  heldBack: Reason | null;
+  /** since it last went on after a pause, or its machine woke up */
+  disturbed: Disturbance | null;
   /** bytes of the source that are still on their way; 0 when nothing is fetched */
   toFetch: number;
   /** resolves once it is seated; rejects when the run is given up */
@@ -42,6 +48,8 @@ export function createRun(grant: GrantedJob): Running {
     seated: false,
     ready: false,
     pausedByPerson: false,
+    heldBack: null,
+    disturbed: null,
     toFetch: 0,
     slot: slot.promise,
     sit() {
@@ -65,6 +73,26 @@ export function giveSlots(runs: Iterable<Running>, slots: number): void {
   const next = [...waiting.filter((run) => run.ready), ...waiting.filter((run) => !run.ready)];
   const free = Math.max(0, slots - all.filter((run) => run.seated).length);
   for (const run of next.slice(0, free)) run.sit();
+}
+
+/** Stands still or goes on, as a person and the manners of the machine have it. */
+export function applyPauses(runs: Iterable<Running>, { conduct, machinePaused }: { conduct: Conduct; machinePaused: boolean }): void {
+  const all = [...runs];
+  // with one at once it is the one that began first and that no person paused
+  const goesOn = all.find((run) => run.seated && !run.pausedByPerson);
+  for (const run of all) {
+    const one = conduct.atOnce === 1 && run.seated && run !== goesOn;
+    run.heldBack = conduct.does === 'pause' ? conduct.reason : one ? { code: 'one-at-once', params: conduct.reason?.params ?? {} } : null;
+    if (run.pausedByPerson || machinePaused || run.heldBack) run.control.pause();
+    else goOn(run);
+    if (run.pausedByPerson || machinePaused) run.heldBack = null;
+  }
+}
+
+function goOn(run: Running): void {
+  if (!run.control.paused) return;
+  run.disturbed = { percent: run.latest.percent, slept: run.disturbed?.slept ?? false };
+  run.control.resume();
 }
 
 /** Bytes that the runs of this node may still write: the rest of their sources, and outputs as large as the originals. */

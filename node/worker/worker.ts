@@ -2,6 +2,8 @@ import { chooseEncoder, type EncoderReport } from '../core/encoder-choice.ts';
 import { jobClasses } from '../core/job.ts';
 import type { Fingerprint } from '../core/media.ts';
 import type { Ticket } from '../core/cluster.ts';
+import { defaultManners, mannersOf } from '../core/manner-wishes.ts';
+import { isLong, unrestrained, type Conduct } from '../core/manners.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
 import type { Log } from '../log.ts';
@@ -10,7 +12,9 @@ import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import type { Outbox } from '../mesh/outbox.ts';
 import { runAttempt } from './attempt.ts';
-import { createRun, giveBack, giveSlots, requireRoom, roomForOneMore, stillToWrite, type Running } from './slots.ts';
+import { excuse } from './disturbance.ts';
+import type { Household } from './household.ts';
+import { applyPauses, createRun, giveBack, giveSlots, requireRoom, roomForOneMore, stillToWrite, type Running } from './slots.ts';
 import type { Sources } from './source.ts';
 
 /**
@@ -57,6 +61,8 @@ export interface WorkerParts {
   encoders: () => EncoderReport[];
   detectAgain: () => void;
   source: Sources;
+  /** how considerate it has to be; without one it always works */
+  household?: Household;
   workspace: {
     /** the attempt's own directory, empty */
     create: (attempt: number) => Promise<void>;
@@ -81,6 +87,8 @@ export interface WorkerParts {
 
 /** After the room was too small for one film, so long none is claimed ahead. */
 const NO_ROOM_MS = 60_000;
+/** Beats come every second: after such a gap the machine, or all of this program, stood still. */
+const SLEPT_MS = 15_000;
 
 export function createWorker(parts: WorkerParts): Worker {
   const { mesh, log } = parts;
@@ -90,9 +98,11 @@ export function createWorker(parts: WorkerParts): Worker {
   let claiming = false;
   let wokenMeanwhile = false;
   let noRoomUntil = 0;
+  let beatAt = Date.now();
   let timers: NodeJS.Timeout[] = [];
 
   mesh.handle('control', (wish) => obey(wish));
+  parts.household?.onChange(behave);
   mesh.subscribe('offers', (offer) => {
     if (offer.classes.length === 0 || offer.classes.some((c) => classes().includes(c))) wake();
   });
@@ -100,6 +110,8 @@ export function createWorker(parts: WorkerParts): Worker {
   return {
     async start() {
       for (const left of await parts.workspace.list()) if (!left.complete) await parts.workspace.remove(left.attempt);
+      await parts.household?.start();
+      beatAt = Date.now();
       timers = [setInterval(wake, parts.claimEveryMs ?? 5000), setInterval(beat, 1000)];
       timers.forEach((t) => t.unref());
       wake();
@@ -110,16 +122,13 @@ export function createWorker(parts: WorkerParts): Worker {
         if (how === 'cancel' || !run.seated) giveBack(run, 'The program was stopped.', { code: 'shut-down' });
       await Promise.all([...running.values()].map((run) => run.ended));
       timers.forEach((t) => clearInterval(t));
+      parts.household?.stop();
     },
     welcome(welcome) {
       limits = welcome;
+      parts.household?.wish(mannersOf(welcome.wishes.manners), welcome.wishes.schedule);
       for (const attempt of welcome.drop) void drop(attempt);
-      for (const run of running.values()) {
-        applyPause(run);
-        // nothing new begins here, and other nodes may be free
-        if (welcome.wishes.draining && !run.seated) giveBack(run, 'This machine begins nothing new.', { code: 'waiting-for-node' });
-      }
-      wake();
+      behave();
     },
     async attempts() {
       return [...new Set([...running.keys(), ...(await parts.workspace.list()).map((w) => w.attempt), ...parts.outbox.waiting()])].slice(
@@ -144,12 +153,45 @@ export function createWorker(parts: WorkerParts): Worker {
     return limits ? (limits.wishes.slots ?? limits.slots) : 1;
   }
 
+  function conduct(): Conduct {
+    return parts.household?.conduct() ?? unrestrained;
+  }
+
+  /** What a person wishes and how the machine is, applied to everything that is here. */
+  function behave(): void {
+    stillOrOn();
+    // nothing new begins here for long, and other nodes may be free
+    if (limits?.wishes.draining || isLong(conduct()))
+      for (const run of running.values()) if (!run.seated) giveBack(run, 'This machine begins nothing new.', { code: 'waiting-for-node' });
+    wake();
+  }
+
+  function stillOrOn(): void {
+    applyPauses(running.values(), { conduct: conduct(), machinePaused: limits?.wishes.paused ?? false });
+    parts.household?.encoding(seated().some((run) => !run.control.paused));
+  }
+
+  function mayBegin(): boolean {
+    return !stopping && !limits?.wishes.paused && conduct().does === 'run';
+  }
+
+  function slotsNow(): number {
+    return Math.min(slots(), conduct().atOnce ?? Infinity);
+  }
+
+  /** Free slots go to those that wait for one. */
+  function fillSlots(): void {
+    if (!mayBegin()) return;
+    giveSlots(running.values(), slotsNow());
+    stillOrOn();
+  }
+
   function seated(): Running[] {
     return [...running.values()].filter((run) => run.seated);
   }
 
   function wake(): void {
-    if (!stopping && !limits?.wishes.paused) giveSlots(running.values(), slots());
+    fillSlots();
     wokenMeanwhile = claiming;
     if (claiming || stopping) return;
     claiming = true;
@@ -163,11 +205,11 @@ export function createWorker(parts: WorkerParts): Worker {
   }
 
   async function claimWhileFree(): Promise<void> {
-    while (!stopping && limits && !limits.wishes.paused && !limits.wishes.draining && parts.encoders().length > 0) {
+    while (limits && mayBegin() && !limits.wishes.draining && parts.encoders().length > 0) {
       wokenMeanwhile = false;
       const to = parts.coordinator();
       const free = await parts.workspace.freeBytes();
-      const freeSlots = Math.max(0, slots() - seated().length);
+      const freeSlots = Math.max(0, slotsNow() - seated().length);
       const ahead = freeSlots === 0;
       if (!to || (ahead && !mayFetchAhead(free))) return;
       const freeBytes = Math.max(0, free - stillToWrite(running.values()));
@@ -182,7 +224,7 @@ export function createWorker(parts: WorkerParts): Worker {
   function mayFetchAhead(freeBytes: number): boolean {
     const runs = [...running.values()];
     const ahead = runs.filter((run) => !run.seated).length;
-    if (ahead >= slots() || runs.some((run) => !run.ready) || performance.now() < noRoomUntil) return false;
+    if (ahead >= slotsNow() || runs.some((run) => !run.ready) || performance.now() < noRoomUntil) return false;
     return roomForOneMore(runs, freeBytes, limits?.minFreeBytes ?? 0);
   }
 
@@ -191,18 +233,19 @@ export function createWorker(parts: WorkerParts): Worker {
     if (running.has(grant.attempt) || parts.outbox.waiting().includes(grant.attempt)) return;
     const run = createRun(grant);
     running.set(grant.attempt, run);
-    applyPause(run);
-    if (!limits?.wishes.paused) giveSlots(running.values(), slots());
+    stillOrOn();
+    fillSlots();
     log.info({ job: grant.job, attempt: grant.attempt, file: grant.path, ahead: !run.seated }, 'a job begins');
     run.ended = carryOut(run).finally(() => {
       running.delete(grant.attempt);
+      stillOrOn();
       wake();
     });
     if (stopping) giveBack(run, 'The program was stopped.', { code: 'shut-down' });
   }
 
   async function carryOut(run: Running): Promise<void> {
-    const report = await runAttempt(
+    const ended = await runAttempt(
       {
         node: mesh.self,
         tools: parts.tools,
@@ -210,6 +253,7 @@ export function createWorker(parts: WorkerParts): Worker {
         sources: parts.source,
         workspace: parts.workspace,
         patienceMs: parts.patienceMs,
+        manners: () => parts.household?.manners() ?? defaultManners,
         makeRoom: () => makeRoom(run),
         slot: () => isReady(run),
         stallMs: () => (limits?.stallSeconds ?? 600) * 1000,
@@ -221,6 +265,8 @@ export function createWorker(parts: WorkerParts): Worker {
       run.control,
       run.abort.signal,
     );
+    const hardware = parts.encoders().some((encoder) => encoder.name === run.encoder && encoder.hardware);
+    const report = excuse(ended, { disturbed: run.disturbed, percent: run.latest.percent, hardware });
     log.info({ job: run.grant.job, attempt: run.grant.attempt, event: report.event }, 'a job ended');
     if (report.event === 'failed' && report.reason.code === 'no-space') noRoomUntil = performance.now() + NO_ROOM_MS;
     // without the mark it only has to be encoded again after a restart
@@ -246,16 +292,22 @@ export function createWorker(parts: WorkerParts): Worker {
     return run.slot;
   }
 
-  function applyPause(run: Running): void {
-    if (run.pausedByPerson || limits?.wishes.paused) run.control.pause();
-    else run.control.resume();
-  }
-
   /** Once a second: the numbers for the page, and the sign of life that renews the lease, also while paused or waiting. */
   function beat(): void {
-    for (const { grant, latest, control, encoder } of running.values()) {
-      mesh.publish('progress', { node: mesh.self, job: grant.job, attempt: grant.attempt, ...latest, encoder, paused: control.paused });
+    noticeSleep();
+    for (const { grant, latest, control, encoder, heldBack: why } of running.values()) {
+      const ids = { node: mesh.self, job: grant.job, attempt: grant.attempt };
+      mesh.publish('progress', { ...ids, ...latest, encoder, paused: control.paused, why });
     }
+  }
+
+  /** By the wall clock: the other one stands still while the machine sleeps. */
+  function noticeSleep(): void {
+    const gap = Date.now() - beatAt;
+    beatAt = Date.now();
+    if (gap < SLEPT_MS) return;
+    log.info({ seconds: Math.round(gap / 1000) }, 'this machine slept, or the program stood still');
+    for (const run of running.values()) run.disturbed = { percent: run.latest.percent, slept: true };
   }
 
   async function obey(wish: ProtocolRequest<'control'>): Promise<ProtocolResponse<'control'>> {
@@ -270,7 +322,7 @@ export function createWorker(parts: WorkerParts): Worker {
     if (wish.want === 'forget') await drop(wish.attempt);
     if (wish.want === 'pause' || wish.want === 'resume') {
       run.pausedByPerson = wish.want === 'pause';
-      applyPause(run);
+      stillOrOn();
       wake();
     }
     return { accepted: true };
