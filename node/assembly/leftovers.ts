@@ -1,6 +1,7 @@
 import { mkdir, readFile, readdir, rename, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PlainError } from '../errors.ts';
+import { removeAllPictures } from '../files/pictures.ts';
 import type { Workspace } from '../files/workspace.ts';
 import type { Log } from '../log.ts';
 
@@ -21,6 +22,7 @@ export async function dropWorkForOthers(parts: { dataDir: string; cluster: strin
       const reports = (await readdir(outbox)).filter((name) => name.endsWith('.json'));
       for (const name of reports) await unlink(path.join(outbox, name));
       const outputs = await parts.workspace.removeOrphans(new Set());
+      await removeAllPictures(parts.dataDir);
       if (reports.length + outputs.length > 0)
         parts.log.info({ cluster: before, reports: reports.length, outputs }, 'unfinished work for another cluster is given up');
     }

@@ -6,6 +6,7 @@ import { createSettingsStore } from '../coordinator/settings.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import { createKeeper, type Keeper } from '../keeper/keeper.ts';
 import { localSource, servedSource } from '../keeper/serve.ts';
+import { openPictures } from '../files/pictures.ts';
 import type { Log } from '../log.ts';
 import { fetchFile } from '../mesh/bulk-client.ts';
 import { createBulkGate } from '../mesh/bulk-gate.ts';
@@ -114,6 +115,7 @@ async function assemble(
     outputOf: async (_node, attempt, extension) => workspace.outputOf(attempt, extension),
     fetch: bring,
     onAdopted: () => greeter.tell(),
+    pictures: openPictures(options.dataDir),
     log: room('keeper'),
     ...(house.fault ? { fault: house.fault } : {}),
   });

@@ -2,6 +2,7 @@ import type { WorkPlan } from '../core/plan.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Fault } from '../files/durable.ts';
 import { listIncoming, removeIncoming, removeStaleIncoming } from '../files/incoming.ts';
+import type { Pictures } from '../files/pictures.ts';
 import type { Root } from '../files/roots.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
 import type { Log } from '../log.ts';
@@ -11,6 +12,7 @@ import type { Outbox, Report } from '../mesh/outbox.ts';
 import { createInspector } from './inspect.ts';
 import { deliveriesOf, dropDelivery, letExpire, putBack, recoverRoot, replace, throwAway, type ReplaceParts } from './replace.ts';
 import { arrive, arrivedAt, createLines, type FetchOutput } from './arrive.ts';
+import { answerPictures, takePictures } from './pictures.ts';
 import { rootTrouble, type KeeperRoots } from './roots.ts';
 import { failureOf, verify, type VerifyGrant } from './verify.ts';
 
@@ -50,6 +52,8 @@ export interface KeeperParts {
   /** a worker that sends nothing for so long is away */
   patienceMs?: number;
   onAdopted: () => Promise<void>;
+  /** where frames to compare are kept; without it none are taken */
+  pictures?: Pictures;
   log: Log;
   fault?: Fault;
 }
@@ -86,6 +90,8 @@ export function createKeeper(parts: KeeperParts): Keeper {
 
   mesh.handle('inspect', (ask) => inspector.answer(ask));
   mesh.handle('grant', (grant) => take(grant));
+  const { pictures } = parts;
+  if (pictures) mesh.handle('pictures', (ask) => answerPictures(pictures, ask));
 
   return {
     async start() {
@@ -267,7 +273,14 @@ export function createKeeper(parts: KeeperParts): Keeper {
       const onDelivered = async (root: Root): Promise<void> => {
         if (remote) await removeIncoming({ root, node: mesh.self }, grant.attempt);
       };
-      return await verify({ node: mesh.self, roots, tools, outputOf, onDelivered, onProgress }, grant, work.abort.signal);
+      const courtesy = pictures && {
+        takePictures(pair: Parameters<typeof takePictures>[1], signal: AbortSignal): Promise<number[]> {
+          // everything is measured: whatever this takes must not count against the output
+          clearTimeout(timer);
+          return takePictures({ tools, pictures, log }, pair, signal);
+        },
+      };
+      return await verify({ node: mesh.self, roots, tools, outputOf, onDelivered, onProgress, ...courtesy }, grant, work.abort.signal);
     } finally {
       clearTimeout(timer);
     }

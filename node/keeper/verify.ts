@@ -25,6 +25,17 @@ export interface VerifyParts {
   /** it stands beside its original: where it came from it is not needed for this any more */
   onDelivered: (root: Root) => Promise<void>;
   onProgress: (phase: 'delivering' | 'verifying', percent: number) => void;
+  /** frames of both for a person to compare; resolves with their times */
+  takePictures?: (pair: Pair, signal: AbortSignal) => Promise<number[]>;
+}
+
+interface Pair {
+  attempt: number;
+  original: string;
+  output: string;
+  originalProbe: Probe;
+  outputProbe: Probe;
+  plan: WorkPlan;
 }
 
 /**
@@ -63,6 +74,15 @@ export async function verify(parts: VerifyParts, grant: VerifyGrant, signal: Abo
       signal,
       onProgress: (percent) => parts.onProgress('verifying', percent),
     });
+    const pair = {
+      attempt: grant.attempt,
+      original,
+      output: delivered.absolutePath,
+      originalProbe: evidence.original,
+      outputProbe: evidence.output,
+      plan,
+    };
+    const pictures = await parts.takePictures?.(pair, signal);
     await requireUnchanged(original, grant, signal);
     const verdict = judge(evidence);
     return {
@@ -71,6 +91,7 @@ export async function verify(parts: VerifyParts, grant: VerifyGrant, signal: Abo
       verdict: verdict as unknown as Record<string, unknown>,
       outputProbe: evidence.output as unknown as Record<string, unknown>,
       outputBytes: evidence.outputBytes,
+      ...(pictures ? { pictures } : {}),
     };
   } catch (error) {
     return { event: 'not-verified', ...ids, ...failureOf(await rootTrouble(parts.roots, grant.root, error), signal, 'verify-failed') };
