@@ -13,6 +13,7 @@ export interface EventMap {
   'node.changed': { nodeId: string };
   'settings.changed': { keys: string[] };
   'activity.added': { kind: string; severity: number };
+  'cleanup.changed': { rootId: string };
   'coordinator.changed': { term: number | null };
 }
 

@@ -119,6 +119,12 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
 
     restore: (originalId, by) => term.trash.restore(originalId, by),
 
+    lookForLeftovers: (rootId, by) => term.cleaner.look(rootId, by),
+    chooseLeftovers: (cleanupId, which) => term.cleaner.choose(cleanupId, which),
+    deleteLeftovers: (cleanupId, asked, by) => term.cleaner.remove(cleanupId, asked, by),
+    cancelCleanup: (cleanupId, by) => term.cleaner.cancel(cleanupId, by),
+    emptyTrash: (rootId, upTo, by) => term.trashCare.empty(rootId, upTo, by),
+
     ...nodeCommands(parts, term),
 
     async detectEncoders(nodeId) {

@@ -10,6 +10,7 @@ import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { JoinAnswer } from '../mesh/messages.ts';
 import { openCertificate, sign, type ClusterKey } from '../mesh/signing.ts';
+import { createCleaner, type Cleaner } from './cleaner.ts';
 import { createCommands } from './commands.ts';
 import { createDispatcher, type Dispatcher } from './dispatcher.ts';
 import { createElector, type Elector } from './elector.ts';
@@ -22,6 +23,7 @@ import { createScanner, type Scanner } from './scanner.ts';
 import { createRoster, type Network, type Roster } from './roster.ts';
 import type { SettingsStore } from './settings.ts';
 import { createTickets, type Tickets } from './tickets.ts';
+import { createTrashCare, type TrashCare } from './trash-care.ts';
 import { createTrash, type Trash } from './trash.ts';
 
 /**
@@ -83,6 +85,8 @@ export interface Term {
   finisher: Finisher;
   rescuer: Rescuer;
   trash: Trash;
+  trashCare: TrashCare;
+  cleaner: Cleaner;
 }
 
 interface Beginning {
@@ -187,6 +191,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     parts.events.emit('coordinator.changed', { term: number });
     term.rescuer.start();
     void term.scanner.start().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'the first scan could not begin'));
+    void term.cleaner.start().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'a begun clean-up could not go on'));
 
     function tellEveryone(): void {
       mesh.publish('coordinator', { node: mesh.self, term: number, certificate, revision });
@@ -245,7 +250,9 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       },
     });
     const dispatcher = createDispatcher({ ...common, roster });
-    const trash = createTrash(common);
+    const trash = createTrash({ ...common, lookInTrash: (rootId) => trashCare.look(rootId) });
+    const trashCare = createTrashCare({ ...common, expire: (due) => trash.expire(due) });
+    const cleaner = createCleaner({ ...common, lookInTrash: (rootId) => trashCare.look(rootId) });
     const finisher = createFinisher({
       ...common,
       offer,
@@ -279,6 +286,8 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       finisher,
       rescuer,
       trash,
+      trashCare,
+      cleaner,
     };
   }
 
@@ -307,5 +316,5 @@ async function dismantle(term: Term, over: AbortController, announce: NodeJS.Tim
   over.abort();
   term.dispatcher.stop();
   term.prover.stop();
-  await Promise.allSettled([term.scanner.stop(), term.rescuer.stop()]);
+  await Promise.allSettled([term.scanner.stop(), term.rescuer.stop(), term.cleaner.stop(), term.trashCare.stop()]);
 }

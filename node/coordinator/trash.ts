@@ -35,6 +35,8 @@ export function createTrash(parts: {
   term: number;
   events: Events;
   reaches?: (node: string) => boolean;
+  /** something is not as the books say: compare them with the disk */
+  lookInTrash?: (rootId: string) => Promise<void>;
   log: Log;
 }): Trash {
   const { mesh, db, events, log } = parts;
@@ -43,6 +45,8 @@ export function createTrash(parts: {
   return {
     async restore(originalId, by) {
       const original = await readOriginal(db, originalId);
+      if (original?.state === 'gone')
+        throw new PlainError('This original is not in the trash any more, although nobody here deleted it. It cannot be put back.');
       if (!original || original.state !== 'kept') throw new PlainError('This original is not in the trash any more.');
       const file = original.fileId === null ? null : await readFile(db, original.fileId);
       if (file && (await jobsOfFile(db, file.id)).some((job) => job.state === 'running'))
@@ -146,6 +150,7 @@ export function createTrash(parts: {
     });
     events.emit('activity.added', { kind: 'not-restored', severity: 1 });
     asked.get(original.attemptId)?.done.reject(new PlainError(sentence(reason), { reason }));
+    void parts.lookInTrash?.(original.rootId);
     return { accepted: true, why: null };
   }
 }

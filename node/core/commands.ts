@@ -36,6 +36,16 @@ export interface Commands {
   /** puts the original back; the HEVC file goes to the trash in its place */
   restore(originalId: number, by: Actor): Promise<void>;
 
+  /** `.lock` and `.tmp_` files of one root, or of all, are listed, nothing else; resolves with the clean-ups that began */
+  lookForLeftovers(rootId: string | null, by: Actor): Promise<number[]>;
+  /** what of a list shall go: of the files `shown` exactly those `chosen`, or everything in the folder of one; resolves with how many changed */
+  chooseLeftovers(cleanupId: number, which: { shown: number[]; chosen: number[] } | { folderOf: number }, by: Actor): Promise<number>;
+  /** deletes what is chosen; `asked` says how many of it the person knows not to be provably ours */
+  deleteLeftovers(cleanupId: number, asked: number, by: Actor): Promise<{ files: number; bytes: number }>;
+  cancelCleanup(cleanupId: number, by: Actor): Promise<void>;
+  /** the originals of a root's trash up to one are deleted now, for good; those that wait for another look stay */
+  emptyTrash(rootId: string, upTo: number, by: Actor): Promise<{ files: number; bytes: number }>;
+
   /** `node`: on which machine the folder is; left out, it is the coordinating one */
   addLibrary(wish: { path: string; node?: string; name?: string; profile?: Partial<Profile> }, by: Actor): Promise<number>;
   changeLibrary(libraryId: number, change: LibraryChange, by: Actor): Promise<void>;

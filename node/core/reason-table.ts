@@ -117,7 +117,9 @@ export const reasonTable = {
   'no-able-encoder': wait('No able encoder', 'No node here has an encoder for it[ ({bitDepth} bits)][ as this library asks: {wish}].', {
     profile: 'encoder',
   }),
-  'no-encoder': wait('No encoder', 'This node has no working[ {codec|codec}] encoder for it[ ({bitDepth} bits)][ that keeps {hdr}].', { profile: 'encoder' }),
+  'no-encoder': wait('No encoder', 'This node has no working[ {codec|codec}] encoder for it[ ({bitDepth} bits)][ that keeps {hdr}].', {
+    profile: 'encoder',
+  }),
   'no-hardware-encoder': wait(
     'No hardware encoder',
     'This library asks for hardware, and this node has no working hardware encoder for it[ ({bitDepth} bits)][ that makes {codec|codec}][ that keeps {hdr}].',
@@ -250,7 +252,10 @@ export const reasonTable = {
   // something broke
   'ffmpeg-failed': fail('ffmpeg failed', 'ffmpeg ended with an error[ ({exit})][: {message}].', { retry: true }),
   'ffmpeg-missing': fail('No ffmpeg', 'ffmpeg was not found or can’t be started[: {message}].', { retry: true, setting: 'ffmpeg' }),
-  'encoder-failed': fail('Encoder failed', 'The encoder[ {encoder}][ on {device}] could not be used[: {message}].', { retry: true, profile: 'encoder' }),
+  'encoder-failed': fail('Encoder failed', 'The encoder[ {encoder}][ on {device}] could not be used[: {message}].', {
+    retry: true,
+    profile: 'encoder',
+  }),
   stalled: fail('Stalled', 'The encode made no progress for {seconds|seconds} and was stopped.', { retry: true }),
   timeout: fail('Took too long', 'It took too long[ (over {limit|seconds})] and was stopped.', { retry: true }),
   'out-of-memory': fail('Out of memory', 'The encode was stopped because memory ran out.', { retry: true }),
@@ -272,6 +277,7 @@ export const reasonTable = {
   'machine-slept': fail('Machine slept', 'The machine slept in the middle, and the encode did not survive it; the job starts again.', {
     retry: true,
   }),
+  'cleanup-failed': fail('Clean-up stopped', 'The clean-up stopped[: {message}].', { retry: true }),
   'lost-node': fail('Node lost', 'The node[ {node}] went silent; the job goes to another attempt.', { retry: true }),
   'lease-lost': fail('Lease lost', 'The node lost its right to this attempt, so its result was not used.', { retry: true }),
   interrupted: fail('Interrupted', 'The program stopped in the middle; the job starts again.', { retry: true }),

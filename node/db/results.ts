@@ -146,7 +146,7 @@ export function completeRestored(q: Queryable, originalId: number, back: Restore
       libraryId: number | null;
       probe: Probe | null;
     }>(
-      `update originals o set state = 'restored', ended_at = now() where o.id = $1 and o.state = 'kept'
+      `update originals o set state = 'restored', ended_at = now() where o.id = $1 and o.state in ('kept', 'gone')
        returning o.file_id as "fileId", o.job_id as "jobId", o.attempt_id as "attemptId", (select f.library_id from media_files f where f.id = o.file_id) as "libraryId",
          (select a.stats -> 'originalProbe' from attempts a where a.id = o.attempt_id) as probe`,
       [originalId],

@@ -88,6 +88,7 @@ const types: (keyof EventMap)[] = [
   'node.changed',
   'settings.changed',
   'activity.added',
+  'cleanup.changed',
   'coordinator.changed',
 ];
 /** progress that was not renewed for so long belongs to a job that is over */

@@ -67,6 +67,12 @@ const words: Record<string, (p: Record<string, unknown>) => string> = {
   'priority-normal': (p) => `${files(p)} got normal priority`,
   'priority-low': (p) => `${files(p)} got low priority`,
   removed: (p) => `${files(p)} left the queue`,
+  'cleanup-deleted': (p) =>
+    `Leftovers of ${text(p['libraries']) || 'a library'} were cleaned up: ${files(p)} deleted${bytesOf(p)}${keptOf(p)}`,
+  'cleanup-failed': (p) => `The clean-up of ${text(p['libraries']) || 'a library'} stopped`,
+  'trash-emptied': (p) => `The trash of ${text(p['libraries']) || 'a library'} was emptied: ${files(p)}${bytesOf(p)}`,
+  'trash-gone': (p) =>
+    `${typeof p['count'] === 'number' ? plural(p['count'], 'original') : 'Originals'} that should be in the trash ${p['count'] === 1 ? 'is' : 'are'} not there any more; somebody else took ${p['count'] === 1 ? 'it' : 'them'} away`,
   'queue-cleared': (p) => `The queue was cleared: ${files(p)} left it`,
 };
 
@@ -82,6 +88,14 @@ function changeOf(p: Record<string, unknown>): string {
 
 function files(p: Record<string, unknown>): string {
   return typeof p['count'] === 'number' ? plural(p['count'], 'file') : 'Files';
+}
+
+function bytesOf(p: Record<string, unknown>): string {
+  return typeof p['bytes'] === 'number' ? `, ${size(p['bytes'])}` : '';
+}
+
+function keptOf(p: Record<string, unknown>): string {
+  return typeof p['kept'] === 'number' && p['kept'] > 0 ? `; ${plural(p['kept'], 'file')} stayed` : '';
 }
 
 function quoted(value: unknown): string {

@@ -228,6 +228,8 @@ function originalLine(o: Original, now: Date): FilePage['originals'][number] {
   const base = { id: o.id, sizeBytes: o.sizeBytes, restorable };
   if (restorable) return { ...base, word: 'in the trash', words: `Can be put back until ${day(o.expiresAt)}.` };
   if (o.state === 'restored') return { ...base, word: 'put back', words: o.endedAt ? `On ${day(o.endedAt)}.` : '' };
+  if (o.state === 'gone')
+    return { ...base, word: 'gone', words: 'Somebody took it out of the trash, not CodecShift, so it cannot be put back from here.' };
   return {
     ...base,
     word: 'gone',

@@ -94,6 +94,7 @@ export function jobPage(facts: JobPageFacts): JobPage {
     ...job,
     priority: priorities[job.priority] ?? 'normal',
     trashUntil,
+    trashGone: original?.state === 'gone',
     queuePaused: facts.queuePaused,
     phase: facts.progress?.phase ?? null,
   } as const;

@@ -19,6 +19,8 @@ export interface JobFacts {
   attemptState: AttemptState | null;
   /** until when the original waits in the trash; null when it is not there */
   trashUntil: Date | null;
+  /** it should be in the trash, and is not there */
+  trashGone?: boolean;
   queuePaused: boolean;
   /** what its node said last: a film is fetched and may wait there before it is encoded */
   phase?: Progress['phase'] | null;
@@ -111,7 +113,9 @@ function completed(job: JobFacts, now: Date): StateWords {
   const trash =
     job.trashUntil && job.trashUntil > now
       ? `The original waits in the trash until ${day(job.trashUntil)} and can be put back until then.`
-      : 'The original is no longer in the trash.';
+      : job.trashGone
+        ? 'Somebody took the original out of the trash, not CodecShift, so it cannot be put back from here.'
+        : 'The original is no longer in the trash.';
   return { word: 'Finished', tone: 'good', next: `Replaced. ${trash}` };
 }
 
