@@ -22,6 +22,9 @@ import { version } from '../version.ts';
 import type { LocalApp, Tunnel } from '../web/front/parts.ts';
 import { tunnelEntrance } from '../web/front/proxy.ts';
 import { createApp, namesOfSetting } from '../web/server.ts';
+import { createAwake } from '../worker/awake.ts';
+import { createHousehold } from '../worker/household.ts';
+import { createFeeler } from '../worker/senses.ts';
 import { attemptSpaces } from '../worker/spaces.ts';
 import { createWorker, type Worker } from '../worker/worker.ts';
 import type { Belonging } from './belonging.ts';
@@ -119,6 +122,7 @@ async function assemble(
     log: room('keeper'),
     ...(house.fault ? { fault: house.fault } : {}),
   });
+  const household = createHousehold({ feeler: createFeeler(), awake: createAwake() });
   const worker: Worker = createWorker({
     mesh: ordered,
     session: house.session,
@@ -140,6 +144,7 @@ async function assemble(
           .sha256;
       },
     },
+    household,
     workspace: attemptSpaces(workspace),
     log: room('worker'),
   });
@@ -238,7 +243,9 @@ async function assemble(
     slots: worker.slots,
     busy: worker.busy,
     freeBytes: () => workspace.freeBytes(),
+    conduct: household.report,
   });
+  household.onChange(presence.tell);
   presence.start();
   undo.push(() => presence.stop());
   way.start();

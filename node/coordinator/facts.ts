@@ -111,6 +111,7 @@ export function createFacts(parts: FactsParts): Facts {
       ...node,
       present: true,
       asks: true,
+      resting: null,
       classes: asking.classes,
       freeBytes: asking.freeBytes - minFree,
       busy: asking.ahead ? node.slots : Math.max(0, node.slots - asking.freeSlots),

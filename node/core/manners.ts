@@ -112,6 +112,21 @@ function decide(mind: Mind, { senses, schedule, minuteOfWeek }: Moment, wishes: 
   return atOnce === null ? unrestrained : { does: 'run', atOnce, reason: { code: 'machine-shared', params: { minutes } } };
 }
 
+/** Why a node begins nothing, out of what it told of itself, which may be anything; null: it does. */
+export function restingOf(told: unknown): Reason | null {
+  const { does, reason } = conductOf(told);
+  return does === 'run' ? null : reason;
+}
+
+/** What a node told of its conduct. Whatever is not understood is no restraint. */
+export function conductOf(told: unknown): Conduct {
+  const { does, atOnce, reason } = (typeof told === 'object' && told !== null ? told : {}) as Record<string, unknown>;
+  const code = (typeof reason === 'object' && reason !== null ? reason : {}) as { code?: unknown };
+  if (typeof code.code !== 'string') return unrestrained;
+  const known = does === 'pause' || does === 'begin-nothing' ? does : 'run';
+  return { does: known, atOnce: atOnce === 1 ? 1 : null, reason: reason as Reason };
+}
+
 /** Whether what only waits for a slot had better be done by another machine: this may take hours. */
 export function isLong({ does, reason }: Conduct): boolean {
   return does === 'begin-nothing' || (does === 'pause' && (reason?.code === 'on-battery' || reason?.code === 'after-hours'));

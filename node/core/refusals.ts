@@ -14,6 +14,8 @@ export interface SchedulingNode {
   present: boolean;
   paused: boolean;
   draining: boolean;
+  /** why it begins nothing now out of consideration for its house (core/manners.ts); left out or null: it does not hold back */
+  resting?: Reason | null;
   schedule: Window[];
   /** by its own clock, from `minuteOfWeek` of core/hours.ts */
   minuteOfWeek: number;
@@ -83,7 +85,7 @@ export function nodeRefusal(node: SchedulingNode): Reason | null {
   if (node.paused) return { code: 'node-paused', params: { node: name } };
   if (node.draining) return { code: 'node-draining', params: { node: name } };
   if (node.slots < 1) return { code: 'no-slots', params: { node: name } };
-  return hoursRefusal(node);
+  return hoursRefusal(node) ?? (node.resting ? { ...node.resting, params: { ...node.resting.params, node: name } } : null);
 }
 
 /** Why this node cannot run this job, busy or not. */

@@ -1,4 +1,5 @@
 import { minuteOfWeek } from '../core/hours.ts';
+import { restingOf } from '../core/manners.ts';
 import type { EncoderReport } from '../core/encoder-choice.ts';
 import type { Window } from '../core/node-wishes.ts';
 import { keeperOf, type SchedulingJob, type SchedulingNode } from '../core/refusals.ts';
@@ -12,6 +13,8 @@ interface NodeFact {
   standing: SchedulingNode['standing'];
   paused: boolean;
   draining: boolean;
+  /** as it told it; from another machine, perhaps of another version */
+  conduct: unknown;
   schedule: Window[];
   utcOffset: number | null;
   slots: number;
@@ -70,6 +73,7 @@ export async function schedulingNodes(
       present: here ? here.has(fact.id) : fact.seenSecondsAgo <= PRESENT_SECONDS,
       paused: fact.paused,
       draining: fact.draining,
+      resting: restingOf(fact.conduct),
       schedule: fact.schedule,
       minuteOfWeek: minuteOfWeek(at.now, fact.utcOffset ?? 0),
       slots: fact.slotsWished ?? settings.slots,
@@ -122,7 +126,7 @@ export function stillToWrite(runs: OpenEncode[]): number {
 }
 
 const nodesSql = `
-select n.id, n.name, n.standing, n.paused, n.draining, n.schedule, n.utc_offset as "utcOffset", n.slots, n.slots_wished as "slotsWished",
+select n.id, n.name, n.standing, n.paused, n.draining, n.metrics -> 'conduct' as conduct, n.schedule, n.utc_offset as "utcOffset", n.slots, n.slots_wished as "slotsWished",
        n.mbps, n.classes, n.encoders, n.temp_bytes as "tempBytes", extract(epoch from now() - n.last_seen_at)::float8 as "seenSecondsAgo",
        coalesce((select json_object_agg(s.encoder, s.pixels_per_second) from node_speeds s where s.node_id = n.id), '{}') as speeds,
        coalesce((select json_agg(r.root_id) from node_roots r where r.node_id = n.id and r.problem is null), '[]') as local,
