@@ -12,6 +12,7 @@ import type { Outbox, Report } from '../mesh/outbox.ts';
 import { createInspector } from './inspect.ts';
 import { deliveriesOf, dropDelivery, letExpire, putBack, recoverRoot, replace, throwAway, type ReplaceParts } from './replace.ts';
 import { arrive, arrivedAt, createLines, type FetchOutput } from './arrive.ts';
+import { recheck } from './recheck.ts';
 import { answerPictures, takePictures } from './pictures.ts';
 import { rootTrouble, type KeeperRoots } from './roots.ts';
 import { failureOf, verify, type VerifyGrant } from './verify.ts';
@@ -25,6 +26,7 @@ import { failureOf, verify, type VerifyGrant } from './verify.ts';
  *                (an output of another node is fetched first, while others are checked; one at a time from each node)
  *                verify ─▶ 'verified' | 'not-verified'      replace ─▶ 'replaced' | 'not-replaced'
  *                restore ─▶ 'restored' | 'not-restored'     expire ─▶ 'expired'      discard ─▶ (nothing to tell)
+ *                recheck ─▶ 'rechecked' | 'not-rechecked': anything else asked for the same attempt ends it
  *
  * A grant that comes twice joins the work that runs already. At the start every root is recovered before anything else.
  */
@@ -76,7 +78,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
   const swaps: ReplaceParts = { node: mesh.self, roots, ...(parts.fault ? { fault: parts.fault } : {}) };
   const inspector = createInspector({ roots, tools, onAdopted: parts.onAdopted, busy: () => new Set(working.keys()) });
   const working = new Map<number, Work>();
-  const lanes = { verify: Promise.resolve(), swap: Promise.resolve() };
+  const lanes = { verify: Promise.resolve(), swap: Promise.resolve(), low: Promise.resolve() };
   const inLine = createLines();
   const patience = parts.patienceMs === undefined ? {} : { patienceMs: parts.patienceMs };
   const ending = new AbortController();
@@ -110,7 +112,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
       for (const work of working.values())
         work.abort.abort(new PlainError('The program was stopped.', { reason: { code: 'shut-down' }, retry: true }));
       await Promise.all([...working.values()].map((work) => work.ended));
-      await Promise.all([lanes.verify, lanes.swap]);
+      await Promise.all(Object.values(lanes));
     },
     async attempts() {
       const found = await Promise.all(
@@ -175,6 +177,8 @@ export function createKeeper(parts: KeeperParts): Keeper {
     highestTerm = grant.term;
     await (settled.has(grant.root) ? recovered : recoverNow());
     if (grant.op === 'discard') return giveUp(grant);
+    const looking = working.get(grant.attempt);
+    if (looking?.grant.op === 'recheck' && grant.op !== 'recheck') await stopLooking(looking);
     const running = working.get(grant.attempt);
     if (running)
       return { accepted: running.grant.op === grant.op, why: running.grant.op === grant.op ? null : `busy with ${running.grant.op}` };
@@ -184,7 +188,8 @@ export function createKeeper(parts: KeeperParts): Keeper {
 
   async function giveUp(grant: Extract<Grant, { op: 'discard' }>): Promise<ProtocolResponse<'grant'>> {
     const running = working.get(grant.attempt);
-    if (running && running.grant.op !== 'verify') return { accepted: false, why: `busy with ${running.grant.op}` };
+    if (running?.grant.op === 'recheck') await stopLooking(running);
+    else if (running && running.grant.op !== 'verify') return { accepted: false, why: `busy with ${running.grant.op}` };
     running?.abort.abort(new PlainError('The attempt was given up.', { reason: { code: 'cancelled-by-person' } }));
     await running?.ended;
     await throwAway(swaps, grant);
@@ -192,12 +197,20 @@ export function createKeeper(parts: KeeperParts): Keeper {
     return { accepted: true, why: null };
   }
 
+  /** A second look changes nothing, so it stands in nobody's way. */
+  async function stopLooking(work: Work): Promise<void> {
+    work.abort.abort(new PlainError('Something else is done with this film.', { reason: { code: 'superseded' }, retry: true }));
+    await work.ended;
+  }
+
   function begin(grant: Exclude<Grant, { op: 'discard' }>): void {
-    const phase = grant.op === 'verify' ? 'delivering' : 'replacing';
+    const phase = grant.op === 'verify' ? 'delivering' : grant.op === 'recheck' ? 'verifying' : 'replacing';
     const work: Work = { grant, abort: new AbortController(), numbers: { phase, percent: 0 }, ended: Promise.resolve() };
     working.set(grant.attempt, work);
-    const lane = grant.op === 'verify' ? 'verify' : 'swap';
-    const enqueue = (): Promise<void> => (lanes[lane] = lanes[lane].then(() => carryOut(work, () => perform(work, grant))));
+    const lane = laneOf(grant);
+    // what nobody waits for begins only once nothing else is being checked
+    const first = lane === 'low' ? () => lanes.verify : () => undefined;
+    const enqueue = (): Promise<void> => (lanes[lane] = lanes[lane].then(first).then(() => carryOut(work, () => perform(work, grant))));
     const remote = elsewhere(grant);
     const fetched = remote && inLine(remote.output.node, work.abort.signal, () => fetchNow(work, remote));
     const done = fetched ? fetched.then((here) => (here ? enqueue() : undefined)) : enqueue();
@@ -252,6 +265,10 @@ export function createKeeper(parts: KeeperParts): Keeper {
         return putBack(swaps, grant);
       case 'expire':
         return letExpire(swaps, grant);
+      case 'recheck': {
+        const onProgress = (percent: number): void => void (work.numbers = { phase: 'verifying', percent });
+        return recheck({ roots, tools, onProgress }, grant, work.abort);
+      }
     }
   }
 
@@ -289,7 +306,8 @@ export function createKeeper(parts: KeeperParts): Keeper {
   /** Keeps the leases of what is worked on or waits its turn here, and the page alive. */
   function tellProgress(): void {
     for (const { grant, numbers } of working.values()) {
-      if (grant.op !== 'verify' && grant.op !== 'replace') continue;
+      const jobWaits = grant.op === 'verify' || grant.op === 'replace' || (grant.op === 'recheck' && !grant.low);
+      if (!jobWaits) continue;
       const percent = Math.min(100, Math.max(0, numbers.percent));
       mesh.publish('progress', {
         node: mesh.self,
@@ -307,4 +325,9 @@ export function createKeeper(parts: KeeperParts): Keeper {
       });
     }
   }
+}
+
+function laneOf(grant: Grant): 'verify' | 'swap' | 'low' {
+  if (grant.op === 'recheck') return grant.low ? 'low' : 'verify';
+  return grant.op === 'verify' ? 'verify' : 'swap';
 }

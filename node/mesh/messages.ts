@@ -10,7 +10,7 @@ import { MAX_COLUMNS, MAX_PAIRS, MAX_PICTURE_BYTES, sides } from '../core/pictur
  *   claim    worker → coordinator        I have a free slot; granted {job, attempt, lease, plan} or nothing
  *   report   worker, keeper → coordinator  what became of an attempt; repeated until acknowledged
  *   inspect  coordinator → keeper        list a root, probe a file, adopt a folder; list and delete what was left lying about
- *   grant    coordinator → keeper        verify this output, replace that original, restore, discard, expire
+ *   grant    coordinator → keeper        verify this output, replace that original, restore, discard, expire, compare once more
  *   control  coordinator → worker        cancel, pause, resume an attempt; forget its output; detect encoders again
  *   meet     node ↔ node                 on every new connection: which cluster, the newest list and certificate, other nodes
  *   join     node → coordinator          a stranger asked at this node's lobby
@@ -74,6 +74,8 @@ const grantedJob = v.object({
   probe: data,
   plan: data,
   profile: data,
+  /** encoders of this node that made bad copies and are not used for now; the device is '' where there is nothing to choose */
+  benched: v.optional(v.pipe(v.array(v.object({ encoder: text(40), device: text(200) })), v.maxLength(60))),
 });
 
 const listed = v.object({
@@ -189,6 +191,8 @@ export const protocols = {
       /** it holds a connection to PostgreSQL, so it could coordinate */
       candidate: v.boolean(),
       freeBytes: bytes,
+      /** what its unfinished and undelivered work holds on its disk */
+      usedBytes: v.optional(bytes),
       /** milliseconds since 1970 by its clock, and how far that is from UTC in minutes */
       time: v.number(),
       utcOffset: v.number(),
@@ -268,6 +272,8 @@ export const protocols = {
       v.object({ event: v.literal('restored'), ...delivered, path: relativePath, fingerprint, probe: v.nullable(data) }),
       v.object({ event: v.literal('not-restored'), ...delivered, reason }),
       v.object({ event: v.literal('expired'), ...delivered }),
+      v.object({ event: v.literal('rechecked'), ...delivered, verdict: data }),
+      v.object({ event: v.literal('not-rechecked'), ...delivered, reason, retry: v.boolean() }),
     ]),
     response: v.object({ accepted: v.boolean(), why: v.nullable(text(500)) }),
   },
@@ -358,6 +364,23 @@ export const protocols = {
         fingerprint,
       }),
       v.object({ op: v.literal('expire'), term: id, job: id, attempt: id, root: uuid, trashPath: relativePath, fingerprint }),
+      /** compares two files below one root and changes nothing: a second look before the swap, or once more after it */
+      v.object({
+        op: v.literal('recheck'),
+        term: id,
+        job: id,
+        attempt: id,
+        root: uuid,
+        original: v.object({ path: relativePath, sizeBytes: bytes, hash: hex64 }),
+        /** `waiting`: beside its original under the name that an output has before its swap */
+        output: v.object({ path: relativePath, waiting: v.boolean(), sizeBytes: bytes, sha256: hex64 }),
+        probe: data,
+        plan: data,
+        profile: data,
+        /** nobody waits for it: other checks go first */
+        low: v.boolean(),
+        timeoutSeconds: id,
+      }),
     ]),
     response: v.object({ accepted: v.boolean(), why: v.nullable(text(500)) }),
   },
