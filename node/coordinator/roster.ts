@@ -1,7 +1,7 @@
 import type { ClusterSettings } from '../config/schema.ts';
 import type { Certificate, Signed } from '../core/cluster.ts';
 import { addActivity } from '../db/activity.ts';
-import { listForJob, openAttempts, overAttempts, type Attempt } from '../db/attempts.ts';
+import { forgiveLost, listForJob, openAttempts, overAttempts, type Attempt } from '../db/attempts.ts';
 import { failAttempt, releaseAttempt } from '../db/claims.ts';
 import { readCluster } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';
@@ -73,6 +73,7 @@ export function createRoster(parts: RosterParts): Roster {
       const row = await remember(facts);
       await endInterrupted(facts);
       const drop = facts.attempts.length ? await overAttempts(db, facts.attempts) : [];
+      if (drop.length) await forgive(facts.node, drop);
       return welcome(facts, row, drop);
     },
     present,
@@ -86,6 +87,12 @@ export function createRoster(parts: RosterParts): Roster {
     granted: (attempt, session) => void grantedTo.set(attempt, session),
     forget: (node) => void seen.delete(node),
   };
+
+  /** It came back with what was given up as lost: it slept, or could not be reached. */
+  async function forgive(node: string, attempts: number[]): Promise<void> {
+    const jobs = await forgiveLost(db, node, attempts);
+    if (jobs.length > 0) events.emit('queue.changed', { why: 'a machine came back' });
+  }
 
   function present(): string[] {
     const since = Date.now() - PRESENT_MS;
@@ -117,6 +124,7 @@ export function createRoster(parts: RosterParts): Roster {
     const here = {
       address: parts.network.hostOf(id),
       tempBytes: facts.freeBytes,
+      tempUsedBytes: facts.usedBytes ?? null,
       clockMs: id === mesh.self ? 0 : parts.network.clockOf(id),
       utcOffset,
     };

@@ -279,6 +279,11 @@ export const reasonTable = {
   }),
   'cleanup-failed': fail('Clean-up stopped', 'The clean-up stopped[: {message}].', { retry: true }),
   'lost-node': fail('Node lost', 'The node[ {node}] went silent; the job goes to another attempt.', { retry: true }),
+  'came-back': fail(
+    'Machine was away',
+    'Its machine was silent for too long and came back later; the film is not to blame, so it counts as no failure.',
+    { retry: true },
+  ),
   'lease-lost': fail('Lease lost', 'The node lost its right to this attempt, so its result was not used.', { retry: true }),
   interrupted: fail('Interrupted', 'The program stopped in the middle; the job starts again.', { retry: true }),
   'shut-down': fail('Shut down', 'The node was shut down; the job starts again elsewhere or later.', { retry: true }),

@@ -150,6 +150,24 @@ export async function overAttempts(q: Queryable, ids: number[]): Promise<number[
   return rows.map((row) => row.id);
 }
 
+/**
+ * Runs that were lost because their node was silent, and that it still knew when it came back: it slept, or its line was
+ * cut, and the film did not bring it down. They do not count as failures, and their jobs need not wait. Returns the jobs.
+ */
+export async function forgiveLost(q: Queryable, nodeId: string, ids: number[]): Promise<number[]> {
+  const rows = await q.query<{ id: number }>(
+    `with forgiven as (
+       update attempts a set reason = $3
+        where a.id = any($1::bigint[]) and a.node_id = $2 and a.state = 'lost' and a.reason ->> 'code' = 'lost-node'
+       returning a.job_id
+     )
+     update jobs j set failures = greatest(0, j.failures - 1), retry_at = case when j.state = 'available' then null else j.retry_at end
+       from forgiven f where j.id = f.job_id and j.state in ('available', 'running') returning j.id`,
+    [ids, nodeId, json({ code: 'came-back' })],
+  );
+  return rows.map((row) => row.id);
+}
+
 /** Everything unfinished, for a coordinator that has just taken over, oldest first. */
 export function openAttempts(q: Queryable): Promise<Attempt[]> {
   return q.query<Attempt>(
