@@ -6,7 +6,8 @@ import { command, nodeFlags, print } from './arguments.ts';
 
 const help = `codecshift encoders [--json]
 
-Tests every HEVC encoder of this machine by encoding a few frames, in 8 and in 10 bit, and says why one does not work.
+Tests every HEVC and AV1 encoder of this machine by encoding a few frames: 8 and 10 bit, HDR10, B-frames, how many at once.
+Says why one does not work.
 `;
 
 export function run(args: string[]): Promise<number> {
@@ -24,6 +25,17 @@ export function run(args: string[]): Promise<number> {
 
 function line(e: EncoderReport): string {
   const device = e.device ? ` on ${e.device}` : '';
-  const able = e.works ? `works${e.tenBit ? ', 8 and 10 bit' : ', 8 bit only'}` : 'does not work';
+  const able = e.works ? `works, ${ableTo(e).join(', ')}` : 'does not work';
   return `${e.works ? '✓' : '✗'} ${e.name}${device}: ${able}${e.reason ? ` — ${e.reason}` : ''}`;
+}
+
+function ableTo(e: EncoderReport): string[] {
+  return [
+    e.tenBit ? '8 and 10 bit' : '8 bit only',
+    e.hdr10 ? 'HDR10' : 'no HDR10',
+    ...(e.bFrames ? ['B-frames'] : []),
+    ...(e.atOnce ? [`${e.atOnce} at once`] : []),
+    ...(e.deviceName ? [e.deviceName] : []),
+    ...(e.driver ? [e.driver] : []),
+  ];
 }

@@ -125,8 +125,12 @@ export function isEncoderName(name: string): name is EncoderName {
 }
 
 /** Two encoders of one chip share its sessions, whichever codec they make. */
+export function sameChip(a: EncoderRef, b: EncoderRef): boolean {
+  return engineOf(a.name) === engineOf(b.name) && a.device === b.device;
+}
+
 function onDevice(busy: readonly EncoderRef[], report: EncoderRef): number {
-  return busy.filter((run) => engineOf(run.name) === engineOf(report.name) && run.device === report.device).length;
+  return busy.filter((run) => sameChip(run, report)).length;
 }
 
 function engineOf(name: string): string {

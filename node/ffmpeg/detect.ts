@@ -1,34 +1,63 @@
-import { readdir } from 'node:fs/promises';
-import { encoderNames, type EncoderChoice, type EncoderName, type EncoderReport } from '../core/encoder-choice.ts';
-import { messageOf } from '../errors.ts';
-import { encoderArguments, encoderRows } from './encoders.ts';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import {
+  codecOf,
+  encoderNames,
+  sameChip,
+  type EncoderChoice,
+  type EncoderName,
+  type EncoderRef,
+  type EncoderReport,
+} from '../core/encoder-choice.ts';
+import { deviceFacts, type Refusal } from './encoder-words.ts';
+import { encoderRows } from './encoders.ts';
 import type { Tools } from './locate.ts';
-import { lastLine, run, ToolError } from './process.ts';
-import { safeGlobals, wrapper } from './sandbox.ts';
+import { nvidiaDriver } from './machine-look.ts';
+import { run } from './process.ts';
+import { holdMany } from './sessions.ts';
+import { carriesHdr10, testEncode, type Proving } from './test-encode.ts';
 
+/**
+ * Proves each encoder on each device of this machine. `-encoders` says only what was compiled in, so pictures are really
+ * encoded, with the options of a real job and in the same cage, and compared with what went in:
+ *
+ *   compiled? ─▶ 8 bit ─▶ 10 bit ─▶ HDR10's values ─▶ B-frames (where chips differ) ─▶ how many at once (hardware)
+ *                  └─ no: why, in words
+ */
 export interface DetectRequest {
   tools: Tools;
   signal?: AbortSignal | undefined;
   onResult?: (report: EncoderReport) => void;
+  /** what encodes films now is not tested: it would take the sessions of films, and it proves itself */
+  inUse?: EncoderRef[];
+  /** what was found before; stands for what is in use */
+  known?: EncoderReport[];
+  /** for tests: how many encodes at once are tried at most */
+  mostAtOnce?: number;
 }
 
 /**
- * Proves each encoder: `-encoders` says only what was compiled in, so five frames are really encoded, per device and
- * bit depth, with the options of a real job and in the same cage. libx265 first. One report per encoder and device;
- * for a family without any working device, one report with the first reason.
+ * libx265 first. One report per encoder and device; for a family without any working device, one report with the first
+ * reason.
  */
 export async function detectEncoders(request: DetectRequest): Promise<EncoderReport[]> {
-  const compiled = await compiledEncoders(request);
-  const nodes = await renderNodes();
-  const reports: EncoderReport[] = [];
-  for (const name of encoderNames) {
-    if (!encoderRows[name].platforms.includes(process.platform)) continue;
-    for (const report of await testFamily(request, name, compiled.has(name), nodes)) {
-      reports.push(report);
-      request.onResult?.(report);
+  const folder = await mkdtemp(path.join(tmpdir(), 'codecshift-encoders-'));
+  try {
+    const compiled = await compiledEncoders(request);
+    const nodes = await renderNodes();
+    const reports: EncoderReport[] = [];
+    for (const name of encoderNames) {
+      if (!encoderRows[name].platforms.includes(process.platform)) continue;
+      for (const report of await testFamily({ ...request, folder }, name, compiled.has(name), nodes)) {
+        reports.push(report);
+        request.onResult?.(report);
+      }
     }
+    return reports;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
-  return reports;
 }
 
 async function compiledEncoders({ tools, signal }: DetectRequest): Promise<Set<string>> {
@@ -51,90 +80,73 @@ async function renderNodes(): Promise<string[]> {
     .map((n) => `/dev/dri/${n}`);
 }
 
-async function testFamily(request: DetectRequest, name: EncoderName, compiled: boolean, nodes: string[]): Promise<EncoderReport[]> {
-  const failed = (reason: string): EncoderReport[] => [report(name, null, { eight: reason, ten: reason })];
+type Here = DetectRequest & Proving;
+
+async function testFamily(here: Here, name: EncoderName, compiled: boolean, nodes: string[]): Promise<EncoderReport[]> {
+  const failed = (words: string): EncoderReport[] => [failure(here, { name, device: null }, { words, hopeless: true })];
   if (!compiled) return failed('this ffmpeg was built without it');
   const devices = encoderRows[name].devices(nodes);
   if (devices.length === 0) return failed('there is no graphics device here (/dev/dri)');
   const reports: EncoderReport[] = [];
   for (const device of devices) {
-    const eight = await testEncode(request, { name, device }, 8);
-    const found = report(name, device, { eight, ten: eight === null ? await testEncode(request, { name, device }, 10) : eight });
-    reports.push(found);
-    // NVENC's cards are numbered without gaps: after the first that is not there, none is
-    if (name === 'hevc_nvenc' && !found.works) break;
+    const choice: EncoderChoice = { name, device };
+    const found = standing(here, choice) ?? (await testDevice(here, choice));
+    reports.push('report' in found ? found.report : failure(here, choice, found.refusal));
+    if ('refusal' in found && found.refusal.hopeless) break;
   }
   const working = reports.filter((r) => r.works);
   return working.length > 0 ? working : reports.slice(0, 1);
 }
 
-function report(name: EncoderName, device: string | null, problem: { eight: string | null; ten: string | null }): EncoderReport {
-  const works = problem.eight === null;
+type Found = { report: EncoderReport } | { refusal: Refusal };
+
+/** What is in use now, as it was known before. */
+function standing({ inUse = [], known = [] }: Here, choice: EncoderChoice): Found | null {
+  if (!encoderRows[choice.name].hardware || !inUse.some((run) => sameChip(run, choice))) return null;
+  const report = known.find((r) => r.name === choice.name && r.device === choice.device);
+  return report ? { report } : null;
+}
+
+async function testDevice(here: Here, choice: EncoderChoice): Promise<Found> {
+  const row = encoderRows[choice.name];
+  const eight = await testEncode(here, choice, 8);
+  if (eight) return { refusal: eight };
+  const ten = await testEncode(here, choice, 10);
+  const tenBit = ten === null;
+  const bFrames = row.bFrames && (await testEncode(here, { ...choice, bFrames: true }, tenBit ? 10 : 8)) === null;
+  const held = row.hardware ? await holdMany(here, choice, here.mostAtOnce) : null;
+  const facts = held ? deviceFacts(held.said, choice.device) : null;
+  const driver = facts ? (facts.driver ?? (choice.name.endsWith('_nvenc') ? await nvidiaDriver() : null)) : null;
+  const report: EncoderReport = {
+    ...choice,
+    works: true,
+    tenBit,
+    hardware: row.hardware,
+    reason: ten && `10 bit: ${ten.words}`,
+    testedAt: new Date().toISOString(),
+    codec: row.codec,
+    hdr10: tenBit && (await carriesHdr10(here, choice)),
+    ...(bFrames === undefined ? {} : { bFrames }),
+    ...(held ? { atOnce: held.atOnce, deviceName: facts!.deviceName, driver } : {}),
+    build: buildOf(here, driver),
+  };
+  return { report };
+}
+
+function failure(here: Here, { name, device }: EncoderChoice, { words }: Refusal): EncoderReport {
   return {
     name,
     device,
-    works,
-    tenBit: works && problem.ten === null,
+    works: false,
+    tenBit: false,
     hardware: encoderRows[name].hardware,
-    reason: problem.eight ?? (problem.ten === null ? null : `10 bit: ${problem.ten}`),
+    reason: words,
     testedAt: new Date().toISOString(),
+    codec: codecOf(name),
+    build: buildOf(here, null),
   };
 }
 
-/** Null when five frames came out; else why not, in words. 320x240: some NVENC chips refuse less than 145 pixels. */
-async function testEncode({ tools, signal }: DetectRequest, choice: EncoderChoice, bitDepth: 8 | 10): Promise<string | null> {
-  const row = encoderRows[choice.name];
-  const filters = row.filters(bitDepth);
-  const command = [
-    tools.ffmpeg.path,
-    ...safeGlobals,
-    '-v',
-    'error',
-    ...row.device(choice.device),
-    '-f',
-    'lavfi',
-    '-i',
-    'color=black:s=320x240:r=25',
-    '-frames:v',
-    '5',
-    ...encoderArguments(choice, { quality: 22, speed: 'fast', bitDepth }, 0),
-    ...(filters.length > 0 ? ['-filter:0', filters.join(',')] : []),
-    '-f',
-    'null',
-    '-',
-  ];
-  try {
-    const cage = wrapper(tools, tools.ffmpeg.path, { read: [], devices: row.hardware });
-    await run({ command, wrapper: cage, what: `encode with ${choice.name}`, signal, timeoutMs: limitMs(row.hardware) });
-    return null;
-  } catch (error) {
-    signal?.throwIfAborted();
-    return inWords(error);
-  }
-}
-
-/** A hanging driver is given up soon; libx265 on a busy machine is only slow, and without it a node is useless. */
-function limitMs(hardware: boolean): number {
-  return hardware ? 10_000 : 60_000;
-}
-
-const words: [RegExp, string][] = [
-  [/Cannot load (libcuda|nvcuda)/, 'there is no NVIDIA driver here'],
-  [/No (NVENC )?capable devices found|no CUDA-capable device/, 'there is no NVIDIA card that can encode HEVC'],
-  [/OpenEncodeSessionEx failed: out of memory/, 'the card has no free encoding session (consumer cards allow few at once)'],
-  [/No VA display found|Failed to initialise VAAPI|vaInitialize failed/, 'the graphics driver offers no VAAPI'],
-  [
-    /Error (initializing|creating) an? (internal )?MFX session|MFX session|libvpl|No such device.*qsv/i,
-    'there is no Intel Quick Sync here',
-  ],
-  [/libamfrt|AMF failed to initialise/i, 'there is no AMD AMF runtime here'],
-  [/No usable encoding (entrypoint|profile)/i, 'the graphics chip cannot encode this'],
-];
-
-function inWords(error: unknown): string {
-  if (!(error instanceof ToolError)) return messageOf(error);
-  if (error.timedOut) return 'a test encode of five frames did not end in time';
-  const last = lastLine(error.stderrTail) ?? error.message;
-  const known = words.find(([pattern]) => pattern.test(error.stderrTail));
-  return known ? `${known[1]} (${last})` : last;
+function buildOf({ tools }: Here, driver: string | null): string {
+  return [`ffmpeg ${tools.ffmpeg.version}`, driver].filter(Boolean).join(', ').slice(0, 200);
 }

@@ -64,6 +64,16 @@ async function locate(name: Tool['name'], options: LocateOptions): Promise<Tool>
   throw new PlainError(`No ${name} that can make HEVC was found${found}; ${howToInstall()}`);
 }
 
+/**
+ * The same program again: it may be another version since an upgrade.
+ * @throws PlainError when it cannot be used any more
+ */
+export async function askAgain(tool: Tool, signal?: AbortSignal): Promise<Tool> {
+  const asked = await tryTool(tool.name, tool.path, tool.from, signal);
+  if ('tool' in asked) return asked.tool;
+  throw new PlainError(`${tool.name} at ${tool.path} cannot be used any more: ${asked.problem}.`, { cause: asked.cause });
+}
+
 async function tryTool(
   name: Tool['name'],
   file: string,

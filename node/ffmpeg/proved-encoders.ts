@@ -1,8 +1,9 @@
-import type { EncoderReport } from '../core/encoder-choice.ts';
+import type { EncoderRef, EncoderReport } from '../core/encoder-choice.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { detectEncoders } from './detect.ts';
-import type { Tools } from './locate.ts';
+import { detectEncoders, type DetectRequest } from './detect.ts';
+import { askAgain, type Tools } from './locate.ts';
+import { lookAtMachine } from './machine-look.ts';
 
 export interface ProvedEncoders {
   known: () => EncoderReport[];
@@ -10,20 +11,77 @@ export interface ProvedEncoders {
   stop: () => void;
 }
 
-/** Encoders proved by real test encodes, again on request; what is known so far can be used meanwhile. */
-export function provedEncoders(tools: Tools, log: Log, onChange: () => void): ProvedEncoders {
-  const stopped = new AbortController();
-  let known: EncoderReport[] = [];
-  let running: Promise<void> | null = null;
-  return { known: () => known, run: () => (running ??= detect().finally(() => (running = null))), stop: () => stopped.abort() };
+export interface ProvingOptions {
+  /** what encodes films now */
+  inUse?: () => EncoderRef[];
+  lookEveryMs?: number;
+  /** for tests */
+  look?: (ffmpeg: string) => Promise<string>;
+  detect?: (request: DetectRequest) => Promise<EncoderReport[]>;
+}
 
-  async function detect(): Promise<void> {
+const LOOK_EVERY_MS = 600_000;
+/** An encoder that worked before gets another chance after so many looks: a game or another program may have had its memory. */
+const LOOKS_UNTIL_AGAIN = 3;
+
+/**
+ * Encoders proved by real test encodes; what is known so far can be used meanwhile. They are proved again on request, when
+ * ffmpeg, a driver or a device changed, and now and then while one that has worked does not.
+ *
+ *   start ─▶ proved ─every ten minutes─▶ look: another machine than before? ─ yes ─▶ ask ffmpeg its version, prove all
+ *               ▲                                  └─ no: is one lost that worked? ─ third look ─┐
+ *               └────────────────────────────────────────────────────────────────────────────────┘
+ */
+export function provedEncoders(tools: Tools, log: Log, onChange: () => void, options: ProvingOptions = {}): ProvedEncoders {
+  const look = options.look ?? lookAtMachine;
+  const stopped = new AbortController();
+  const once = new Set<string>();
+  let known: EncoderReport[] = [];
+  let seen: string | null = null;
+  let looks = 0;
+  let running: Promise<void> | null = null;
+  const timer = setInterval(() => void lookAround(), options.lookEveryMs ?? LOOK_EVERY_MS);
+  timer.unref();
+  return {
+    known: () => known,
+    run,
+    stop() {
+      clearInterval(timer);
+      stopped.abort();
+    },
+  };
+
+  function run(): Promise<void> {
+    return (running ??= prove().finally(() => (running = null)));
+  }
+
+  async function prove(): Promise<void> {
+    looks = 0;
     try {
-      known = await detectEncoders({ tools, signal: stopped.signal });
+      const now = await look(tools.ffmpeg.path);
+      // the same path may be another program since an upgrade, which wants some options in other words
+      if (seen !== null && now !== seen) tools.ffmpeg = await askAgain(tools.ffmpeg, stopped.signal);
+      const inUse = options.inUse?.() ?? [];
+      known = await (options.detect ?? detectEncoders)({ tools, signal: stopped.signal, inUse, known });
+      seen = now;
+      for (const report of known) if (report.works) once.add(keyOf(report));
       log.info({ working: known.filter((e) => e.works).map((e) => e.name) }, 'encoders are tested');
     } catch (error) {
       if (!stopped.signal.aborted) log.warn({ why: messageOf(error) }, 'encoders could not be tested');
     }
     onChange();
   }
+
+  async function lookAround(): Promise<void> {
+    if (running || stopped.signal.aborted) return;
+    looks++;
+    const changed = seen === null || (await look(tools.ffmpeg.path)) !== seen;
+    const working = new Set(known.filter((e) => e.works).map(keyOf));
+    const lost = [...once].some((key) => !working.has(key));
+    if (changed || (lost && looks >= LOOKS_UNTIL_AGAIN)) await run();
+  }
+}
+
+function keyOf(report: EncoderRef): string {
+  return `${report.name} ${report.device}`;
 }
