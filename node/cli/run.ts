@@ -1,5 +1,6 @@
 import { loadOptions } from '../config/load.ts';
 import { createLog } from '../log.ts';
+import { surviveTheNetwork } from '../mesh/last-resort.ts';
 import { version } from '../version.ts';
 import { command, nodeFlagHelp, nodeFlags } from './arguments.ts';
 
@@ -19,6 +20,7 @@ export function run(args: string[]): Promise<number> {
     const options = loadOptions(folders.length ? { ...values, library: folders } : values);
     const log = createLog({ level: options.logLevel, pretty: process.stderr.isTTY });
     const { startNode } = await import('../node.ts');
+    surviveTheNetwork(log);
     const stopped = new AbortController();
     const signals = listenForStop(stopped);
     const node = await startNode({ options, log, signal: stopped.signal, onCode });

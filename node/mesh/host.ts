@@ -6,12 +6,12 @@ import type { ConnectionGater, Libp2p } from '@libp2p/interface';
 import type { MulticastDNSComponents } from '@libp2p/mdns';
 import { ping, type Ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
 import { createLibp2p, type Libp2pOptions } from 'libp2p';
 import type { Log } from '../log.ts';
 import { isLoopback } from './addresses.ts';
 import type { Discovery } from './discovery.ts';
 import { hostOf } from './gate.ts';
+import { steadyYamux } from './muxer.ts';
 
 export type Services = { identify: Identify; ping: Ping; pubsub: GossipSub; discovery?: Discovery };
 export type Host = Libp2p<Services>;
@@ -74,7 +74,7 @@ function options(parts: HostParts, port: number): Libp2pOptions<Services> {
     transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      yamux({
+      steadyYamux({
         maxInboundStreams: 256,
         // The default window grows to 16 MiB: on a slow line the monitor's ping waits behind it and the connection is aborted.
         streamOptions: { maxStreamWindowSize: 1 << 20, maxReadBufferLength: 4 << 20 },

@@ -2,11 +2,11 @@ import { noise } from '@chainsafe/libp2p-noise';
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys';
 import type { Libp2p } from '@libp2p/interface';
 import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
 import { createLibp2p } from 'libp2p';
 import type { Log } from '../log.ts';
 import type { Door } from './lobby-door.ts';
 import { LOBBY_PROTOCOL } from './lobby-messages.ts';
+import { steadyYamux } from './muxer.ts';
 
 interface LobbyHostParts {
   key: Uint8Array;
@@ -38,7 +38,7 @@ async function open({ key, version, door }: LobbyHostParts, port: number): Promi
     transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, maxConnections: 64, backlog: 64 })],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      yamux({
+      steadyYamux({
         enableKeepAlive: false,
         maxInboundStreams: 4,
         streamOptions: { maxStreamWindowSize: 256 * 1024, maxReadBufferLength: 256 * 1024 },
