@@ -106,7 +106,8 @@ alter table nodes add column temp_used_bytes bigint;
 alter table attempts
   add column pictures_node text,
   add column pictures      smallint not null default 0,   -- number of pairs
-  add column barcode       bytea check (length(barcode) <= 16384);
+  add column barcode       text check (length(barcode) <= 960);  -- three bytes for each column, base64
+create index attempts_pictures on attempts (id) where pictures > 0;
 
 -- how considerate a machine is while it works (core/manner-wishes.ts); {} is the default
 alter table nodes add column manners jsonb not null default '{}';

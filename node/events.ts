@@ -7,6 +7,8 @@ import { EventEmitter } from 'node:events';
 export interface EventMap {
   'job.changed': { jobId: number; fileId: number | null; libraryId: number | null };
   'job.progressed': Progress;
+  /** the colours of a running film are known */
+  'job.coloured': { jobId: number; attemptId: number };
   'queue.changed': { why: string };
   'scan.progressed': { libraryId: number; seen: number; inspected: number; done: boolean };
   'library.changed': { libraryId: number };

@@ -117,6 +117,7 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
       events.emit('queue.changed', { why: 'a file was included' });
     },
 
+    readPicture: (wish) => term.pictures.read(wish),
     restore: (originalId, by) => term.trash.restore(originalId, by),
 
     lookForLeftovers: (rootId, by) => term.cleaner.look(rootId, by),

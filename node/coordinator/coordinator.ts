@@ -17,6 +17,7 @@ import { createElector, type Elector } from './elector.ts';
 import { createFinisher, type Finisher } from './finisher.ts';
 import { clusterKeyOf, currentMembers, signMembers } from './members.ts';
 import { createPairing } from './pairing.ts';
+import { createPictureKeeping, type PictureKeeping } from './pictures.ts';
 import { createProver, type Prover } from './prover.ts';
 import { createRescuer, type Rescuer } from './rescuer.ts';
 import { createScanner, type Scanner } from './scanner.ts';
@@ -85,6 +86,7 @@ export interface Term {
   finisher: Finisher;
   rescuer: Rescuer;
   trash: Trash;
+  pictures: PictureKeeping;
   trashCare: TrashCare;
   cleaner: Cleaner;
 }
@@ -253,6 +255,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     const trash = createTrash({ ...common, lookInTrash: (rootId) => trashCare.look(rootId) });
     const trashCare = createTrashCare({ ...common, expire: (due) => trash.expire(due) });
     const cleaner = createCleaner({ ...common, lookInTrash: (rootId) => trashCare.look(rootId) });
+    const pictures = createPictureKeeping({ ...common, reachable: () => [mesh.self, ...parts.network.connected()] });
     const finisher = createFinisher({
       ...common,
       offer,
@@ -264,6 +267,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       offer,
       continue: (attempt) => finisher.continue(attempt),
       expire: (due) => trash.expire(due),
+      forgetPictures: () => pictures.forgetOld(),
       onStale: () => void end(),
     });
     const scanner = createScanner({ ...common, offer });
@@ -286,6 +290,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       finisher,
       rescuer,
       trash,
+      pictures,
       trashCare,
       cleaner,
     };

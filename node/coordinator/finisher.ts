@@ -11,6 +11,7 @@ import { readNode } from '../db/nodes.ts';
 import { recordSpeed, speedOf } from '../db/node-speeds.ts';
 import { runContext, type RunContext } from '../db/run-context.ts';
 import { setStatus } from '../db/file-standing.ts';
+import { savePictures } from '../db/pictures.ts';
 import { listNodeRoots } from '../db/roots.ts';
 import { completeKept, completeReplaced } from '../db/results.ts';
 import { messageOf } from '../errors.ts';
@@ -18,6 +19,7 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+import { giveBack } from './excused.ts';
 import type { Tickets } from './tickets.ts';
 
 type Report = ProtocolRequest<'report'>;
@@ -91,7 +93,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
       case 'cancelled':
         return ended(r, () => cancelAttempt(db, runOf(r), { code: 'cancelled-by-person' }));
       case 'released':
-        return ended(r, () => releaseAttempt(db, runOf(r), r.reason as Reason));
+        return ended(r, () => giveBack(db, runOf(r), r.reason as Reason));
       case 'verified':
         return verified(r);
       case 'not-verified':
@@ -162,6 +164,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
       lease(),
     );
     if (!saved) return refuse(r);
+    if (r.pictures && saved.keeperId) await savePictures(db, r.attempt, saved.keeperId, r.pictures);
     if (!verdict.accepted) return rejected(r, verdict, saved);
     const replacing = await advance(db, runOf(r), ['verifying'], 'replacing', lease());
     if (!replacing) return refuse(r);

@@ -6,6 +6,7 @@ import { isStaleTerm, type Database } from '../db/connect.ts';
 import { foldCounters } from '../db/counters.ts';
 import { forgetPending } from '../db/nodes.ts';
 import { dueOriginals } from '../db/originals.ts';
+import { setBarcode } from '../db/pictures.ts';
 import { messageOf } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -34,6 +35,8 @@ export interface RescuerParts {
   offer: () => void;
   continue: (attempt: Attempt) => Promise<void>;
   expire: (originals: Awaited<ReturnType<typeof dueOriginals>>) => Promise<void>;
+  /** comparison frames that nobody needs any more go from their nodes */
+  forgetPictures?: () => Promise<void>;
   onStale: () => void;
   log: Log;
   everyMs?: number;
@@ -45,6 +48,8 @@ export interface RescuerParts {
 interface Sign extends Run {
   node: string;
   encoder: string | null;
+  /** the film's colours, base64 */
+  barcode: string | null;
 }
 
 export function createRescuer(parts: RescuerParts): Rescuer {
@@ -55,6 +60,8 @@ export function createRescuer(parts: RescuerParts): Rescuer {
   const asked = new Map<number, number>();
   /** runs whose encoder is written down */
   const noted = new Set<number>();
+  /** runs whose colours are */
+  const painted = new Set<number>();
   let timer: NodeJS.Timeout | undefined;
   let turn: Promise<void> = Promise.resolve();
   let stopped = false;
@@ -74,8 +81,10 @@ export function createRescuer(parts: RescuerParts): Rescuer {
       clearInterval(timer);
       await turn;
     },
-    heard({ node, job, attempt, encoder, ...numbers }, from) {
-      alive.set(`${attempt} ${from}`, { jobId: job, attemptId: attempt, node: from, encoder });
+    heard({ node, job, attempt, encoder, barcode, ...numbers }, from) {
+      const key = `${attempt} ${from}`;
+      // it is said only now and then: the next word must not wipe it out before it is written down
+      alive.set(key, { jobId: job, attemptId: attempt, node: from, encoder, barcode: barcode ?? alive.get(key)?.barcode ?? null });
       events.emit('job.progressed', { jobId: job, attemptId: attempt, nodeId: node, ...numbers });
     },
     askAgain(keeper) {
@@ -92,6 +101,7 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     if (turns % 5 === 0) await guarded('asking keepers again', () => askKeepers(isOverdue));
     if (turns % 2 === 0) await guarded('folding counters', () => foldCounters(db));
     if (turns % 20 === 1) await guarded('emptying trash', async () => parts.expire(await dueOriginals(db)));
+    if (turns % 20 === 3 && parts.forgetPictures) await guarded('removing old pictures', parts.forgetPictures);
     if (turns % 20 === 2) await guarded('database upkeep', () => db.maintain());
     await guarded('shortening the log', forgetOld);
   }
@@ -111,6 +121,7 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     alive.clear();
     if (runs.length === 0) return;
     for (const run of runs) await noteEncoder(run);
+    for (const run of runs) await noteBarcode(run);
     const renewed = new Map((await renewLeases(db, runs, parts.settings()['jobs.leaseSeconds'])).map((r) => [r.attemptId, r]));
     for (const run of runs) await tell(run, renewed.get(run.attemptId));
   }
@@ -119,6 +130,13 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     if (!run.encoder || noted.has(run.attemptId)) return;
     noted.add(run.attemptId);
     await setEncoder(db, run.attemptId, run.encoder);
+  }
+
+  /** Only the node that encodes knows the colours. */
+  async function noteBarcode({ attemptId, jobId, node, barcode }: Sign): Promise<void> {
+    if (!barcode || painted.has(attemptId)) return;
+    if (await setBarcode(db, { attemptId, jobId }, node, barcode)) events.emit('job.coloured', { jobId, attemptId });
+    painted.add(attemptId);
   }
 
   /** A wish that a lost message did not bring: the run is over, is to be cancelled, or stands still. */

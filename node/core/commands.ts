@@ -1,5 +1,6 @@
 import type { Priority } from './job.ts';
 import type { NodeChange } from './node-wishes.ts';
+import type { Side } from './pictures.ts';
 import type { Profile } from './profile.ts';
 
 /**
@@ -33,6 +34,8 @@ export interface Commands {
   retryFile(fileId: number, by: Actor): Promise<number>;
   excludeFile(fileId: number, by: Actor): Promise<void>;
   includeFile(fileId: number, by: Actor): Promise<void>;
+  /** one frame of a job's original or output, as its node keeps it: a JPEG */
+  readPicture(wish: { jobId: number; attemptId: number; number: number; side: Side }, by: Actor): Promise<Uint8Array>;
   /** puts the original back; the HEVC file goes to the trash in its place */
   restore(originalId: number, by: Actor): Promise<void>;
 
