@@ -4,9 +4,8 @@ import type { Metric } from '../core/quality.ts';
 /** One end of a comparison: what is to be known of a film stream to bring it beside another. */
 export interface Side {
   film: Pick<VideoStream, 'index' | 'bitDepth' | 'pixelFormat' | 'color' | 'chroma' | 'width' | 'height'>;
-  /** seconds on the file's own clock: the piece begins and ends midway between two frames */
-  from: number;
-  to: number;
+  /** seconds on the file's own clock: the piece begins and ends midway between two frames; null: the whole file */
+  cut: { from: number; to: number } | null;
 }
 
 /**
@@ -16,11 +15,7 @@ export interface Side {
  * showinfo tells afterwards which frames really met, and their mean and spread; psnr looks at the colours, to which
  * VMAF and the luma of SSIM are blind.
  */
-export function scoreGraph(
-  original: Side,
-  output: Side,
-  by: { metric: Metric; threads: number; subsample: number; deinterlace: string | null },
-): string {
+export function scoreGraph(original: Side, output: Side, by: { metric: Metric; threads: number; deinterlace: string | null }): string {
   const format = common(original, output);
   const range = original.film.color.range === 'pc' || original.film.pixelFormat?.startsWith('yuvj') ? 'pc' : 'tv';
   const first = chain(original, 'a', { format, range, deinterlace: by.deinterlace });
@@ -34,11 +29,10 @@ export function scoreGraph(
 }
 
 function chain(side: Side, name: string, to: { format: string; range: string; deinterlace: string | null }): string {
-  const exact = `trim=start=${seconds(side.from)}:end=${seconds(side.to)}`;
+  const exact = side.cut ? [trim(side.cut.from, side.cut.to)] : [];
   // a deinterlacer looks at the neighbours: it gets a second of them on both sides of the piece
-  const deinterlaced = to.deinterlace
-    ? [`trim=start=${seconds(side.from - 1)}:end=${seconds(side.to + 1)}`, to.deinterlace, exact]
-    : [exact];
+  const wide = side.cut ? [trim(side.cut.from - 1, side.cut.to + 1)] : [];
+  const deinterlaced = to.deinterlace ? [...wide, to.deinterlace, ...exact] : exact;
   const own = side.film.color.range === 'pc' || side.film.pixelFormat?.startsWith('yuvj') ? 'pc' : 'tv';
   const scale = side.film.chroma === '4:0:0' ? [] : [`scale=in_range=${own}:out_range=${to.range}`];
   return [...deinterlaced, ...scale, `format=${to.format}`, `showinfo@${name}`, 'settb=1/25', 'setpts=N'].join(',');
@@ -49,15 +43,16 @@ function common(a: Side, b: Side): string {
   return Math.max(a.film.bitDepth, b.film.bitDepth) > 8 ? 'yuv420p10le' : 'yuv420p';
 }
 
-function judge(original: Side, by: { metric: Metric; threads: number; subsample: number }): string {
+function judge(original: Side, by: { metric: Metric; threads: number }): string {
   if (by.metric !== 'vmaf') return `${by.metric}@judge`;
   const { width, height } = original.film;
   const model = Math.max(width, height) > 2560 ? 'vmaf_4k_v0.6.1' : 'vmaf_v0.6.1';
-  return `libvmaf@judge=model=version=${model}:n_threads=${by.threads}:n_subsample=${by.subsample}`;
+  return `libvmaf@judge=model=version=${model}:n_threads=${by.threads}`;
 }
 
-function seconds(value: number): string {
-  return value.toFixed(6);
+/** Absolute times: what was read before them is thrown away. */
+export function trim(from: number, to: number): string {
+  return `trim=start=${from.toFixed(6)}:end=${to.toFixed(6)}`;
 }
 
 export interface Frame {

@@ -9,7 +9,7 @@ import { runFollowed } from './followed.ts';
 import type { Tools } from './locate.ts';
 import { metricOf } from './metric.ts';
 import { fileUrl, safeGlobals, safeInput, wrapper } from './sandbox.ts';
-import { listener, scoreGraph, type Frame, type Heard } from './score-graph.ts';
+import { listener, scoreGraph, trim, type Frame, type Heard } from './score-graph.ts';
 import type { TranscodeControl } from './transcode.ts';
 
 /**
@@ -24,12 +24,18 @@ import type { TranscodeControl } from './transcode.ts';
  * read from before the piece on and cut by filters: ffmpeg's own cut after a seek is off by a frame in some containers.
  * That the frames which met belong together is checked afterwards by their times; what cannot be proved has no score.
  */
-export interface ScoreRequest {
+export interface ScoreRequest extends WholeRequest {
+  /** milliseconds after the first frame */
+  at: { startMs: number; lengthMs: number }[];
+  /** 0…100 */
+  onProgress?: (percent: number) => void;
+}
+
+/** Two files, of which one was made from the whole of the other. */
+export interface WholeRequest {
   tools: Tools;
   original: ScoredFile;
   output: ScoredFile;
-  /** milliseconds after the first frame; in the original, and if nothing else is said in the output */
-  at: { startMs: number; lengthMs: number; outputStartMs?: number }[];
   /** the original was deinterlaced on its way: it is compared as it came out of the same filter */
   deinterlace?: boolean;
   /** default: the best that this ffmpeg has */
@@ -38,8 +44,6 @@ export interface ScoreRequest {
   control?: TranscodeControl | undefined;
   /** default: two minutes of silence */
   stallMs?: number;
-  /** 0…100 */
-  onProgress?: (percent: number) => void;
 }
 
 export interface ScoredFile {
@@ -58,7 +62,7 @@ type Piece = ScoreRequest['at'][number];
 export async function scorePieces(request: ScoreRequest): Promise<QualityScore> {
   const { original, output, at } = request;
   if (at.length === 0) throw new TypeError('no pieces to score');
-  if (original.film.width !== output.film.width || original.film.height !== output.film.height) throw otherSize(request);
+  requireOneSize(request);
   const metric = request.metric ?? (await metricOf(request.tools, request.signal));
   const firsts = { original: await firstFrame(request, original), output: await firstFrame(request, output) };
   const pieces: PieceScore[] = [];
@@ -68,6 +72,21 @@ export async function scorePieces(request: ScoreRequest): Promise<QualityScore> 
   }
   const scores = pieces.map((p) => p.score);
   return { metric, mean: scores.reduce((a, b) => a + b, 0) / scores.length, worst: Math.min(...scores), pieces };
+}
+
+/**
+ * Scores the whole of a short film, for example a sample that was cut out before. Nothing is sought, so it is one run.
+ * @throws as scorePieces
+ */
+export async function scoreWhole(request: WholeRequest): Promise<PieceScore> {
+  requireOneSize(request);
+  const metric = request.metric ?? (await metricOf(request.tools, request.signal));
+  const heard = await compare(request, metric, null, 0, 0);
+  const [a, b] = [heard.a[0], heard.b[0]];
+  const problem = a && b ? pairing(heard, heard.a.length, b.time - a.time) : 'one of them shows no frames';
+  const score = problem ? problem : judged(request, heard, 0);
+  if (score === null || typeof score === 'string') throw differ(request, 0, score ?? 'nothing could be measured');
+  return score;
 }
 
 interface Firsts {
@@ -80,7 +99,7 @@ async function scorePiece(request: ScoreRequest, metric: Metric, piece: Piece, f
   for (const runUp of [1, 4]) {
     const found = await tryPiece(request, metric, piece, firsts, runUp);
     if (typeof found !== 'string') return found;
-    if (runUp === 4) throw differ(request, piece, found);
+    if (runUp === 4) throw differ(request, piece.startMs, found);
   }
   throw new TypeError('unreachable');
 }
@@ -88,13 +107,16 @@ async function scorePiece(request: ScoreRequest, metric: Metric, piece: Piece, f
 async function tryPiece(request: ScoreRequest, metric: Metric, piece: Piece, firsts: Firsts, runUp: number): Promise<PieceScore | string> {
   const cut = await cutFor(request, piece, firsts.original, runUp);
   if (!cut) return 'the original has no frames there';
-  const shift = firsts.output - firsts.original + ((piece.outputStartMs ?? piece.startMs) - piece.startMs) / 1000;
+  const shift = firsts.output - firsts.original;
   const heard = await compare(request, metric, cut, shift, runUp);
-  const problem = pairing(heard, cut, shift);
-  if (problem) return problem;
-  if (heard.score === null) return 'nothing could be measured there';
-  const wrong = otherLook(heard, Math.max(request.original.film.bitDepth, request.output.film.bitDepth));
-  return { atMs: piece.startMs, score: wrong ? 0 : heard.score, wrong };
+  const problem = pairing(heard, cut.times.length, shift);
+  return problem ?? judged(request, heard, piece.startMs) ?? 'nothing could be measured there';
+}
+
+function judged({ original, output }: WholeRequest, heard: Heard, atMs: number): PieceScore | null {
+  if (heard.score === null) return null;
+  const wrong = otherLook(heard, Math.max(original.film.bitDepth, output.film.bitDepth));
+  return { atMs, score: wrong ? 0 : heard.score, wrong };
 }
 
 /** The frames of one piece, and where to cut: midway before the first and midway before the one behind the last. */
@@ -132,27 +154,26 @@ async function firstFrame(request: ScoreRequest, of: ScoredFile): Promise<number
 }
 
 async function framesBetween(request: ScoreRequest, of: ScoredFile, from: number, to: number, runUp: number): Promise<Frame[]> {
-  const filter = `trim=start=${from.toFixed(6)}:end=${to.toFixed(6)},showinfo@a`;
+  const filter = `${trim(from, to)},showinfo@a`;
   const seek = seekTo(of, from, runUp);
   return (await listen(request, [{ ...of, seek }], ['-map', `0:${of.film.index}`, '-filter:0', filter, '-fps_mode:0', 'passthrough'])).a;
 }
 
-async function compare(request: ScoreRequest, metric: Metric, cut: Cut, shift: number, runUp: number): Promise<Heard> {
+async function compare(request: WholeRequest, metric: Metric, cut: Cut | null, shift: number, runUp: number): Promise<Heard> {
   const { original, output } = request;
   const graph = scoreGraph(
-    { film: original.film, from: cut.from, to: cut.to },
-    { film: output.film, from: cut.from + shift, to: cut.to + shift },
+    { film: original.film, cut },
+    { film: output.film, cut: cut && { from: cut.from + shift, to: cut.to + shift } },
     {
       metric,
       threads: Math.min(8, os.availableParallelism()),
-      subsample: 1,
       deinterlace: request.deinterlace ? deinterlacer(original.film) : null,
     },
   );
-  const lead = request.deinterlace ? 1 : 0;
   const inputs = [
-    { ...original, seek: seekTo(original, cut.from - lead, runUp) },
-    { ...output, seek: seekTo(output, cut.from + shift, runUp) },
+    // a deinterlacer is given a second more
+    { ...original, seek: cut && seekTo(original, cut.from - 1, runUp) },
+    { ...output, seek: cut && seekTo(output, cut.from + shift, runUp) },
   ];
   return listen(request, inputs, ['-filter_complex', graph, '-map', '[judged]']);
 }
@@ -169,7 +190,7 @@ function seekTo(of: ScoredFile, from: number, runUp: number): number | null {
 
 const indexed = new Set<Container>(['matroska', 'webm', 'mp4', 'mov', 'avi']);
 
-async function listen(request: ScoreRequest, inputs: (ScoredFile & { seek?: number | null })[], rest: string[]): Promise<Heard> {
+async function listen(request: WholeRequest, inputs: (ScoredFile & { seek?: number | null })[], rest: string[]): Promise<Heard> {
   const { tools } = request;
   const { heard, onLine } = listener();
   const name = path.basename(request.original.file);
@@ -207,9 +228,10 @@ async function listen(request: ScoreRequest, inputs: (ScoredFile & { seek?: numb
 const TOLERANCE = 0.0035;
 
 /** Null when every frame met its own; else what is amiss, in words. */
-function pairing(heard: Heard, cut: Cut, shift: number): string | null {
+function pairing(heard: Heard, frames: number, shift: number): string | null {
   const { a, b } = heard;
-  if (a.length !== cut.times.length) return `the original gave ${a.length} frames where it has ${cut.times.length}`;
+  if (a.length !== frames) return `the original gave ${a.length} frames where it has ${frames}`;
+  if (a.length < FEWEST) return 'there are too few frames';
   if (b.length !== a.length) return `${b.length} frames where the original has ${a.length}`;
   const off = a.findIndex((frame, n) => Math.abs(b[n]!.time - shift - frame.time) > TOLERANCE);
   if (off < 0) return null;
@@ -236,15 +258,17 @@ function otherLook(heard: Heard, bitDepth: number): PieceScore['wrong'] {
   return null;
 }
 
-function otherSize({ original, output }: ScoreRequest): PlainError {
+function requireOneSize({ original, output }: WholeRequest): void {
+  if (original.film.width === output.film.width && original.film.height === output.film.height) return;
   const size = (of: ScoredFile): string => `${of.film.width}×${of.film.height}`;
   const message = `they are ${size(output)} instead of ${size(original)}`;
-  return new PlainError(`The pictures of the copy cannot be compared: ${message}.`, { reason: reason('pictures-differ', { message }) });
+  throw new PlainError(`The pictures of the copy cannot be compared: ${message}.`, { reason: reason('pictures-differ', { message }) });
 }
 
-function differ(request: ScoreRequest, piece: Piece, message: string): PlainError {
+function differ(request: WholeRequest, atMs: number, message: string): PlainError {
   const name = path.basename(request.original.file);
-  return new PlainError(`The copy of ${name} does not have the original's pictures at ${Math.round(piece.startMs / 1000)} s: ${message}.`, {
-    reason: reason('pictures-differ', { at: `${Math.round(piece.startMs / 1000)} s`, message }),
+  const at = `${Math.round(atMs / 1000)} s`;
+  return new PlainError(`The copy of ${name} does not have the original's pictures at ${at}: ${message}.`, {
+    reason: reason('pictures-differ', { at, message }),
   });
 }
