@@ -189,7 +189,8 @@ function picture(film: VideoStream, width: number, height: number, filters: Read
   ];
 }
 
-function matrixOf(film: VideoStream): string {
+/** The colour matrix of a film by the name that ffmpeg's scaler knows. */
+export function matrixOf(film: VideoStream): string {
   switch (film.color.space) {
     case 'bt709':
       return 'bt709';

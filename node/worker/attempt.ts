@@ -14,6 +14,7 @@ import { ToolError } from '../ffmpeg/process.ts';
 import { transcode, type TranscodeControl } from '../ffmpeg/transcode.ts';
 import type { GrantedJob } from '../mesh/messages.ts';
 import type { Report } from '../mesh/outbox.ts';
+import { paintMeanwhile, type Painting } from './painting.ts';
 import { bringSource, type Source, type Sources } from './source.ts';
 import type { WorkerParts } from './worker.ts';
 
@@ -32,6 +33,8 @@ export interface AttemptParts {
   manners: () => Pick<Manners, 'niceness' | 'coresFree'>;
   patienceMs?: number | undefined;
   onEncoder: (name: string | null) => void;
+  /** the film's colours, base64 */
+  onColours: (colours: string) => void;
   onFetched: (bytes: number) => void;
   onProgress: (progress: Numbers) => void;
 }
@@ -57,6 +60,7 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
   const ids = { job: grant.job, attempt: grant.attempt };
   let encoder: EncoderChoice | null = null;
   let source: Source | null = null;
+  let painting: Painting | null = null;
   try {
     const plan = grant.plan as unknown as WorkPlan;
     const profile = grant.profile as unknown as Profile;
@@ -71,11 +75,13 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
     encoder = pickEncoder(plan, profile, parts.encoders());
     parts.onEncoder(encoder?.name ?? null);
     const output = parts.workspace.outputPath(grant.attempt, plan.extension);
+    const probe = grant.probe as unknown as Probe;
+    painting = paintMeanwhile({ tools: parts.tools, file: source.file, probe, output, control }, parts.onColours, signal);
     const result = await transcode({
       tools: parts.tools,
       plan,
       profile,
-      probe: grant.probe as unknown as Probe,
+      probe,
       encoder,
       input: source.file,
       output,
@@ -85,6 +91,7 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
       control,
       onProgress: (p) => parts.onProgress({ phase: 'encoding', ...p }),
     });
+    await painting.end();
     if (source.fetched) await parts.workspace.removeSource(grant.attempt, grant.path);
     const sha256 = await hashFile(output, signal);
     return {
@@ -97,6 +104,7 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
       stats: { encodeMs: Math.round(result.encodeMs), device: encoder?.device ?? null, fetchMs },
     };
   } catch (error) {
+    await painting?.end();
     return failure(await sourceTrouble(parts, grant, source, error, signal), ids, encoder, signal);
   }
 }

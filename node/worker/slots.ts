@@ -16,6 +16,8 @@ export interface Running {
   abort: AbortController;
   latest: Numbers;
   encoder: string | null;
+  /** of its film, base64, and how often they were due to be said */
+  colours: { strip: string; beats: number } | null;
   /** it has a slot: it may encode, now or as soon as its source is here */
   seated: boolean;
   /** its source is here */
@@ -45,6 +47,7 @@ export function createRun(grant: GrantedJob): Running {
     abort,
     latest: nothingYet,
     encoder: null,
+    colours: null,
     seated: false,
     ready: false,
     pausedByPerson: false,

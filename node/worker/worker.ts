@@ -15,6 +15,7 @@ import { runAttempt } from './attempt.ts';
 import { excuse } from './disturbance.ts';
 import type { Household } from './household.ts';
 import { applyPauses, createRun, giveBack, giveSlots, requireRoom, roomForOneMore, stillToWrite, type Running } from './slots.ts';
+import { isTold } from './painting.ts';
 import type { Sources } from './source.ts';
 
 /**
@@ -260,6 +261,7 @@ export function createWorker(parts: WorkerParts): Worker {
         onProgress: (progress) => (run.latest = progress),
         onFetched: (bytes) => (run.toFetch = Math.max(0, run.grant.fingerprint.sizeBytes - bytes)),
         onEncoder: (encoder) => (run.encoder = encoder),
+        onColours: (strip) => (run.colours = { strip, beats: 0 }),
       },
       run.grant,
       run.control,
@@ -295,9 +297,10 @@ export function createWorker(parts: WorkerParts): Worker {
   /** Once a second: the numbers for the page, and the sign of life that renews the lease, also while paused or waiting. */
   function beat(): void {
     noticeSleep();
-    for (const { grant, latest, control, encoder, heldBack: why } of running.values()) {
+    for (const { grant, latest, control, encoder, heldBack: why, colours } of running.values()) {
       const ids = { node: mesh.self, job: grant.job, attempt: grant.attempt };
-      mesh.publish('progress', { ...ids, ...latest, encoder, paused: control.paused, why });
+      const barcode = colours && isTold(colours.beats++) ? { barcode: colours.strip } : {};
+      mesh.publish('progress', { ...ids, ...latest, encoder, paused: control.paused, why, ...barcode });
     }
   }
 
