@@ -32,6 +32,8 @@ export interface Progress {
   outputBytes: number | null;
   expectedBytes: number | null;
   paused: boolean;
+  /** no encode yet: pieces of the film are tried until its setting is found */
+  searching?: boolean | undefined;
 }
 
 export interface Events {

@@ -12,6 +12,7 @@ import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import { createFacts, withKeepers } from './facts.ts';
+import { findingsOf } from './findings.ts';
 import type { Roster } from './roster.ts';
 import type { Tickets } from './tickets.ts';
 
@@ -160,9 +161,21 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     if (!job) return refuse(null);
     parts.roster.granted(job.attemptId, wish.session);
     events.emit('job.changed', { jobId: job.jobId, fileId: job.fileId, libraryId: job.libraryId });
-    const answer = { granted: grantOf(job, wish.node, leaseSeconds), why: null };
+    const granted = { ...grantOf(job, wish.node, leaseSeconds), ...(await findingsFor(job, wish.node)) };
+    const answer = { granted, why: null };
     given.set(job.attemptId, { wish, answer, at: now() });
     return answer;
+  }
+
+  /** The job is taken: without them its search only takes longer. */
+  async function findingsFor(job: ClaimedJob, node: string): Promise<Pick<GrantedJob, 'findings'>> {
+    try {
+      const findings = await findingsOf(db, node, job);
+      return findings ? { findings } : {};
+    } catch (error) {
+      parts.log.debug({ job: job.jobId, why: messageOf(error) }, 'what is known of its quality could not be read');
+      return {};
+    }
   }
 
   function grantOf(job: ClaimedJob, reader: string, leaseSeconds: number): GrantedJob {

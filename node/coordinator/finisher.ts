@@ -20,6 +20,7 @@ import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import { giveBack } from './excused.ts';
+import { keepFinding } from './findings.ts';
 import type { Tickets } from './tickets.ts';
 
 type Report = ProtocolRequest<'report'>;
@@ -148,9 +149,11 @@ export function createFinisher(parts: FinisherParts): Finisher {
     return yes;
   }
 
-  /** How fast that node is decides who gets the last films of a queue. */
+  /** How fast that node is decides who gets the last films of a queue; which setting met the goal, where its next search begins. */
   async function remember(r: Of<'encoded'>, attempt: Attempt): Promise<void> {
-    const film = (await runContext(db, r.attempt))?.probe.streams.find((stream) => stream.kind === 'video') ?? null;
+    const context = await runContext(db, r.attempt);
+    if (context) await keepFinding(db, { nodeId: attempt.nodeId, encoder: r.encoder, stats: r.stats }, context);
+    const film = context?.probe.streams.find((stream) => stream.kind === 'video') ?? null;
     const speed = speedOf(film, r.output.frames, r.stats['encodeMs']);
     if (speed !== null && r.encoder !== 'copy') await recordSpeed(db, attempt.nodeId, r.encoder, speed);
   }

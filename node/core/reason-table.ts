@@ -302,6 +302,8 @@ export const reasonTable = {
   'chapter-track': note('Chapters', 'It only names the chapters, and those are kept as chapters.'),
   'disc-navigation': note('Disc navigation', 'It holds the jumps of a disc menu, which mean nothing outside the disc.'),
   'padded-to-ten': note('10 bit', 'Encoded with 10 bits for smoother dark scenes.', { profile: 'tenBit' }),
+  'goal-too-short': note('Too short to measure', 'The film is too short to try settings on pieces of it.'),
+  'goal-not-measured': note('Could not be measured', 'Pieces of the film could not be tried[: {message}].'),
   deinterlaced: note('Deinterlaced', 'The interlaced picture becomes progressive.', { profile: 'interlaced' }),
 };
 

@@ -59,6 +59,15 @@ const rootReport = v.object({ root: uuid, path: text(8192), writable: v.boolean(
 
 const signed = v.object({ payload: text(60_000), signature: text(200) });
 
+const finding = v.object({
+  encoder: text(40),
+  device: v.nullable(text(200)),
+  metric: v.picklist(['vmaf', 'xpsnr', 'ssim']),
+  quality: v.pipe(v.number(), v.minValue(0), v.maxValue(63)),
+  score: v.number(),
+  runs: id,
+});
+
 const grantedJob = v.object({
   term: id,
   job: id,
@@ -74,6 +83,8 @@ const grantedJob = v.object({
   probe: data,
   plan: data,
   profile: data,
+  /** settings that met the goal of the profile with films of this kind on this node, where it has a goal */
+  findings: v.optional(v.pipe(v.array(finding), v.maxLength(20))),
   /** encoders of this node that made bad copies and are not used for now; the device is '' where there is nothing to choose */
   benched: v.optional(v.pipe(v.array(v.object({ encoder: text(40), device: text(200) })), v.maxLength(60))),
 });
@@ -451,6 +462,8 @@ export const topics = {
     why: v.optional(v.nullable(reason)),
     /** known once the encode has begun; null while fetching and for a copy */
     encoder: v.nullable(text(40)),
+    /** no encode yet: pieces of the film are tried until its setting is found */
+    searching: v.optional(v.boolean()),
     /** the film's colours from beginning to end, three bytes for each column; now and then, because it may get lost */
     barcode: v.optional(base64(3 * MAX_COLUMNS)),
   }),
