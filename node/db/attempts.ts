@@ -12,6 +12,8 @@ export interface Attempt {
   term: number;
   nodeId: string;
   keeperId: string | null;
+  /** who looks at the output after its keeper did; null: nobody, or nobody yet */
+  lookerId: string | null;
   number: number;
   state: AttemptState;
   encoder: string | null;
@@ -28,7 +30,7 @@ export interface Attempt {
   endedAt: Date | null;
 }
 
-const columns = `a.id, a.job_id as "jobId", a.term, a.node_id as "nodeId", a.keeper_id as "keeperId", a.number, a.state, a.encoder, a.command,
+const columns = `a.id, a.job_id as "jobId", a.term, a.node_id as "nodeId", a.keeper_id as "keeperId", a.looker_id as "lookerId", a.number, a.state, a.encoder, a.command,
   a.stderr_tail as "stderrTail", a.output_bytes as "outputBytes", a.sha256, a.output_probe as "outputProbe", a.verdict, a.reason, a.stats,
   a.started_at as "startedAt", a.encoded_at as "encodedAt", a.ended_at as "endedAt"`;
 
@@ -124,6 +126,27 @@ export async function saveVerdict(
      update attempts a set verdict = $4, output_probe = $5, output_bytes = $6
        from alive where a.id = alive.attempt_id and a.state = 'verifying' returning ${columns}`,
     [run.jobId, run.attemptId, leaseSeconds, json(facts.verdict), json(facts.outputProbe), facts.outputBytes],
+  );
+  return rows[0] ?? null;
+}
+
+/** Who looks a second time, and what the verdict says of that. Null when the attempt is not waiting for a check any more. */
+export async function saveLooker(
+  q: Queryable,
+  run: Run,
+  lookerId: string | null,
+  verdict: Verdict,
+  leaseSeconds: number,
+): Promise<Attempt | null> {
+  const rows = await q.query<Attempt>(
+    `with alive as (
+       update jobs j set lease_until = now() + make_interval(secs => $3)
+         from attempts b where j.id = $1 and j.attempt_id = $2 and j.state = 'running' and b.id = $2 and b.state = 'verifying'
+       returning j.attempt_id
+     )
+     update attempts a set looker_id = $4, verdict = $5
+       from alive where a.id = alive.attempt_id and a.state = 'verifying' returning ${columns}`,
+    [run.jobId, run.attemptId, leaseSeconds, lookerId, json(verdict)],
   );
   return rows[0] ?? null;
 }

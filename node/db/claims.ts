@@ -130,7 +130,7 @@ export interface Renewed extends Run {
 }
 
 /**
- * Keeps runs alive, on the word of whoever encodes them or keeps their film: nobody else's sign of life counts. A run that
+ * Keeps runs alive, on the word of whoever encodes them, keeps their film or looks at the output: nobody else's sign of life counts. A run that
  * is not in the answer is over: its worker must stop it.
  */
 export function renewLeases(q: Queryable, runs: (Run & { node: string })[], leaseSeconds: number): Promise<Renewed[]> {
@@ -138,7 +138,7 @@ export function renewLeases(q: Queryable, runs: (Run & { node: string })[], leas
     `update jobs j set lease_until = now() + make_interval(secs => $3)
        from unnest($1::bigint[], $2::bigint[], $4::text[]) as r(job_id, attempt_id, node), attempts a
       where j.id = r.job_id and j.attempt_id = r.attempt_id and j.state = 'running'
-        and a.id = r.attempt_id and r.node in (a.node_id, a.keeper_id)
+        and a.id = r.attempt_id and r.node in (a.node_id, a.keeper_id, a.looker_id)
      returning j.id as "jobId", j.attempt_id as "attemptId", j.cancel_requested as "cancelRequested", j.paused`,
     [runs.map((r) => r.jobId), runs.map((r) => r.attemptId), leaseSeconds, runs.map((r) => r.node)],
   );
@@ -202,6 +202,7 @@ export interface Failure {
   /** false: trying again cannot help, for example a damaged source */
   retry: boolean;
   encoder?: string | null;
+  device?: string | null;
   command?: string[] | null;
   stderrTail?: string | null;
 }
@@ -211,7 +212,7 @@ export async function failAttempt(q: Queryable, run: Run, failure: Failure): Pro
   const rows = await q.query<EndedRun>(
     `with ended as materialized (
        select id, attempt_id from jobs where id = $3 and attempt_id = $4 and state = 'running' for update
-     ), ${endRuns({ attemptState: `'failed'`, counts: true, retry: '$5', delays: '$1', reason: '$2', details: ', encoder = coalesce($6, a.encoder), command = coalesce($7::jsonb, a.command), stderr_tail = coalesce($8, a.stderr_tail)' })}`,
+     ), ${endRuns({ attemptState: `'failed'`, counts: true, retry: '$5', delays: '$1', reason: '$2', details: ', encoder = coalesce($6, a.encoder), command = coalesce($7::jsonb, a.command), stderr_tail = coalesce($8, a.stderr_tail), stats = a.stats || $9::jsonb' })}`,
     [
       delays(),
       json(failure.reason),
@@ -221,6 +222,7 @@ export async function failAttempt(q: Queryable, run: Run, failure: Failure): Pro
       failure.encoder ?? null,
       json(failure.command ?? null),
       tail(failure.stderrTail ?? null, 32_768),
+      json(failure.device == null ? {} : { device: failure.device }),
     ],
   );
   return rows[0] ?? null;
