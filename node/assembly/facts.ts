@@ -27,6 +27,7 @@ export async function helloFacts(
     attempts: [...new Set([...(await worker.attempts()), ...(await keeper.attempts())])].slice(0, 200),
     candidate: parts.candidate,
     freeBytes: await house.workspace.freeBytes(),
+    usedBytes: await house.workspace.usedBytes(),
     time: Date.now(),
     utcOffset: -new Date().getTimezoneOffset(),
     membersVersion: membership.members().version,

@@ -34,6 +34,8 @@ export interface NodeRow {
   manners: Record<string, unknown>;
   /** free in its workspace */
   tempBytes: number | null;
+  /** what its own unfinished work holds there; null when it did not say */
+  tempUsedBytes?: number | null;
   /** its clock minus the coordinator's */
   clockMs: number | null;
   /** minutes */
@@ -51,6 +53,7 @@ export interface NodeFacts {
   hardware: Record<string, unknown>;
   address: string | null;
   tempBytes: number;
+  tempUsedBytes?: number | null;
   clockMs: number | null;
   utcOffset: number;
 }
@@ -69,17 +72,18 @@ export interface NodeRoot {
 const columns = `id, name, version, platform, standing, draining, encoders, hardware, slots, classes,
   joined_at as "joinedAt", last_seen_at as "lastSeenAt", metrics,
   address, code, asked_at as "askedAt", put_off_until as "putOffUntil", decided_by as "decidedBy", paused,
-  slots_wished as "slotsWished", schedule, mbps, manners, temp_bytes as "tempBytes", clock_ms as "clockMs", utc_offset as "utcOffset"`;
+  slots_wished as "slotsWished", schedule, mbps, manners, temp_bytes as "tempBytes", temp_used_bytes as "tempUsedBytes", clock_ms as "clockMs", utc_offset as "utcOffset"`;
 
 /** Writes what a hello said. `standing` is the standing of a node not seen before; a known node keeps its own. */
 export async function upsertNode(q: Queryable, facts: NodeFacts, standing: NodeRow['standing']): Promise<NodeRow> {
   const [row] = await q.query<NodeRow>(
-    `insert into nodes (id, name, version, platform, slots, classes, encoders, hardware, standing, address, temp_bytes, clock_ms, utc_offset)
-     values ($1, $2, $3, $4, $5, $6::smallint[], $7, $8, $9, $10, $11, $12, $13)
+    `insert into nodes (id, name, version, platform, slots, classes, encoders, hardware, standing, address, temp_bytes, clock_ms, utc_offset,
+       temp_used_bytes)
+     values ($1, $2, $3, $4, $5, $6::smallint[], $7, $8, $9, $10, $11, $12, $13, $14)
      on conflict (id) do update set name = excluded.name, version = excluded.version, platform = excluded.platform,
        slots = excluded.slots, classes = excluded.classes, encoders = excluded.encoders, hardware = excluded.hardware,
        address = coalesce(excluded.address, nodes.address), temp_bytes = excluded.temp_bytes, clock_ms = excluded.clock_ms,
-       utc_offset = excluded.utc_offset, last_seen_at = now()
+       utc_offset = excluded.utc_offset, temp_used_bytes = excluded.temp_used_bytes, last_seen_at = now()
      returning ${columns}`,
     [
       facts.id,
@@ -95,6 +99,7 @@ export async function upsertNode(q: Queryable, facts: NodeFacts, standing: NodeR
       facts.tempBytes,
       facts.clockMs === null ? null : Math.round(facts.clockMs),
       Math.round(facts.utcOffset),
+      facts.tempUsedBytes ?? null,
     ],
   );
   return row!;

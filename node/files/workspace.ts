@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Fingerprint } from '../core/media.ts';
 import { codeOf, PlainError } from '../errors.ts';
@@ -26,6 +26,8 @@ export interface Workspace {
   /** Removes every directory whose attempt is not among the living; resolves with those removed. */
   removeOrphans(live: ReadonlySet<number>): Promise<number[]>;
   freeBytes(): Promise<number>;
+  /** What all attempts together hold on the disk. */
+  usedBytes(): Promise<number>;
 }
 
 /** @throws PlainError when the directory can't be made */
@@ -66,7 +68,20 @@ export async function openWorkspace(dataDir: string): Promise<Workspace> {
       return orphans;
     },
     freeBytes: () => freeBytes(path),
+    usedBytes: async () => {
+      let sum = 0;
+      for (const attempt of await list()) sum += await bytesIn(directoryOf(attempt));
+      return sum;
+    },
   };
+}
+
+/** What vanishes while it is counted counts nothing: a run may end at any moment. */
+async function bytesIn(directory: string): Promise<number> {
+  const entries = await readdir(directory, { withFileTypes: true, recursive: true }).catch(() => []);
+  let sum = 0;
+  for (const entry of entries) if (entry.isFile()) sum += (await lstat(join(entry.parentPath, entry.name)).catch(() => null))?.size ?? 0;
+  return sum;
 }
 
 /** It becomes part of a path that is removed as a whole. */

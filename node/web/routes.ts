@@ -33,6 +33,12 @@ export const url = {
   addLibrary: (): string => '/library',
   theme: (): string => '/theme',
   /** the machine that the browser talks to; served by its front, also while nobody coordinates */
+  /** leftovers and trash of every root */
+  cleanup: (): string => '/settings/clean-up',
+  cleanupLook: (): string => '/settings/clean-up/look',
+  cleanupTrash: (root?: string): string => `/settings/clean-up/trash${search({ root })}`,
+  cleanupList: (id: number, query: Query = {}): string => `/settings/clean-up/${int(id)}${search(query)}`,
+  cleanupAction: (id: number, action: 'choose' | 'delete' | 'cancel'): string => `/settings/clean-up/${int(id)}/${action}`,
   machine: (): string => '/node',
   machineEvents: (view: 'waiting' | 'node'): string => `/node/events${search({ view })}`,
   machineAction: (action: 'ask' | 'own' | 'peers'): string => `/node/${action}`,

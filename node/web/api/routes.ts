@@ -27,6 +27,7 @@ import { PlainError } from '../../errors.ts';
 import { explain, refuse } from '../errors.ts';
 import type { PageModule, Web } from '../web.ts';
 import type * as v from 'valibot';
+import { cleanupRoutes } from './cleanups.ts';
 import { fileRoutes } from './files.ts';
 import { nodeRoutes } from './nodes.ts';
 import {
@@ -86,6 +87,7 @@ export const apiRoutes: PageModule = (app, web) => {
   jobActions(post, web);
   fileRoutes(get, post, web);
   nodeRoutes(get, post, web);
+  cleanupRoutes(get, post, web);
 
   get('/settings', async (c) => c.json({ items: await settings(web) }));
   post('/settings', async (c) => {

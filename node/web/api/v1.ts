@@ -24,6 +24,14 @@ import { refuse } from '../errors.ts';
  *   POST   /api/v1/files/:id/retry               looked at anew and queued                     {id, job}
  *   POST   /api/v1/files/:id/exclude · include
  *   POST   /api/v1/originals/:id/restore         back from the trash; answers when it is done
+ *   GET    /api/v1/cleanups                      every root: who can look, its last clean-up, what its trash holds
+ *   POST   /api/v1/cleanups                      {root?}: looks for leftovers, deletes nothing  202 {started: [ids]}
+ *   GET    /api/v1/cleanups/:id                  with what is chosen
+ *   GET    /api/v1/cleanups/:id/files?standing=dead|ask|live&after=&before=&limit=
+ *   POST   /api/v1/cleanups/:id/choose           {files: [n], chosen: true | false}
+ *   POST   /api/v1/cleanups/:id/delete           {asked?}: so many of the chosen are not provably ours   202
+ *   POST   /api/v1/cleanups/:id/cancel
+ *   POST   /api/v1/trash/empty                   {root, upTo, confirm: true}: for good; upTo as GET /cleanups gave it   202 {files, bytes}
  *   POST   /api/v1/clear                         {confirm: true}                               {removed}
  *   GET    /api/v1/nodes                         every machine, also those that ask or were rejected: roles, tests, paths, speeds
  *   POST   /api/v1/nodes/:id                     {slots?, mbps?, schedule?, paused?, draining?}; what is left out stays
@@ -115,6 +123,8 @@ export const nodeBody = v.strictObject({
   mbps: v.optional(v.nullable(whole(1, 100_000))),
   /** its shape is checked by core/hours.ts, which says what is wrong in words */
   schedule: v.optional(v.array(v.unknown(), 'must be a list of hours')),
+  /** checked by core/manner-wishes.ts; what is left out stays */
+  manners: v.optional(v.looseObject({}, 'must be an object')),
   paused: v.optional(v.boolean('must be true or false')),
   draining: v.optional(v.boolean('must be true or false')),
 });
@@ -126,6 +136,22 @@ export const tokenBody = v.strictObject({
   label: v.optional(v.pipe(v.string('must be a text'), v.maxLength(100, 'must have at most 100 characters'))),
   uses: v.optional(whole(1, 1000)),
   hours: v.optional(whole(1, 8760)),
+});
+const uuid = v.pipe(v.string('must be a text'), v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be the id of a library root'));
+export const leftoversQuery = v.strictObject({
+  standing: v.optional(v.picklist(['dead', 'ask', 'live'], 'must be dead, ask or live'), 'dead'),
+  ...page,
+});
+export const cleanupBody = v.strictObject({ root: v.optional(v.nullable(uuid)) });
+export const cleanupChoiceBody = v.strictObject({
+  files: v.pipe(v.array(whole(1, 1e9)), v.minLength(1, 'must hold at least one number'), v.maxLength(200, 'must hold at most 200 numbers')),
+  chosen: v.boolean('must be true or false'),
+});
+export const cleanupDeleteBody = v.strictObject({ asked: v.optional(whole(0, 1e9), 0) });
+export const trashBody = v.strictObject({
+  root: uuid,
+  upTo: whole(1, 1e15),
+  confirm: v.literal(true, 'must be true: these originals are deleted for good'),
 });
 export const nothingBody = v.strictObject({});
 export const settingsBody = v.strictObject({

@@ -130,6 +130,7 @@ function factsOf({ node, coordinator, now }: DetailFacts, card: NodeCard, leads:
     tempFact(node.tempBytes),
     leads ? null : clockFact(node.clockMs),
     versionFact(node.version, coordinator?.version ?? null, leads),
+    typeof node.tempUsedBytes === 'number' ? fact('Used by temporary files', size(node.tempUsedBytes)) : null,
     fact('Machine', card.hardware),
     card.hardware === node.platform ? null : fact('System', node.platform),
     node.address ? fact('Address', node.address) : null,

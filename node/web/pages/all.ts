@@ -1,5 +1,6 @@
 import { apiRoutes } from '../api/routes.ts';
 import type { PageModule } from '../web.ts';
+import { cleanupPages } from './cleanup.ts';
 import { filePages } from './files.ts';
 import { historyPages } from './history.ts';
 import { jobPages } from './jobs.ts';
@@ -19,5 +20,7 @@ export const pageModules: readonly PageModule[] = [
   filePages,
   nodePages,
   historyPages,
+  // before the groups of settings, whose routes would take its name for one
+  cleanupPages,
   settingsPages,
 ];
