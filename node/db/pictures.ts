@@ -28,6 +28,25 @@ export async function readPictures(q: Queryable, run: Run): Promise<PicturesOf |
   return rows[0] ?? null;
 }
 
+/** The pictures of a job's last attempt that has any, or of whom it is known that there are none. */
+export interface PicturesOfJob {
+  attemptId: number;
+  /** null: they are gone with the original, or none could be taken */
+  nodeId: string | null;
+  pairs: number;
+  /** of the frames that were taken, in milliseconds into the film */
+  times: number[];
+}
+
+export async function lastPictures(q: Queryable, jobId: number): Promise<PicturesOfJob | null> {
+  const rows = await q.query<PicturesOfJob>(
+    `select id as "attemptId", pictures_node as "nodeId", pictures as pairs, stats -> 'pictureMs' as times from attempts
+      where job_id = $1 and jsonb_typeof(stats -> 'pictureMs') = 'array' order by id desc limit 1`,
+    [jobId],
+  );
+  return rows[0] ?? null;
+}
+
 /**
  * Frames that have had their time, oldest first, at most 100: their original left the trash, or there never was one there
  * and so long has passed. Only those of the nodes that can be told now, and of nodes that are members no more.

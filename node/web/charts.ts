@@ -52,11 +52,30 @@ export function hatch(): string {
   return '<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><line class="hl" x1="0" y1="0" x2="0" y2="6"/></pattern>';
 }
 
-/** The bar of one running job: filled part and a playhead. */
-export function progress(percent: number): string {
+/**
+ * The bar of one running job: filled part and a playhead. With the film's colours it is painted in them, the part that is
+ * still to come dimmed; beneath them lies the plain bar, which shows when the picture does not come.
+ */
+export function progress(percent: number, strip: string | null = null): string {
   const p = Math.min(100, Math.max(0, percent));
+  const fill = `<rect class="bar-fill" width="${pc(p)}" height="100%"/>`;
+  const film = strip
+    ? `<image class="bar-film" href="${address(strip)}" width="100%" height="100%" preserveAspectRatio="none"/><rect class="bar-rest" x="${pc(p)}" width="${pc(100 - p)}" height="100%"/><rect class="bar-base" y="100%" width="${pc(p)}" height="2"/>`
+    : '';
   const head = p > 0 && p < 100 ? `<rect class="bar-head" x="${pc(p)}" width="2" height="100%"/>` : '';
-  return `<svg class="bar-o" aria-hidden="true"><rect class="bar-fill" width="${pc(p)}" height="100%"/>${head}</svg>`;
+  return `<svg class="bar-o" aria-hidden="true">${fill}${film}${head}</svg>`;
+}
+
+/** A film's colours from beginning to end, with marks at some places, in percent. */
+export function strip(colours: string, marks: readonly number[]): string {
+  const lines = marks.map((at) => `<rect class="bar-head" x="${pc(at)}" width="2" height="100%"/>`).join('');
+  return `<svg class="bar-o" aria-hidden="true"><image class="bar-film" href="${address(colours)}" width="100%" height="100%" preserveAspectRatio="none"/>${lines}</svg>`;
+}
+
+/** Only paths that `url` makes. */
+function address(path: string): string {
+  if (!/^[\w/-]+$/.test(path)) throw new Error('not an address of a strip');
+  return path;
 }
 
 /** A small meter, 0…100. */

@@ -1,3 +1,5 @@
+import type { Side } from '../core/pictures.ts';
+
 /**
  * Every address of the site, made in one place. Views never join strings into an address themselves: a value from a
  * file name could turn it into `javascript:`; here everything variable is a number or is encoded.
@@ -8,6 +10,11 @@ export const url = {
   job: (id: number): string => `/jobs/${int(id)}`,
   jobAction: (id: number, action: 'pause' | 'resume' | 'cancel' | 'retry' | 'top' | 'end' | 'restore'): string =>
     `/jobs/${int(id)}/${action}`,
+  /** a frame of the original or of what an attempt made of it */
+  picture: (id: number, attempt: number, number: number, side: Side): string =>
+    `/jobs/${int(id)}/pictures/${int(attempt)}/${int(number)}/${side}`,
+  /** the colours of a film, as a strip */
+  barcode: (id: number, attempt: number): string => `/jobs/${int(id)}/barcode/${int(attempt)}`,
   library: (id?: number): string => (id === undefined ? '/library' : `/library/${int(id)}`),
   libraryLocate: (id: number): string => `/library/${int(id)}/locate`,
   files: (query: Query = {}): string => `/files${search(query)}`,
@@ -26,6 +33,12 @@ export const url = {
   thisMachine: (): string => '/node',
   history: (query: Query = {}): string => `/history${search(query)}`,
   settings: (group?: string): string => (group === undefined ? '/settings' : `/settings/${encodeURIComponent(group)}`),
+  /** leftovers and trash of every root */
+  cleanup: (): string => '/settings/clean-up',
+  cleanupLook: (): string => '/settings/clean-up/look',
+  cleanupTrash: (root?: string): string => `/settings/clean-up/trash${search({ root })}`,
+  cleanupList: (id: number, query: Query = {}): string => `/settings/clean-up/${int(id)}${search(query)}`,
+  cleanupAction: (id: number, action: 'choose' | 'delete' | 'cancel'): string => `/settings/clean-up/${int(id)}/${action}`,
   events: (view: string, query: Query = {}): string => `/events${search({ view, ...query })}`,
   pauseAll: (): string => '/pause',
   resumeAll: (): string => '/resume',
@@ -33,12 +46,6 @@ export const url = {
   addLibrary: (): string => '/library',
   theme: (): string => '/theme',
   /** the machine that the browser talks to; served by its front, also while nobody coordinates */
-  /** leftovers and trash of every root */
-  cleanup: (): string => '/settings/clean-up',
-  cleanupLook: (): string => '/settings/clean-up/look',
-  cleanupTrash: (root?: string): string => `/settings/clean-up/trash${search({ root })}`,
-  cleanupList: (id: number, query: Query = {}): string => `/settings/clean-up/${int(id)}${search(query)}`,
-  cleanupAction: (id: number, action: 'choose' | 'delete' | 'cancel'): string => `/settings/clean-up/${int(id)}/${action}`,
   machine: (): string => '/node',
   machineEvents: (view: 'waiting' | 'node'): string => `/node/events${search({ view })}`,
   machineAction: (action: 'ask' | 'own' | 'peers'): string => `/node/${action}`,

@@ -10,6 +10,7 @@ import { createPages, makeCsrfMark } from './page.ts';
 import { pageModules } from './pages/all.ts';
 import { originGate, securityHeaders } from './security.ts';
 import { readShellStatus, registerShell } from './shell.ts';
+import { createBarcodes } from './barcodes.ts';
 import { loadAssets } from './static.ts';
 import { createViews } from './views.ts';
 import type { Ctx, Env, Web, WebParts } from './web.ts';
@@ -101,7 +102,8 @@ export async function createApp(parts: WebParts): Promise<App> {
     status: () => readShellStatus(web),
     around: () => parts.around?.() ?? [],
   });
-  const web: Web = { ...parts, log, now, views, live, page, act };
+  const barcodes = createBarcodes(parts.db, parts.events);
+  const web: Web = { ...parts, log, now, views, live, barcodes, page, act };
 
   const app = new Hono<Env>();
   app.use(async (c, next) => {
@@ -137,7 +139,7 @@ export async function createApp(parts: WebParts): Promise<App> {
 
   registerShell(web);
   for (const module of pageModules) module(app, web);
-  return { app, web, fetch: (request, env) => app.fetch(request, env), stop: () => live.stop() };
+  return { app, web, fetch: (request, env) => app.fetch(request, env), stop: () => (barcodes.stop(), live.stop()) };
 }
 
 /** The names of the setting `web.hosts`, for the front's `allowedHosts`. */

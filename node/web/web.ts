@@ -7,6 +7,7 @@ import type { Act, RenderPage } from './page.ts';
 import type { Visitor } from './security.ts';
 import type { Live } from './live.ts';
 import type { Views } from './views.ts';
+import type { Barcodes } from './barcodes.ts';
 
 /** What the composition root hands to the web room. */
 export interface WebParts {
@@ -33,6 +34,7 @@ export interface Web extends WebParts {
   now(): Date;
   views: Views;
   live: Live;
+  barcodes: Barcodes;
   page: RenderPage;
   act: Act;
 }

@@ -73,6 +73,8 @@
     fetch(e.target.action, { method: 'POST', body: new URLSearchParams({ theme, csrf: e.target.elements.csrf.value }), redirect: 'manual' });
   });
 
-  // The window to compare two pictures: a range sets one CSS variable.
+  // Two pictures over each other: a range sets one CSS variable. A picture that does not come shows the words for it.
   document.addEventListener('input', (e) => e.target.matches('[data-compare]') && e.target.closest('.compare')?.style.setProperty('--x', e.target.value + '%'));
+  document.addEventListener('error', (e) => e.target.matches?.('.compare img') && e.target.closest('.compare').classList.add('gone'), true);
+  document.addEventListener('dblclick', (e) => e.target.closest('.screen') && e.target.closest('.compare').querySelector('.zoom input').click());
 })();

@@ -6,6 +6,7 @@ import type { Activity } from '../../db/activity.ts';
 import type { Attempt } from '../../db/attempts.ts';
 import type { JobDetail } from '../../db/job-lists.ts';
 import type { Original } from '../../db/originals.ts';
+import type { PicturesOfJob } from '../../db/pictures.ts';
 import type { Progress } from '../../events.ts';
 import { clock, day, duration, encoder, saving, savingPercent, size, sizeParts } from '../format.ts';
 import { url } from '../routes.ts';
@@ -14,6 +15,7 @@ import { commandLine, jobActions, stateWords, timeline, type JobAction, type Sta
 import type { WhereLine } from './job-where.ts';
 import { liveNumbers, type LiveNumbers } from './queue-page.ts';
 import { formatWords, sourceCodec } from './queue.ts';
+import { framesView, type FramesView } from './frames.ts';
 import { streamRows, type StreamRow } from './streams.ts';
 
 export interface Fact {
@@ -55,6 +57,7 @@ export interface JobPage {
   streamNote: string;
   planned: boolean;
   finished: boolean;
+  frames: FramesView | null;
   checks: CheckLine[];
   checkNote: string;
   attempt: { command: string | null; stderr: string | null } | null;
@@ -83,6 +86,10 @@ export interface JobPageFacts {
   nodeNames: ReadonlyMap<string, string>;
   queuePaused: boolean;
   where: WhereLine[];
+  /** of its last attempt that has any */
+  pictures: PicturesOfJob | null;
+  /** address of the film's colours */
+  strip: string | null;
   now: Date;
 }
 
@@ -97,6 +104,7 @@ export function jobPage(facts: JobPageFacts): JobPage {
     trashGone: original?.state === 'gone',
     queuePaused: facts.queuePaused,
     phase: facts.progress?.phase ?? null,
+    heldBack: facts.progress?.paused ? (facts.progress.why ?? null) : null,
   } as const;
   const verdictOf = job.attempts.find((a) => a.verdict !== null)?.verdict ?? null;
   const after = job.attempts.find((a) => a.outputProbe !== null)?.outputProbe ?? null;
@@ -113,7 +121,7 @@ export function jobPage(facts: JobPageFacts): JobPage {
     state: stateWords(words, now),
     figure: figureOf(job),
     running: job.state === 'running',
-    progress: facts.progress && job.state === 'running' ? liveNumbers(facts.progress) : null,
+    progress: facts.progress && job.state === 'running' ? liveNumbers(facts.progress, facts.strip) : null,
     actions: jobActions(words, now).map((name) => actionView(name, job, original)),
     steps: timeline({
       foundAt: job.file.createdAt,
@@ -129,7 +137,15 @@ export function jobPage(facts: JobPageFacts): JobPage {
     whyTitle: whyTitle(job),
     ...whyOf(job),
     streams: before ? streamRows(before, Array.isArray(job.plan.streams) ? job.plan : null, after) : streamRows(after, null, null),
-    streamNote: !before && after ? 'of the new file' : after ? 'original and new file' : 'and what will become of it',
+    streamNote: !before && after ? 'of the new file' : after ? 'and what became of it' : 'and what will become of it',
+    frames: framesView({
+      jobId: job.id,
+      pictures: facts.pictures,
+      nodeName: facts.pictures?.nodeId ? (facts.nodeNames.get(facts.pictures.nodeId) ?? null) : null,
+      strip: facts.strip,
+      probe: before,
+      replaced: job.outcome === 'replaced' || job.outcome === 'restored',
+    }),
     planned: before !== null,
     finished: before !== null && after !== null,
     checks: (verdictOf?.checks ?? []).map((check) => ({ ...check, name: checkWords[check.name] ?? check.name })),

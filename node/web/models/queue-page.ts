@@ -32,6 +32,8 @@ export interface LiveNumbers {
   rate: string | null;
   /** size when done, in bytes */
   expected: number | null;
+  /** address of the film's colours */
+  strip: string | null;
 }
 
 export interface ProgressView {
@@ -97,6 +99,7 @@ export interface QueueFacts {
   libraries: readonly { id: number; name: string }[];
   codecs: readonly string[];
   progress: readonly Progress[];
+  stripOf: (jobId: number) => string | null;
   queuePaused: boolean;
   now: Date;
 }
@@ -121,7 +124,7 @@ export function queueView(facts: QueueFacts): QueueView {
     clearHref: url.queue(listQuery({ state: tab.state }, tabStates[0]!)),
     clearable: tab.state === 'waiting' && !filtered ? (link?.count ?? 0) : 0,
     rows,
-    progress: Object.fromEntries(facts.progress.map((p) => [p.jobId, liveNumbers(p)])),
+    progress: Object.fromEntries(facts.progress.map((p) => [p.jobId, liveNumbers(p, facts.stripOf(p.jobId))])),
     selectable: tab.state === 'waiting',
     timed: ['finished', 'failed', 'skipped', 'cancelled'].includes(tab.state),
     total: link?.count ?? 0,
@@ -143,17 +146,18 @@ export function jobFacts(job: JobRow, queuePaused: boolean) {
   return { ...job, priority: priorities[job.priority] ?? 'normal', trashUntil: null, queuePaused };
 }
 
-export function liveNumbers(p: Progress): LiveNumbers {
+export function liveNumbers(p: Progress, strip: string | null): LiveNumbers {
   const rate = [
     p.fps === null || p.phase !== 'encoding' ? null : fps(p.fps),
     p.speed === null || p.phase !== 'encoding' ? null : speed(p.speed),
   ].filter(Boolean);
   return {
     percent: p.percent,
-    phase: p.paused ? 'paused' : phaseWords[p.phase],
+    phase: p.paused ? (p.why ? `paused: ${label(p.why).toLowerCase()}` : 'paused') : phaseWords[p.phase],
     left: p.leftMs === null || p.paused ? null : duration(p.leftMs),
     rate: rate.length && !p.paused ? rate.join(' · ') : null,
     expected: p.expectedBytes,
+    strip,
   };
 }
 

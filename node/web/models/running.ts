@@ -29,6 +29,8 @@ export interface RunningNow {
   before: string;
   after: string;
   paused: boolean;
+  /** address of the film's colours */
+  strip?: string | null;
 }
 
 /** What the database knows of a running job. */
@@ -78,7 +80,7 @@ export function runningNow(facts: RunningFacts, heard: Progress | null): Running
   return {
     id: facts.id,
     title: facts.title,
-    ...(waits ? ({ stage: waits, stageIcon: 'pause' } as const) : stageOf(phase, paused, facts.cancelRequested)),
+    ...(waits ? ({ stage: waits, stageIcon: 'pause' } as const) : stageOf(phase, paused, facts.cancelRequested, heldBack(facts, progress))),
     left: progress?.leftMs != null && !paused ? `${duration(progress.leftMs)} left` : '',
     percent: Math.round(done * 10) / 10,
     percentText: percent(done),
@@ -103,9 +105,14 @@ function phaseOf(state: string | null): Phase {
   return state === 'delivering' || state === 'verifying' || state === 'replacing' ? state : 'encoding';
 }
 
-function stageOf(phase: Phase, paused: boolean, cancelling: boolean): Pick<RunningNow, 'stage' | 'stageIcon'> {
+/** A person's pause needs no reason; anything else says why. */
+function heldBack(facts: RunningFacts, progress: Progress | null): string {
+  return progress?.why && progress.paused && !facts.paused ? label(progress.why).toLowerCase() : '';
+}
+
+function stageOf(phase: Phase, paused: boolean, cancelling: boolean, why: string): Pick<RunningNow, 'stage' | 'stageIcon'> {
   if (cancelling) return { stage: 'Stopping', stageIcon: 'x' };
-  if (paused) return { stage: 'Paused', stageIcon: 'pause' };
+  if (paused) return { stage: why ? `Paused: ${why}` : 'Paused', stageIcon: 'pause' };
   if (phase === 'waiting') return { stage: 'Waits for a slot', stageIcon: 'pause' };
   if (phase === 'fetching') return { stage: 'Fetching', stageIcon: 'download' };
   if (phase === 'delivering') return { stage: 'Delivering', stageIcon: 'upload' };

@@ -1,71 +1,95 @@
-import type { Probe, Stream } from '../../core/media.ts';
-import type { WorkPlan } from '../../core/plan.ts';
+import { filmStreams, type Probe, type Stream } from '../../core/media.ts';
+import type { StreamPlan, WorkPlan } from '../../core/plan.ts';
 import { containerName, languageName } from '../../core/names.ts';
 import { sentence } from '../../core/reasons.ts';
-import { bitrate, clock, codec as codecName, size } from '../format.ts';
+import { bitrate, clock, codec as codecName, plural, size } from '../format.ts';
+import { shareWords } from './shares.ts';
 
-/** One line of the table "original · planned · new file" on the job and file pages. */
+/** One line of the table on the job and file pages: a stream of the original, or a fact of the whole file. */
 export interface StreamRow {
   what: string;
   before: string;
-  planned: string;
-  after: string | null;
-  /** said in words beside the mark, never by colour alone */
-  verdict: 'same' | 'encoded' | 'changed' | 'dropped' | 'none';
+  /** bit rate, size and share of the file, where known */
+  beforeSize: string;
+  /** the new file's, or until there is one what is planned */
+  after: string;
+  afterSize: string;
+  fate: Fate;
   note: string | null;
 }
+
+/** What becomes of a stream, in words beside a mark, never by colour alone. */
+export interface Fate {
+  word: string;
+  icon: 'check' | 'arrow-right' | 'x' | 'triangle-alert' | '';
+  tone: 'ok' | 'won' | 'heed' | 'bad' | 'dim';
+}
+
+const fates = {
+  none: { word: '', icon: '', tone: 'dim' },
+  willStay: { word: 'stays as it is', icon: 'check', tone: 'dim' },
+  willEncode: { word: 'will be encoded', icon: 'arrow-right', tone: 'dim' },
+  willConvert: { word: 'will be converted', icon: 'arrow-right', tone: 'heed' },
+  willGo: { word: 'will be left out', icon: 'x', tone: 'heed' },
+  kept: { word: 'kept', icon: 'check', tone: 'ok' },
+  encoded: { word: 'encoded', icon: 'arrow-right', tone: 'won' },
+  converted: { word: 'converted', icon: 'arrow-right', tone: 'heed' },
+  leftOut: { word: 'left out', icon: 'x', tone: 'heed' },
+  changed: { word: 'changed', icon: 'triangle-alert', tone: 'heed' },
+  missing: { word: 'missing', icon: 'x', tone: 'bad' },
+} as const satisfies Record<string, Fate>;
 
 const kinds = { video: 'Video', audio: 'Audio', subtitle: 'Subtitles', attachment: 'Attachment', data: 'Data' } as const;
 
 /**
- * Compares a file with what is planned for it and, once there is one, with the new file. Streams of the new file are
- * told by their place: the plan lists every kept source stream in output order.
+ * A file, what is planned for each of its streams and, once there is a new file, what became of them. Streams of the new
+ * file are told by their place: the plan lists every kept source stream in output order.
  */
 export function streamRows(before: Probe | null, plan: WorkPlan | null, after: Probe | null): StreamRow[] {
   if (!before) return [];
-  return [...factRows(before, plan, after), ...before.streams.map((stream) => streamRow(stream, plan, after))];
+  const inFileOrder = before.streams.toSorted((a, b) => a.index - b.index);
+  return [...factRows(before, plan, after), ...inFileOrder.map((stream) => streamRow(stream, before, plan, after))];
 }
 
-function streamRow(stream: Stream, plan: WorkPlan | null, after: Probe | null): StreamRow {
+function streamRow(stream: Stream, before: Probe, plan: WorkPlan | null, after: Probe | null): StreamRow {
   const place = plan ? plan.streams.findIndex((s) => s.index === stream.index) : -1;
   const planned = plan?.streams[place];
-  const base = { what: `${kinds[stream.kind] ?? 'Stream'} ${stream.index}`, before: describeStream(stream) };
-  if (!plan) return { ...base, planned: '', after: null, verdict: 'none', note: null };
+  const was = describeStream(stream);
+  const base = { what: `${kinds[stream.kind] ?? 'Stream'} ${stream.index}`, before: was, beforeSize: shareWords(stream, before) };
+  if (!plan) return { ...base, after: '', afterSize: '', fate: fates.none, note: null };
   if (!planned) {
     const dropped = plan.dropped.find((d) => d.index === stream.index);
-    return {
-      ...base,
-      planned: 'left out',
-      after: after && 'left out',
-      verdict: 'dropped',
-      note: dropped ? sentence(dropped.reason) : null,
-    };
+    const note = dropped ? sentence(dropped.reason) : null;
+    return { ...base, after: '', afterSize: '', fate: after ? fates.leftOut : fates.willGo, note };
   }
-  const result = after?.streams[place];
-  const now = after ? (result ? describeStream(result) : 'missing') : null;
+  const made = after?.streams[place];
+  const now = made ? describeStream(made) : after ? '' : plannedWords(planned, plan, stream);
   return {
     ...base,
-    planned: plannedWords(planned.action, planned.codec, plan, stream),
     after: now,
-    verdict: verdictOf(planned.action, base.before, now),
+    afterSize: made && after ? shareWords(made, after) : '',
+    fate: after ? (made ? becameOf(planned, was, now) : fates.missing) : willBe(planned),
     note: planned.note ? sentence(planned.note) : null,
   };
 }
 
-function plannedWords(action: 'encode' | 'copy' | 'convert', codec: string, plan: WorkPlan, stream: Stream): string {
-  if (action === 'copy') return 'copied as it is';
-  if (action === 'convert') return `converted to ${codecName(codec)}`;
-  const parts = [codecName(codec)];
+function plannedWords(planned: StreamPlan, plan: WorkPlan, stream: Stream): string {
+  if (planned.action === 'copy') return describeStream(stream);
+  if (planned.action === 'convert') return codecName(planned.codec);
+  const parts = [codecName(planned.codec)];
   if (plan.video) parts.push(`${plan.video.bitDepth} bit`);
   if (plan.video?.deinterlace && stream.kind === 'video') parts.push('deinterlaced');
   return parts.join(' · ');
 }
 
-function verdictOf(action: 'encode' | 'copy' | 'convert', before: string, after: string | null): StreamRow['verdict'] {
-  if (action === 'encode') return 'encoded';
-  if (action === 'convert') return 'changed';
-  if (after === null) return 'none';
-  return before === after ? 'same' : 'changed';
+function willBe({ action }: StreamPlan): Fate {
+  return action === 'copy' ? fates.willStay : action === 'encode' ? fates.willEncode : fates.willConvert;
+}
+
+function becameOf({ action }: StreamPlan, before: string, after: string): Fate {
+  if (action === 'encode') return fates.encoded;
+  if (action === 'convert') return fates.converted;
+  return before === after ? fates.kept : fates.changed;
 }
 
 /** A stream in one line: what a person tells streams apart by, nothing that changes by merely copying it. */
@@ -90,21 +114,51 @@ export function describeStream(stream: Stream): string {
   return parts.filter(Boolean).join(' · ');
 }
 
+/** How a fact of the whole file may differ: not at all, as planned, or as the new file's wish. */
+type MayChange = 'never' | 'as planned';
+
 function factRows(before: Probe, plan: WorkPlan | null, after: Probe | null): StreamRow[] {
-  const film = plan?.video !== null && plan?.video !== undefined;
-  const row = (what: string, value: (p: Probe) => string, planned: string, mayChange: boolean): StreamRow => {
+  const row = (what: string, value: (p: Probe) => string, planned: string, may: MayChange, note: string | null = null): StreamRow => {
     const was = value(before);
-    const is = after && value(after);
-    const verdict = is === null ? 'none' : is === was ? 'same' : mayChange ? 'encoded' : 'changed';
-    return { what, before: was, planned, after: is, verdict, note: null };
+    const now = after ? value(after) : plan ? planned : '';
+    return { what, before: was, beforeSize: '', after: now, afterSize: '', fate: factFate(was, now, plan, after, may), note };
   };
-  return [
-    row('Container', (p) => containerName(p.container), plan ? containerName(plan.container) : '', true),
-    row('Length', (p) => (p.durationMs === null ? 'unknown' : clock(p.durationMs)), plan ? 'the same' : '', false),
-    row('Bit rate', (p) => (p.bitrate === null ? 'unknown' : bitrate(p.bitrate)), '', film),
-    row('Chapters', (p) => String(p.chapters.length), plan ? 'the same' : '', false),
-    row('Size', (p) => size(p.sizeBytes), plan ? `about ${size(plan.expectedBytes)}` : '', true),
+  const attachments = (p: Probe): number => p.streams.filter((s) => s.kind === 'attachment').length;
+  const same = (value: (p: Probe) => string): string => value(before);
+  const why = plan?.notes?.[0] && plan.container !== before.container ? sentence(plan.notes[0]) : null;
+  const rows = [
+    row('Container', (p) => containerName(p.container), plan ? containerName(plan.container) : '', 'as planned', why),
+    row('Length', lengthWords, same(lengthWords), 'never'),
+    row('Size', (p) => size(p.sizeBytes), plan ? `about ${size(plan.expectedBytes)}` : '', 'as planned'),
+    row('Bit rate', (p) => (p.bitrate === null ? 'unknown' : bitrate(p.bitrate)), '', 'as planned'),
+    row('HDR', hdrWords, same(hdrWords), 'never'),
+    row('Chapters', (p) => chapterWords(p), chapterWords(before), 'never'),
   ];
+  if (attachments(before) > 0 || (after && attachments(after) > 0))
+    rows.push(row('Attachments', (p) => plural(attachments(p), 'file'), plural(attachments(before), 'file'), 'never'));
+  return rows;
+}
+
+function factFate(was: string, now: string, plan: WorkPlan | null, after: Probe | null, may: MayChange): Fate {
+  if (!plan && !after) return fates.none;
+  if (was === now) return after ? fates.kept : fates.willStay;
+  if (may === 'as planned') return fates.none;
+  return after ? fates.changed : fates.none;
+}
+
+function lengthWords(probe: Probe): string {
+  return probe.durationMs === null ? 'unknown' : clock(probe.durationMs);
+}
+
+function chapterWords(probe: Probe): string {
+  return probe.chapters.length === 0 ? 'none' : String(probe.chapters.length);
+}
+
+function hdrWords(probe: Probe): string {
+  const hdr = filmStreams(probe)[0]?.hdr;
+  if (!hdr) return 'none';
+  const light = hdr.contentLight ? `${hdr.contentLight.replace(',', ' / ')} cd/m²` : null;
+  return [hdrWord(hdr.kind), hdr.masteringDisplay && 'mastering display', light].filter(Boolean).join(' · ');
 }
 
 export function hdrWord(kind: string): string {

@@ -7,6 +7,7 @@ import { jobPages } from './jobs.ts';
 import { libraryPages } from './library.ts';
 import { nodePages } from './nodes.ts';
 import { overviewPages } from './overview.ts';
+import { picturePages } from './pictures.ts';
 import { queuePages } from './queue.ts';
 import { settingsPages } from './settings.ts';
 
@@ -16,6 +17,7 @@ export const pageModules: readonly PageModule[] = [
   overviewPages,
   queuePages,
   jobPages,
+  picturePages,
   libraryPages,
   filePages,
   nodePages,

@@ -3,6 +3,7 @@ import { activityForJob } from '../../db/activity.ts';
 import { readJob, readJobRow, type JobDetail } from '../../db/job-lists.ts';
 import { listNodes } from '../../db/nodes.ts';
 import { originalOfAttempt, readOriginal, type Original } from '../../db/originals.ts';
+import { lastPictures } from '../../db/pictures.ts';
 import { schedulingFactsFor } from '../../db/schedule-facts.ts';
 import { refuse } from '../errors.ts';
 import { jobPage, type JobPage } from '../models/job-page.ts';
@@ -79,15 +80,16 @@ export const jobPages: PageModule = (app, web) => {
   const concerns = (_type: string, event: object, params: URLSearchParams): boolean =>
     !('jobId' in event) || String(event.jobId) === params.get('id');
   const on = ['job.changed', 'settings.changed'] as const;
-  // progress comes every second; the words change only when it comes from another phase
+  // progress comes every second; the words change only when it comes from another phase, or stands still for another reason
   const phases = new Map<string, string>();
   const movesOn = (type: string, event: object, params: URLSearchParams): boolean => {
     if (!concerns(type, event, params)) return false;
     if (!('phase' in event)) return true;
     const id = params.get('id') ?? '';
-    const same = phases.get(id) === event.phase;
+    const phase = `${event.phase} ${'why' in event ? JSON.stringify(event.why) : ''}`;
+    const same = phases.get(id) === phase;
     if (phases.size > 500) phases.clear();
-    phases.set(id, String(event.phase));
+    phases.set(id, phase);
     return !same;
   };
   web.live.register('job', {
@@ -96,6 +98,7 @@ export const jobPages: PageModule = (app, web) => {
       'job-state': { on: [...on, 'job.progressed'], when: movesOn, render: region('jobs/_state') },
       'job-steps': { on, when: concerns, render: region('jobs/_steps') },
       'job-facts': { on, when: concerns, render: region('jobs/_facts') },
+      'job-frames': { on, when: concerns, render: region('jobs/_frames') },
       'job-more': { on, when: concerns, render: region('jobs/_more') },
       'job-side': { on, when: concerns, render: region('jobs/_side') },
       'job-where': {
@@ -114,7 +117,7 @@ export const jobPages: PageModule = (app, web) => {
         .map((p) => ({
           target: `job-${p.jobId}-live`,
           swap: 'innerMorph',
-          html: web.views.render('jobs/_progress', { progress: liveNumbers(p) }),
+          html: web.views.render('jobs/_progress', { progress: liveNumbers(p, web.barcodes.of(p.jobId)) }),
         })),
   });
 };
@@ -128,11 +131,13 @@ function jobId(c: Ctx): number {
 async function readJobPage(web: Web, id: number): Promise<JobPage> {
   const job = await readJob(web.db, id);
   if (!job) throw refuse('not-found', `There is no job ${id}. It may have gone with its library.`);
-  const [original, activity, nodes, where] = await Promise.all([
+  const [original, activity, nodes, where, pictures] = await Promise.all([
     originalOf(web, job),
     activityForJob(web.db, id),
     listNodes(web.db),
     readWhere(web, job),
+    lastPictures(web.db, id),
+    web.barcodes.learn([job]),
   ]);
   return jobPage({
     job,
@@ -142,6 +147,8 @@ async function readJobPage(web: Web, id: number): Promise<JobPage> {
     nodeNames: new Map(nodes.map((n) => [n.id, n.name])),
     queuePaused: web.settings()['queue.paused'] === true,
     ...where,
+    pictures,
+    strip: web.barcodes.of(id),
     now: web.now(),
   });
 }

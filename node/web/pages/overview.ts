@@ -141,8 +141,8 @@ function registerLive(web: Web): void {
 }
 
 /** The three places of a running job that move; also used by the queue and job pages. */
-export function jobPartials(web: Pick<Web, 'views'>, facts: RunningFacts, progress: Progress) {
-  const now = runningNow(facts, progress);
+export function jobPartials(web: Pick<Web, 'views' | 'barcodes'>, facts: RunningFacts, progress: Progress) {
+  const now = { ...runningNow(facts, progress), strip: web.barcodes.of(facts.id) };
   return [
     { target: `job-${facts.id}-now`, swap: 'innerMorph' as const, html: web.views.render('shared/_job-now', { now }) },
     { target: `job-${facts.id}-bar`, swap: 'innerMorph' as const, html: web.views.render('shared/_job-bar', { now }) },
@@ -169,9 +169,10 @@ async function readRunning(web: Web, rows?: Awaited<ReturnType<typeof runningJob
     fileCounts(web.db),
     readScanning(web.db),
   ]);
+  await web.barcodes.learn(jobs);
   const progress = jobs.flatMap((job) => web.live.progressOf(job.id) ?? []);
   return {
-    jobs: jobs.map((job) => runningJob(job, web.live.progressOf(job.id))),
+    jobs: jobs.map((job) => ({ ...runningJob(job, web.live.progressOf(job.id)), strip: web.barcodes.of(job.id) })),
     together: together(progress),
     waiting: counts.available,
     unseen: unseenFiles(cells),

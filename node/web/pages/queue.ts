@@ -82,7 +82,7 @@ export const queuePages: PageModule = (app, web) => {
       running.map((p) => ({
         target: `job-${p.jobId}-live`,
         swap: 'innerMorph' as const,
-        html: web.views.render('queue/_progress', { progress: liveNumbers(p) }),
+        html: web.views.render('queue/_progress', { progress: liveNumbers(p, web.barcodes.of(p.jobId)) }),
       })),
   });
 };
@@ -114,6 +114,7 @@ export async function readQueue(web: Web, state: ListState): Promise<QueueFacts>
     libraries,
     codecs: codecsOf(counts),
     progress: [],
+    stripOf: web.barcodes.of,
     queuePaused: web.settings()['queue.paused'] === true,
     now: web.now(),
     page: '',
@@ -151,6 +152,7 @@ export async function readQueue(web: Web, state: ListState): Promise<QueueFacts>
     };
   }
   const page = await readJobs(web, tab.state, state);
+  if (tab.state === 'running') await web.barcodes.learn(page.rows);
   const progress = page.rows.flatMap((job) => web.live.progressOf(job.id) ?? []);
   return { ...base, jobs: page.rows, before: page.before, after: page.after, progress };
 }
