@@ -5,6 +5,7 @@ import { ableTo, jobRefusal, nodeRefusal, whyNot, type SchedulingJob, type Sched
 import { choose, mayFetchAhead } from '../core/schedule.ts';
 import { claimOne, type ClaimedJob } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
+import { failedEncoders } from '../db/failed-encoders.ts';
 import { readHeads, readWaiting, waitingClasses } from '../db/heads.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { Events } from '../events.ts';
@@ -161,7 +162,11 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     if (!job) return refuse(null);
     parts.roster.granted(job.attemptId, wish.session);
     events.emit('job.changed', { jobId: job.jobId, fileId: job.fileId, libraryId: job.libraryId });
-    const granted = { ...grantOf(job, wish.node, leaseSeconds), ...(await findingsFor(job, wish.node)) };
+    const granted = {
+      ...grantOf(job, wish.node, leaseSeconds),
+      ...(await findingsFor(job, wish.node)),
+      ...(await failedBefore(job, wish.node)),
+    };
     const answer = { granted, why: null };
     given.set(job.attemptId, { wish, answer, at: now() });
     return answer;
@@ -176,6 +181,12 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
       parts.log.debug({ job: job.jobId, why: messageOf(error) }, 'what is known of its quality could not be read');
       return {};
     }
+  }
+
+  /** What failed with this film on this node; it is granted already, and without this only the order of encoders is another. */
+  async function failedBefore(job: ClaimedJob, node: string): Promise<Pick<GrantedJob, 'failed'>> {
+    if (job.failures === 0) return {};
+    return { failed: await failedEncoders(db, job.jobId, node).catch(() => []) };
   }
 
   function grantOf(job: ClaimedJob, reader: string, leaseSeconds: number): GrantedJob {

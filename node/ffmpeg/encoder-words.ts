@@ -21,7 +21,7 @@ const known: [said: RegExp, means: string][] = [
   [/No (NVENC )?capable devices found|no CUDA-capable device/, 'there is no NVIDIA card that can encode this'],
   [/No VA display found|Failed to initialise VAAPI|vaInitialize failed/, 'the graphics driver offers no VAAPI'],
   [
-    /Error (initializing|creating) an? (internal )?MFX session|MFX session|libvpl|No such device.*qsv/i,
+    /Error (initializing|creating) an? (internal )?MFX session|MFX session|libvpl|No such device.*qsv|Failed to set value 'qsv=hw' for option/i,
     'there is no Intel Quick Sync here',
   ],
   [/libamfrt|AMF failed to initialise/i, 'there is no AMD AMF runtime here'],

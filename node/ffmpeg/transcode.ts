@@ -249,6 +249,9 @@ function watcher(request: TranscodeRequest, name: string, maxBytes: number): Wat
   };
 }
 
+/** Of the devices' own words, before `known`: no free session or no memory of the card is no disk and no memory of ours. */
+const deviceBroke = /OpenEncodeSessionEx failed|CUDA_ERROR_|VA_STATUS_ERROR_|MFX_ERR|AMF_(FAIL|OUT_OF_MEMORY)|No capable devices/i;
+
 const known: [RegExp, (line: string) => Reason, retry: boolean][] = [
   [/No space left on device|Disk quota exceeded/i, () => reason('disk-full', { where: 'workspace' }), true],
   [/Cannot allocate memory|out of memory|malloc of size/i, () => reason('out-of-memory'), true],
@@ -260,16 +263,21 @@ function explained(error: ToolError, request: TranscodeRequest): ToolError {
   if (error.killedBy === 'SIGXFSZ' || /File too large/i.test(error.stderrTail)) {
     return new ToolError(error.message, error, { cause: error, reason: reason('output-too-large'), retry: false });
   }
-  const fits = known.find(([pattern]) => pattern.test(error.stderrTail));
-  const hardware = request.encoder && rowOf(request.encoder).hardware;
+  const hardware = request.encoder !== null && rowOf(request.encoder).hardware;
+  const fits = hardware && deviceBroke.test(error.stderrTail) ? undefined : known.find(([pattern]) => pattern.test(error.stderrTail));
   const broken = hardware && /device|cuda|nvenc|vaapi|mfx|qsv|amf|videotoolbox|Error while opening encoder/i.test(error.stderrTail);
   const why =
     fits?.[1](message) ??
     (broken
-      ? reason('encoder-failed', { encoder: request.encoder?.name, message })
+      ? reason('encoder-failed', { encoder: request.encoder?.name, device: deviceWords(request.encoder), message })
       : reason('ffmpeg-failed', {
           message,
           exit: error.killedBy ?? (error.exitCode === null ? null : `exit code ${error.exitCode}`),
         }));
   return new ToolError(error.message, error, { cause: error.cause ?? error, reason: why, retry: fits?.[2] ?? true });
+}
+
+function deviceWords(encoder: EncoderChoice | null): string | null {
+  if (!encoder?.device) return null;
+  return encoder.name.endsWith('_nvenc') ? `card ${encoder.device}` : encoder.device;
 }

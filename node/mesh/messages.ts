@@ -54,7 +54,16 @@ const encoderReport = v.object({
   hardware: v.boolean(),
   reason: v.nullable(text(2000)),
   testedAt: text(40),
+  // a node of the version before does not say these
+  codec: v.optional(v.picklist(['hevc', 'av1'])),
+  hdr10: v.optional(v.boolean()),
+  bFrames: v.optional(v.boolean()),
+  atOnce: v.optional(v.nullable(v.pipe(id, v.minValue(1)))),
+  deviceName: v.optional(v.nullable(text(200))),
+  driver: v.optional(v.nullable(text(200))),
+  build: v.optional(text(300)),
 });
+const encoderRef = v.object({ name: text(40), device: v.nullable(text(200)) });
 const rootReport = v.object({ root: uuid, path: text(8192), writable: v.boolean(), problem: v.nullable(text(64)) });
 
 const signed = v.object({ payload: text(60_000), signature: text(200) });
@@ -87,6 +96,8 @@ const grantedJob = v.object({
   findings: v.optional(v.pipe(v.array(finding), v.maxLength(20))),
   /** encoders of this node that made bad copies and are not used for now; the device is '' where there is nothing to choose */
   benched: v.optional(v.pipe(v.array(v.object({ encoder: text(40), device: text(200) })), v.maxLength(60))),
+  /** encoders of this node that failed with this very job, once for each time: others are tried first */
+  failed: v.optional(v.pipe(v.array(encoderRef), v.maxLength(50))),
 });
 
 const listed = v.object({
@@ -256,6 +267,7 @@ export const protocols = {
         reason,
         retry: v.boolean(),
         encoder: v.nullable(text(40)),
+        device: v.optional(v.nullable(text(200))),
         command: v.nullable(v.array(text(4000))),
         stderrTail: text(32768),
       }),

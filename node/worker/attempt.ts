@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { chooseEncoder, type EncoderChoice, type EncoderReport } from '../core/encoder-choice.ts';
+import type { EncoderChoice } from '../core/encoder-choice.ts';
 import type { Manners } from '../core/manner-wishes.ts';
 import type { Probe } from '../core/media.ts';
 import type { WorkPlan } from '../core/plan.ts';
@@ -15,6 +15,7 @@ import { transcode, type TranscodeControl } from '../ffmpeg/transcode.ts';
 import type { GrantedJob } from '../mesh/messages.ts';
 import type { Report } from '../mesh/outbox.ts';
 import { paintMeanwhile, type Painting } from './painting.ts';
+import type { Devices, Taken } from './devices.ts';
 import { bringSource, type Source, type Sources } from './source.ts';
 import type { WorkerParts } from './worker.ts';
 
@@ -22,7 +23,7 @@ export interface AttemptParts {
   /** this node: whoever wants the output has to ask it */
   node: string;
   tools: Tools;
-  encoders: () => EncoderReport[];
+  devices: Devices;
   sources: Sources;
   workspace: Pick<WorkerParts['workspace'], 'create' | 'outputPath' | 'sourcePath' | 'isCopyOf' | 'removeSource'>;
   /** called once it is known that the source has to be fetched; throws `no-space` */
@@ -58,21 +59,22 @@ export const nothingYet: Numbers = {
  */
 export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control: TranscodeControl, signal: AbortSignal): Promise<Report> {
   const ids = { job: grant.job, attempt: grant.attempt };
-  let encoder: EncoderChoice | null = null;
+  let taken: Taken | null = null;
   let source: Source | null = null;
   let painting: Painting | null = null;
   try {
     const plan = grant.plan as unknown as WorkPlan;
     const profile = grant.profile as unknown as Profile;
     parts.onProgress(nothingYet);
-    pickEncoder(plan, profile, parts.encoders()); // before a film travels here for nothing
+    parts.devices.check(grant);
     await parts.workspace.create(grant.attempt);
     const began = performance.now();
     source = await bringSource({ ...parts, control, onBytes: tellFetched(parts, grant) }, grant, signal);
     const fetchMs = source.fetched ? Math.round(performance.now() - began) : null;
     parts.onProgress({ ...nothingYet, phase: 'waiting', percent: 100 });
     await parts.slot();
-    encoder = pickEncoder(plan, profile, parts.encoders());
+    taken = await parts.devices.take(grant, signal);
+    const encoder = taken?.encoder ?? null;
     parts.onEncoder(encoder?.name ?? null);
     const output = parts.workspace.outputPath(grant.attempt, plan.extension);
     const probe = grant.probe as unknown as Probe;
@@ -91,6 +93,7 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
       control,
       onProgress: (p) => parts.onProgress({ phase: 'encoding', ...p }),
     });
+    taken?.release();
     await painting.end();
     if (source.fetched) await parts.workspace.removeSource(grant.attempt, grant.path);
     const sha256 = await hashFile(output, signal);
@@ -101,11 +104,13 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
       encoder: encoder?.name ?? 'copy',
       command: bounded(result.command),
       stderrTail: result.stderrTail.slice(-32_768),
-      stats: { encodeMs: Math.round(result.encodeMs), device: encoder?.device ?? null, fetchMs },
+      stats: { encodeMs: Math.round(result.encodeMs), device: encoder?.device ?? null, build: taken?.build ?? null, fetchMs },
     };
   } catch (error) {
     await painting?.end();
-    return failure(await sourceTrouble(parts, grant, source, error, signal), ids, encoder, signal);
+    return failure(await sourceTrouble(parts, grant, source, error, signal), ids, taken?.encoder ?? null, signal);
+  } finally {
+    taken?.release();
   }
 }
 
@@ -123,13 +128,6 @@ function tellFetched(parts: AttemptParts, grant: GrantedJob): (bytes: number) =>
       leftMs: perMs > 0 ? Math.round(Math.max(0, all - bytes) / perMs) : null,
     });
   };
-}
-
-function pickEncoder(plan: WorkPlan, profile: Profile, reports: EncoderReport[]): EncoderChoice | null {
-  if (plan.action === 'remux' || !plan.video) return null;
-  const picked = chooseEncoder(reports, profile, plan.video.bitDepth);
-  if (picked.choice) return picked.choice;
-  throw new PlainError('No encoder of this machine may be used for this file.', { reason: picked.reason });
 }
 
 async function hashFile(file: string, signal: AbortSignal): Promise<string> {
@@ -170,6 +168,7 @@ function failure(error: unknown, ids: Ids, encoder: EncoderChoice | null, signal
     reason: bound((error instanceof PlainError ? error.reason : null) ?? { code: 'internal-error', params: { message: messageOf(error) } }),
     retry: error instanceof PlainError ? error.retry : true,
     encoder: encoder?.name ?? null,
+    device: encoder?.device ?? null,
     command: tool ? bounded(tool.command) : null,
     stderrTail: tool?.stderrTail.slice(-32_768) ?? messageOf(error).slice(0, 4000),
   };

@@ -1,5 +1,5 @@
-import { chooseEncoder, type EncoderReport } from '../core/encoder-choice.ts';
-import { jobClasses } from '../core/job.ts';
+import { chooseEncoder, type EncoderRef, type EncoderReport } from '../core/encoder-choice.ts';
+import { encodeClasses, jobClasses, needsOf, type EncodeNeeds } from '../core/job.ts';
 import type { Fingerprint } from '../core/media.ts';
 import type { Ticket } from '../core/cluster.ts';
 import { defaultManners, mannersOf } from '../core/manner-wishes.ts';
@@ -12,6 +12,7 @@ import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import type { Outbox } from '../mesh/outbox.ts';
 import { runAttempt } from './attempt.ts';
+import { createDevices } from './devices.ts';
 import { excuse } from './disturbance.ts';
 import type { Household } from './household.ts';
 import { applyPauses, createRun, giveBack, giveSlots, requireRoom, roomForOneMore, stillToWrite, type Running } from './slots.ts';
@@ -49,6 +50,8 @@ export interface Worker {
    * @throws PlainError when it is not here (`delivery-failed`), or not yet (then it may be asked for again)
    */
   outputFor(ticket: Ticket): Promise<{ file: string; sizeBytes: number }>;
+  /** encoders that work on films now */
+  inUse(): EncoderRef[];
   /** looks for work now: an offer came, the encoders were tested */
   wake(): void;
 }
@@ -94,6 +97,7 @@ const SLEPT_MS = 15_000;
 export function createWorker(parts: WorkerParts): Worker {
   const { mesh, log } = parts;
   const running = new Map<number, Running>();
+  const devices = createDevices(parts.encoders);
   let limits: Welcome | null = null;
   let stopping = false;
   let claiming = false;
@@ -142,12 +146,14 @@ export function createWorker(parts: WorkerParts): Worker {
     busy: () => seated().length,
     mbps: () => limits?.wishes.mbps ?? 0,
     outputFor,
+    inUse: devices.inUse,
     wake,
   };
 
   function classes(): number[] {
-    const able = (bits: 8 | 10): boolean => chooseEncoder(parts.encoders(), { encoder: 'auto' }, bits).choice !== null;
-    return [jobClasses.remux, ...(able(8) ? [jobClasses.encode8] : []), ...(able(10) ? [jobClasses.encode10] : [])];
+    const able = ({ codec, bitDepth, hdr10 }: EncodeNeeds): boolean =>
+      chooseEncoder(parts.encoders(), { encoder: 'auto', codec }, bitDepth, { hdr10 }).choice !== null;
+    return [jobClasses.remux, ...encodeClasses.filter((one) => able(needsOf(one)!))];
   }
 
   function slots(): number {
@@ -250,7 +256,7 @@ export function createWorker(parts: WorkerParts): Worker {
       {
         node: mesh.self,
         tools: parts.tools,
-        encoders: parts.encoders,
+        devices,
         sources: parts.source,
         workspace: parts.workspace,
         patienceMs: parts.patienceMs,
@@ -270,6 +276,8 @@ export function createWorker(parts: WorkerParts): Worker {
     const hardware = parts.encoders().some((encoder) => encoder.name === run.encoder && encoder.hardware);
     const report = excuse(ended, { disturbed: run.disturbed, percent: run.latest.percent, hardware });
     log.info({ job: run.grant.job, attempt: run.grant.attempt, event: report.event }, 'a job ended');
+    // a broken one shall not be given the next film
+    if (report.event === 'failed' && report.reason.code === 'encoder-failed') parts.detectAgain();
     if (report.event === 'failed' && report.reason.code === 'no-space') noRoomUntil = performance.now() + NO_ROOM_MS;
     // without the mark it only has to be encoded again after a restart
     if (report.event === 'encoded')
