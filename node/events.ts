@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { Reason } from './core/reasons.ts';
 
 /**
  * Things that happened inside this process, in the past tense. An event is a hint that something is worth reading
@@ -34,6 +35,8 @@ export interface Progress {
   paused: boolean;
   /** no encode yet: pieces of the film are tried until its setting is found */
   searching?: boolean | undefined;
+  /** why it stands still, when no person paused it */
+  why?: Reason | null;
 }
 
 export interface Events {

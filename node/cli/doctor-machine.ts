@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { makeDataDir } from '../assembly/data-dir.ts';
 import type { RunOptions } from '../config/load.ts';
 import { sentence } from '../core/reasons.ts';
@@ -10,7 +11,9 @@ import { loadRoots } from '../keeper/roots.ts';
 import { createLog } from '../log.ts';
 import type { Examination } from './doctor-examination.ts';
 import type { Program } from './doctor-program.ts';
-import { bytes } from './words.ts';
+import { createAwake } from '../worker/awake.ts';
+import { createFeeler } from '../worker/senses.ts';
+import { bytes, duration } from './words.ts';
 
 /** Real work on a busy machine is slower than a look; whoever waits longer than this waits for nothing. */
 const ENCODERS_S = 120;
@@ -27,6 +30,7 @@ export async function examineMachine(examination: Examination, options: RunOptio
   });
   // without its directory the embedded database has nowhere to be, and says so less clearly
   if (usable || options.databaseUrl) await check('database', (signal) => database(options, program, signal), DATABASE_S);
+  await examineSenses(examination);
   if (usable) await examineRoots(examination, options.dataDir);
 }
 
@@ -55,6 +59,34 @@ async function examineTools({ check }: Examination, options: RunOptions): Promis
     },
     ENCODERS_S,
   );
+}
+
+/** What this machine feels of its house, and so may pause because of. */
+async function examineSenses({ check }: Examination): Promise<void> {
+  await check('senses', async () => {
+    const { senses, lacks } = await createFeeler().feel({ use: true });
+    const felt = [
+      senses.onBattery === null ? null : senses.onBattery ? `on battery${percent(senses.batteryPercent)}` : 'plugged in',
+      senses.celsius === null
+        ? null
+        : `${Math.round(senses.celsius)} °C${senses.marginCelsius === null ? '' : `, ${Math.round(senses.marginCelsius)} below its limit`}`,
+      senses.idleMs === null ? null : senses.idleMs === 0 ? 'somebody uses it' : `not touched for ${duration(senses.idleMs)}`,
+    ].filter((each) => each !== null);
+    return [...(felt.length > 0 ? [`${felt.join('; ')}.`] : []), ...lacks].join(' ');
+  });
+  await check('kept awake', async () => {
+    const awake = createAwake();
+    awake.hold();
+    // whoever is refused ends at once
+    await setTimeout(1000);
+    const problem = awake.problem();
+    awake.stop();
+    return problem ?? 'this machine does not fall asleep by itself while it encodes';
+  });
+}
+
+function percent(charge: number | null): string {
+  return charge === null ? '' : ` (${charge} %)`;
 }
 
 async function database(options: RunOptions, program: Program, signal: AbortSignal): Promise<string> {

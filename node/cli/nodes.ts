@@ -35,6 +35,8 @@ export interface NodeAnswer {
   coordinator: boolean;
   away: boolean;
   paused: boolean;
+  /** what it does out of consideration for its house; left out by a program of the version before */
+  conduct?: { does: string; reason: { sentence: string } | null };
   draining: boolean;
   slots: number;
   running: number[];
@@ -110,15 +112,31 @@ export function nodeLines(nodes: readonly NodeAnswer[]): string {
   ].join('\n');
 }
 
+/** Why it stands still or holds back, on a line of its own; '' when it does not. */
+export function restraintOf(node: Pick<NodeAnswer, 'away' | 'conduct'>): string {
+  const reason = node.away ? null : node.conduct?.reason;
+  return reason ? `\n    ${reason.sentence}` : '';
+}
+
 function memberLine(node: NodeAnswer): string {
-  const state = node.away ? 'away' : node.paused ? 'paused' : node.draining ? 'draining' : node.running.length > 0 ? 'working' : 'idle';
+  const state = node.away
+    ? 'away'
+    : node.paused || node.conduct?.does === 'pause'
+      ? 'paused'
+      : node.draining
+        ? 'draining'
+        : node.running.length > 0
+          ? 'working'
+          : 'idle';
   const works = node.encoders.filter((e) => e.works).map((e) => e.name);
-  return [
-    `${node.away ? '-' : '*'} ${node.name}${node.coordinator ? ' (coordinator)' : ''}: ${state}`,
-    // what it fetched ahead has no slot yet
-    `${Math.min(node.running.length, node.slots)} of ${node.slots} busy`,
-    works.length > 0 ? works.join(' ') : 'no encoder works',
-    ...(node.tempBytes === null ? [] : [`${bytes(node.tempBytes)} free`]),
-    node.version,
-  ].join(', ');
+  return (
+    [
+      `${node.away ? '-' : '*'} ${node.name}${node.coordinator ? ' (coordinator)' : ''}: ${state}`,
+      // what it fetched ahead has no slot yet
+      `${Math.min(node.running.length, node.slots)} of ${node.slots} busy`,
+      works.length > 0 ? works.join(' ') : 'no encoder works',
+      ...(node.tempBytes === null ? [] : [`${bytes(node.tempBytes)} free`]),
+      node.version,
+    ].join(', ') + restraintOf(node)
+  );
 }

@@ -1,6 +1,7 @@
 import { command, nodeFlags, print } from './arguments.ts';
 import type { Standing } from '../core/standing.ts';
 import { PlainError } from '../errors.ts';
+import { restraintOf, type NodeAnswer } from './nodes.ts';
 import { running } from './running.ts';
 import { standingLine } from './standing-words.ts';
 import { bytes, duration, jobLine, type JobAnswer } from './words.ts';
@@ -35,12 +36,14 @@ export function run(args: string[]): Promise<number> {
     // between the two questions the coordinator may go; the standing is said in any case
     const asked = here.reached ? await api<Status>('GET', '/status').catch(onlyPlain) : null;
     const status = asked instanceof PlainError ? null : asked;
+    const nodes = status ? await api<{ items: NodeAnswer[] }>('GET', '/nodes').catch(onlyPlain) : null;
     const problem = asked instanceof PlainError ? asked.message : null;
     print(values['json'] === true, { ...status, here }, () =>
       [
         `${here.node.name}, CodecShift ${here.node.version}`,
         standingLine(here.standing, here.node, here.reached),
         status ? words(status) : (problem ?? ''),
+        ...(nodes && !(nodes instanceof PlainError) ? restrained(nodes.items) : []),
       ].join('\n'),
     );
   });
@@ -49,6 +52,14 @@ export function run(args: string[]): Promise<number> {
 function onlyPlain(error: unknown): PlainError {
   if (error instanceof PlainError) return error;
   throw error;
+}
+
+/** Machines that stand still or hold back, and why. */
+function restrained(nodes: NodeAnswer[]): string[] {
+  return nodes.flatMap((node) => {
+    const why = node.standing === 'approved' ? restraintOf(node).trim() : '';
+    return why ? [`${node.name}: ${why}`] : [];
+  });
 }
 
 function words(s: Status): string {

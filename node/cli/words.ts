@@ -9,13 +9,14 @@ export interface JobAnswer {
   expectedBytes: number;
   outputBytes: number | null;
   reason: { code: string; sentence: string } | null;
-  progress: { percent: number; phase: string; leftMs: number | null; fps: number | null } | null;
+  progress: { percent: number; phase: string; leftMs: number | null; fps: number | null; heldBack?: { sentence: string } | null } | null;
 }
 
 export function jobLine(job: JobAnswer): string {
   const size = job.outputBytes ? `${bytes(job.inputBytes)} → ${bytes(job.outputBytes)}` : bytes(job.inputBytes);
   const progress = job.progress ? `, ${job.progress.phase} ${job.progress.percent.toFixed(1)} %` : '';
-  return `#${job.id}  ${job.title}${job.detail ? ` ${job.detail}` : ''}  ${job.outcome ?? job.state}, ${size}${progress}`;
+  const held = job.progress?.heldBack ? `. ${job.progress.heldBack.sentence}` : '';
+  return `#${job.id}  ${job.title}${job.detail ? ` ${job.detail}` : ''}  ${job.outcome ?? job.state}, ${size}${progress}${held}`;
 }
 
 /** Decimal units, as disks are sold. */

@@ -1,4 +1,5 @@
 import type { ClusterSettings } from '../config/schema.ts';
+import type { Reason } from '../core/reasons.ts';
 import { addActivity, forgetActivity } from '../db/activity.ts';
 import { openAttempts, setEncoder, type Attempt } from '../db/attempts.ts';
 import { graceLeases, promoteDue, reapExpired, renewLeases, type EndedRun, type Renewed, type Run } from '../db/claims.ts';
@@ -81,11 +82,11 @@ export function createRescuer(parts: RescuerParts): Rescuer {
       clearInterval(timer);
       await turn;
     },
-    heard({ node, job, attempt, encoder, barcode, ...numbers }, from) {
+    heard({ node, job, attempt, encoder, why, barcode, ...numbers }, from) {
       const key = `${attempt} ${from}`;
       // it is said only now and then: the next word must not wipe it out before it is written down
       alive.set(key, { jobId: job, attemptId: attempt, node: from, encoder, barcode: barcode ?? alive.get(key)?.barcode ?? null });
-      events.emit('job.progressed', { jobId: job, attemptId: attempt, nodeId: node, ...numbers });
+      events.emit('job.progressed', { jobId: job, attemptId: attempt, nodeId: node, ...numbers, why: (why ?? null) as Reason | null });
     },
     askAgain(keeper) {
       turn = turn.then(() => guarded('asking a keeper again', () => askKeepers((a) => a.keeperId === keeper)));

@@ -1,6 +1,8 @@
 import type * as v from 'valibot';
 import { parseWindows } from '../../core/hours.ts';
-import type { NodeWishes } from '../../core/node-wishes.ts';
+import { conductOf } from '../../core/manners.ts';
+import { mannersOf, parseManners } from '../../core/manner-wishes.ts';
+import type { NodeChange } from '../../core/node-wishes.ts';
 import { sentence } from '../../core/reasons.ts';
 import { listCandidates } from '../../db/candidates.ts';
 import { readLease } from '../../db/coordinator.ts';
@@ -68,18 +70,16 @@ export function nodeRoutes(get: Route, post: Route, web: Web): void {
 }
 
 /** Only what was named; hours are checked as the page checks them. @throws ApiProblem 422 */
-function wishesFrom({ schedule, ...rest }: v.InferOutput<typeof nodeBody>): Partial<NodeWishes> {
-  const wishes = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as Partial<NodeWishes>;
-  if (schedule === undefined) return wishes;
-  const { windows, problems } = parseWindows(schedule);
-  if (problems.length > 0)
-    throw new ApiProblem(
-      422,
-      'invalid-input',
-      problems.join(' '),
-      problems.map((problem) => ({ path: 'schedule', problem })),
-    );
-  return { ...wishes, schedule: windows };
+function wishesFrom({ schedule, manners, ...rest }: v.InferOutput<typeof nodeBody>): NodeChange {
+  const wishes = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as NodeChange;
+  const hours = schedule === undefined ? null : parseWindows(schedule);
+  const polite = manners === undefined ? null : parseManners(manners);
+  const problems = [
+    ...(hours?.problems ?? []).map((problem) => ({ path: 'schedule', problem })),
+    ...(polite?.problems ?? []).map(({ name, problem }) => ({ path: `manners.${name}`, problem })),
+  ];
+  if (problems.length > 0) throw new ApiProblem(422, 'invalid-input', problems.map((each) => each.problem).join(' '), problems);
+  return { ...wishes, ...(hours ? { schedule: hours.windows } : {}), ...(polite ? { manners: polite.manners } : {}) };
 }
 
 async function nodes({ db, now: clock, node: self }: Web): Promise<object[]> {
@@ -95,6 +95,8 @@ async function nodes({ db, now: clock, node: self }: Web): Promise<object[]> {
   const leader = lease.held ? lease.holder : null;
   return rows.map(({ classes: _classes, ...node }) => ({
     ...node,
+    manners: mannersOf(node.manners),
+    conduct: conductJson(node.metrics['conduct']),
     away: isAway(node, [self.id, leader], clock()),
     coordinator: node.id === leader,
     candidate: candidates.some((c) => c.nodeId === node.id && c.fresh),
@@ -108,6 +110,12 @@ async function nodes({ db, now: clock, node: self }: Web): Promise<object[]> {
         problem: problem && { code: problem, sentence: sentence({ code: problem, params: { path: root.path } }) },
       })),
   }));
+}
+
+/** What it does out of consideration now, with the words for it. */
+function conductJson(told: unknown): object {
+  const { does, atOnce, reason } = conductOf(told);
+  return { does, atOnce, reason: reason && { code: reason.code, params: reason.params ?? {}, sentence: sentence(reason) } };
 }
 
 async function nodeOf(web: Web, c: ApiContext): Promise<NodeRow> {

@@ -269,7 +269,14 @@ function jobJson(job: JobRow, progress: Progress | null): object {
   const { class: _class, rank: _rank, leaseUntil: _lease, attemptId: _attempt, priority, reason, planReason, ...rest } = job;
   const live =
     progress && job.state === 'running'
-      ? { phase: progress.phase, percent: progress.percent, fps: progress.fps, speed: progress.speed, leftMs: progress.leftMs }
+      ? {
+          phase: progress.phase,
+          percent: progress.percent,
+          fps: progress.fps,
+          speed: progress.speed,
+          leftMs: progress.leftMs,
+          heldBack: reasonJson(progress.why ?? null),
+        }
       : null;
   return { ...rest, priority: priorities[priority] ?? 'normal', reason: reasonJson(reason), why: reasonJson(planReason), progress: live };
 }

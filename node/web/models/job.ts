@@ -24,6 +24,8 @@ export interface JobFacts {
   queuePaused: boolean;
   /** what its node said last: a film is fetched and may wait there before it is encoded */
   phase?: Progress['phase'] | null;
+  /** its machine holds it back, as it said last: on battery, too hot, outside its hours */
+  heldBack?: Reason | null;
 }
 
 export interface StateWords {
@@ -71,6 +73,8 @@ function running(job: JobFacts): StateWords {
   if (job.cancelRequested)
     return { word: 'Stopping', tone: 'warn', next: `The encode${where} is being stopped. The original is untouched.` };
   if (job.paused) return { word: 'Paused', tone: 'quiet', next: `Stopped in place${where}. It goes on where it was when you resume it.` };
+  if (job.heldBack && (job.attemptState === null || job.attemptState === 'running'))
+    return { word: 'Paused', tone: 'quiet', next: `${sentence(job.heldBack)} What is encoded so far is kept${where}.` };
   switch (job.attemptState) {
     case 'delivering':
       return {

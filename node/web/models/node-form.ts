@@ -1,6 +1,7 @@
 import { parseWindows } from '../../core/hours.ts';
-import type { NodeWishes, Window } from '../../core/node-wishes.ts';
+import type { NodeChange, Window } from '../../core/node-wishes.ts';
 import type { NodeRow } from '../../db/nodes.ts';
+import { mannersForm, readMannersForm, type MannersForm, type TypedManners } from './manners-form.ts';
 import { weekDays } from './node-hours.ts';
 import { rootLine, type RootFacts, type RootLine } from './node-page.ts';
 import { whole } from './nodes-page.ts';
@@ -13,6 +14,7 @@ export interface NodeSettingsPage {
   slotsNow: number;
   mbps: string;
   rows: HourRow[];
+  manners: MannersForm;
   /** of the form of wishes, for the summary above it */
   problems: { id: string; text: string }[];
   slotsProblem: string;
@@ -51,10 +53,11 @@ export interface PathView {
 const MOST_ROWS = 20;
 
 export interface NodeForm {
-  wishes: Pick<NodeWishes, 'slots' | 'mbps' | 'schedule'> | null;
+  wishes: Pick<NodeChange, 'slots' | 'mbps' | 'schedule' | 'manners'> | null;
   slots: string;
   mbps: string;
   rows: HourRow[];
+  manners: TypedManners;
   slotsProblem: string;
   mbpsProblem: string;
 }
@@ -73,19 +76,24 @@ export function readNodeForm(form: URLSearchParams): NodeForm {
   for (const row of rows) row.problem = problems.filter((p) => p.startsWith(`Line ${row.n + 1} `)).join(' ');
   const slotsProblem = slots === '' || whole(slots, 0, 64) !== null ? '' : 'At once must be a whole number from 0 to 64, or empty.';
   const mbpsProblem = mbps === '' || whole(mbps, 1, 100_000) !== null ? '' : 'Network must be a whole number from 1 to 100,000, or empty.';
-  const lawful = slotsProblem === '' && mbpsProblem === '' && problems.length === 0;
+  const manners = readMannersForm(form);
+  const lawful = slotsProblem === '' && mbpsProblem === '' && problems.length === 0 && manners.manners !== null;
+  const named = manners.manners && Object.keys(manners.manners).length > 0 ? { manners: manners.manners } : {};
   return {
-    wishes: lawful ? { slots: slots === '' ? null : Number(slots), mbps: mbps === '' ? null : Number(mbps), schedule: windows } : null,
+    wishes: lawful
+      ? { slots: slots === '' ? null : Number(slots), mbps: mbps === '' ? null : Number(mbps), schedule: windows, ...named }
+      : null,
     slots,
     mbps,
     rows,
+    manners,
     slotsProblem,
     mbpsProblem,
   };
 }
 
 export function nodeSettingsPage(
-  node: Pick<NodeRow, 'id' | 'name' | 'slots' | 'slotsWished' | 'mbps' | 'schedule'>,
+  node: Pick<NodeRow, 'id' | 'name' | 'platform' | 'slots' | 'slotsWished' | 'mbps' | 'schedule' | 'manners'>,
   roots: readonly (Omit<RootFacts, 'path'> & { path: string | null })[],
   more: { coordinator: boolean; now: Date; typed?: NodeForm | null; path?: { rootId: string; typed: string; problem: string } | null },
 ): NodeSettingsPage {
@@ -98,6 +106,7 @@ export function nodeSettingsPage(
     slotsNow: node.slots,
     mbps: typed ? typed.mbps : (node.mbps?.toString() ?? ''),
     rows: rows.length < MOST_ROWS ? [...rows, hourRow(rows.length, [], '', '')] : rows,
+    manners: mannersForm(node.manners, node.platform, typed?.manners ?? null),
     problems: typed ? problemsOf(typed) : [],
     slotsProblem: typed?.slotsProblem ?? '',
     mbpsProblem: typed?.mbpsProblem ?? '',
@@ -117,6 +126,7 @@ function problemsOf(form: NodeForm): NodeSettingsPage['problems'] {
     { id: 'f-slots', text: form.slotsProblem },
     { id: 'f-mbps', text: form.mbpsProblem },
     ...form.rows.map((row) => ({ id: `f-hours-${row.n}`, text: row.problem })),
+    ...form.manners.problems,
   ].filter((each) => each.text !== '');
 }
 

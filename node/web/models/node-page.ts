@@ -1,7 +1,9 @@
+import { conductOf } from '../../core/manners.ts';
 import type { NodeRow } from '../../db/nodes.ts';
 import { ago, duration, encoder, exact, fps, plural, size } from '../format.ts';
 import { nodeCard, type NodeCard } from './node.ts';
 import { hoursInWords } from './node-hours.ts';
+import { mannersFacts } from './node-manners.ts';
 
 /** Everything known about one member, with the reason for each thing that does not work. */
 export interface NodeDetail extends NodeCard {
@@ -88,13 +90,12 @@ export function nodeDetail(facts: DetailFacts): NodeDetail {
   const { node, now } = facts;
   const leads = facts.coordinator?.id === node.id;
   const card = nodeCard(node, facts.busy, leads, facts.away, now);
+  const stands = node.paused || conductOf(node.metrics['conduct']).does === 'pause';
   const tested = node.encoders.map((e) => Date.parse(e.testedAt)).filter(Number.isFinite);
   return {
     ...card,
     slug: node.id.replace(/[^\w-]/g, '-'),
-    stateWord: { on: 'Working', idle: 'Idle', away: 'Away', rest: node.paused ? 'Paused' : node.draining ? 'Draining' : 'Resting' }[
-      card.state
-    ],
+    stateWord: { on: 'Working', idle: 'Idle', away: 'Away', rest: stands ? 'Paused' : node.draining ? 'Draining' : 'Resting' }[card.state],
     badges: badgesOf(facts, leads),
     facts: factsOf(facts, card, leads),
     tests: testsOf(facts),
@@ -120,17 +121,18 @@ function badgesOf({ candidate, roots, node }: DetailFacts, leads: boolean): Badg
   ].filter((badge) => badge !== null);
 }
 
-function factsOf({ node, coordinator, now }: DetailFacts, card: NodeCard, leads: boolean): NodeFact[] {
+function factsOf({ node, coordinator, away, now }: DetailFacts, card: NodeCard, leads: boolean): NodeFact[] {
   const wished = node.slotsWished === null || node.slotsWished === node.slots ? '' : `, ${node.slotsWished} wished`;
   const list: (NodeFact | null)[] = [
     fact('At once', `${card.busy} of ${plural(card.slots, 'slot')} busy${wished}`),
     card.meters.length === 0 ? null : fact('Load', card.meters.map((m) => `${m.label} ${m.percent} %`).join(', ')),
     fact('Hours', hoursInWords(node.schedule)),
+    ...mannersFacts(node.manners, away ? null : node.metrics['conduct']).map((f) => fact(f.label, f.value)),
     node.mbps === null ? null : fact('Network', `at most ${node.mbps} Mbit/s`),
     tempFact(node.tempBytes),
+    typeof node.tempUsedBytes === 'number' ? fact('Used by temporary files', size(node.tempUsedBytes)) : null,
     leads ? null : clockFact(node.clockMs),
     versionFact(node.version, coordinator?.version ?? null, leads),
-    typeof node.tempUsedBytes === 'number' ? fact('Used by temporary files', size(node.tempUsedBytes)) : null,
     fact('Machine', card.hardware),
     card.hardware === node.platform ? null : fact('System', node.platform),
     node.address ? fact('Address', node.address) : null,

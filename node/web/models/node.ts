@@ -1,5 +1,7 @@
 import type { EncoderReport } from '../../core/encoder-choice.ts';
+import { conductOf, type Conduct } from '../../core/manners.ts';
 import type { Window } from '../../core/node-wishes.ts';
+import { sentence } from '../../core/reasons.ts';
 import { ago, encoder } from '../format.ts';
 import { restUntil } from './node-hours.ts';
 
@@ -40,12 +42,15 @@ export const AWAY_MS = 60_000;
 
 export function nodeCard(facts: NodeFacts, busy: number, coordinator: boolean, away: boolean, now: Date): NodeCard {
   const working = facts.encoders.filter((e) => e.works);
-  const rest = restOf(facts, now);
+  const conduct = conductOf(facts.metrics['conduct']);
+  const rest = restOf(facts, conduct, now);
+  // with one at once it still begins
+  const begins = rest === '' || (conduct.atOnce !== null && conduct.does === 'run');
   return {
     id: facts.id,
     name: facts.name,
     coordinator,
-    state: away ? 'away' : facts.paused || (rest !== '' && busy === 0) ? 'rest' : busy > 0 ? 'on' : 'idle',
+    state: away ? 'away' : facts.paused || conduct.does === 'pause' || (!begins && busy === 0) ? 'rest' : busy > 0 ? 'on' : 'idle',
     note: away ? `Last heard ${ago(facts.lastSeenAt, now)}` : rest,
     hardware: hardwareOf(facts.hardware, facts.platform),
     slots: facts.slots,
@@ -56,11 +61,12 @@ export function nodeCard(facts: NodeFacts, busy: number, coordinator: boolean, a
   };
 }
 
-/** Why it begins nothing now although it is here; '' when it does. */
-function restOf(facts: Pick<NodeFacts, 'paused' | 'draining' | 'schedule' | 'utcOffset'>, now: Date): string {
+/** Why it begins nothing now, or less than it could, although it is here; '' when it works as it may. */
+function restOf(facts: Pick<NodeFacts, 'paused' | 'draining' | 'schedule' | 'utcOffset'>, conduct: Conduct, now: Date): string {
   if (facts.paused) return 'Paused: what it runs stands still';
+  if (conduct.does === 'pause' && conduct.reason) return sentence(conduct.reason);
   if (facts.draining) return 'Draining: begins nothing new';
-  return restUntil(facts.schedule, facts.utcOffset, now);
+  return restUntil(facts.schedule, facts.utcOffset, now) || (conduct.reason ? sentence(conduct.reason) : '');
 }
 
 export function isAway(facts: Pick<NodeFacts, 'id' | 'lastSeenAt'>, present: readonly (string | null)[], now: Date): boolean {
