@@ -119,6 +119,8 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
 
     readPicture: (wish) => term.pictures.read(wish),
     restore: (originalId, by) => term.trash.restore(originalId, by),
+    acceptCopy: (originalId, by) => term.rechecker.accept(originalId, by),
+    liftBench: (benchId, by) => term.benches.lift(benchId, by),
 
     lookForLeftovers: (rootId, by) => term.cleaner.look(rootId, by),
     chooseLeftovers: (cleanupId, which) => term.cleaner.choose(cleanupId, which),

@@ -11,6 +11,7 @@ import type { Mesh } from '../mesh/mesh.ts';
 import type { JoinAnswer } from '../mesh/messages.ts';
 import { openCertificate, sign, type ClusterKey } from '../mesh/signing.ts';
 import { createCleaner, type Cleaner } from './cleaner.ts';
+import { createBenches, type Benches } from './benches.ts';
 import { createCommands } from './commands.ts';
 import { createDispatcher, type Dispatcher } from './dispatcher.ts';
 import { createElector, type Elector } from './elector.ts';
@@ -19,6 +20,7 @@ import { clusterKeyOf, currentMembers, signMembers } from './members.ts';
 import { createPairing } from './pairing.ts';
 import { createPictureKeeping, type PictureKeeping } from './pictures.ts';
 import { createProver, type Prover } from './prover.ts';
+import { createRechecker, type Rechecker } from './rechecker.ts';
 import { createRescuer, type Rescuer } from './rescuer.ts';
 import { createScanner, type Scanner } from './scanner.ts';
 import { createRoster, type Network, type Roster } from './roster.ts';
@@ -86,6 +88,8 @@ export interface Term {
   finisher: Finisher;
   rescuer: Rescuer;
   trash: Trash;
+  benches: Benches;
+  rechecker: Rechecker;
   pictures: PictureKeeping;
   trashCare: TrashCare;
   cleaner: Cleaner;
@@ -240,6 +244,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
         scanner.keeperReturned();
       },
       onRoots: () => void prover.kick(),
+      onSaid: (node) => benches.heard(node),
       open: (signed) => openCertificate(key.publicKey, signed),
       onHigher: (signed) => compare(openCertificate(key.publicKey, signed), reigning),
     });
@@ -256,17 +261,22 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     const trashCare = createTrashCare({ ...common, expire: (due) => trash.expire(due) });
     const cleaner = createCleaner({ ...common, lookInTrash: (rootId) => trashCare.look(rootId) });
     const pictures = createPictureKeeping({ ...common, reachable: () => [mesh.self, ...parts.network.connected()] });
+    const benches = createBenches({ ...common, offer, worldChanged: () => dispatcher.worldChanged() });
+    const rechecker = createRechecker(common);
     const finisher = createFinisher({
       ...common,
       offer,
       lookAgain: (id) => scanner.scanSoon(id),
       restored: (report) => trash.report(report),
+      rechecked: (report) => rechecker.report(report),
+      badOutput: (attempt, code) => benches.bad(attempt, code),
     });
     const rescuer = createRescuer({
       ...common,
       offer,
       continue: (attempt) => finisher.continue(attempt),
       expire: (due) => trash.expire(due),
+      recheck: () => rechecker.round(),
       forgetPictures: () => pictures.forgetOld(),
       onStale: () => void end(),
     });
@@ -290,6 +300,8 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       finisher,
       rescuer,
       trash,
+      benches,
+      rechecker,
       pictures,
       trashCare,
       cleaner,

@@ -158,12 +158,14 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   async function grant(wish: Wish, ids: number[], nodes: SchedulingNode[], settings: ClusterSettings): Promise<Answer> {
     const leaseSeconds = settings['jobs.leaseSeconds'];
     const keepers = nodes.filter((n) => n.present && n.standing === 'approved').map((n) => n.id);
+    const benched = nodes.find((n) => n.id === wish.node)?.benched ?? [];
     const job = await claimOne(db, { node: wish.node, term: parts.term, leaseSeconds, keepers }, ids);
     if (!job) return refuse(null);
     parts.roster.granted(job.attemptId, wish.session);
     events.emit('job.changed', { jobId: job.jobId, fileId: job.fileId, libraryId: job.libraryId });
     const granted = {
       ...grantOf(job, wish.node, leaseSeconds),
+      ...(benched.length > 0 ? { benched: [...benched] } : {}),
       ...(await findingsFor(job, wish.node)),
       ...(await failedBefore(job, wish.node)),
     };

@@ -88,5 +88,7 @@ export function isOtherFile(code: string): boolean {
 
 /** Nobody's failure, and over as soon as the disk is back or has room. */
 export function isOutside(code: string): boolean {
+  // the queue gave it to a machine that lost its encoder a moment ago
+  if (code === 'no-encoder' || code === 'no-hardware-encoder') return true;
   return code === 'root-not-mounted' || code === 'keeper-away' || code === 'no-space' || code === 'in-use';
 }

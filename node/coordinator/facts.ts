@@ -1,4 +1,5 @@
 import type { ClusterSettings } from '../config/schema.ts';
+import { classesLeft } from '../core/bench.ts';
 import { nodeRefusal, keeperOf, type RunningEncode, type SchedulingJob, type SchedulingNode, type World } from '../core/refusals.ts';
 import { timeOf } from '../core/schedule-tail.ts';
 import type { Database } from '../db/connect.ts';
@@ -112,7 +113,7 @@ export function createFacts(parts: FactsParts): Facts {
       present: true,
       asks: true,
       resting: null,
-      classes: asking.classes,
+      classes: classesLeft(asking.classes, node.encoders, node.benched ?? []),
       freeBytes: asking.freeBytes - minFree,
       busy: asking.ahead ? node.slots : Math.max(0, node.slots - asking.freeSlots),
     };

@@ -59,8 +59,6 @@ export interface FinisherParts {
   restored: (report: ReportOf<'restored'> | ReportOf<'not-restored'> | ReportOf<'expired'>) => Promise<ReportAnswer>;
   /** an output whose original waits in the trash was looked at once more */
   rechecked?: (report: ReportOf<'rechecked'> | ReportOf<'not-rechecked'>) => Promise<ReportAnswer>;
-  /** which ffmpeg and driver made an output */
-  buildOf?: (attempt: Attempt, encoder: string, device: unknown) => Promise<string>;
   /** an output was refused: its encoder may have to be benched */
   badOutput?: (attempt: Attempt, code: string) => Promise<void>;
   /** for tests: how long a second machine may be silent */
@@ -134,15 +132,13 @@ export function createFinisher(parts: FinisherParts): Finisher {
   }
 
   async function encoded(r: ReportOf<'encoded'>): Promise<ReportAnswer> {
-    const known = await readAttempt(db, r.attempt);
-    const build = known ? await parts.buildOf?.(known, r.encoder, r.stats['device']) : '';
     const facts = {
       outputBytes: r.output.sizeBytes,
       sha256: r.output.sha256,
       encoder: r.encoder,
       command: r.command,
       stderrTail: r.stderrTail,
-      stats: { ...r.stats, frames: r.output.frames, build: build ?? '' },
+      stats: { ...r.stats, frames: r.output.frames },
     };
     const attempt = await saveEncoded(db, runOf(r), facts, parts.settings()['jobs.leaseSeconds']);
     if (!attempt) return ends.refuse(r);

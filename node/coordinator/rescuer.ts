@@ -36,6 +36,8 @@ export interface RescuerParts {
   offer: () => void;
   continue: (attempt: Attempt) => Promise<void>;
   expire: (originals: Awaited<ReturnType<typeof dueOriginals>>) => Promise<void>;
+  /** copies that a benched encoder made are looked at again, one after the other */
+  recheck?: () => Promise<void>;
   /** comparison frames that nobody needs any more go from their nodes */
   forgetPictures?: () => Promise<void>;
   onStale: () => void;
@@ -89,7 +91,7 @@ export function createRescuer(parts: RescuerParts): Rescuer {
       events.emit('job.progressed', { jobId: job, attemptId: attempt, nodeId: node, ...numbers, why: (why ?? null) as Reason | null });
     },
     askAgain(keeper) {
-      turn = turn.then(() => guarded('asking a keeper again', () => askKeepers((a) => a.keeperId === keeper)));
+      turn = turn.then(() => guarded('asking a keeper again', () => askKeepers((a) => a.keeperId === keeper || a.lookerId === keeper)));
     },
   };
 
@@ -100,6 +102,7 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     await guarded('taking back lost runs', isJustAwake() ? forgive : reap);
     await guarded('bringing retries', promote);
     if (turns % 5 === 0) await guarded('asking keepers again', () => askKeepers(isOverdue));
+    if (turns % 2 === 1 && parts.recheck) await guarded('looking at copies again', parts.recheck);
     if (turns % 2 === 0) await guarded('folding counters', () => foldCounters(db));
     if (turns % 20 === 1) await guarded('emptying trash', async () => parts.expire(await dueOriginals(db)));
     if (turns % 20 === 3 && parts.forgetPictures) await guarded('removing old pictures', parts.forgetPictures);
@@ -192,7 +195,7 @@ export function createRescuer(parts: RescuerParts): Rescuer {
   /** Silence for half a lease: the keeper may never have got the grant, or may have been started anew. */
   function isOverdue(attempt: Attempt): boolean {
     return (
-      !alive.has(`${attempt.id} ${attempt.keeperId}`) &&
+      !alive.has(`${attempt.id} ${attempt.lookerId ?? attempt.keeperId}`) &&
       Date.now() - (asked.get(attempt.id) ?? 0) > (parts.settings()['jobs.leaseSeconds'] * 1000) / 3
     );
   }

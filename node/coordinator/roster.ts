@@ -43,6 +43,8 @@ export interface RosterParts {
   network: Pick<Network, 'hostOf' | 'clockOf'>;
   /** a keeper is (again) here: whatever waits for it is asked of it again */
   onKeeper: (node: string) => void;
+  /** what a node said of itself is in the books */
+  onSaid?: (node: NodeRow) => Promise<void>;
   /** a node's roots were told: some may have to be proved */
   onRoots: () => void;
   /** it follows a certificate of this cluster, checked, that outranks ours */
@@ -71,6 +73,7 @@ export function createRoster(parts: RosterParts): Roster {
     async hello(facts) {
       if (facts.certificate && parts.open(facts.certificate)) parts.onHigher(facts.certificate);
       const row = await remember(facts);
+      await parts.onSaid?.(row);
       await endInterrupted(facts);
       const drop = facts.attempts.length ? await overAttempts(db, facts.attempts) : [];
       if (drop.length) await forgive(facts.node, drop);

@@ -7,7 +7,7 @@ import { addActivity } from '../db/activity.ts';
 import type { Database } from '../db/connect.ts';
 import { jobsOfFile } from '../db/job-lists.ts';
 import { readFile } from '../db/media-files.ts';
-import { markExpired, originalOfAttempt, readOriginal, type Original } from '../db/originals.ts';
+import { isDue, markExpired, originalOfAttempt, readOriginal, type Original } from '../db/originals.ts';
 import { completeRestored } from '../db/results.ts';
 import { keepersOf } from '../db/roots.ts';
 import { messageOf, PlainError } from '../errors.ts';
@@ -73,6 +73,7 @@ export function createTrash(parts: {
     async expire(due) {
       for (const original of due) {
         try {
+          if (!(await isDue(db, original.id))) continue;
           await mesh.request(await keeperOf(original), 'grant', {
             op: 'expire',
             ...ids(original),

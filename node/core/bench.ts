@@ -70,11 +70,7 @@ export function classesLeft(classes: readonly number[], reports: EncoderReport[]
   });
 }
 
-/** What made an output, from what its machine says of itself: the drivers only where hardware encodes. */
-export function buildOf(hardware: Record<string, unknown>, encoder: Pick<EncoderReport, 'hardware'> | undefined): string {
-  const words = [hardware['ffmpeg'], encoder?.hardware ? hardware['drivers'] : null];
-  return words
-    .filter((word): word is string => typeof word === 'string' && word !== '')
-    .join(' · ')
-    .slice(0, 200);
+/** Another ffmpeg or driver made it than makes films now, so that what was bad then says little. What is not told is no other. */
+export function isOtherBuild(report: Pick<EncoderReport, 'build'> | undefined, build: string): boolean {
+  return Boolean(report?.build) && build !== '' && report?.build !== build;
 }

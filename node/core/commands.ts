@@ -38,6 +38,8 @@ export interface Commands {
   readPicture(wish: { jobId: number; attemptId: number; number: number; side: Side }, by: Actor): Promise<Uint8Array>;
   /** puts the original back; the HEVC file goes to the trash in its place */
   restore(originalId: number, by: Actor): Promise<void>;
+  /** a copy that was found bad, or waits to be looked at again, is good as it is: its original expires like any other */
+  acceptCopy(originalId: number, by: Actor): Promise<void>;
 
   /** `.lock` and `.tmp_` files of one root, or of all, are listed, nothing else; resolves with the clean-ups that began */
   lookForLeftovers(rootId: string | null, by: Actor): Promise<number[]>;
@@ -59,6 +61,8 @@ export interface Commands {
   saveSettings(changes: SettingChange[], by: Actor): Promise<SettingProblem[]>;
   /** encoders are tested again by real encodes on that node */
   detectEncoders(nodeId: string, by: Actor): Promise<void>;
+  /** an encoder that is not used because of bad copies gets another chance */
+  liftBench(benchId: number, by: Actor): Promise<void>;
 
   /** a pending (or rejected) node becomes a member, everywhere at once */
   approveNode(nodeId: string, by: Actor): Promise<void>;

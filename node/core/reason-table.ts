@@ -166,6 +166,10 @@ export const reasonTable = {
     'Encoder benched',
     '{encoder}[ on {node}] made {bad} bad copies among its last {outputs}[, the last one: {cause}], so it is not used for now.',
   ),
+  'no-trusted-encoder': wait(
+    'Encoder benched',
+    '{node} has no encoder for it that may be used now: {encoders} made bad copies there and waits for another chance.',
+  ),
   'left-for-second-look': wait(
     'Left for another',
     'Left for {node}, so that this machine, which has the library, can check what another made.',

@@ -1,3 +1,4 @@
+import type { Combination } from './bench.ts';
 import { chooseEncoder, type EncoderReport } from './encoder-choice.ts';
 import { describeWindows, isOpen, opensAt } from './hours.ts';
 import { jobClasses, needsOf } from './job.ts';
@@ -24,8 +25,12 @@ export interface SchedulingNode {
   busy: number;
   /** it asks for work when a slot is free; one that stopped asking is not waited for */
   asks: boolean;
+  /** without those for which every encoder is benched */
   classes: number[];
+  /** without those that are benched */
   encoders: EncoderReport[];
+  /** encoders that made bad copies and are not used for now (core/bench.ts) */
+  benched?: readonly Combination[];
   /** of its workspace, after what is kept free for others and what its running encodes will need; null: not known */
   freeBytes: number | null;
   /** roots that it can read by itself */
@@ -50,6 +55,8 @@ export interface SchedulingJob {
   /** width × height × frames; null: not known */
   pixels: number | null;
   encoder: Profile['encoder'];
+  /** another machine than the one that encodes it shall check it */
+  secondLook?: boolean;
 }
 
 /** A run on a slot now. */
@@ -90,6 +97,8 @@ export function nodeRefusal(node: SchedulingNode): Reason | null {
 
 /** Why this node cannot run this job, busy or not. */
 export function jobRefusal(node: SchedulingNode, job: SchedulingJob): Reason | null {
+  if (!canEncode(node, job) && node.benched?.length)
+    return { code: 'no-trusted-encoder', params: { node: node.name, encoders: node.benched.map((b) => b.encoder).join(', ') } };
   if (!canEncode(node, job)) return { code: 'no-encoder-here', params: { node: node.name, needs: neededEncoder(job) } };
   const needed = neededBytes(node, job);
   if (node.freeBytes !== null && node.freeBytes < needed)

@@ -9,6 +9,8 @@ import { fetchSeconds, leaveToFaster } from './schedule-tail.ts';
  *   asks for work ─▶ whyNot(node, job) for each job near the head of the queue ─▶ none may run: wait, with the first why
  *                        │ some may
  *                        ▼
+ *                    shall another machine look at it, and would none be left? ─ then rather one that does not keep it
+ *                        ▼
  *                    in the order of the queue, a film that is here already before a few that must be fetched
  *                        ▼
  *                    would the last file be finished sooner if the faster nodes did it? (schedule-tail.ts)
@@ -36,7 +38,13 @@ export function choose(
 ): { pick: number[] } | { wait: Reason | null; promised?: ReadonlyMap<number, number> } {
   const allowed = candidates.filter((job) => whyNot(node, job) === null);
   if (allowed.length === 0) return { wait: candidates[0] ? whyNot(node, candidates[0]) : nodeRefusal(node) };
-  const ordered = nearFirst(node, allowed);
+  const lone = new Map(allowed.map((job) => [job.id, overdue.has(job.id) ? null : whoseSecondLook(node, job, world)]));
+  const rest = allowed.filter((job) => !lone.get(job.id));
+  if (rest.length === 0) {
+    const other = lone.get(allowed[0]!.id)!;
+    return { wait: { code: 'left-for-second-look', params: { node: other.name } }, promised: new Map(allowed.map((job) => [job.id, 0])) };
+  }
+  const ordered = nearFirst(node, rest);
   const left = leaveToFaster(node, ordered, world, overdue);
   return 'wait' in left ? left : { pick: left.take.map((job) => job.id) };
 }
@@ -49,6 +57,17 @@ export function mayFetchAhead(node: SchedulingNode, world: World): Reason | null
   const others = world.nodes.filter((other) => other.id !== node.id && nodeRefusal(other) === null);
   const slots = others.reduce((sum, other) => sum + other.slots, node.slots);
   return others.length > 0 && world.waiting.length + world.more < 2 * slots ? { code: 'fetch-later' } : null;
+}
+
+/**
+ * Only this machine sees the library of a film that another one shall look at: then another machine with a free slot had
+ * better encode it, and this one looks. Null: it may as well do it itself.
+ */
+function whoseSecondLook(node: SchedulingNode, job: SchedulingJob, world: World): SchedulingNode | null {
+  if (!job.secondLook || !node.keeps.includes(job.root)) return null;
+  const others = world.nodes.filter((other) => other.id !== node.id && other.present && other.standing === 'approved');
+  if (others.some((other) => other.keeps.includes(job.root))) return null;
+  return others.find((other) => other.asks && whyNot(other, job) === null) ?? null;
 }
 
 /** A film of this many heads further on may be taken first when it is here already. */

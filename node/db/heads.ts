@@ -103,4 +103,4 @@ export const pixelsSql = `(f.width::float8 * f.height * f.duration_ms / 1000 * c
            from jsonb_array_elements(f.probe -> 'streams') s where s ->> 'kind' = 'video' limit 1), 25))`;
 
 const headColumns = `j.id, j.file_id as "fileId", j.library_id as "libraryId", j.class, j.priority, j.rank, j.input_bytes as "inputBytes",
-       ${pixelsSql} as pixels, coalesce(j.profile ->> 'encoder', 'auto') as encoder`;
+       ${pixelsSql} as pixels, coalesce(j.profile ->> 'encoder', 'auto') as encoder, coalesce(j.profile ->> 'verification' = 'second-look', false) as "secondLook"`;

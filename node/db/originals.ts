@@ -79,14 +79,25 @@ export function listOriginals(q: Queryable, fileId: number): Promise<Original[]>
 }
 
 /**
+ * Not held for another look at the copy in its place. Where the books of that copy went with their library, nobody can look
+ * at it again; what was found bad waits for a person even then.
+ */
+const free = `(coalesce(recheck, 'good') = 'good' or recheck <> 'bad' and not exists (select 1 from attempts a where a.id = attempt_id))`;
+
+/**
  * Originals whose retention has ended, longest first, at most 100: their keepers may now delete them. Not while it is
  * doubted that the copy in their place is good.
  */
 export function dueOriginals(q: Queryable): Promise<Original[]> {
   return q.query<Original>(
     `select ${columns} from originals
-      where state = 'kept' and expires_at <= now() and (recheck is null or recheck = 'good') order by expires_at limit 100`,
+      where state = 'kept' and expires_at <= now() and ${free} order by expires_at limit 100`,
   );
+}
+
+/** Is it still to be deleted? It may have become doubtful since it was read. */
+export async function isDue(q: Queryable, id: number): Promise<boolean> {
+  return (await q.query(`select 1 from originals where id = $1 and state = 'kept' and expires_at <= now() and ${free}`, [id])).length > 0;
 }
 
 /** The keeper deleted it from the trash. False when it was not kept any more. */
@@ -127,8 +138,6 @@ export interface TrashOfRoot {
   upTo: number;
 }
 
-const free = `coalesce(recheck, 'good') = 'good'`;
-
 export function trashOfRoots(q: Queryable): Promise<TrashOfRoot[]> {
   return q.query<TrashOfRoot>(
     `select root_id as "rootId", count(*)::int as files, coalesce(sum(size_bytes), 0)::bigint as bytes, min(created_at) as oldest,
@@ -160,7 +169,7 @@ export async function expireNow(q: Queryable, rootId: string, upTo: number): Pro
 /** Those of one root that are due, by id, at most 100. */
 export function dueOfRoot(q: Queryable, rootId: string): Promise<Original[]> {
   return q.query<Original>(
-    `select ${columns} from originals where root_id = $1 and state = 'kept' and expires_at <= now() order by id limit 100`,
+    `select ${columns} from originals where root_id = $1 and state = 'kept' and expires_at <= now() and ${free} order by id limit 100`,
     [rootId],
   );
 }

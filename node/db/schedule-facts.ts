@@ -1,3 +1,4 @@
+import { classesLeft, unbenched, type Combination } from '../core/bench.ts';
 import { minuteOfWeek } from '../core/hours.ts';
 import { restingOf } from '../core/manners.ts';
 import type { EncoderReport } from '../core/encoder-choice.ts';
@@ -22,6 +23,7 @@ interface NodeFact {
   mbps: number | null;
   classes: number[];
   encoders: EncoderReport[];
+  benched: Combination[];
   tempBytes: number | null;
   seenSecondsAgo: number;
   speeds: Record<string, number>;
@@ -79,8 +81,9 @@ export async function schedulingNodes(
       slots: fact.slotsWished ?? settings.slots,
       busy: mine.length,
       asks: true,
-      classes: fact.classes,
-      encoders: fact.encoders,
+      classes: classesLeft(fact.classes, fact.encoders, fact.benched),
+      encoders: unbenched(fact.encoders, fact.benched),
+      benched: fact.benched,
       freeBytes: fact.tempBytes === null ? null : fact.tempBytes - settings.minFreeBytes - stillToWrite(mine),
       local: fact.local,
       keeps: fact.keeps,
@@ -129,6 +132,8 @@ const nodesSql = `
 select n.id, n.name, n.standing, n.paused, n.draining, n.metrics -> 'conduct' as conduct, n.schedule, n.utc_offset as "utcOffset", n.slots, n.slots_wished as "slotsWished",
        n.mbps, n.classes, n.encoders, n.temp_bytes as "tempBytes", extract(epoch from now() - n.last_seen_at)::float8 as "seenSecondsAgo",
        coalesce((select json_object_agg(s.encoder, s.pixels_per_second) from node_speeds s where s.node_id = n.id), '{}') as speeds,
+       coalesce((select json_agg(json_build_object('encoder', b.encoder, 'device', b.device)) from benched b
+                  where b.node_id = n.id and b.lifted_at is null), '[]') as benched,
        coalesce((select json_agg(r.root_id) from node_roots r where r.node_id = n.id and r.problem is null), '[]') as local,
        coalesce((select json_agg(r.root_id) from node_roots r
                   where r.node_id = n.id and r.problem is null and r.writable and r.proved_at is not null), '[]') as keeps
