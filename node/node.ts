@@ -80,7 +80,9 @@ async function open(start: StartOptions): Promise<RunningNode> {
   });
   let member: Member | null = null;
   let url = '';
-  const encoders = provedEncoders(tools, log.child({ room: 'ffmpeg' }), () => member?.encodersChanged());
+  const encoders = provedEncoders(tools, log.child({ room: 'ffmpeg' }), () => member?.encodersChanged(), {
+    inUse: () => member?.inUse() ?? [],
+  });
   const house: House = {
     options,
     log,

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import path from 'node:path';
+import type { EncoderRef } from '../core/encoder-choice.ts';
 import type { Standing, Surroundings } from '../core/standing.ts';
 import { createCoordinator, type Coordinator } from '../coordinator/coordinator.ts';
 import { createSettingsStore } from '../coordinator/settings.ts';
@@ -59,6 +60,8 @@ export interface Member {
   coordinator: Coordinator | null;
   /** the encoders of this machine were tested */
   encodersChanged(): void;
+  /** encoders that work on films now */
+  inUse(): EncoderRef[];
 }
 
 export type Ending = { why: 'revoked' } | { why: 'dissolved'; into: string };
@@ -265,6 +268,7 @@ async function assemble(
     addPeer: (address) => mesh.addPeer(address),
     lobby: doorway.lobby,
     coordinator,
+    inUse: () => worker.inUse(),
     encodersChanged() {
       events.emit('node.changed', { nodeId: id });
       worker.wake();

@@ -1,3 +1,4 @@
+import { codecOf } from '../core/encoder-choice.ts';
 import { codecName } from '../core/names.ts';
 
 /**
@@ -155,7 +156,12 @@ export function speed(n: number): string {
   return `${n < 10 ? n.toFixed(1) : Math.round(n)}×`;
 }
 
-/** "NVENC" for hevc_nvenc, "x265" for libx265 */
+/** "HEVC NVENC", "AV1 NVENC", "SVT-AV1": where encoders of both formats stand side by side */
+export function encoderWithFormat(name: string): string {
+  return codecOf(name) === 'av1' ? encoder(name) : `HEVC ${encoder(name)}`;
+}
+
+/** "NVENC" for hevc_nvenc, "x265" for libx265; AV1 is said, being the rarer */
 export function encoder(name: string): string {
   const known: Record<string, string> = {
     libx265: 'x265',
@@ -167,6 +173,11 @@ export function encoder(name: string): string {
     hevc_v4l2m2m: 'V4L2',
     hevc_rkmpp: 'RKMPP',
     hevc_mf: 'MediaFoundation',
+    libsvtav1: 'SVT-AV1',
+    av1_nvenc: 'AV1 NVENC',
+    av1_qsv: 'AV1 QSV',
+    av1_vaapi: 'AV1 VAAPI',
+    av1_amf: 'AV1 AMF',
   };
   return known[name] ?? name.replace(/^hevc_/, '');
 }

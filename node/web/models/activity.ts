@@ -1,6 +1,6 @@
 import { isReasonCode, label, sentence, type Reason } from '../../core/reasons.ts';
 import type { Activity } from '../../db/activity.ts';
-import { plural, saving, size } from '../format.ts';
+import { encoder, plural, saving, size } from '../format.ts';
 import { url } from '../routes.ts';
 
 export interface ActivityLine {
@@ -38,6 +38,8 @@ const words: Record<string, (p: Record<string, unknown>) => string> = {
   restored: (p) => `The original of ${name(p, 'a file')} was put back`,
   'not-restored': (p) => `The original of ${name(p, 'a file')} could not be put back`,
   failed: (p) => `${name(p, 'A file')} could not be converted`,
+  'encoder-failed': (p) =>
+    `${name(p, 'A file')} failed with ${text(p['encoder']) ? encoder(text(p['encoder'])) : 'an encoder'}; the next try uses another one where the library’s rules allow it`,
   'scan-failed': (p) => `${quoted(p['library']) || 'A library'} could not be scanned`,
   'library-added': (p) => `The library ${quoted(p['name'])} was added`,
   'library-changed': (p) => `The library ${quoted(p['library'])} ${changeOf(p)}`,

@@ -1,7 +1,10 @@
 import { sentence, reasonEntry, label as reasonLabel } from '../../core/reasons.ts';
 import type { Check } from '../../core/verdict.ts';
 import type { Probe } from '../../core/media.ts';
+import { triesAnother } from '../../core/fallback.ts';
 import { priorities } from '../../core/job.ts';
+import { codecName } from '../../core/names.ts';
+import { plannedCodec } from '../../core/plan.ts';
 import type { Activity } from '../../db/activity.ts';
 import type { Attempt } from '../../db/attempts.ts';
 import type { JobDetail } from '../../db/job-lists.ts';
@@ -61,7 +64,16 @@ export interface JobPage {
   checks: CheckLine[];
   checkNote: string;
   attempt: { command: string | null; stderr: string | null } | null;
-  attempts: { number: number; where: string; word: string; tone: string; at: Date; took: string | null; why: string | null }[];
+  attempts: {
+    number: number;
+    where: string;
+    word: string;
+    tone: string;
+    at: Date;
+    took: string | null;
+    why: string | null;
+    instead: string;
+  }[];
   activity: ActivityLine[];
   where: WhereLine[];
 }
@@ -161,7 +173,7 @@ export function jobPage(facts: JobPageFacts): JobPage {
           : null,
       stderr: last.stderrTail?.trim() ? lastLines(last.stderrTail, 200) : null,
     },
-    attempts: job.attempts.map((a) => attemptLine(a, facts.nodeNames)),
+    attempts: job.attempts.map((a) => attemptLine(a, job.attempts, facts.nodeNames)),
     activity: facts.activity.map((event) => activityLine(event, false)),
     where: facts.where,
   };
@@ -214,7 +226,7 @@ function actionView(name: JobAction, job: JobDetail, original: Original | null):
       label: `Undo (until ${original ? day(original.expiresAt) : ''})`,
       icon: 'undo-2',
       strong: false,
-      confirm: 'Put the original back? The HEVC file goes to the trash in its place.',
+      confirm: 'Put the original back? The new file goes to the trash in its place.',
     },
   };
   return { name, ...views[name], original: name === 'restore' ? (original?.id ?? null) : null };
@@ -230,12 +242,12 @@ function factsOf(job: JobDetail, last: Attempt | null, original: Original | null
       : { label: 'Saved', value: `${saving(job.inputBytes, out)} (${savingPercent(job.inputBytes, out)})`, strong: out < job.inputBytes },
     { label: 'Format', value: formatWords({ ...job, codec: sourceCodec(job) }) },
     job.durationMs === null ? null : { label: 'Length', value: clock(job.durationMs) },
-    { label: 'Work', value: job.action === 'remux' ? 'Re-wrap, pictures untouched' : 'Encode to HEVC' },
+    { label: 'Work', value: job.action === 'remux' ? 'Re-wrap, pictures untouched' : `Encode to ${codecName(plannedCodec(job.plan))}` },
     job.state === 'available'
       ? { label: 'Priority', value: { high: 'High', normal: 'Normal', low: 'Low' }[priorities[job.priority] ?? 'normal'] }
       : null,
     last ? { label: 'Node', value: names.get(last.nodeId) ?? last.nodeId } : null,
-    last?.encoder ? { label: 'Encoder', value: encoder(last.encoder) } : null,
+    last?.encoder ? { label: 'Encoder', value: [encoder(last.encoder), insteadOf(last, job.attempts)].filter(Boolean).join('. ') } : null,
     last ? { label: 'Try', value: `${last.number} of ${Math.max(job.maxFailures, last.number)}` } : null,
     job.finishedAt && job.startedAt ? { label: 'Took', value: duration(job.finishedAt.getTime() - job.startedAt.getTime()) } : null,
     original?.state === 'kept' && original.expiresAt > now
@@ -265,7 +277,7 @@ function whyOf(job: JobDetail): Pick<JobPage, 'why' | 'whyLink'> {
   return { why: sentence(reason), whyLink: link };
 }
 
-function attemptLine(a: Attempt, names: ReadonlyMap<string, string>): JobPage['attempts'][number] {
+function attemptLine(a: Attempt, all: readonly Attempt[], names: ReadonlyMap<string, string>): JobPage['attempts'][number] {
   const [word, tone] = attemptWords[a.state] ?? [a.state, ''];
   return {
     number: a.number,
@@ -275,7 +287,18 @@ function attemptLine(a: Attempt, names: ReadonlyMap<string, string>): JobPage['a
     at: a.startedAt,
     took: a.endedAt ? duration(a.endedAt.getTime() - a.startedAt.getTime()) : null,
     why: a.reason ? sentence(a.reason) : a.verdict && !a.verdict.accepted ? reasonLabel(a.verdict.reason) : null,
+    instead: insteadOf(a, all),
   };
+}
+
+/** Another encoder than usual, because the usual one failed with this film on this machine; '' when that is not so. */
+function insteadOf(a: Attempt, all: readonly Attempt[]): string {
+  const failed = all.filter(
+    (b) => b.number < a.number && b.nodeId === a.nodeId && b.encoder !== null && b.reason !== null && triesAnother(b.reason.code),
+  );
+  if (!a.encoder || failed.length === 0 || failed.some((b) => b.encoder === a.encoder)) return '';
+  const names = [...new Set(failed.map((b) => encoder(b.encoder!)))].join(' and ');
+  return `With ${encoder(a.encoder)}, because ${names} failed before.`;
 }
 
 const attemptWords: Record<string, [string, string]> = {

@@ -1,6 +1,7 @@
 import { conductOf } from '../../core/manners.ts';
 import type { NodeRow } from '../../db/nodes.ts';
-import { ago, duration, encoder, exact, fps, plural, size } from '../format.ts';
+import type { EncoderReport } from '../../core/encoder-choice.ts';
+import { ago, duration, encoderWithFormat, exact, fps, plural, size } from '../format.ts';
 import { nodeCard, type NodeCard } from './node.ts';
 import { hoursInWords } from './node-hours.ts';
 import { mannersFacts } from './node-manners.ts';
@@ -40,6 +41,8 @@ export interface EncoderTest {
   device: string;
   works: boolean;
   tenBit: boolean;
+  /** what else was proved or refused: "HDR10", "No B-frames", "3 at once" */
+  able: string[];
   hardware: boolean;
   reason: string;
   /** "312 fps at 1080p", measured on finished files; '' until there are some */
@@ -174,16 +177,31 @@ function testsOf({ node, speeds }: DetailFacts): EncoderTest[] {
       const measured = speeds.find((s) => s.encoder === e.name);
       return {
         name: e.name,
-        label: `HEVC ${encoder(e.name)}`,
-        device: e.device ?? '',
+        label: encoderWithFormat(e.name),
+        device: deviceWords(e),
         works: e.works,
         tenBit: e.tenBit,
+        able: ableTo(e),
         hardware: e.hardware,
-        reason: e.works ? '' : (e.reason ?? 'The test encode failed.'),
+        reason: e.reason ?? (e.works ? '' : 'The test encode failed.'),
         speed: measured ? `${fps(measured.pixelsPerSecond / PIXELS_1080P)} at 1080p` : '',
       };
     })
     .sort((a, b) => Number(b.works) - Number(a.works) || Number(b.hardware) - Number(a.hardware));
+}
+
+function deviceWords({ name, device, deviceName, driver }: EncoderReport): string {
+  const place = device !== null && name.endsWith('_nvenc') ? `card ${device}` : (device ?? '');
+  return [deviceName, place, driver === deviceName ? '' : driver].filter(Boolean).join(', ');
+}
+
+function ableTo({ works, tenBit, hdr10, bFrames, atOnce, hardware }: EncoderReport): string[] {
+  if (!works) return [];
+  return [
+    hdr10 === undefined || !tenBit ? '' : hdr10 ? 'HDR10' : 'Loses HDR10: not used for it',
+    bFrames === undefined ? '' : bFrames ? 'B-frames' : 'No B-frames',
+    !hardware || atOnce === undefined ? '' : atOnce === null ? 'No limit met' : `${atOnce} at once`,
+  ].filter(Boolean);
 }
 
 /** What was found out about a path, in words that say what may happen there. */

@@ -2,7 +2,7 @@ import type { EncoderReport } from '../../core/encoder-choice.ts';
 import { conductOf, type Conduct } from '../../core/manners.ts';
 import type { Window } from '../../core/node-wishes.ts';
 import { sentence } from '../../core/reasons.ts';
-import { ago, encoder } from '../format.ts';
+import { ago, encoderWithFormat } from '../format.ts';
 import { restUntil } from './node-hours.ts';
 
 /** A node in the card of the Overview and on the Nodes page. */
@@ -55,7 +55,7 @@ export function nodeCard(facts: NodeFacts, busy: number, coordinator: boolean, a
     hardware: hardwareOf(facts.hardware, facts.platform),
     slots: facts.slots,
     busy: Math.min(busy, facts.slots),
-    encoders: unique(working.map((e) => `HEVC ${encoder(e.name)}`)).slice(0, 4),
+    encoders: unique(working.map((e) => encoderWithFormat(e.name))).slice(0, 4),
     // what was measured before it went away says nothing about now
     meters: away ? [] : metersOf(facts.metrics),
   };

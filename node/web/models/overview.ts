@@ -213,7 +213,7 @@ function dayBars(days: HeroFacts['days']): HeroView['days'] {
 }
 
 const groups = [
-  { tone: 'jade', label: 'HEVC, converted', of: (c: FileCell) => c.status === 'done' },
+  { tone: 'jade', label: 'Converted', of: (c: FileCell) => c.status === 'done' },
   {
     tone: 'blue',
     label: 'Efficient already',

@@ -70,11 +70,12 @@ function readField(field: ProfileField, form: URLSearchParams): unknown {
 export function rulesInWords(profile: Profile): string[] {
   const p = wholeProfile(profile);
   const lines = [
-    `Converts to HEVC at quality ${p.quality}, ${p.tenBit ? '10 bit' : 'in the bit depth of the original'}, ${p.speed} speed${p.encoder === 'auto' ? '' : `, with ${p.encoder} encoders only`}.`,
+    `Converts to ${p.codec === 'av1' ? 'AV1' : 'HEVC'} at quality ${p.quality}, ${p.tenBit ? '10 bit' : 'in the bit depth of the original'}, ${p.speed} speed${p.encoder === 'auto' ? '' : `, with ${p.encoder} encoders only`}.`,
     `Keeps the original unless the new file is at least ${p.minSavingPercent} % smaller.`,
   ];
   const left: string[] = ['HEVC'];
-  for (const codec of p.alsoEfficient) left.push({ av1: 'AV1', vp9: 'VP9', vvc: 'H.266' }[codec]);
+  if (p.codec === 'av1') left.push('AV1');
+  for (const codec of p.alsoEfficient.filter((c) => c !== p.codec)) left.push({ av1: 'AV1', vp9: 'VP9', vvc: 'H.266' }[codec]);
   left.push('Dolby Vision', 'HDR10+');
   if (p.hdr === 'skip') left.push('HDR10', 'HLG');
   if (p.interlaced === 'skip') left.push('interlaced video');

@@ -1,3 +1,4 @@
+import { jobClasses, needsOf } from '../../core/job.ts';
 import { label, type Reason } from '../../core/reasons.ts';
 import type { Progress } from '../../events.ts';
 import { codec, codecTone, duration, encoder, fps, percent, resolution, size, sizeLike, speed, type Tone } from '../format.ts';
@@ -49,13 +50,15 @@ export interface RunningFacts {
   cancelRequested: boolean;
   attemptState: string | null;
   nodeName: string | null;
+  /** says which format it becomes */
+  class?: number;
   encoder: string | null;
   /** what its output waits for, a disk that is away or full */
   reason?: Reason | null;
 }
 
 export function runningJob(facts: RunningFacts, progress: Progress | null): RunningJob {
-  const to = facts.action === 'remux' ? 'MKV' : 'HEVC';
+  const to = facts.action === 'remux' ? 'MKV' : codec(needsOf(facts.class ?? jobClasses.encode8)?.codec ?? 'hevc');
   const how = facts.action === 'remux' ? 'copied' : facts.encoder ? encoder(facts.encoder) : '';
   return {
     ...runningNow(facts, progress),
