@@ -42,9 +42,12 @@ function wordsFor(stream: Stream, container: Container, anyDefault: boolean, at:
 
 function keepsDisposition(container: Container, word: string, kind: string): boolean {
   if (kind === 'video' || kind === 'attachment') return word === 'attached_pic' || word === 'timed_thumbnails';
-  if (container === 'mpegts' || container === 'm2ts') return false;
+  // a transport stream says nothing else of a track; copied, these stay (measured)
+  if (container === 'mpegts' || container === 'm2ts') return inTransportStreams.has(word);
   return word !== 'still_image' && word !== 'dependent' && word !== 'metadata';
 }
+
+const inTransportStreams = new Set(['hearing_impaired', 'visual_impaired', 'clean_effects', 'descriptions']);
 
 function line(stream: Stream, codec: string, dispositions: string[]): string {
   // the film itself is meant to change its codec: only its names are compared here
