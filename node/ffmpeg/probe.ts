@@ -21,6 +21,7 @@ export interface ProbeRequest {
 
 const HEAD = 4096;
 const MAX_JSON = 16 * 1024 * 1024;
+const LATER_MS = 20_000;
 
 /**
  * Asks ffprobe what a file is. The file may be anything; no other file is opened on its behalf.
@@ -44,7 +45,7 @@ export async function probeFile(request: ProbeRequest): Promise<Probe> {
   if (first.streams.length > MAX_STREAMS) throw tooMany(name);
   const film = filmStreams(first)[0];
   if (!film) return first;
-  const frames = await firstFrames(request, film.index);
+  const frames = [...(await firstFrames(request, film.index)), ...(await laterFrames(request, film.index, first))];
   return parseProbe({ ...draft, frames: { index: film.index, frames } });
 }
 
@@ -86,25 +87,34 @@ async function describe(request: ProbeRequest, head: Buffer): Promise<{ descript
 
 /** Three decoded frames of the film know what the container does not say: HDR metadata, captions, fields. */
 async function firstFrames(request: ProbeRequest, index: number): Promise<Json[]> {
-  const entries =
-    'frame=interlaced_frame,top_field_first,color_range,color_space,color_transfer,color_primaries,chroma_location:frame_side_data_list';
   try {
-    const { stdout } = await ffprobe(request, [
-      '-select_streams',
-      String(index),
-      '-read_intervals',
-      '%+#3',
-      '-show_frames',
-      '-show_entries',
-      entries,
-    ]);
-    const frames = (JSON.parse(stdout) as { frames?: unknown }).frames;
-    return Array.isArray(frames) ? (frames.slice(0, 3) as Json[]) : [];
+    return await framesAt(request, index, '%+#3');
   } catch (error) {
     request.signal?.throwIfAborted();
     if (error instanceof ToolError && error.timedOut) throw explain(error, path.basename(request.path), Buffer.alloc(0));
     return []; // what cannot be decoded here is found by whoever encodes or verifies it
   }
+}
+
+/** A film begins with a logo: captions, HDR10+ and fields may come only after it. Not worth waiting for where there is no index. */
+async function laterFrames(request: ProbeRequest, index: number, { startMs, durationMs }: Probe): Promise<Json[]> {
+  if (durationMs === null || durationMs < 1000) return [];
+  const places = [1, 2, 3].map((quarter) => `${((startMs + (durationMs * quarter) / 4) / 1000).toFixed(3)}%+#3`);
+  try {
+    return await framesAt({ ...request, timeoutMs: Math.min(request.timeoutMs ?? LATER_MS, LATER_MS) }, index, places.join(','));
+  } catch {
+    request.signal?.throwIfAborted();
+    return [];
+  }
+}
+
+async function framesAt(request: ProbeRequest, index: number, intervals: string): Promise<Json[]> {
+  const entries =
+    'frame=interlaced_frame,top_field_first,color_range,color_space,color_transfer,color_primaries,chroma_location:frame_side_data_list';
+  const ask = ['-select_streams', String(index), '-read_intervals', intervals, '-show_frames', '-show_entries', entries];
+  const { stdout } = await ffprobe(request, ask);
+  const frames = (JSON.parse(stdout) as { frames?: unknown }).frames;
+  return Array.isArray(frames) ? (frames.slice(0, 12) as Json[]) : [];
 }
 
 function ffprobe(request: ProbeRequest, ask: string[]): ReturnType<typeof run> {

@@ -151,11 +151,13 @@ function rate(stream: DescribedStream): number {
 
 /** Presentation times per stream, sorted. A stream with packets without a time (AVI, some MPEG) is left out. */
 async function packetTimes(path: string): Promise<Map<number, number[]>> {
-  const args = ['-v', 'error', '-of', 'csv=p=0', '-show_entries', 'packet=stream_index,pts_time', `file:${path}`];
+  const args = ['-v', 'error', '-of', 'csv=p=0', '-show_entries', 'packet=stream_index,pts_time,flags', `file:${path}`];
   const { stdout } = await promisify(execFile)(requireTool('ffprobe'), args, { maxBuffer: 1 << 26 });
   const times = new Map<number, number[]>();
   for (const line of stdout.split('\n')) {
-    const [index, time] = line.split(',');
+    const [index, time, flags] = line.split(',');
+    // an edit list hides them: they are read, and never shown
+    if (flags?.includes('D')) continue;
     if (index) times.set(Number(index), [...(times.get(Number(index)) ?? []), Number(time)]);
   }
   for (const [index, list] of times) {
