@@ -93,6 +93,7 @@ export async function createNetwork(t: Cleanup, options: NetworkOptions): Promis
   const plan = addresses(options, bed);
   await ip([hall, ...names.values()].map((name) => `netns add ${name}`));
   const cables = await lay(options, plan, hall, namespace);
+  let turn: Promise<void> = Promise.resolve();
   const lines = createLines({ hall, namespace, connect, start: (argv, rest) => start(insideAs(hall, null, argv), rest) });
 
   return {
@@ -108,18 +109,29 @@ export async function createNetwork(t: Cleanup, options: NetworkOptions): Promis
           0,
           groups.findIndex((group) => group.includes(machine)),
         );
-      for (const cable of cables.filter(({ where }) => where === 'lan')) await connect(cable, `lan${place(cable.machine)}`);
+      await inTurn(async () => {
+        for (const cable of cables.filter(({ where }) => where === 'lan')) await connect(cable, `lan${place(cable.machine)}`);
+      });
     },
     // without a switch behind it the port swallows everything, and the machine still has a link
-    cut: (machine, where = 'lan') => connect(cableOf(machine, where), null),
+    cut: (machine, where = 'lan') => inTurn(() => connect(cableOf(machine, where), null)),
     async heal(where, machine) {
       const meant = cables.filter((cable) => (!where || cable.where === where) && (!machine || cable.machine === machine));
-      for (const cable of meant) await connect(cable, `${cable.where}0`);
+      await inTurn(async () => {
+        for (const cable of meant) await connect(cable, `${cable.where}0`);
+      });
     },
-    netem: (machine, line, where = 'lan') => lines.spoil(cableOf(machine, where), line),
-    clear: (machine, where = 'lan') => lines.mend(cableOf(machine, where)),
+    netem: (machine, line, where = 'lan') => inTurn(() => lines.spoil(cableOf(machine, where), line)),
+    clear: (machine, where = 'lan') => inTurn(() => lines.mend(cableOf(machine, where))),
     close,
   };
+
+  /** One change of the cables after the other: an interface that a bad line stands on goes away with it. */
+  function inTurn(change: () => Promise<void>): Promise<void> {
+    const done = turn.then(change);
+    turn = done.catch(() => undefined);
+    return done;
+  }
 
   function namespace(machine: string): string {
     const name = names.get(machine);
