@@ -66,13 +66,18 @@ export function createCleaner(parts: CleanerParts): Cleaner {
   const { db, events, log } = parts;
   const running = new Map<number, { abort: AbortController; ended: Promise<void> }>();
   let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
 
   return {
     async start() {
-      for (const cleanup of await workingCleanups(db)) run(cleanup);
+      // also what a moment without the database cut off
+      timer = setInterval(() => void goOn().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'clean-ups wait')), 20_000);
+      timer.unref();
+      await goOn();
     },
     async stop() {
       stopped = true;
+      clearInterval(timer);
       for (const { abort } of running.values()) abort.abort();
       await Promise.all([...running.values()].map(({ ended }) => ended));
     },
@@ -120,6 +125,10 @@ export function createCleaner(parts: CleanerParts): Cleaner {
       events.emit('cleanup.changed', { rootId: cleanup.rootId });
     },
   };
+
+  async function goOn(): Promise<void> {
+    for (const cleanup of await workingCleanups(db)) run(cleanup);
+  }
 
   async function known(id: number): Promise<Cleanup> {
     const cleanup = await readCleanup(db, id);

@@ -247,10 +247,10 @@ export async function noteOutcomes(q: Queryable, id: number, outcomes: readonly 
        update leftovers l set state = s.state, note = s.note from unnest($2::int[], $3::text[], $4::text[]) as s(n, state, note)
         where l.cleanup_id = $1 and l.n = s.n and l.state = 'chosen' returning l.state, l.size_bytes
      )
-     update cleanups set deleted = deleted + t.deleted, deleted_bytes = deleted_bytes + t.bytes, kept = kept + t.kept
+     update cleanups c set deleted = c.deleted + t.deleted, deleted_bytes = c.deleted_bytes + t.bytes, kept = c.kept + t.kept
        from (select count(*) filter (where state = 'deleted')::int as deleted, coalesce(sum(size_bytes) filter (where state = 'deleted'), 0)::bigint as bytes,
                     count(*) filter (where state = 'kept')::int as kept from told) t
-      where id = $1`,
+      where c.id = $1`,
     [id, outcomes.map((o) => o.n), outcomes.map((o) => o.state), outcomes.map((o) => text(o.note))],
   );
 }

@@ -36,6 +36,8 @@ export const exportedTables = [
   'jobs',
   'attempts',
   'originals',
+  'cleanups',
+  'leftovers',
   'stats_daily',
   'settings',
   'settings_history',

@@ -137,9 +137,13 @@ async function* below(
 const unreadable: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);
 
 async function judge(root: Root, path: string, known: Known): Promise<Leftover | null> {
-  const absolute = await resolveInRoot(root, path);
-  const stat = await lstatIfThere(absolute);
-  if (!stat?.isFile()) return null;
+  const absolute = await resolveInRoot(root, path).catch((error: unknown) => {
+    // its folder went away since
+    if (error instanceof PlainError && error.reason?.code === 'missing') return null;
+    throw error;
+  });
+  const stat = absolute === null ? null : await lstatIfThere(absolute);
+  if (absolute === null || !stat?.isFile()) return null;
   const facts = { path, sizeBytes: Number(stat.size), mtimeMs: mtimeOf(stat), inode: String(stat.ino) };
   const busy = known.swapping.get(path);
   if (busy !== undefined) return { ...facts, ...unfinished(busy) };
