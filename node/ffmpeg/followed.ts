@@ -1,6 +1,6 @@
+import { reason } from '../core/reasons.ts';
 import { start, ToolError, type Ended, type RunRequest } from './process.ts';
 import type { TranscodeControl } from './transcode.ts';
-import { reason } from '../core/reasons.ts';
 
 export interface FollowedRun extends Omit<RunRequest, 'onErrorLine' | 'timeoutMs'> {
   /** obeys pause and resume */

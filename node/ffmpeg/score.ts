@@ -5,6 +5,7 @@ import type { Metric, PieceScore, QualityScore } from '../core/quality.ts';
 import { reason } from '../core/reasons.ts';
 import { PlainError } from '../errors.ts';
 import { deinterlacer } from './args.ts';
+import type { CourtesyWish } from './courtesy.ts';
 import { runFollowed } from './followed.ts';
 import type { Tools } from './locate.ts';
 import { metricOf } from './metric.ts';
@@ -44,6 +45,8 @@ export interface WholeRequest {
   control?: TranscodeControl | undefined;
   /** default: two minutes of silence */
   stallMs?: number;
+  /** how far behind other programs it stands; left out: as usual */
+  manners?: CourtesyWish;
 }
 
 export interface ScoredFile {
@@ -60,11 +63,11 @@ type Piece = ScoreRequest['at'][number];
  *   ToolError when ffmpeg could not; the signal's reason
  */
 export async function scorePieces(request: ScoreRequest): Promise<QualityScore> {
-  const { original, output, at } = request;
+  const { at } = request;
   if (at.length === 0) throw new TypeError('no pieces to score');
   requireOneSize(request);
   const metric = request.metric ?? (await metricOf(request.tools, request.signal));
-  const firsts = { original: await firstFrame(request, original), output: await firstFrame(request, output) };
+  const firsts = await firstFrames(request);
   const pieces: PieceScore[] = [];
   for (const piece of at) {
     pieces.push(await scorePiece(request, metric, piece, firsts));
@@ -143,14 +146,15 @@ async function cutFor(request: ScoreRequest, piece: Piece, first: number, runUp:
   return { times: inside, from: (before + inside[0]!) / 2, to: (inside.at(-1)! + after) / 2 };
 }
 
-async function firstFrame(request: ScoreRequest, of: ScoredFile): Promise<number> {
-  const heard = await listen(request, [of], ['-map', `0:${of.film.index}`, '-frames:0', '1', '-filter:0', 'showinfo@a']);
-  const first = heard.a[0];
-  if (!first)
-    throw new PlainError(`${path.basename(of.file)} shows no first frame.`, {
-      reason: reason('verify-failed', { message: 'there is no first frame' }),
-    });
-  return first.time;
+/** When the first frame of each is shown, by its own clock. */
+async function firstFrames(request: ScoreRequest): Promise<Firsts> {
+  const { original, output } = request;
+  const first = (of: ScoredFile, input: number, name: string): string =>
+    `[${input}:${of.film.index}]trim=end_frame=1,showinfo@${name}[${name}]`;
+  const graph = `${first(original, 0, 'a')};${first(output, 1, 'b')}`;
+  const { a, b } = await listen(request, [original, output], ['-filter_complex', graph, '-map', '[a]', '-map', '[b]']);
+  if (!a[0] || !b[0]) throw differ(request, 0, `the ${a[0] ? 'copy' : 'original'} shows no first frame`);
+  return { original: a[0].time, output: b[0].time };
 }
 
 async function framesBetween(request: ScoreRequest, of: ScoredFile, from: number, to: number, runUp: number): Promise<Frame[]> {
@@ -214,7 +218,11 @@ async function listen(request: WholeRequest, inputs: (ScoredFile & { seek?: numb
       'null',
       '-',
     ],
-    wrapper: wrapper(tools, tools.ffmpeg.path, { read: inputs.map((input) => input.file) }),
+    wrapper: wrapper(tools, tools.ffmpeg.path, {
+      read: inputs.map((input) => input.file),
+      ...(request.manners ? { courtesy: request.manners } : {}),
+    }),
+    ...(request.manners ? { niceness: request.manners.niceness } : {}),
     what: `compare pictures of ${name}`,
     signal: request.signal,
     control: request.control,
