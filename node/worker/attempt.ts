@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { EncoderChoice } from '../core/encoder-choice.ts';
 import type { Manners } from '../core/manner-wishes.ts';
@@ -16,6 +17,7 @@ import type { GrantedJob } from '../mesh/messages.ts';
 import type { Report } from '../mesh/outbox.ts';
 import { paintMeanwhile, type Painting } from './painting.ts';
 import type { Devices, Taken } from './devices.ts';
+import { calibrate, type CalibrateRequest } from './calibrate.ts';
 import { bringSource, type Source, type Sources } from './source.ts';
 import type { WorkerParts } from './worker.ts';
 
@@ -40,7 +42,7 @@ export interface AttemptParts {
   onProgress: (progress: Numbers) => void;
 }
 
-export type Numbers = Pick<Progress, 'phase' | 'percent' | 'fps' | 'speed' | 'leftMs' | 'outputBytes' | 'expectedBytes' | 'paused'>;
+export type Numbers = Pick<Progress, 'phase' | 'percent' | 'fps' | 'speed' | 'leftMs' | 'outputBytes' | 'expectedBytes' | 'paused' | 'searching'>;
 
 export const nothingYet: Numbers = {
   phase: 'fetching',
@@ -78,11 +80,12 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
     parts.onEncoder(encoder?.name ?? null);
     const output = parts.workspace.outputPath(grant.attempt, plan.extension);
     const probe = grant.probe as unknown as Probe;
+    const found = encoder && (await calibrate(searchOf(parts, grant, { encoder, input: source.file, output }, control, signal)));
     painting = paintMeanwhile({ tools: parts.tools, file: source.file, probe, output, control }, parts.onColours, signal);
     const result = await transcode({
       tools: parts.tools,
       plan,
-      profile,
+      profile: found ? { ...profile, quality: found.quality } : profile,
       probe,
       encoder,
       input: source.file,
@@ -112,6 +115,30 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
   } finally {
     taken?.release();
   }
+}
+
+function searchOf(
+  parts: AttemptParts,
+  grant: GrantedJob,
+  run: { encoder: EncoderChoice; input: string; output: string },
+  control: TranscodeControl,
+  signal: AbortSignal,
+): CalibrateRequest {
+  return {
+    tools: parts.tools,
+    input: run.input,
+    probe: grant.probe as unknown as Probe,
+    plan: grant.plan as unknown as WorkPlan,
+    profile: grant.profile as unknown as Profile,
+    encoder: run.encoder,
+    findings: grant.findings ?? [],
+    folder: path.dirname(run.output),
+    stallMs: parts.stallMs(),
+    manners: parts.manners(),
+    signal,
+    control,
+    onProgress: (percent) => parts.onProgress({ ...nothingYet, phase: 'encoding', searching: true, percent }),
+  };
 }
 
 function tellFetched(parts: AttemptParts, grant: GrantedJob): (bytes: number) => void {
