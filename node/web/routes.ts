@@ -8,7 +8,7 @@ export const url = {
   overview: (): string => '/',
   queue: (query: Query = {}): string => `/queue${search(query)}`,
   job: (id: number): string => `/jobs/${int(id)}`,
-  jobAction: (id: number, action: 'pause' | 'resume' | 'cancel' | 'retry' | 'top' | 'end' | 'restore'): string =>
+  jobAction: (id: number, action: 'pause' | 'resume' | 'cancel' | 'retry' | 'top' | 'end' | 'restore' | 'accept'): string =>
     `/jobs/${int(id)}/${action}`,
   /** a frame of the original or of what an attempt made of it */
   picture: (id: number, attempt: number, number: number, side: Side): string =>
@@ -26,6 +26,7 @@ export const url = {
     id: string,
     action: 'approve' | 'reject' | 'later' | 'pause' | 'resume' | 'drain' | 'undrain' | 'hand-over' | 'remove' | 'roots',
   ): string => `/nodes/${encodeURIComponent(id)}/${action}`,
+  nodeTryAgain: (id: string, bench: number): string => `/nodes/${encodeURIComponent(id)}/benched/${int(bench)}/try-again`,
   nodeTokens: (): string => '/nodes/tokens',
   nodeTokenRevoke: (id: string): string => `/nodes/tokens/${encodeURIComponent(id)}/revoke`,
   clusterName: (): string => '/nodes/cluster',

@@ -61,6 +61,13 @@ export function fileRoutes(get: Route, post: Route, web: Web): void {
     await commands.restore(id, c.get('actor'));
     return c.json({ id });
   });
+  post('/originals/:id/accept', async (c) => {
+    const id = pathId(c, 'original');
+    await bodyAs(c, nothingBody);
+    if (!(await readOriginal(db, id))) throw refuse('not-found', `There is no original ${id}.`);
+    await commands.acceptCopy(id, c.get('actor'));
+    return c.json({ id });
+  });
 }
 
 function fileJson(file: MediaFileRow): object {
@@ -91,6 +98,7 @@ function fileJson(file: MediaFileRow): object {
   };
 }
 
-function originalJson({ id, jobId, path, sizeBytes, state, createdAt, expiresAt, endedAt }: Original): object {
-  return { id, jobId, path, sizeBytes, state, createdAt, expiresAt, endedAt };
+function originalJson({ id, jobId, path, sizeBytes, state, createdAt, expiresAt, endedAt, recheck, recheckNote }: Original): object {
+  const note = recheckNote && { ...recheckNote, sentence: sentence(recheckNote) };
+  return { id, jobId, path, sizeBytes, state, createdAt, expiresAt, endedAt, recheck, recheckNote: note };
 }

@@ -5,6 +5,7 @@ import { mannersOf, parseManners } from '../../core/manner-wishes.ts';
 import type { NodeChange } from '../../core/node-wishes.ts';
 import { sentence } from '../../core/reasons.ts';
 import { listCandidates } from '../../db/candidates.ts';
+import { listBenched } from '../../db/benched.ts';
 import { readLease } from '../../db/coordinator.ts';
 import { runningJobs } from '../../db/job-lists.ts';
 import { listJoinTokens } from '../../db/join-tokens.ts';
@@ -15,7 +16,7 @@ import { listNodeRoots } from '../../db/roots.ts';
 import { refuse } from '../errors.ts';
 import { isAway } from '../models/node.ts';
 import type { Web } from '../web.ts';
-import { ApiProblem, bodyAs, nodeBody, nothingBody, rootBody, tokenBody, type ApiContext } from './v1.ts';
+import { ApiProblem, benchBody, bodyAs, nodeBody, nothingBody, rootBody, tokenBody, type ApiContext } from './v1.ts';
 
 type Route = (path: string, answer: (c: ApiContext) => Promise<Response>) => void;
 
@@ -50,6 +51,12 @@ export function nodeRoutes(get: Route, post: Route, web: Web): void {
   act('remove', ({ id }, c) => commands.removeNode(id, c.get('actor')));
   act('hand-over', ({ id }, c) => commands.handOver(id, c.get('actor')));
   act('detect', ({ id }, c) => commands.detectEncoders(id, c.get('actor')));
+  post('/nodes/:id/try-again', async (c) => {
+    const { bench } = await bodyAs(c, benchBody);
+    const node = await nodeOf(web, c);
+    await commands.liftBench(bench, c.get('actor'));
+    return c.json({ id: node.id, bench });
+  });
   act('pause', ({ id }, c) => commands.changeNode(id, { paused: true }, c.get('actor')));
   act('resume', ({ id }, c) => commands.changeNode(id, { paused: false }, c.get('actor')));
   act('drain', ({ id }, c) => commands.changeNode(id, { draining: true }, c.get('actor')));
@@ -83,7 +90,7 @@ function wishesFrom({ schedule, manners, ...rest }: v.InferOutput<typeof nodeBod
 }
 
 async function nodes({ db, now: clock, node: self }: Web): Promise<object[]> {
-  const [rows, running, lease, roots, libraries, candidates, speeds] = await Promise.all([
+  const [rows, running, lease, roots, libraries, candidates, speeds, benched] = await Promise.all([
     listNodes(db),
     runningJobs(db),
     readLease(db),
@@ -91,6 +98,7 @@ async function nodes({ db, now: clock, node: self }: Web): Promise<object[]> {
     listLibraries(db),
     listCandidates(db),
     listSpeeds(db),
+    listBenched(db),
   ]);
   const leader = lease.held ? lease.holder : null;
   return rows.map(({ classes: _classes, ...node }) => ({
@@ -102,6 +110,9 @@ async function nodes({ db, now: clock, node: self }: Web): Promise<object[]> {
     candidate: candidates.some((c) => c.nodeId === node.id && c.fresh),
     running: running.filter((job) => job.nodeId === node.id).map((job) => job.id),
     speeds: speeds.filter((s) => s.nodeId === node.id).map(({ nodeId: _node, ...speed }) => speed),
+    benched: benched
+      .filter((b) => b.nodeId === node.id)
+      .map(({ nodeId: _node, reason, ...bench }) => ({ ...bench, reason: { ...reason, sentence: sentence(reason) } })),
     roots: roots
       .filter((r) => r.nodeId === node.id)
       .map(({ nodeId: _node, problem, ...root }) => ({

@@ -24,6 +24,7 @@ import { refuse } from '../errors.ts';
  *   POST   /api/v1/files/:id/retry               looked at anew and queued                     {id, job}
  *   POST   /api/v1/files/:id/exclude · include
  *   POST   /api/v1/originals/:id/restore         back from the trash; answers when it is done
+ *   POST   /api/v1/originals/:id/accept          its new file, found bad or doubted, is good as it is
  *   GET    /api/v1/cleanups                      every root: who can look, its last clean-up, what its trash holds
  *   POST   /api/v1/cleanups                      {root?}: looks for leftovers, deletes nothing  202 {started: [ids]}
  *   GET    /api/v1/cleanups/:id                  with what is chosen
@@ -36,6 +37,7 @@ import { refuse } from '../errors.ts';
  *   GET    /api/v1/nodes                         every machine, also those that ask or were rejected: roles, tests, paths, speeds
  *   POST   /api/v1/nodes/:id                     {slots?, mbps?, schedule?, paused?, draining?}; what is left out stays
  *   POST   /api/v1/nodes/:id/approve · reject · later · remove · pause · resume · drain · undrain · hand-over · detect
+ *   POST   /api/v1/nodes/:id/try-again           {bench}: an encoder that is not used because of bad copies
  *   POST   /api/v1/nodes/:id/roots               {root, path}: where that machine has it
  *   GET    /api/v1/nodes/tokens                  those that may still be used; never the token itself
  *   POST   /api/v1/nodes/tokens                  {label?, uses?, hours?}                       201 {id, token}
@@ -128,6 +130,8 @@ export const nodeBody = v.strictObject({
   paused: v.optional(v.boolean('must be true or false')),
   draining: v.optional(v.boolean('must be true or false')),
 });
+export const benchBody = v.strictObject({ bench: v.pipe(v.number(), v.safeInteger(), v.minValue(1)) });
+
 export const rootBody = v.strictObject({
   root: v.pipe(v.string('must be a text'), v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be the id of a root')),
   path: text(4096),

@@ -40,6 +40,12 @@ const words: Record<string, (p: Record<string, unknown>) => string> = {
   failed: (p) => `${name(p, 'A file')} could not be converted`,
   'encoder-failed': (p) =>
     `${name(p, 'A file')} failed with ${text(p['encoder']) ? encoder(text(p['encoder'])) : 'an encoder'}; the next try uses another one where the library’s rules allow it`,
+  'encoder-benched': (p) =>
+    `An encoder is not used for now${typeof p['count'] === 'number' && p['count'] > 0 ? `, and ${plural(p['count'], 'earlier copy', 'earlier copies')} of it ${p['count'] === 1 ? 'is' : 'are'} looked at again` : ''}`,
+  'bench-lifted': (p) =>
+    `${text(p['encoder']) || 'An encoder'} of ${quoted(p['node']) || 'a machine'} is used again${text(p['build']) ? ', as it is another build now' : ''}`,
+  'copy-bad': (p) => `The new file of ${name(p, 'a film')} was looked at again and found bad; its original stays in the trash`,
+  'copy-accepted': (p) => `The new file of ${name(p, 'a film')} is kept as it is`,
   'scan-failed': (p) => `${quoted(p['library']) || 'A library'} could not be scanned`,
   'library-added': (p) => `The library ${quoted(p['name'])} was added`,
   'library-changed': (p) => `The library ${quoted(p['library'])} ${changeOf(p)}`,

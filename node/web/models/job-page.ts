@@ -14,7 +14,7 @@ import type { Progress } from '../../events.ts';
 import { clock, day, duration, encoder, saving, savingPercent, size, sizeParts } from '../format.ts';
 import { url } from '../routes.ts';
 import { activityLine, type ActivityLine } from './activity.ts';
-import { commandLine, jobActions, stateWords, timeline, type JobAction, type StateWords, type TimelineStep } from './job.ts';
+import { commandLine, jobActions, stateWords, timeline, type JobAction, type JobFacts, type StateWords, type TimelineStep } from './job.ts';
 import type { WhereLine } from './job-where.ts';
 import { liveNumbers, type LiveNumbers } from './queue-page.ts';
 import { formatWords, sourceCodec } from './queue.ts';
@@ -114,6 +114,7 @@ export function jobPage(facts: JobPageFacts): JobPage {
     priority: priorities[job.priority] ?? 'normal',
     trashUntil,
     trashGone: original?.state === 'gone',
+    doubt: doubtOf(original),
     queuePaused: facts.queuePaused,
     phase: facts.progress?.phase ?? null,
     heldBack: facts.progress?.paused ? (facts.progress.why ?? null) : null,
@@ -179,6 +180,11 @@ export function jobPage(facts: JobPageFacts): JobPage {
   };
 }
 
+function doubtOf(original: Original | null): Exclude<JobFacts['doubt'], undefined> {
+  if (original?.state !== 'kept' || original.recheck === null || original.recheck === 'good') return null;
+  return { bad: original.recheck === 'bad', why: original.recheckNote };
+}
+
 function originalProbe(attempts: readonly Attempt[]): Probe | null {
   const kept = attempts.find((a) => a.stats?.['originalProbe'])?.stats['originalProbe'] as Probe | undefined;
   return kept && Array.isArray(kept.streams) ? kept : null;
@@ -223,13 +229,19 @@ function actionView(name: JobAction, job: JobDetail, original: Original | null):
     },
     retry: { label: 'Try again', icon: 'rotate-ccw', strong: true, confirm: null },
     restore: {
-      label: `Undo (until ${original ? day(original.expiresAt) : ''})`,
+      label: doubtOf(original) ? 'Put the original back' : `Undo (until ${original ? day(original.expiresAt) : ''})`,
       icon: 'undo-2',
-      strong: false,
+      strong: doubtOf(original)?.bad === true,
       confirm: 'Put the original back? The new file goes to the trash in its place.',
     },
+    accept: {
+      label: 'Keep the new file',
+      icon: 'check',
+      strong: false,
+      confirm: 'Keep the new file although it was found bad? Its original is deleted when its time in the trash is over.',
+    },
   };
-  return { name, ...views[name], original: name === 'restore' ? (original?.id ?? null) : null };
+  return { name, ...views[name], original: name === 'restore' || name === 'accept' ? (original?.id ?? null) : null };
 }
 
 function factsOf(job: JobDetail, last: Attempt | null, original: Original | null, names: ReadonlyMap<string, string>, now: Date): Fact[] {
@@ -324,6 +336,8 @@ const checkWords: Record<string, string> = {
   duration: 'Length',
   frames: 'Frames',
   decode: 'Plays without errors',
+  pictures: 'The same pictures',
+  'second-look': 'Second look',
   size: 'Smaller by enough',
   colour: 'Colour and HDR',
   start: 'Start times',

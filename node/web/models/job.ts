@@ -21,6 +21,8 @@ export interface JobFacts {
   trashUntil: Date | null;
   /** it should be in the trash, and is not there */
   trashGone?: boolean;
+  /** what made the new file is not trusted any more, so the original stays: the new file is looked at again, or was found bad */
+  doubt?: { bad: boolean; why: Reason | null } | null;
   queuePaused: boolean;
   /** what its node said last: a film is fetched and may wait there before it is encoded */
   phase?: Progress['phase'] | null;
@@ -114,6 +116,7 @@ function running(job: JobFacts): StateWords {
 function completed(job: JobFacts, now: Date): StateWords {
   if (job.outcome === 'kept') return { word: 'Kept original', tone: 'quiet', next: why(job, 'The new file was not worth it.') };
   if (job.outcome === 'restored') return { word: 'Restored', tone: 'quiet', next: 'The original was put back in its place.' };
+  if (job.doubt) return doubted(job.doubt);
   const trash =
     job.trashUntil && job.trashUntil > now
       ? `The original waits in the trash until ${day(job.trashUntil)} and can be put back until then.`
@@ -121,6 +124,21 @@ function completed(job: JobFacts, now: Date): StateWords {
         ? 'Somebody took the original out of the trash, not CodecShift, so it cannot be put back from here.'
         : 'The original is no longer in the trash.';
   return { word: 'Finished', tone: 'good', next: `Replaced. ${trash}` };
+}
+
+function doubted({ bad, why: found }: NonNullable<JobFacts['doubt']>): StateWords {
+  if (!bad)
+    return {
+      word: 'Finished',
+      tone: 'good',
+      next: 'Replaced. Its encoder made bad files since, so the new file is looked at again; the original stays in the trash until that is done.',
+    };
+  const what = found ? ` ${sentence(found)}` : '';
+  return {
+    word: 'New file bad',
+    tone: 'bad',
+    next: `The new file was looked at again and found bad.${what} The original stays in the trash until you put it back, or keep the new file.`,
+  };
 }
 
 /** A time today as a time, another day with its day. */
@@ -137,11 +155,11 @@ function tried(job: JobFacts): string {
   return `Tried ${job.failures} of ${job.maxFailures} ${job.maxFailures === 1 ? 'time' : 'times'}.`;
 }
 
-export type JobAction = 'pause' | 'resume' | 'cancel' | 'retry' | 'top' | 'end' | 'restore';
+export type JobAction = 'pause' | 'resume' | 'cancel' | 'retry' | 'top' | 'end' | 'restore' | 'accept';
 
 /** What a person can do with a job now. */
 export function jobActions(
-  job: Pick<JobFacts, 'state' | 'paused' | 'cancelRequested' | 'outcome' | 'trashUntil' | 'attemptState'>,
+  job: Pick<JobFacts, 'state' | 'paused' | 'cancelRequested' | 'outcome' | 'trashUntil' | 'attemptState' | 'doubt'>,
   now: Date,
 ): JobAction[] {
   switch (job.state) {
@@ -160,6 +178,7 @@ export function jobActions(
     case 'cancelled':
       return ['retry'];
     case 'completed':
+      if (job.outcome === 'replaced' && job.doubt) return job.doubt.bad ? ['restore', 'accept'] : ['restore'];
       if (job.outcome === 'replaced') return job.trashUntil && job.trashUntil > now ? ['restore'] : [];
       return ['retry'];
   }

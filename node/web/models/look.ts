@@ -16,12 +16,31 @@ export interface LookFacts {
   heldCount: number;
   failedCount: number;
   nodes: readonly { name: string; away: boolean; draining: boolean; working: number; tested: number }[];
+  /** new files that were found bad when they were looked at again */
+  badCopies: readonly { jobId: number; title: string; note: Reason | null }[];
+  benched: readonly { reason: Reason }[];
   roots: readonly { nodeName: string; path: string; problem: string | null; writable: boolean }[];
 }
 
 /** The worst first: what stops everything, then what stops one library, then single files. */
 export function lookItems(facts: LookFacts): LookItem[] {
   const items: LookItem[] = [];
+  for (const copy of facts.badCopies.slice(0, 3))
+    items.push({
+      tone: 'bad',
+      title: `The new file of ${copy.title} is bad`,
+      text: `${copy.note ? `${sentence(copy.note)} ` : ''}Its original is in the trash and can be put back.`,
+      href: url.job(copy.jobId),
+    });
+  if (facts.badCopies.length > 3)
+    items.push({
+      tone: 'bad',
+      title: `${plural(facts.badCopies.length - 3, 'more new file')} found bad`,
+      text: 'Their originals stay in the trash until you decide; the history names them.',
+      href: url.history(),
+    });
+  for (const { reason } of facts.benched)
+    items.push({ tone: 'warn', title: 'An encoder is benched', text: sentence(reason), href: url.nodes() });
   for (const node of facts.nodes) {
     if (node.away)
       items.push({

@@ -1,4 +1,6 @@
 import { conductOf } from '../../core/manners.ts';
+import { sentence } from '../../core/reasons.ts';
+import type { Benched } from '../../db/benched.ts';
 import type { NodeRow } from '../../db/nodes.ts';
 import type { EncoderReport } from '../../core/encoder-choice.ts';
 import { ago, duration, encoderWithFormat, exact, fps, plural, size } from '../format.ts';
@@ -16,6 +18,8 @@ export interface NodeDetail extends NodeCard {
   tests: EncoderTest[];
   testedAgo: string;
   roots: RootLine[];
+  /** encoders that are not used because of bad copies */
+  benched: BenchedLine[];
   /** what a click can change, as buttons */
   toggles: { action: 'pause' | 'resume' | 'drain' | 'undrain'; label: string; icon: string }[];
   /** another node with the database, here now: it could coordinate */
@@ -49,6 +53,13 @@ export interface EncoderTest {
   speed: string;
 }
 
+export interface BenchedLine {
+  id: number;
+  label: string;
+  why: string;
+  since: string;
+}
+
 export interface RootLine {
   rootId: string;
   path: string;
@@ -79,6 +90,7 @@ export interface DetailFacts {
   /** it holds the database; `fresh` when it was heard of just now */
   candidate: { fresh: boolean } | null;
   roots: readonly RootFacts[];
+  benched?: readonly Pick<Benched, 'id' | 'encoder' | 'device' | 'reason' | 'since'>[];
   speeds: readonly { encoder: string; pixelsPerSecond: number; runs: number }[];
   now: Date;
 }
@@ -104,6 +116,12 @@ export function nodeDetail(facts: DetailFacts): NodeDetail {
     tests: testsOf(facts),
     testedAgo: tested.length === 0 ? '' : ago(new Date(Math.max(...tested)), now),
     roots: facts.roots.map((root) => rootLine(root, now)),
+    benched: (facts.benched ?? []).map((b) => ({
+      id: b.id,
+      label: [encoderWithFormat(b.encoder), b.device].filter(Boolean).join(', '),
+      why: sentence(b.reason),
+      since: ago(b.since, now),
+    })),
     toggles: [
       node.paused ? { action: 'resume', label: 'Resume', icon: 'play' } : { action: 'pause', label: 'Pause', icon: 'pause' },
       node.draining

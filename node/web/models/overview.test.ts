@@ -118,7 +118,7 @@ describe('the library bar', () => {
 });
 
 describe('what needs a look', () => {
-  const none: LookFacts = { libraries: [], held: [], heldCount: 0, failedCount: 0, nodes: [], roots: [] };
+  const none: LookFacts = { libraries: [], held: [], heldCount: 0, failedCount: 0, nodes: [], badCopies: [], benched: [], roots: [] };
 
   test('is nothing when all is well', () => {
     const fine = {
@@ -129,8 +129,28 @@ describe('what needs a look', () => {
     assert.deepEqual(lookItems(fine), []);
   });
 
+  test('puts a film whose new file is bad before everything else, and names an encoder that is not used', () => {
+    const note = { code: 'pictures-differ', params: { at: '0:00:10' } } as const;
+    const benched = { code: 'encoder-benched', params: { encoder: 'hevc_nvenc', node: 'atlas', bad: 2, outputs: 5 } } as const;
+    const copies = [1, 2, 3, 4].map((n) => ({ jobId: n, title: `Film ${n}`, note }));
+    const items = lookItems({ ...none, badCopies: copies, benched: [{ reason: benched }] });
+    assert.deepEqual(
+      items.map(({ tone, href }) => [tone, href]),
+      [
+        ['bad', '/jobs/1'],
+        ['bad', '/jobs/2'],
+        ['bad', '/jobs/3'],
+        ['bad', '/history'],
+        ['warn', '/nodes'],
+      ],
+    );
+    assert.match(items[0]!.text, /0:00:10/);
+    assert.match(items[4]!.text, /hevc_nvenc on atlas made 2 bad copies/);
+  });
+
   test('names the node, the folder or the file, and leads to where it can be put right', () => {
     const items = lookItems({
+      ...none,
       libraries: [
         { id: 3, name: 'Films', problem: { code: 'root-not-mounted', params: { path: '/srv/films' } }, enabled: true },
         { id: 4, name: 'Off', problem: { code: 'root-not-mounted' }, enabled: false },

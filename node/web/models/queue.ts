@@ -196,6 +196,8 @@ function jobMenu(action: JobAction, job: JobRowFacts): MenuItem[] {
       return job.state === 'running'
         ? [post('Stop', 'x', href, `Stop encoding “${job.title}”? What is done so far is lost; the original is untouched.`)]
         : [post('Cancel', 'x', href, `Take “${job.title}” out of the queue? The file stays as it is.`)];
+    case 'accept':
+      return [];
     case 'restore':
       return [{ label: 'Undo…', icon: 'undo-2', href: url.job(job.id), post: false, confirm: '' }];
   }

@@ -70,6 +70,14 @@ export const jobPages: PageModule = (app, web) => {
       return 'The original is being put back.';
     }),
   );
+  app.post('/jobs/:id/accept', (c) =>
+    web.act(c, async () => {
+      const id = jobId(c);
+      const original = await originalToRestore(web, id, idFrom((await readForm(c)).get('original') ?? undefined));
+      await web.commands.acceptCopy(original.id, c.get('actor'));
+      return 'The new file stays. Its original goes when its time in the trash is over.';
+    }),
+  );
 
   const region =
     (view: string) =>

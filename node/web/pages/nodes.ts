@@ -2,6 +2,7 @@ import type { Actor } from '../../core/commands.ts';
 import { sentence } from '../../core/reasons.ts';
 import { listCandidates } from '../../db/candidates.ts';
 import { readCluster } from '../../db/cluster.ts';
+import { listBenched } from '../../db/benched.ts';
 import { readLease } from '../../db/coordinator.ts';
 import { runningJobs } from '../../db/job-lists.ts';
 import { listJoinTokens } from '../../db/join-tokens.ts';
@@ -23,7 +24,7 @@ import {
   type NodesPageView,
   type NodesSide,
 } from '../models/nodes-page.ts';
-import { url } from '../routes.ts';
+import { idFrom, url } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
 import { readForm } from './form.ts';
 import { nodeSettingsPages } from './node-settings.ts';
@@ -53,6 +54,18 @@ export const nodePages: PageModule = (app, web) => {
       ),
     );
   }
+  app.post('/nodes/:id/benched/:bench/try-again', (c) =>
+    web.act(
+      c,
+      async () => {
+        const bench = idFrom(c.req.param('bench'));
+        if (bench === null) throw refuse('not-found', 'There is no such encoder.');
+        await web.commands.liftBench(bench, c.get('actor'));
+        return 'It is used again, and its copies are counted from now on.';
+      },
+      { back: url.nodes() },
+    ),
+  );
   nodeSettingsPages(app, web);
 };
 
@@ -160,7 +173,7 @@ async function readPage(web: Web, more: Partial<NodesSide>): Promise<NodesPageVi
 }
 
 async function readList({ db, now: clock, node: self }: Web): Promise<NodesListView> {
-  const [nodes, running, lease, roots, libraries, candidates, speeds] = await Promise.all([
+  const [nodes, running, lease, roots, libraries, candidates, speeds, benched] = await Promise.all([
     listNodes(db),
     runningJobs(db),
     readLease(db),
@@ -168,6 +181,7 @@ async function readList({ db, now: clock, node: self }: Web): Promise<NodesListV
     listLibraries(db),
     listCandidates(db),
     listSpeeds(db),
+    listBenched(db),
   ]);
   const now = clock();
   const leader = nodes.find((n) => lease.held && n.id === lease.holder) ?? null;
@@ -183,6 +197,7 @@ async function readList({ db, now: clock, node: self }: Web): Promise<NodesListV
         away: isAway(node, [self.id, leader?.id ?? null], now),
         candidate: candidates.find((c) => c.nodeId === node.id) ?? null,
         speeds: speeds.filter((s) => s.nodeId === node.id),
+        benched: benched.filter((b) => b.nodeId === node.id),
         roots: roots
           .filter((r) => r.nodeId === node.id)
           .map((r): RootFacts => ({

@@ -1,4 +1,5 @@
 import { setCookie } from 'hono/cookie';
+import { listBenched } from '../../db/benched.ts';
 import { readLease } from '../../db/coordinator.ts';
 import { countsByState } from '../../db/counters.ts';
 import { listFinished, listHeld, listWaiting, runningJobs } from '../../db/job-lists.ts';
@@ -7,6 +8,7 @@ import { listNodes } from '../../db/nodes.ts';
 import { listNodeRoots } from '../../db/roots.ts';
 import { lastScans } from '../../db/scans.ts';
 import { trashTotals } from '../../db/originals.ts';
+import { badCopies } from '../../db/rechecks.ts';
 import { lastDays, newestRuns, totals } from '../../db/stats.ts';
 import type { EventMap, Progress } from '../../events.ts';
 import { codec, codecTone, fps, resolution, saving, savingPercent, size, sizeLike, sizeParts } from '../format.ts';
@@ -220,13 +222,15 @@ async function readNext(web: Web): Promise<NextView> {
 }
 
 async function readLook({ db, now, node: self }: Web): Promise<LookView> {
-  const [lease, libraries, held, counts, nodes, roots] = await Promise.all([
+  const [lease, libraries, held, counts, nodes, roots, bad, benched] = await Promise.all([
     readLease(db),
     listLibraries(db),
     listHeld(db, undefined, { size: 3 }),
     countsByState(db),
     listNodes(db),
     listNodeRoots(db),
+    badCopies(db),
+    listBenched(db),
   ]);
   const names = new Map(nodes.map((n) => [n.id, n.name]));
   // a missing disk is told once, by the name of its library
@@ -240,6 +244,8 @@ async function readLook({ db, now, node: self }: Web): Promise<LookView> {
       held: held.rows,
       heldCount: counts.held,
       failedCount: counts.failed,
+      badCopies: bad,
+      benched,
       nodes: nodes
         .filter((n) => n.standing === 'approved')
         .map((n) => ({
