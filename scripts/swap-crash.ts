@@ -40,33 +40,34 @@ async function main(): Promise<number> {
   if (![faults, workers, seed].every((n) => Number.isSafeInteger(n) && n > 0)) return explain() + 1;
   if (!mayMount) process.stdout.write('Nothing can be mounted here: only the faults on the disk itself are made.\n');
   const began = performance.now();
-  const done = new Array<number>(workers).fill(0);
-  const say = setInterval(() => {
-    const seconds = Math.round((performance.now() - began) / 1000);
-    process.stderr.write(`${done.reduce((sum, n) => sum + n, 0)} faults after ${seconds} s\n`);
-  }, 30_000);
-  try {
-    const share = Math.ceil(faults / workers);
-    const all = await Promise.all(done.map((_, n) => worker(share, seed * 100 + n, (count) => (done[n] = count))));
-    const sum = merged(all);
+  const seconds = (): number => Math.round((performance.now() - began) / 1000);
+  const tallies: Tally[] = [];
+  const say = setInterval(() => process.stderr.write(`${merged(tallies).faults} faults after ${seconds()} s\n`), 30_000);
+  const tell = (): void => {
+    const sum = merged(tallies);
     process.stdout.write(table(sum));
     for (const { kind, place, seed: round, message } of sum.failures)
       process.stdout.write(`\n${kind} on ${place}, round ${round}: ${message}\n`);
-    process.stdout.write(`${Math.round((performance.now() - began) / 1000)} s\n`);
-    return sum.failures.length > 0 ? 1 : 0;
+    process.stdout.write(`${seconds()} s\n`);
+    process.exitCode = sum.failures.length > 0 ? 1 : 0;
+  };
+  // whoever has waited long enough hears what was found so far
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (tell(), process.exit()));
+  try {
+    const share = Math.ceil(faults / workers);
+    await Promise.all(Array.from({ length: workers }, (_, n) => worker(share, seed * 100 + n, (tally) => (tallies[n] = tally))));
+    tell();
+    return Number(process.exitCode);
   } finally {
     clearInterval(say);
   }
 }
 
-function worker(faults: number, seed: number, onDone: (count: number) => void): Promise<Tally> {
+function worker(faults: number, seed: number, onTally: (tally: Tally) => void): Promise<void> {
   const path = fileURLToPath(new URL('./swap-crash/worker.ts', import.meta.url));
   const started = fork(path, [String(faults), String(seed), values.only ?? ''], { execArgv: ['--no-warnings'] });
+  started.on('message', (tally) => onTally(tally as Tally));
   return new Promise((resolve, reject) => {
-    started.on('message', (message: { done?: number; tally?: Tally }) => {
-      if (message.done !== undefined) onDone(message.done);
-      if (message.tally) resolve(message.tally);
-    });
-    started.on('exit', (code, signal) => reject(new Error(`a worker ended with ${code ?? signal}`)));
+    started.on('exit', (code, signal) => (code === 0 ? resolve() : reject(new Error(`a worker ended with ${code ?? signal}`))));
   });
 }

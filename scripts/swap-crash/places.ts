@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { adoptRoot, openRoot, type Root } from '../../node/files/roots.ts';
+import { isDead } from '../../node/testing/network-commands.ts';
 
 /** Where films lie: a root on a disk of some kind, and what can be done to that disk. */
 export interface Place {
@@ -28,24 +29,40 @@ export const mayMount = process.platform === 'linux' && process.getuid?.() === 0
 
 /** @param name bind: the films lie on another file system than the root's own folder, by a bind mount */
 export async function openPlace(name: PlaceName): Promise<Place> {
-  const base = mkdtempSync(join(tmpdir(), 'codecshift-faults-'));
-  const mounts: string[] = [];
+  const base = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
   const mount = (path: string, ...args: string[]): string => {
     mkdirSync(path, { recursive: true });
     quietly('mount', [...args, path]);
-    mounts.push(path);
     return path;
   };
   const close = (): void => {
-    for (const path of mounts.toReversed()) attempt(() => quietly('umount', ['-l', path]));
-    rmSync(base, { recursive: true, force: true });
+    removeBase(base);
+    process.off('exit', close);
   };
+  process.once('exit', close);
   try {
     return { name, close, ...(await makers[name](base, mount)) };
   } catch (error) {
     close();
     throw error;
   }
+}
+
+const prefix = 'codecshift-faults-';
+
+/** What an earlier run left that was killed itself. */
+export function removeDeadPlaces(): void {
+  for (const name of readdirSync(tmpdir())) if (isDead(new RegExp(`^${prefix}(\\d+)-`).exec(name)?.[1])) removeBase(join(tmpdir(), name));
+}
+
+/** Disks first: what is on them goes with them. */
+function removeBase(base: string): void {
+  const mounted = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((path) => path.startsWith(`${base}/`));
+  for (const path of mounted.toReversed()) attempt(() => quietly('umount', ['-l', path]));
+  rmSync(base, { recursive: true, force: true, maxRetries: 3 });
 }
 
 type Mount = (path: string, ...args: string[]) => string;

@@ -1,6 +1,6 @@
 import { seeded } from '../chaos/random.ts';
 import { kinds } from './kinds.ts';
-import { mayMount, openPlace, type Place, type PlaceName } from './places.ts';
+import { mayMount, openPlace, removeDeadPlaces, type Place, type PlaceName } from './places.ts';
 
 /** What a run found: how often each fault struck on each kind of disk, how the films ended, and everything that was wrong. */
 export interface Tally {
@@ -17,13 +17,14 @@ export interface RunOptions {
   seed: number;
   /** of the kinds; all that this machine can do when left out */
   only?: string[];
-  say?: (done: number) => void;
+  say?: (soFar: Tally) => void;
 }
 
 /** Strikes until so many faults have struck. Each round has a seed of its own, so that one failure can be repeated alone. */
 export async function runFaults(options: RunOptions): Promise<Tally> {
   const tally: Tally = { faults: 0, cells: {}, points: {}, failures: [] };
   const places = new Map<PlaceName, Place>();
+  removeDeadPlaces();
   const wheel = possible(options.only);
   if (wheel.length === 0) throw new Error('none of these faults can be made here');
   try {
@@ -32,7 +33,7 @@ export async function runFaults(options: RunOptions): Promise<Tally> {
       const random = seeded(seed);
       const { kind, place } = random.pick(wheel);
       await strike(tally, places, kind, place, seed);
-      options.say?.(tally.faults);
+      options.say?.(tally);
       if (tally.failures.length > 20) break;
     }
   } finally {
