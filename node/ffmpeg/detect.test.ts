@@ -20,73 +20,84 @@ const folder = await mkdtemp(join(tmpdir(), 'codecshift-detect-'));
 after(() => rm(folder, { recursive: true, force: true }));
 
 for (const { name, tools } of await everyFfmpeg()) {
-  test(`${name} proves libx265 in 8 and 10 bit, and says why each other encoder does not work`, async () => {
+  test(`${name} proves the software encoders in 8 and 10 bit and with HDR10, and says why each other does not work`, async () => {
     const heard: string[] = [];
     const reports = await detectEncoders({ tools, onResult: (r) => heard.push(r.name) });
     assert.deepEqual(
       heard,
       reports.map((r) => r.name),
     );
-    assert.deepEqual([reports[0]?.name, reports[0]?.works, reports[0]?.tenBit], ['libx265', true, true]);
+    const software = reports.filter((r) => !r.hardware);
+    assert.deepEqual(
+      software.map((r) => [r.name, r.codec, r.works, r.tenBit, r.hdr10]),
+      [
+        ['libx265', 'hevc', true, true, true],
+        ['libsvtav1', 'av1', true, true, true],
+      ],
+    );
     for (const report of reports) assert.ok(report.works || report.reason, report.name);
   });
 
-  test(`HDR10 comes through an encode by ${name}`, async () => {
-    const input = join(folder, `hdr-${tools.ffmpeg.from}.mkv`);
-    const master = 'G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)';
-    execFileSync(tools.ffmpeg.path, [
-      '-v',
-      'error',
-      '-nostdin',
-      '-f',
-      'lavfi',
-      '-i',
-      'testsrc2=s=320x180:r=25:d=1',
-      '-pix_fmt',
-      'yuv420p10le',
-      '-c:v',
-      'libx265',
-      '-preset',
-      'ultrafast',
-      '-x265-params',
-      `log-level=error:hdr10=1:repeat-headers=1:master-display=${master}:max-cll=1000,400`,
-      '-color_primaries',
-      'bt2020',
-      '-color_trc',
-      'smpte2084',
-      '-colorspace',
-      'bt2020nc',
-      '-color_range',
-      'tv',
-      input,
-    ]);
-    const probe = await probeFile({ tools, path: input });
-    const plan: WorkPlan = {
-      action: 'transcode',
-      reason: { code: 'not-hevc' },
-      container: 'matroska',
-      extension: '.mkv',
-      dropped: [],
-      expectedBytes: 1,
-      video: { bitDepth: 10, deinterlace: false },
-      streams: [{ index: 0, kind: 'video', action: 'encode', codec: 'hevc', note: null }],
-    };
-    const output = `${input}.out`;
-    await transcode({
-      tools,
-      plan,
-      profile: { ...defaultProfile, speed: 'fast' },
-      probe,
-      encoder: { name: 'libx265', device: null },
-      input,
-      output,
-      stallMs: 60_000,
-      maxOutputBytes: 1e8,
+  for (const [encoder, codec] of [
+    ['libx265', 'hevc'],
+    ['libsvtav1', 'av1'],
+  ] as const)
+    test(`HDR10 comes through ${encoder} of ${name}`, async () => {
+      const input = join(folder, `hdr-${codec}-${tools.ffmpeg.from}.mkv`);
+      const master = 'G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)';
+      execFileSync(tools.ffmpeg.path, [
+        '-v',
+        'error',
+        '-nostdin',
+        '-f',
+        'lavfi',
+        '-i',
+        'testsrc2=s=320x180:r=25:d=1',
+        '-pix_fmt',
+        'yuv420p10le',
+        '-c:v',
+        'libx265',
+        '-preset',
+        'ultrafast',
+        '-x265-params',
+        `log-level=error:hdr10=1:repeat-headers=1:master-display=${master}:max-cll=1000,400`,
+        '-color_primaries',
+        'bt2020',
+        '-color_trc',
+        'smpte2084',
+        '-colorspace',
+        'bt2020nc',
+        '-color_range',
+        'tv',
+        input,
+      ]);
+      const probe = await probeFile({ tools, path: input });
+      const plan: WorkPlan = {
+        action: 'transcode',
+        reason: { code: 'not-hevc' },
+        container: 'matroska',
+        extension: '.mkv',
+        dropped: [],
+        expectedBytes: 1,
+        video: { bitDepth: 10, deinterlace: false },
+        streams: [{ index: 0, kind: 'video', action: 'encode', codec, note: null }],
+      };
+      const output = `${input}.out`;
+      await transcode({
+        tools,
+        plan,
+        profile: { ...defaultProfile, speed: 'fast' },
+        probe,
+        encoder: { name: encoder, device: null },
+        input,
+        output,
+        stallMs: 60_000,
+        maxOutputBytes: 1e8,
+      });
+      const [before, made] = [probe.streams[0] as VideoStream, (await probeFile({ tools, path: output })).streams[0] as VideoStream];
+      assert.deepEqual(before.hdr, { kind: 'hdr10', dolbyVisionProfile: null, masteringDisplay: master, contentLight: '1000,400' });
+      assert.deepEqual([made.hdr, made.color], [before.hdr, before.color]);
     });
-    const [before, made] = [probe.streams[0] as VideoStream, (await probeFile({ tools, path: output })).streams[0] as VideoStream];
-    assert.deepEqual(before.hdr, { kind: 'hdr10', dolbyVisionProfile: null, masteringDisplay: master, contentLight: '1000,400' });
-    assert.deepEqual([made.hdr, made.color], [before.hdr, before.color]);
-  });
 }
 
 test('a profile gets the best proved encoder it allows, or the reason why none', () => {

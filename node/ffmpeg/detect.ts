@@ -33,8 +33,10 @@ export interface DetectRequest {
   inUse?: EncoderRef[];
   /** what was found before; stands for what is in use */
   known?: EncoderReport[];
-  /** for tests: how many encodes at once are tried at most */
+  /** for tests: only these families, fewer encodes at once, a shorter time until a driver counts as hanging */
+  names?: readonly EncoderName[];
   mostAtOnce?: number;
+  hardwareLimitMs?: number;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function detectEncoders(request: DetectRequest): Promise<EncoderRep
     const compiled = await compiledEncoders(request);
     const nodes = await renderNodes();
     const reports: EncoderReport[] = [];
-    for (const name of encoderNames) {
+    for (const name of request.names ?? encoderNames) {
       if (!encoderRows[name].platforms.includes(process.platform)) continue;
       for (const report of await testFamily({ ...request, folder }, name, compiled.has(name), nodes)) {
         reports.push(report);

@@ -2,11 +2,10 @@ import type { EncoderChoice } from '../core/encoder-choice.ts';
 import { encoderArguments, rowOf } from './encoders.ts';
 import { start, type Running } from './process.ts';
 import { safeGlobals, wrapper } from './sandbox.ts';
-import type { Proving } from './test-encode.ts';
+import { limitMs, type Proving } from './test-encode.ts';
 
 /** Nobody encodes more films than this at once on one chip; consumer cards refuse long before. */
 const MOST = 8;
-const PATIENCE_MS = 10_000;
 
 export interface Held {
   /** so many ran at once before the next was refused; null when none was */
@@ -64,7 +63,7 @@ async function hold(p: Proving, choice: EncoderChoice, onErrorLine: (line: strin
     onErrorLine,
   });
   void running.done.catch(() => {}).finally(() => began.resolve(false));
-  const patience = setTimeout(() => began.resolve(false), PATIENCE_MS);
+  const patience = setTimeout(() => began.resolve(false), limitMs(p, true));
   const ok = await began.promise.finally(() => clearTimeout(patience));
   if (ok) return running;
   running.stop(() => new Error('it did not begin'));

@@ -16,6 +16,7 @@ export interface Proving {
   /** an absolute path; only the tests write into it */
   folder: string;
   signal?: AbortSignal | undefined;
+  hardwareLimitMs?: number;
 }
 
 const FRAMES = 10;
@@ -47,7 +48,12 @@ export async function testEncode(p: Proving, choice: EncoderChoice, bitDepth: 8 
     fileUrl(output),
   ];
   try {
-    await caged(p, command, { write: true, devices: row.hardware, timeoutMs: limitMs(row.hardware), what: `encode with ${choice.name}` });
+    await caged(p, command, {
+      write: true,
+      devices: row.hardware,
+      timeoutMs: limitMs(p, row.hardware),
+      what: `encode with ${choice.name}`,
+    });
     return await comparePictures(p, output);
   } catch (error) {
     p.signal?.throwIfAborted();
@@ -119,7 +125,7 @@ export async function carriesHdr10(p: Proving, choice: EncoderChoice): Promise<b
       read: [input],
       write: true,
       devices: hardware,
-      timeoutMs: limitMs(hardware),
+      timeoutMs: limitMs(p, hardware),
       what: `encode HDR10 with ${choice.name}`,
     });
     const before = filmStreams(probe)[0];
@@ -160,7 +166,7 @@ async function hdr10Sample(p: Proving): Promise<string> {
     '-y',
     fileUrl(file),
   ];
-  await caged(p, command, { write: true, timeoutMs: limitMs(false), what: 'make an HDR10 sample' });
+  await caged(p, command, { write: true, timeoutMs: limitMs(p, false), what: 'make an HDR10 sample' });
   return file;
 }
 
@@ -184,6 +190,6 @@ function caged(p: Proving, command: string[], by: Run): ReturnType<typeof run> {
 }
 
 /** A hanging driver is given up soon; libx265 on a busy machine is only slow, and without it a node is useless. */
-function limitMs(hardware: boolean): number {
-  return hardware ? 10_000 : 60_000;
+export function limitMs({ hardwareLimitMs = 10_000 }: Proving, hardware: boolean): number {
+  return hardware ? hardwareLimitMs : 60_000;
 }
