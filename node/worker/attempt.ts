@@ -42,7 +42,10 @@ export interface AttemptParts {
   onProgress: (progress: Numbers) => void;
 }
 
-export type Numbers = Pick<Progress, 'phase' | 'percent' | 'fps' | 'speed' | 'leftMs' | 'outputBytes' | 'expectedBytes' | 'paused' | 'searching'>;
+export type Numbers = Pick<
+  Progress,
+  'phase' | 'percent' | 'fps' | 'speed' | 'leftMs' | 'outputBytes' | 'expectedBytes' | 'paused' | 'searching'
+>;
 
 export const nothingYet: Numbers = {
   phase: 'fetching',
@@ -107,7 +110,13 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
       encoder: encoder?.name ?? 'copy',
       command: bounded(result.command),
       stderrTail: result.stderrTail.slice(-32_768),
-      stats: { encodeMs: Math.round(result.encodeMs), device: encoder?.device ?? null, build: taken?.build ?? null, fetchMs },
+      stats: {
+        encodeMs: Math.round(result.encodeMs),
+        device: encoder?.device ?? null,
+        build: taken?.build ?? null,
+        fetchMs,
+        ...(found ? { quality: found } : {}),
+      },
     };
   } catch (error) {
     await painting?.end();
