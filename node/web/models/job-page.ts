@@ -1,4 +1,5 @@
 import { sentence, reasonEntry, label as reasonLabel } from '../../core/reasons.ts';
+import { foundWords, qualityFound } from '../../core/quality-found.ts';
 import type { Check } from '../../core/verdict.ts';
 import type { Probe } from '../../core/media.ts';
 import { triesAnother } from '../../core/fallback.ts';
@@ -117,6 +118,7 @@ export function jobPage(facts: JobPageFacts): JobPage {
     doubt: doubtOf(original),
     queuePaused: facts.queuePaused,
     phase: facts.progress?.phase ?? null,
+    searching: facts.progress?.searching === true,
     heldBack: facts.progress?.paused ? (facts.progress.why ?? null) : null,
   } as const;
   const verdictOf = job.attempts.find((a) => a.verdict !== null)?.verdict ?? null;
@@ -260,6 +262,7 @@ function factsOf(job: JobDetail, last: Attempt | null, original: Original | null
       : null,
     last ? { label: 'Node', value: names.get(last.nodeId) ?? last.nodeId } : null,
     last?.encoder ? { label: 'Encoder', value: [encoder(last.encoder), insteadOf(last, job.attempts)].filter(Boolean).join('. ') } : null,
+    last ? qualityFact(last) : null,
     last ? { label: 'Try', value: `${last.number} of ${Math.max(job.maxFailures, last.number)}` } : null,
     job.finishedAt && job.startedAt ? { label: 'Took', value: duration(job.finishedAt.getTime() - job.startedAt.getTime()) } : null,
     original?.state === 'kept' && original.expiresAt > now
@@ -268,6 +271,12 @@ function factsOf(job: JobDetail, last: Attempt | null, original: Original | null
     { label: 'Path', value: job.path },
   ];
   return list.filter((fact) => fact !== null);
+}
+
+/** What the search for the setting found, where the library asks for a goal instead of a number. */
+function qualityFact(last: Attempt): Fact | null {
+  const found = qualityFound(last.stats);
+  return found && { label: 'Quality', value: [foundWords(found), found.why ? sentence(found.why) : ''].filter(Boolean).join('. ') };
 }
 
 function whyTitle(job: JobDetail): string {

@@ -26,6 +26,8 @@ export interface JobFacts {
   queuePaused: boolean;
   /** what its node said last: a film is fetched and may wait there before it is encoded */
   phase?: Progress['phase'] | null;
+  /** pieces of the film are tried until its setting is found */
+  searching?: boolean;
   /** its machine holds it back, as it said last: on battery, too hot, outside its hours */
   heldBack?: Reason | null;
 }
@@ -108,6 +110,12 @@ function running(job: JobFacts): StateWords {
           word: 'Fetched',
           tone: 'quiet',
           next: `The film is on ${job.nodeName ?? 'its machine'} already and waits there for a free slot.`,
+        };
+      if (job.searching)
+        return {
+          word: 'Measuring',
+          tone: 'busy',
+          next: `Short pieces of the film are tried${where} until the setting is found that reaches the goal. Then the whole film is encoded.`,
         };
       return { word: 'Running', tone: 'busy', next: `Encoding${where}. The original stays untouched until the new file has been checked.` };
   }

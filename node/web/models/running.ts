@@ -22,7 +22,7 @@ export interface RunningNow {
   title: string;
   /** "Checking", "Paused", …; '' while it encodes */
   stage: string;
-  stageIcon: 'circle-check' | 'pause' | 'download' | 'upload' | 'x';
+  stageIcon: 'circle-check' | 'pause' | 'download' | 'upload' | 'x' | 'gauge';
   left: string;
   percent: number;
   percentText: string;
@@ -83,7 +83,9 @@ export function runningNow(facts: RunningFacts, heard: Progress | null): Running
   return {
     id: facts.id,
     title: facts.title,
-    ...(waits ? ({ stage: waits, stageIcon: 'pause' } as const) : stageOf(phase, paused, facts.cancelRequested, heldBack(facts, progress))),
+    ...(waits
+      ? ({ stage: waits, stageIcon: 'pause' } as const)
+      : stageOf(phase, paused, facts.cancelRequested, heldBack(facts, progress), progress?.searching === true)),
     left: progress?.leftMs != null && !paused ? `${duration(progress.leftMs)} left` : '',
     percent: Math.round(done * 10) / 10,
     percentText: percent(done),
@@ -113,7 +115,13 @@ function heldBack(facts: RunningFacts, progress: Progress | null): string {
   return progress?.why && progress.paused && !facts.paused ? label(progress.why).toLowerCase() : '';
 }
 
-function stageOf(phase: Phase, paused: boolean, cancelling: boolean, why: string): Pick<RunningNow, 'stage' | 'stageIcon'> {
+function stageOf(
+  phase: Phase,
+  paused: boolean,
+  cancelling: boolean,
+  why: string,
+  searching: boolean,
+): Pick<RunningNow, 'stage' | 'stageIcon'> {
   if (cancelling) return { stage: 'Stopping', stageIcon: 'x' };
   if (paused) return { stage: why ? `Paused: ${why}` : 'Paused', stageIcon: 'pause' };
   if (phase === 'waiting') return { stage: 'Waits for a slot', stageIcon: 'pause' };
@@ -121,6 +129,7 @@ function stageOf(phase: Phase, paused: boolean, cancelling: boolean, why: string
   if (phase === 'delivering') return { stage: 'Delivering', stageIcon: 'upload' };
   if (phase === 'verifying') return { stage: 'Checking', stageIcon: 'circle-check' };
   if (phase === 'replacing') return { stage: 'Replacing', stageIcon: 'circle-check' };
+  if (searching) return { stage: 'Finding the right quality', stageIcon: 'gauge' };
   return { stage: '', stageIcon: 'circle-check' };
 }
 
