@@ -153,7 +153,13 @@ export function liveNumbers(p: Progress, strip: string | null): LiveNumbers {
   ].filter(Boolean);
   return {
     percent: p.percent,
-    phase: p.paused ? (p.why ? `paused: ${label(p.why).toLowerCase()}` : 'paused') : p.searching ? 'of the search for the right quality' : phaseWords[p.phase],
+    phase: p.paused
+      ? p.why
+        ? `paused: ${label(p.why).toLowerCase()}`
+        : 'paused'
+      : p.searching
+        ? 'of the search for the right quality'
+        : phaseWords[p.phase],
     left: p.leftMs === null || p.paused ? null : duration(p.leftMs),
     rate: rate.length && !p.paused ? rate.join(' · ') : null,
     expected: p.expectedBytes,
