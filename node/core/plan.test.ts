@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import type { AudioStream, Disposition, Probe, Stream, SubtitleStream, VideoStream } from './media.ts';
 import { filmStreams } from './media.ts';
+import { encodeClasses, jobClass, needsOf } from './job.ts';
 import type { FileFacts, Plan } from './plan.ts';
 import { makePlan } from './plan.ts';
 import type { Profile } from './profile.ts';
@@ -52,6 +53,7 @@ const hdr = (kind: 'hdr10' | 'hlg' | 'hdr10plus' | 'dolby-vision', dolbyVisionPr
   film({ hdr: { kind, dolbyVisionProfile, masteringDisplay: null, contentLight: null } });
 const notEfficient: Partial<Profile> = { alsoEfficient: [] };
 const wrap: Partial<Profile> = { remux: true };
+const av1: Partial<Profile> = { codec: 'av1' };
 
 const rows: Record<string, Row> = {
   // the everyday cases
@@ -77,6 +79,36 @@ const rows: Record<string, Row> = {
     probe: 'clip-tracks',
     plan: 'transcode not-hevc → mp4 .mp4',
     streams: 'e0 c1 c2 c3 -4:chapter-track',
+  },
+  // AV1, where a library wishes it
+  'H.264 in MKV becomes AV1 in MKV': {
+    probe: 'clip-film',
+    profile: av1,
+    plan: 'transcode to-av1 → matroska .mkv',
+    streams: 'e0 c1',
+    bits: 10,
+  },
+  'MP4 stays MP4 with AV1 too': { probe: 'clip-pictureInMp4', profile: av1, plan: 'transcode to-av1 → mp4 .mp4', streams: 'e0 c1 c2' },
+  'AV1 has no way into a transport stream': { probe: 'made-h264.ts', profile: av1, plan: 'transcode to-av1 → matroska .mkv' },
+  'nor into a MOV that players open': { probe: 'made-plain.mov', profile: av1, plan: 'transcode to-av1 → matroska .mkv', streams: 'e0 c1' },
+  'HEVC stays HEVC where AV1 is wished': { probe: 'clip-film', edit: film({ codec: 'hevc' }), profile: av1, plan: 'skip hevc-stays' },
+  'and is still re-wrapped where that is wished': {
+    probe: 'made-h264.ts',
+    edit: film({ codec: 'hevc' }),
+    profile: { ...av1, ...wrap },
+    plan: 'remux rewrap → matroska .mkv',
+  },
+  'AV1 is done where AV1 is wished, whatever else counts as efficient': {
+    probe: 'clip-film',
+    edit: film({ codec: 'av1' }),
+    profile: { ...av1, alsoEfficient: [] },
+    plan: 'skip already-av1',
+  },
+  'VP9 becomes AV1 only where it does not count as efficient': {
+    probe: 'clip-film',
+    edit: film({ codec: 'vp9' }),
+    profile: { ...av1, alsoEfficient: [] },
+    plan: 'transcode to-av1 → matroska .mkv',
   },
   'a cover in MP4 is copied': { probe: 'clip-pictureInMp4', plan: 'transcode not-hevc → mp4 .mp4', streams: 'e0 c1 c2' },
   'M4V keeps its own extension': { probe: 'made-plain.m4v', file: { path: 'a/Plain.M4V' }, plan: 'transcode not-hevc → mp4 .M4V' },
@@ -328,7 +360,7 @@ test('every captured probe gets a plan with a known reason', () => {
 test('a changed container is told, and lost styling is told at its stream', () => {
   const plan = planOf({ probe: 'clip-tracks', edit: firstAudio('flac'), plan: '' });
   assert.ok(plan.action === 'transcode');
-  assert.deepEqual(plan.notes?.map(sentence), ['MP4 can’t hold HEVC with everything in this file; the copy is MKV.']);
+  assert.deepEqual(plan.notes?.map(sentence), ['MP4 can’t hold the new film with everything in this file; the copy is MKV.']);
   const text = plan.streams.find((stream) => stream.action === 'convert');
   assert.equal(sentence(text!.note!), 'MP4 text becomes SRT: the words and times stay, colours and positions are lost.');
 });
@@ -401,6 +433,26 @@ test('the same file always gets the same plan, and planning changes nothing', ()
 test('a plan survives the way through the database', () => {
   const plan = planOf(rows['MP4 text becomes SRT on the way to MKV']!);
   assert.deepEqual(JSON.parse(JSON.stringify(plan)), plan);
+});
+
+test('the class of a job says what its encoder must be able to do', () => {
+  const values = { masteringDisplay: 'G(1,2)B(3,4)R(5,6)WP(7,8)L(9,1)', contentLight: null };
+  const withValues = film({ bitDepth: 10, hdr: { kind: 'hdr10', dolbyVisionProfile: null, ...values } });
+  const needs = (edit: Row['edit'], profile: Partial<Profile>): unknown => {
+    const plan = planOf({ probe: 'clip-film', ...(edit ? { edit } : {}), profile, plan: '' });
+    return plan.action === 'skip' ? plan : needsOf(jobClass(plan));
+  };
+  assert.deepEqual(needs(undefined, { tenBit: false }), { codec: 'hevc', bitDepth: 8, hdr10: false });
+  assert.deepEqual(needs(undefined, {}), { codec: 'hevc', bitDepth: 10, hdr10: false });
+  assert.deepEqual(
+    needs(hdr('hdr10'), {}),
+    { codec: 'hevc', bitDepth: 10, hdr10: false },
+    'only a transfer curve: every encoder writes that',
+  );
+  assert.deepEqual(needs(withValues, {}), { codec: 'hevc', bitDepth: 10, hdr10: true });
+  assert.deepEqual(needs(withValues, av1), { codec: 'av1', bitDepth: 10, hdr10: true });
+  assert.deepEqual(needs(undefined, { ...av1, tenBit: false }), { codec: 'av1', bitDepth: 8, hdr10: false });
+  assert.equal(new Set(encodeClasses).size, 6);
 });
 
 function planOf(row: Row): Plan {

@@ -4,7 +4,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { chooseEncoder, type EncoderReport } from '../core/encoder-choice.ts';
 import type { VideoStream } from '../core/media.ts';
 import type { WorkPlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
@@ -99,32 +98,6 @@ for (const { name, tools } of await everyFfmpeg()) {
       assert.deepEqual([made.hdr, made.color], [before.hdr, before.color]);
     });
 }
-
-test('a profile gets the best proved encoder it allows, or the reason why none', () => {
-  const report = (name: string, more: Partial<EncoderReport> = {}): EncoderReport => ({
-    name,
-    device: null,
-    works: true,
-    tenBit: true,
-    hardware: name !== 'libx265',
-    reason: null,
-    testedAt: '',
-    ...more,
-  });
-  const all = [
-    report('libx265'),
-    report('hevc_vaapi', { device: 'a' }),
-    report('hevc_nvenc', { device: '0', tenBit: false }),
-    report('hevc_qsv', { works: false }),
-  ];
-  assert.deepEqual(chooseEncoder(all, { encoder: 'auto' }, 8), { choice: { name: 'hevc_nvenc', device: '0' } });
-  assert.deepEqual(chooseEncoder(all, { encoder: 'auto' }, 10), { choice: { name: 'hevc_vaapi', device: 'a' } });
-  assert.deepEqual(chooseEncoder(all, { encoder: 'software' }, 10), { choice: { name: 'libx265', device: null } });
-  assert.deepEqual(chooseEncoder([report('libx265')], { encoder: 'hardware' }, 10), {
-    choice: null,
-    reason: { code: 'no-hardware-encoder', params: { bitDepth: 10 } },
-  });
-});
 
 test('a configured ffmpeg that does not work is an error, and never replaced by another', async () => {
   const fake = join(folder, 'ffmpeg');
