@@ -43,7 +43,8 @@ export interface TypedManners {
 
 /** A page that was opened before this version has none of the fields: nothing is changed then. */
 export function readMannersForm(form: URLSearchParams): TypedManners {
-  const fields = Object.fromEntries(names.map((name) => [name, (form.get(name) ?? '').trim().slice(0, 20)]));
+  const typed = Object.fromEntries(names.map((name) => [name, (form.get(name) ?? '').trim().slice(0, 20)]));
+  const fields: Record<string, string> = { ...typed, keepAwake: form.has('keepAwake') ? 'on' : '' };
   if (!form.has('onBattery')) return { manners: {}, fields, problems: [] };
   const number = (name: string): number => whole(fields[name] ?? '', 0, 1000) ?? NaN;
   const { onBattery, whenHot, coresFree } = fields;
@@ -60,12 +61,12 @@ export function readMannersForm(form: URLSearchParams): TypedManners {
     keepAwake: form.has('keepAwake'),
   });
   const told = problems.map(({ name, problem }) => ({ id: `f-${name}`, text: problem }));
-  return { manners: told.length > 0 ? null : manners, fields: { ...fields, keepAwake: form.has('keepAwake') ? 'on' : '' }, problems: told };
+  return { manners: told.length > 0 ? null : manners, fields, problems: told };
 }
 
 /** The fields as they are stored, or as they were typed when something has to be typed again. */
 export function mannersForm(stored: unknown, platform: string, typed: TypedManners | null): MannersForm {
-  const fields = typed && typed.problems.length > 0 ? typed.fields : fieldsOf(mannersOf(stored));
+  const fields = typed?.fields['onBattery'] ? typed.fields : fieldsOf(mannersOf(stored));
   const problem = (name: string): string => typed?.problems.find((p) => p.id === `f-${name}`)?.text ?? '';
   const number = (name: string, label: string, min: number, max: number, unit: string): NumberField => ({
     ...{ id: `f-${name}`, name, label, min, max, unit },

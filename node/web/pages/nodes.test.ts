@@ -168,6 +168,40 @@ describe('the settings of one machine', () => {
     ]);
   });
 
+  test('what it is considerate of is saved with them; a limit that makes no sense is a 422 that names the field', async (t) => {
+    const { web, post } = await visit(t);
+    const fields = (charge: string): [string, string][] => [
+      ...([
+        ['onBattery', 'below'],
+        ['batteryBelow', charge],
+        ['whenHot', 'run'],
+        ['hotAbove', '85'],
+      ] as [string, string][]),
+      ...([
+        ['whenUsed', 'fewer'],
+        ['idleMinutes', '10'],
+        ['niceness', 'idle'],
+        ['coresFree', '2'],
+        ['afterHours', 'pause'],
+      ] as [string, string][]),
+    ];
+    await post(`/nodes/${house.more.tower}`, fields('40'));
+    const manners = { onBattery: 'pause', batteryBelow: 40, whenHot: 'run', whenUsed: 'fewer', idleMinutes: 10, niceness: 'idle' };
+    assert.deepEqual(asked(web), [
+      {
+        name: 'changeNode',
+        args: [
+          house.more.tower,
+          { slots: null, mbps: null, schedule: [], manners: { ...manners, coresFree: 2, afterHours: 'pause', keepAwake: false } },
+        ],
+      },
+    ]);
+    const answer = await post(`/nodes/${house.more.tower}`, fields('400'));
+    assert.equal(answer.status, 422);
+    assert.match(answer.html, /href="#f-batteryBelow">The charge below which it pauses/);
+    assert.match(answer.html, /<option value="fewer" selected>/, 'nothing that was typed is lost');
+  });
+
   test('hours that make no sense are a 422 that names the line', async (t) => {
     const { web, post } = await visit(t);
     const answer = await post(`/nodes/${house.more.tower}`, [
