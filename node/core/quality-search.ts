@@ -27,7 +27,7 @@ const sense: Record<Metric, { fall: number; under: number; over: number }> = {
   xpsnr: { fall: 0.45, under: 0.15, over: 0.45 },
   ssim: { fall: 0.0012, under: 0.0005, over: 0.0012 },
 };
-const FARTHEST = 6;
+const FARTHEST = 8;
 
 /**
  * The next setting to try, or what was found. A higher setting gives a smaller file and a lower score, so the highest one

@@ -18,6 +18,8 @@ export interface CalibrateRequest extends SampleSource {
   profile: Profile;
   /** what this node found for films of this kind */
   findings: readonly Finding[];
+  /** a search that takes no longer is not cut short by the clock; default: a quarter of a minute */
+  freeMs?: number;
   /** 0…100 */
   onProgress?: (percent: number) => void;
 }
@@ -123,15 +125,15 @@ async function trySetting(
   return { result: { quality, mean, worst: Math.min(...scores) }, encodeMs, filmMs };
 }
 
-/** Share of the film's own encode that its search may take; below a quarter of a minute nobody counts. */
+/** Share of the film's own encode that its search may take. */
 const DEAR = 0.08;
-const CHEAP_MS = 15_000;
+const FREE_MS = 15_000;
 
 /** By the clock: where the encoder is faster than the judge, the pieces are not what takes the time. */
 function tooDear(request: CalibrateRequest, spentMs: number, last: Setting, spent: Spent): boolean {
   const whole = (last.encodeMs / last.filmMs) * (request.probe.durationMs ?? 0);
   const another = spentMs / spent.tries.length;
-  return spentMs + another > Math.max(CHEAP_MS, whole * DEAR);
+  return spentMs + another > Math.max(request.freeMs ?? FREE_MS, whole * DEAR);
 }
 
 /** x265 and SVT-AV1 count finer than in whole steps; the scales of hardware do not. */
