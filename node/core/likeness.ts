@@ -27,26 +27,30 @@ export interface PieceFinding {
   worst: number;
   /** how far they are from the picture of the original that fits best, wherever in the piece it is */
   elsewhere: number;
+  /** how far the whole piece would be if it were moved by more than the slack: the mean at the move that fits best */
+  moved: number;
   /** how much there is to see: the mean distance of the original's points from their mean */
   contrast: number;
 }
 
 /** Of two decoders' clocks: rounded times may move a piece by a frame or two. */
-const SHIFTS = [0, -1, 1, -2, 2];
+const SLACK = [0, -1, 1, -2, 2];
+const MOVES = Array.from({ length: 13 }, (_, i) => [i + 3, -i - 3]).flat();
 
 /** Compares the thumbnails of one piece, in order of time. */
 export function comparePiece(atMs: number, original: readonly Uint8Array[], output: readonly Uint8Array[]): PieceFinding {
-  const finding = { atMs, pictures: original.length, shown: output.length, difference: 255, worst: 255, elsewhere: 255 };
+  const finding = { atMs, pictures: original.length, shown: output.length, difference: 255, worst: 255, elsewhere: 255, moved: 255 };
   if (original.length === 0) return { ...finding, contrast: 0 };
   const contrast = mean(original.map(contrastOf));
   if (output.length === 0) return { ...finding, contrast };
   const costs = output.map((made) => original.map((was) => distance(was, made)));
-  const own = pairs(bestShift(costs, original.length), original.length, output.length);
+  const own = bestOf(SLACK, costs, original.length).pairs;
   return {
     ...finding,
     difference: mean(own.map(([was, made]) => costs[made]![was]!)),
     worst: Math.max(...own.map(([was, made]) => worstField(original[was]!, output[made]!))),
     elsewhere: mean(own.map(([, made]) => Math.min(...costs[made]!))),
+    moved: bestOf(MOVES, costs, original.length).cost,
     contrast,
   };
 }
@@ -66,7 +70,9 @@ export function pictureFault(piece: PieceFinding): PictureFault | null {
   if (piece.difference > FAR) return 'other-pictures';
   if (piece.contrast > LITTLE_TO_SEE && piece.difference > 0.75 * piece.contrast) return 'other-pictures';
   if (piece.worst > FIELD_FAR) return 'part-differs';
-  return piece.difference > 2 * piece.elsewhere + 0.5 ? 'other-moment' : null;
+  const elsewhere = piece.difference > 2 * piece.elsewhere + 0.5;
+  // a frozen or stammering picture fits some picture of the piece; one that is late fits when the whole piece is moved
+  return elsewhere || piece.difference > 1.2 * piece.moved + 0.15 ? 'other-moment' : null;
 }
 
 /** A piece is at most so long, and at most so many pictures. */
@@ -90,16 +96,16 @@ export function thumbsOf(bytes: Uint8Array): Uint8Array[] {
   return Array.from({ length: Math.floor(bytes.length / thumb.bytes) }, (_, i) => bytes.subarray(i * thumb.bytes, (i + 1) * thumb.bytes));
 }
 
-/** The shift of the whole piece that fits best, the smallest of equals. */
-function bestShift(costs: number[][], pictures: number): number {
-  let [best, lowest] = [0, Infinity];
-  for (const shift of SHIFTS) {
-    const own = pairs(shift, pictures, costs.length);
-    if (own.length === 0) continue;
-    const cost = mean(own.map(([was, made]) => costs[made]![was]!));
-    if (cost < lowest - 1e-9) [best, lowest] = [shift, cost];
+/** The move of the whole piece that fits best, the first of equals; half of it at least must still meet. */
+function bestOf(moves: number[], costs: number[][], pictures: number): { cost: number; pairs: [number, number][] } {
+  let best: { cost: number; pairs: [number, number][] } = { cost: Infinity, pairs: [] };
+  for (const move of moves) {
+    const met = pairs(move, pictures, costs.length);
+    if (met.length === 0 || met.length < Math.min(pictures, costs.length) / 2) continue;
+    const cost = mean(met.map(([was, made]) => costs[made]![was]!));
+    if (cost < best.cost - 1e-9) best = { cost, pairs: met };
   }
-  return best;
+  return best.pairs.length > 0 ? best : { cost: 255, pairs: pairs(0, pictures, costs.length) };
 }
 
 /** [original, output] by number */
