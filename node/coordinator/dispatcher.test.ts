@@ -282,6 +282,25 @@ eachDatabase((kind) => {
     assert.ok((await s.ask(testNode)).granted!.attempt > third.attempt, 'what is over is not given again');
   });
 
+  test('a node hears which of its encoders failed with this very film, another node hears nothing of it', async (t) => {
+    const s = await stage(t, kind, [testNode, 'other']);
+    await someJobs(s.db, s.library.id, 1);
+    await s.change('update jobs set max_failures = 9');
+    const fails = async (node: string, failure: Parameters<typeof failAttempt>[2]): Promise<void> => {
+      const granted = (await s.ask(node)).granted!;
+      await failAttempt(s.db, { jobId: granted.job, attemptId: granted.attempt }, failure);
+      await s.change('update jobs set retry_at = null');
+    };
+    const broken = { reason: { code: 'encoder-failed' }, retry: true, encoder: 'hevc_nvenc', device: '0' } as const;
+    await fails(testNode, broken);
+    await fails(testNode, { ...broken, reason: { code: 'disk-full' } });
+    const elsewhere = (await s.ask('other')).granted!;
+    assert.deepEqual(elsewhere.failed, []);
+    await failAttempt(s.db, { jobId: elsewhere.job, attemptId: elsewhere.attempt }, { ...broken, reason: { code: 'input-output-error' } });
+    await s.change('update jobs set retry_at = null');
+    assert.deepEqual((await s.ask(testNode)).granted?.failed, [{ name: 'hevc_nvenc', device: '0' }]);
+  });
+
   test('an offer names what waits, and nothing is offered when nothing does', async (t) => {
     const s = await stage(t, kind);
     const heard = new Promise<number[]>((resolve) => s.mesh.subscribe('offers', (offer) => resolve(offer.classes)));
