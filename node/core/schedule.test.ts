@@ -46,6 +46,35 @@ test('each reason why a node does not take a job is said in words of that node',
   assert.equal(whyNot(aNode({ encoders: [nvenc] }), aJob({ encoder: 'hardware' })), null);
 });
 
+test('a film that another machine shall check is rather encoded by one that does not keep it, but waits for nobody for ever', () => {
+  const keeper = aNode();
+  const other = aNode({ id: 'b', local: [], keeps: [] });
+  const job = aJob({ secondLook: true });
+  const together = aWorld({ nodes: [keeper, other] });
+  const left = choose(keeper, [job], together);
+  assert.ok('wait' in left);
+  assert.equal(sentence(left.wait!), 'Left for B, so that this machine, which has the library, can check what another made.');
+  assert.deepEqual([...left.promised!.keys()], [job.id]);
+  assert.deepEqual(choose(other, [job], together), { pick: [1] });
+  assert.deepEqual(choose(keeper, [job], together, new Set([job.id])), { pick: [1] }, 'it was left long enough');
+  assert.deepEqual(choose(keeper, [job, aJob({ id: 2 })], together), { pick: [2] }, 'it holds up nobody behind it');
+  for (const nobody of [
+    { ...other, busy: 1 },
+    { ...other, present: false },
+    { ...other, asks: false },
+    { ...other, paused: true },
+  ])
+    assert.deepEqual(choose(keeper, [job], aWorld({ nodes: [keeper, nobody] })), { pick: [1] });
+  assert.deepEqual(choose(keeper, [job], aWorld({ nodes: [keeper, aNode({ id: 'b' })] })), { pick: [1] }, 'the other one can look');
+  assert.deepEqual(choose(keeper, [aJob()], together), { pick: [1] }, 'nobody wished for a second look');
+});
+
+test('a machine whose only encoder for a film is benched says so', () => {
+  const node = aNode({ encoders: [], classes: [2], benched: [{ encoder: 'libx265', device: '' }] });
+  const why = 'A has no encoder for it that may be used now: libx265 made bad copies there and waits for another chance.';
+  assert.equal(sentence(whyNot(node, aJob())!), why);
+});
+
 test('who could replace the original decides whether a job may begin at all', () => {
   const away = aNode({ id: 'b', present: false });
   const copy = aNode({ id: 'c', keeps: [] });
