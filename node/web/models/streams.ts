@@ -2,7 +2,7 @@ import { filmStreams, type Probe, type Stream } from '../../core/media.ts';
 import type { StreamPlan, WorkPlan } from '../../core/plan.ts';
 import { containerName, languageName } from '../../core/names.ts';
 import { sentence } from '../../core/reasons.ts';
-import { bitrate, clock, codec as codecName, plural, size } from '../format.ts';
+import { bitrate, clock, codec as codecName, plural, savingPercent, size } from '../format.ts';
 import { shareWords } from './shares.ts';
 
 /** One line of the table on the job and file pages: a stream of the original, or a fact of the whole file. */
@@ -129,7 +129,7 @@ function factRows(before: Probe, plan: WorkPlan | null, after: Probe | null): St
   const rows = [
     row('Container', (p) => containerName(p.container), plan ? containerName(plan.container) : '', 'as planned', why),
     row('Length', lengthWords, same(lengthWords), 'never'),
-    row('Size', (p) => size(p.sizeBytes), plan ? `about ${size(plan.expectedBytes)}` : '', 'as planned'),
+    sizeRow(row('Size', (p) => size(p.sizeBytes), plan ? `about ${size(plan.expectedBytes)}` : '', 'as planned'), before, after),
     row('Bit rate', (p) => (p.bitrate === null ? 'unknown' : bitrate(p.bitrate)), '', 'as planned'),
     row('HDR', hdrWords, same(hdrWords), 'never'),
     row('Chapters', (p) => chapterWords(p), chapterWords(before), 'never'),
@@ -139,8 +139,14 @@ function factRows(before: Probe, plan: WorkPlan | null, after: Probe | null): St
   return rows;
 }
 
+function sizeRow(row: StreamRow, before: Probe, after: Probe | null): StreamRow {
+  if (!after || after.sizeBytes === before.sizeBytes) return row;
+  const smaller = after.sizeBytes < before.sizeBytes;
+  return { ...row, fate: { word: savingPercent(before.sizeBytes, after.sizeBytes), icon: '', tone: smaller ? 'won' : 'heed' } };
+}
+
 function factFate(was: string, now: string, plan: WorkPlan | null, after: Probe | null, may: MayChange): Fate {
-  if (!plan && !after) return fates.none;
+  if ((!plan && !after) || (was === 'none' && now === 'none')) return fates.none;
   if (was === now) return after ? fates.kept : fates.willStay;
   if (may === 'as planned') return fates.none;
   return after ? fates.changed : fates.none;
