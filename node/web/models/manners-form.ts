@@ -15,7 +15,8 @@ export interface ChoiceField {
   name: string;
   label: string;
   help: string;
-  options: { value: string; label: string; chosen: boolean }[];
+  /** `limited`: the number beside it matters then */
+  options: { value: string; label: string; chosen: boolean; limited: boolean }[];
   number: NumberField | null;
 }
 
@@ -75,7 +76,12 @@ export function mannersForm(stored: unknown, platform: string, typed: TypedManne
   });
   const choice = (name: string, label: string, help: string, words: Record<string, string>, extra: NumberField | null): ChoiceField => ({
     ...{ id: `f-${name}`, name, label, help, number: extra },
-    options: Object.entries(words).map(([value, text]) => ({ value, label: text, chosen: value === fields[name] })),
+    options: Object.entries(words).map(([value, text]) => ({
+      value,
+      label: text,
+      chosen: value === fields[name],
+      limited: limited.has(`${name} ${value}`),
+    })),
   });
   return {
     choices: [
@@ -121,6 +127,8 @@ export function mannersForm(stored: unknown, platform: string, typed: TypedManne
   };
 }
 
+/** Answers that need the number beside them. */
+const limited = new Set(['onBattery below', 'whenHot above', 'whenUsed fewer', 'whenUsed pause']);
 const names = ['onBattery', 'batteryBelow', 'whenHot', 'hotAbove', 'whenUsed', 'idleMinutes', 'niceness', 'coresFree', 'afterHours'];
 /** Offered when a person chooses to pause from some limit on. */
 const OFFERED = { batteryBelow: 40, hotAbove: 85 };

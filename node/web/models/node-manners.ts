@@ -1,4 +1,4 @@
-import { mannersOf, type Manners } from '../../core/manner-wishes.ts';
+import { defaultManners, mannersOf, type Manners } from '../../core/manner-wishes.ts';
 
 /** What a machine is wished to be considerate of, and what it feels of it, in words. */
 export interface MannersFact {
@@ -9,7 +9,9 @@ export interface MannersFact {
 /** @param told what the machine told last of its conduct; null while it is away. It may be anything. */
 export function mannersFacts(stored: unknown, told: unknown): MannersFact[] {
   const { onBattery, batteryPercent, celsius, lacks } = (typeof told === 'object' && told !== null ? told : {}) as Record<string, unknown>;
-  const facts: MannersFact[] = [{ label: 'Consideration', value: mannersInWords(mannersOf(stored)) }];
+  const wished = mannersInWords(mannersOf(stored));
+  // what every machine does needs no word
+  const facts: MannersFact[] = wished === mannersInWords(defaultManners) ? [] : [{ label: 'Consideration', value: wished }];
   if (typeof onBattery === 'boolean') facts.push({ label: 'Power', value: power(onBattery, batteryPercent) });
   if (typeof celsius === 'number') facts.push({ label: 'Temperature', value: `${Math.round(celsius)} °C` });
   const sentences = Array.isArray(lacks) ? lacks.filter((lack) => typeof lack === 'string').slice(0, 8) : [];
