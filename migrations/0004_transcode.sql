@@ -12,7 +12,7 @@ create table quality_findings (
   device      text not null default '',
   title_class text not null check (length(title_class) <= 100),
   target      text not null check (target in ('visually-lossless', 'very-good', 'good')),
-  metric      text not null check (metric in ('vmaf', 'xpsnr', 'ssim')),
+  metric      text not null check (metric in ('vmaf', 'ssim')),
   quality     double precision not null,                  -- on the profile's own scale, the mean of the runs
   score       double precision not null,
   runs        int not null default 1 check (runs > 0),

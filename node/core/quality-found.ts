@@ -80,10 +80,9 @@ export function foundWords(found: QualityFound): string {
     : `As near to “${names[found.target].toLowerCase()}” as was found: ${words}`;
 }
 
-/** "VMAF 95.1", "XPSNR 41.2 dB", "SSIM 0.985" */
+/** "VMAF 95.1", "SSIM 0.9852" */
 export function scoreWords(metric: Metric, score: number): string {
-  if (metric === 'ssim') return `SSIM ${score.toFixed(4)}`;
-  return metric === 'vmaf' ? `VMAF ${score.toFixed(1)}` : `XPSNR ${score.toFixed(1)} dB`;
+  return metric === 'vmaf' ? `VMAF ${score.toFixed(1)}` : `SSIM ${score.toFixed(4)}`;
 }
 
 function tookWords(ms: number): string {

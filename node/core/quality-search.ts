@@ -24,7 +24,6 @@ export type Next = { quality: number } | { found: Try; met: boolean };
 /** How much a score falls for one step of quality near the goals (measured, see quality.ts), and what counts as met. */
 const sense: Record<Metric, { fall: number; under: number; over: number }> = {
   vmaf: { fall: 0.8, under: 0.3, over: 0.8 },
-  xpsnr: { fall: 0.45, under: 0.15, over: 0.45 },
   ssim: { fall: 0.0012, under: 0.0005, over: 0.0012 },
 };
 const FARTHEST = 8;

@@ -17,8 +17,8 @@ import type { Profile } from './profile.ts';
  *                └── next setting ──┘ as long as the budget lasts
  */
 
-/** How alike two pieces of film are, by one of three judges. Numbers of different judges are not to be compared. */
-export const metrics = ['vmaf', 'xpsnr', 'ssim'] as const;
+/** How alike two pieces of film are, by one of two judges. Numbers of different judges are not to be compared. */
+export const metrics = ['vmaf', 'ssim'] as const;
 export type Metric = (typeof metrics)[number];
 
 export interface QualityScore {
@@ -32,7 +32,7 @@ export interface QualityScore {
 
 export interface PieceScore {
   atMs: number;
-  /** vmaf 0…100, xpsnr in decibels up to 100, ssim 0…1; both last of the luma */
+  /** vmaf 0…100, ssim of the luma 0…1 */
   score: number;
   /** what no judge of luma detail sees; such a piece has the score 0 */
   wrong: 'brightness' | 'colour' | null;
@@ -53,11 +53,6 @@ export const goals: Record<Metric, Record<Target, Goal>> = {
     'visually-lossless': { mean: 97, worst: 94 },
     'very-good': { mean: 95, worst: 90 },
     good: { mean: 92, worst: 86 },
-  },
-  xpsnr: {
-    'visually-lossless': { mean: 43, worst: 41 },
-    'very-good': { mean: 41, worst: 39 },
-    good: { mean: 39, worst: 37 },
   },
   ssim: {
     'visually-lossless': { mean: 0.99, worst: 0.985 },

@@ -4,7 +4,7 @@ import { run } from './process.ts';
 import { safeGlobals, wrapper } from './sandbox.ts';
 
 /** From the best judge of what a person sees to the one that every ffmpeg has. */
-const byMerit: readonly Metric[] = ['vmaf', 'xpsnr', 'ssim'];
+const byMerit: readonly Metric[] = ['vmaf', 'ssim'];
 
 const known = new WeakMap<Tools['ffmpeg'], Promise<Metric>>();
 

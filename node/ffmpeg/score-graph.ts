@@ -44,7 +44,7 @@ function common(a: Side, b: Side): string {
 }
 
 function judge(original: Side, by: { metric: Metric; threads: number }): string {
-  if (by.metric !== 'vmaf') return `${by.metric}@judge`;
+  if (by.metric === 'ssim') return 'ssim@judge';
   const { width, height } = original.film;
   const model = Math.max(width, height) > 2560 ? 'vmaf_4k_v0.6.1' : 'vmaf_v0.6.1';
   return `libvmaf@judge=model=version=${model}:n_threads=${by.threads}`;
@@ -80,7 +80,7 @@ export function listener(): { onLine(line: string): void; heard: Heard } {
   const heard: Heard = { a: [], b: [], score: null, psnr: null };
   const base: Record<string, number> = {};
   const onLine = (line: string): void => {
-    const said = /^\[(showinfo|psnr|libvmaf|xpsnr|ssim)@(a|b|colours|judge) @ [0-9a-fx]+\] (.{1,2000})$/i.exec(line);
+    const said = /^\[(showinfo|psnr|libvmaf|ssim)@(a|b|colours|judge) @ [0-9a-fx]+\] (.{1,2000})$/i.exec(line);
     if (!said) return;
     const [, filter, name, text] = said as unknown as [string, string, string, string];
     if (filter === 'psnr') heard.psnr = planes(text) ?? heard.psnr;
@@ -115,9 +115,9 @@ function decibels(text: string): number {
   return text === 'inf' ? 100 : Number(text);
 }
 
-/** VMAF 0…100, XPSNR of the luma in decibels (at most 100), SSIM of the luma 0…1. */
+/** VMAF 0…100, SSIM of the luma 0…1. */
 function scoreOf(text: string): number | null {
-  const found = /^VMAF score: (\S+)/.exec(text) ?? /^XPSNR\s+y: (\S+)/.exec(text) ?? /^SSIM Y:(\S+)/.exec(text);
-  const score = found ? Math.min(100, decibels(found[1]!)) : Number.NaN;
+  const found = /^VMAF score: (\S+)/.exec(text) ?? /^SSIM Y:(\S+)/.exec(text);
+  const score = found ? Number(found[1]) : Number.NaN;
   return Number.isFinite(score) ? score : null;
 }

@@ -71,7 +71,7 @@ const signed = v.object({ payload: text(60_000), signature: text(200) });
 const finding = v.object({
   encoder: text(40),
   device: v.nullable(text(200)),
-  metric: v.picklist(['vmaf', 'xpsnr', 'ssim']),
+  metric: v.picklist(['vmaf', 'ssim']),
   quality: v.pipe(v.number(), v.minValue(0), v.maxValue(63)),
   score: v.number(),
   runs: id,
