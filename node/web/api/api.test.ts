@@ -180,6 +180,7 @@ describe('nodes', () => {
       [`/nodes/${tower}/undrain`, undefined, 'changeNode', [tower, { draining: false }]],
       [`/nodes/${nuc}/hand-over`, undefined, 'handOver', [nuc]],
       [`/nodes/${nuc}/detect`, undefined, 'detectEncoders', [nuc]],
+      [`/nodes/${nuc}/try-again`, { bench: 7 }, 'liftBench', [7]],
       [`/nodes/${tower}`, { slots: null, schedule }, 'changeNode', [tower, { slots: null, schedule }]],
       [
         `/nodes/${tower}/roots`,
@@ -251,6 +252,7 @@ describe('acting', () => {
       [`/files/${file}/exclude`, {}, 'excludeFile', [file]],
       [`/files/${file}/include`, undefined, 'includeFile', [file]],
       [`/originals/${kept}/restore`, undefined, 'restore', [kept]],
+      [`/originals/${kept}/accept`, undefined, 'acceptCopy', [kept]],
       ['/clear', { confirm: true }, 'clearQueue', []],
       ['/libraries', { path: '/mnt/films', profile: { quality: 20 } }, 'addLibrary', [{ path: '/mnt/films', profile: { quality: 20 } }]],
     ] as const) {
@@ -290,6 +292,7 @@ describe('acting', () => {
       ['GET', '/files?sort=colour', undefined, 422, 'sort'],
       ['POST', '/files/999999/retry', undefined, 404, null],
       ['POST', '/originals/999999/restore', undefined, 404, null],
+      ['POST', '/originals/999999/accept', undefined, 404, null],
       ['GET', '/jobs?state=lost', undefined, 422, 'state'],
       ['GET', '/jobs?limit=0', undefined, 422, 'limit'],
       ['GET', '/jobs?limit=1000', undefined, 422, 'limit'],

@@ -270,3 +270,14 @@ describe('join tokens', () => {
     assert.deepEqual([view.label, view.uses, view.until], ['Without a label', 'for 2 machines', '1\u00a0h left']);
   });
 });
+
+test('an encoder that is not used because of bad copies is shown with the reason and since when', () => {
+  const params = { encoder: 'hevc_nvenc on 0', node: 'nuc', bad: 2, outputs: 4, cause: 'frames differ' };
+  const since = new Date(now.getTime() - 3_600_000);
+  const benched = { id: 7, encoder: 'hevc_nvenc', device: '0', reason: { code: 'encoder-benched', params }, since } as const;
+  const [line, ...none] = detail({}, { benched: [benched] }).benched;
+  assert.deepEqual(none, []);
+  assert.deepEqual([line?.id, line?.label], [7, 'HEVC NVENC, 0']);
+  assert.match(line!.why, /hevc_nvenc on 0 on nuc made 2 bad copies among its last 4, the last one: frames differ/);
+  assert.deepEqual(detail({}).benched, []);
+});

@@ -72,6 +72,12 @@ describe('what a job says about itself', () => {
     assert.deepEqual(jobActions({ ...facts, state: 'running', attemptState: 'verifying' }, now), ['cancel']);
     assert.deepEqual(jobActions({ ...facts, state: 'running', attemptState: 'running' }, now), ['pause', 'cancel']);
     assert.deepEqual(jobActions({ ...facts, state: 'running', attemptState: 'running', paused: true }, now), ['resume', 'cancel']);
+    const doubted = { ...facts, state: 'completed', outcome: 'replaced', trashUntil: new Date('2026-11-01') } as const;
+    const bad = { ...doubted, doubt: { bad: true, why: { code: 'pictures-differ', params: { at: '0:01:00' } } } } as const;
+    assert.deepEqual(jobActions(bad, now), ['restore', 'accept'], 'also when its time in the trash is over');
+    assert.match(stateWords(bad, now).next, /does not show what the original shows at 0:01:00/);
+    assert.deepEqual(jobActions({ ...doubted, doubt: { bad: false, why: null } }, now), ['restore']);
+    assert.deepEqual(jobActions(doubted, now), []);
     assert.deepEqual(jobActions({ ...facts, state: 'completed', outcome: 'replaced', trashUntil: new Date('2026-11-22T12:00:01') }, now), [
       'restore',
     ]);
