@@ -6,6 +6,7 @@ import path from 'node:path';
 import { before, test, type TestContext } from 'node:test';
 import { makePlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
+import { qualityFound } from '../core/quality-found.ts';
 import { PlainError } from '../errors.ts';
 import { locateTools, type Tools } from '../ffmpeg/locate.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
@@ -39,7 +40,7 @@ interface Stage {
 
 async function stage(
   t: TestContext,
-  options: { seconds?: number; source?: () => Promise<string>; preset?: 'slow'; claims?: () => boolean; heard?: Promise<void> } = {},
+  options: { seconds?: number; source?: () => Promise<string>; preset?: 'slow'; known?: number; claims?: () => boolean; heard?: Promise<void> } = {},
 ): Promise<Stage> {
   const base = mkdtempSync(path.join(os.tmpdir(), 'codecshift-worker-'));
   const film = path.join(base, 'film.mkv');
@@ -60,7 +61,8 @@ async function stage(
   ]);
   const probe = await probeFile({ tools, path: film });
   const print = await fingerprint(film);
-  const profile = { ...defaultProfile, speed: options.preset ?? ('fast' as const) };
+  const target = options.known === undefined ? ('number' as const) : ('good' as const);
+  const profile = { ...defaultProfile, target, speed: options.preset ?? ('fast' as const) };
   const plan = makePlan(probe, { path: 'film.mkv', fingerprint: print, madeByUs: false, readOnly: false }, profile);
   const grant: GrantedJob = {
     term: 1,
@@ -76,6 +78,7 @@ async function stage(
     probe: probe as never,
     plan: plan as never,
     profile: profile as never,
+    ...(options.known === undefined ? {} : { findings: (['vmaf', 'ssim'] as const).map((metric) => findingBy(metric, options.known!)) }),
   };
 
   const mesh = createLocalMesh(node, log);
@@ -146,6 +149,20 @@ test('a granted job becomes an output in the workspace with its size and hash, k
   await s.control('forget');
   assert.deepEqual(await s.worker.attempts(), []);
 });
+
+test('a film that is too short to be measured is encoded with what similar films needed here, and the report says so', async (t) => {
+  const s = await stage(t, { known: 31 });
+  const report = await s.next();
+  assert.equal(report.event, 'encoded', JSON.stringify(report).slice(0, 2000));
+  if (report.event !== 'encoded') return;
+  assert.equal(report.command[report.command.findIndex((word) => word.startsWith('-crf')) + 1], '31');
+  const found = qualityFound(report.stats);
+  assert.deepEqual([found?.from, found?.quality, found?.why?.code], ['finding', 31, 'goal-too-short']);
+});
+
+function findingBy(metric: 'vmaf' | 'ssim', quality: number): NonNullable<GrantedJob['findings']>[number] {
+  return { encoder: 'libx265', device: null, metric, quality, score: 92, runs: 3 };
+}
 
 test('a grant whose answer comes twice is not run again over its finished output, which nobody acknowledged yet', async (t) => {
   const acknowledged = Promise.withResolvers<void>();
