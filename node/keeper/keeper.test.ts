@@ -171,6 +171,22 @@ function replaceGrant(s: Stage): ProtocolRequest<'grant'> {
   };
 }
 
+function recheckGrant(s: Stage, trashPath: string): ProtocolRequest<'grant'> {
+  const { sizeBytes, hash } = s.fingerprint;
+  return {
+    op: 'recheck',
+    ...ids,
+    root: s.root,
+    original: { path: trashPath, sizeBytes, hash },
+    output: { path: 'Film (1999).mkv', waiting: false, sizeBytes: s.output.sizeBytes, sha256: s.output.sha256 },
+    probe: s.probe as never,
+    plan: s.plan as never,
+    profile: defaultProfile as never,
+    low: true,
+    timeoutSeconds: 120,
+  };
+}
+
 test('a check that finds its disk gone says so, and succeeds when the disk is back', async (t) => {
   const s = await stage(t);
   renameSync(s.films, `${s.films}.away`);
@@ -198,7 +214,12 @@ test('an output is checked, replaces its original, and the original comes back b
   assert.ok(readFileSync(s.film).length < original.length);
   assert.deepEqual(readFileSync(path.join(s.films, replaced.original.trashPath)), original);
   await s.grant({ op: 'discard', ...ids, root: s.root, path: replaced.path });
-  await s.grant({
+  await s.grant(recheckGrant(s, replaced.original.trashPath));
+  const again = await s.next('rechecked');
+  assert.equal(again.event === 'rechecked' && (again.verdict as { accepted: boolean }).accepted, true);
+  // somebody looks at the copy once more when a person wants the original back: that is more important
+  await s.grant(recheckGrant(s, replaced.original.trashPath));
+  const restoring = s.grant({
     op: 'restore',
     ...ids,
     root: s.root,
@@ -207,6 +228,9 @@ test('an output is checked, replaces its original, and the original comes back b
     current: replaced.path,
     fingerprint: replaced.original.fingerprint,
   });
+  const broken = await s.next('not-rechecked');
+  assert.deepEqual('reason' in broken && [broken.reason.code, 'retry' in broken && broken.retry], ['superseded', true]);
+  assert.deepEqual(await restoring, { accepted: true, why: null });
   await s.next('restored');
   assert.deepEqual(readFileSync(s.film), original);
   await s.grant({ op: 'discard', ...ids, root: s.root, path: replaced.path });
