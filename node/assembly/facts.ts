@@ -1,5 +1,6 @@
 import type { Hello } from '../mesh/greeter.ts';
 import type { Keeper } from '../keeper/keeper.ts';
+import { listPictures } from '../files/pictures.ts';
 import type { Membership } from '../mesh/membership.ts';
 import { version } from '../version.ts';
 import type { Worker } from '../worker/worker.ts';
@@ -25,6 +26,7 @@ export async function helloFacts(
     hardware: hardwareFacts(),
     roots: await house.roots.report(),
     attempts: [...new Set([...(await worker.attempts()), ...(await keeper.attempts())])].slice(0, 200),
+    pictures: some(await listPictures(house.options.dataDir).catch(() => [])),
     candidate: parts.candidate,
     freeBytes: await house.workspace.freeBytes(),
     usedBytes: await house.workspace.usedBytes(),
@@ -34,3 +36,11 @@ export async function helloFacts(
     certificate: membership.certificate()?.signed ?? null,
   };
 }
+
+/** A stretch of a long list, another one each time: whoever hears them all in turn misses none for long. */
+function some(all: readonly number[]): number[] {
+  const at = all.length > MOST_TOLD ? Math.floor(Math.random() * all.length) : 0;
+  return [...all.slice(at), ...all.slice(0, at)].slice(0, MOST_TOLD);
+}
+
+const MOST_TOLD = 200;

@@ -113,6 +113,7 @@ async function assemble(
     log: room('mesh'),
   });
   const bring = fetcher(mesh, () => mbps);
+  const pictures = openPictures(options.dataDir);
   const keeper: Keeper = createKeeper({
     mesh: ordered,
     roots,
@@ -121,7 +122,7 @@ async function assemble(
     outputOf: async (_node, attempt, extension) => workspace.outputOf(attempt, extension),
     fetch: bring,
     onAdopted: () => greeter.tell(),
-    pictures: openPictures(options.dataDir),
+    pictures,
     log: room('keeper'),
     ...(house.fault ? { fault: house.fault } : {}),
   });
@@ -221,6 +222,10 @@ async function assemble(
     void keeper.seek(welcome.roots).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'roots could not be looked for'));
     if (welcome.drop.length)
       void keeper.drop(welcome.drop).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'an output could not be dropped'));
+    for (const attempt of welcome.dropPictures ?? [])
+      void Promise.all([pictures.drop(attempt), pictures.remove(attempt)]).catch((error: unknown) =>
+        log.debug({ attempt, why: messageOf(error) }, 'pictures could not be removed'),
+      );
     outbox.kick();
     onChange();
   });

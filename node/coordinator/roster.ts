@@ -6,6 +6,7 @@ import { failAttempt, releaseAttempt } from '../db/claims.ts';
 import { readCluster } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';
 import { touchNode, upsertNode, wishesOf, type NodeRow } from '../db/nodes.ts';
+import { needlessPictures } from '../db/pictures.ts';
 import { listRoots, setNodeRoots } from '../db/roots.ts';
 import { PlainError } from '../errors.ts';
 import type { Events } from '../events.ts';
@@ -118,6 +119,7 @@ export function createRoster(parts: RosterParts): Roster {
       slots: settings['jobs.atOnce'],
       minFreeBytes: Math.round(settings['jobs.minFreeGb'] * 1e9),
       drop,
+      dropPictures: facts.pictures?.length ? await needlessPictures(db, facts.node, facts.pictures) : [],
     };
   }
 

@@ -63,6 +63,16 @@ export function duePictures(q: Queryable, keepSeconds: number, nodes: readonly s
   );
 }
 
+/** Of the attempts whose frames a node says to have: those that are over, or unknown, and whose frames the books do not seek there. */
+export async function needlessPictures(q: Queryable, nodeId: string, attempts: readonly number[]): Promise<number[]> {
+  const rows = await q.query<{ id: number }>(
+    `select s.id from unnest($2::bigint[]) as s(id)
+      where not exists (select 1 from attempts a where a.id = s.id and (a.ended_at is null or (a.pictures > 0 and a.pictures_node = $1)))`,
+    [nodeId, attempts],
+  );
+  return rows.map((row) => row.id);
+}
+
 /** They are gone from their node, or it is gone with them. */
 export async function forgetPictures(q: Queryable, attempts: readonly number[]): Promise<void> {
   await q.query(`update attempts set pictures = 0, pictures_node = null where id = any($1::bigint[])`, [attempts]);

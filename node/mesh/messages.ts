@@ -215,6 +215,8 @@ export const protocols = {
       freeBytes: bytes,
       /** what its unfinished and undelivered work holds on its disk */
       usedBytes: v.optional(bytes),
+      /** attempts of which it has comparison frames; of very many, some each time */
+      pictures: v.optional(v.pipe(v.array(id), v.maxLength(200))),
       /** milliseconds since 1970 by its clock, and how far that is from UTC in minutes */
       time: v.number(),
       utcOffset: v.number(),
@@ -236,6 +238,8 @@ export const protocols = {
       minFreeBytes: bytes,
       /** attempts the node believes it runs, but must not any more */
       drop: v.array(id),
+      /** comparison frames of these attempts are of no use to anybody any more */
+      dropPictures: v.optional(v.pipe(v.array(id), v.maxLength(200))),
     }),
   },
   claim: {
