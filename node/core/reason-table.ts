@@ -81,6 +81,10 @@ export const reasonTable = {
   'codec-not-allowed': skip('Codec not allowed', 'Its format[ {codec|codec}] is not on the list of those we open, for safety.'),
   'format-not-allowed': skip('Format not allowed', 'Its container[ {format}] is not on the list of those we open, for safety.'),
   'too-many-streams': skip('Too many streams', 'There are more streams in it than a film has[: {count}][, the limit is {limit}].'),
+  'overlong-description': skip(
+    'Overlong description',
+    'What it says about itself is far longer than any film needs (tags, chapters), so it is not opened.',
+  ),
   'still-encrypted': skip('Encrypted', 'It is copy-protected; its pictures can’t be read.'),
   'empty-file': skip('Empty', 'The file is empty (0 bytes).', { retry: true }),
   'not-media': skip('Not a film', 'It has the name of a film, but it is not one[: {message}].'),

@@ -20,7 +20,8 @@ export interface ProbeRequest {
 }
 
 const HEAD = 4096;
-const MAX_JSON = 16 * 1024 * 1024;
+/** Far above 200 streams and 1,000 chapters; ffmpeg itself gets slow with the square of the number of tags. */
+const MAX_JSON = 4 * 1024 * 1024;
 const LATER_MS = 20_000;
 
 /**
@@ -146,6 +147,10 @@ function explain(error: ToolError, name: string, head: Buffer): PlainError {
   const said = error.stderrTail;
   const codec = /Codec \(([^)]{1,40})\) not on whitelist/.exec(said)?.[1];
   if (error.timedOut) return problem('probe-timeout', `Reading the description of ${name} took too long.`, { cause: error, retry: true });
+  if (error.overflowed)
+    return problem('overlong-description', `${name} says far more about itself than any film needs, so it is not opened.`, {
+      cause: error,
+    });
   if (/exceeds max_streams|Number of streams exceeds/i.test(said)) return tooMany(name, error);
   if (codec) {
     return new PlainError(`${name} uses ${codec}, which is not on the list of formats that are opened.`, {

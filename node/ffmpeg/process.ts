@@ -62,6 +62,13 @@ export interface Running {
   stop(because: (ended: Ended) => unknown): void;
 }
 
+interface ToolErrorOptions {
+  cause?: unknown;
+  reason?: Reason;
+  retry?: boolean;
+  overflowed?: boolean;
+}
+
 /** A run of ffmpeg or ffprobe that went wrong, with everything needed to repeat it by hand. */
 export class ToolError extends PlainError {
   override name = 'ToolError';
@@ -71,14 +78,17 @@ export class ToolError extends PlainError {
   readonly exitCode: number | null;
   readonly killedBy: string | null;
   readonly timedOut: boolean;
+  /** it was ended because it said more than it may */
+  readonly overflowed: boolean;
 
-  constructor(message: string, run: Omit<Ended, 'stdout'>, options: { cause?: unknown; reason?: Reason; retry?: boolean } = {}) {
+  constructor(message: string, run: Omit<Ended, 'stdout'>, options: ToolErrorOptions = {}) {
     super(message, options);
     this.command = run.command;
     this.stderrTail = run.stderrTail;
     this.exitCode = run.exitCode;
     this.killedBy = run.killedBy;
     this.timedOut = run.timedOut;
+    this.overflowed = options.overflowed ?? false;
   }
 }
 
@@ -119,9 +129,7 @@ export function start(request: RunRequest): Running {
     because ??= why;
     group.end();
   };
-  const stdout = collect(child.stdout, request, () =>
-    stop((ended) => new ToolError(`${toolName(ended.command)} said more than it may while trying to ${request.what}.`, ended)),
-  );
+  const stdout = collect(child.stdout, request, () => stop((ended) => overflowError(request, ended)));
   const stderr = tail(child.stderr, request.onErrorLine);
   const onAbort = (): void => stop(() => request.signal?.reason);
   request.signal?.addEventListener('abort', onAbort, { once: true });
@@ -150,6 +158,11 @@ export function start(request: RunRequest): Running {
     return judgeEnd(request, ended, result.failed ? (result.cause ?? result) : null);
   };
   return { pid, done: finish(), pause: () => group.signal('SIGSTOP'), resume: () => group.signal('SIGCONT'), stop };
+}
+
+function overflowError(request: RunRequest, ended: Ended): ToolError {
+  const message = `${toolName(ended.command)} said more than it may while trying to ${request.what}.`;
+  return new ToolError(message, ended, { overflowed: true });
 }
 
 function timeoutError(request: RunRequest, ended: Ended): ToolError {
