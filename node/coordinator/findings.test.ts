@@ -6,7 +6,11 @@ import { eachDatabase, freshDatabase } from '../testing/database.ts';
 import { aNode, aPlan, aProbe } from '../testing/records.ts';
 import { findingsOf, keepFinding } from './findings.ts';
 
-const film = { probe: aProbe(), plan: { ...aPlan(), video: { bitDepth: 10 as const, deinterlace: false } }, profile: { ...defaultProfile, target: 'good' as const } };
+const film = {
+  probe: aProbe(),
+  plan: { ...aPlan(), video: { bitDepth: 10 as const, deinterlace: false } },
+  profile: { ...defaultProfile, target: 'good' as const },
+};
 const found = (change: Partial<QualityFound> = {}): QualityFound => ({
   target: 'good',
   quality: 24,
@@ -34,7 +38,10 @@ eachDatabase((kind) => {
     for (let i = 0; i < 40; i++) await keep(30);
     assert.ok((await findingsOf(db, 'a', film))![0]!.quality > 29.5);
     await keep(20, null);
-    assert.deepEqual((await findingsOf(db, 'a', film))?.map((f) => f.device), ['0', null]);
+    assert.deepEqual(
+      (await findingsOf(db, 'a', film))?.map((f) => f.device),
+      ['0', null],
+    );
 
     assert.deepEqual(await findingsOf(db, 'b', film), [], 'another node');
     assert.deepEqual(await findingsOf(db, 'a', { ...film, profile: { ...film.profile, target: 'very-good' } }), [], 'another goal');

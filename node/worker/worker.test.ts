@@ -40,7 +40,14 @@ interface Stage {
 
 async function stage(
   t: TestContext,
-  options: { seconds?: number; source?: () => Promise<string>; preset?: 'slow'; known?: number; claims?: () => boolean; heard?: Promise<void> } = {},
+  options: {
+    seconds?: number;
+    source?: () => Promise<string>;
+    preset?: 'slow';
+    known?: number;
+    claims?: () => boolean;
+    heard?: Promise<void>;
+  } = {},
 ): Promise<Stage> {
   const base = mkdtempSync(path.join(os.tmpdir(), 'codecshift-worker-'));
   const film = path.join(base, 'film.mkv');
