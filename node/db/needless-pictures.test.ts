@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eachDatabase, freshDatabase } from '../testing/database.ts';
 import { aLibrary, someJobs, testNode } from '../testing/records.ts';
-import { needlessPictures } from './pictures.ts';
+import { needlessPictures, readPictures, savePictures } from './pictures.ts';
 
 eachDatabase((kind) => {
   test('frames are needless once their attempt is over or unknown, unless the books seek them on that very node', async (t) => {
@@ -26,5 +26,8 @@ eachDatabase((kind) => {
       ids.push(rows[0]!.id);
     }
     assert.deepEqual(await needlessPictures(db, testNode, [...ids, 999_999]), [ids[2], ids[3], 999_999]);
+    await savePictures(db, ids[3]!, testNode, [1000, 2000]);
+    assert.equal((await readPictures(db, { jobId: jobs[3]!.jobId, attemptId: ids[3]! }))?.pairs, 2);
+    assert.deepEqual(await needlessPictures(db, testNode, ids), [ids[2]]);
   });
 });

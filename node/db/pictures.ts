@@ -12,7 +12,7 @@ export interface PicturesOf {
 /** A keeper took frames; `times` are theirs, in milliseconds into the film. None is worth knowing too: the page says so. */
 export async function savePictures(q: Queryable, attemptId: number, nodeId: string, times: readonly number[]): Promise<void> {
   await q.query(
-    `update attempts set pictures = $3, pictures_node = case when $3 > 0 then $2 end, stats = stats || jsonb_build_object('pictureMs', $4::jsonb)
+    `update attempts set pictures = $3::int, pictures_node = case when $3::int > 0 then $2::text end, stats = stats || jsonb_build_object('pictureMs', $4::jsonb)
       where id = $1`,
     [attemptId, nodeId, times.length, json(times)],
   );
