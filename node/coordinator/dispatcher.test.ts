@@ -2,18 +2,21 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import type { ClusterSettings } from '../config/schema.ts';
+import { defaultProfile } from '../core/profile.ts';
+import { titleClass } from '../core/quality.ts';
 import { sentence } from '../core/reasons.ts';
 import { whereItCanRun } from '../core/schedule.ts';
 import { failAttempt } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
 import { recordSpeed } from '../db/node-speeds.ts';
+import { recordFinding } from '../db/quality-findings.ts';
 import { schedulingFactsFor } from '../db/schedule-facts.ts';
 import { setNodeRoots } from '../db/roots.ts';
 import { createEvents, type Events, type Progress } from '../events.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import { eachDatabase, freshDatabase, quietLog, type DatabaseKind } from '../testing/database.ts';
-import { aLibrary, aNode, someJobs, testNode } from '../testing/records.ts';
+import { aLibrary, aNode, aPlan, aProbe, someJobs, testNode } from '../testing/records.ts';
 import { createDispatcher, type Dispatcher } from './dispatcher.ts';
 import { createSettingsStore } from './settings.ts';
 
@@ -121,6 +124,19 @@ eachDatabase((kind) => {
       s.dispatcher.claim({ node: testNode, session: randomUUID(), classes: [1], freeSlots: 1, freeBytes: 1e12, ahead: false }, 'node-b'),
       /only in its own name/,
     );
+  });
+
+  test('a grant carries what the node found for films of that kind, where the job has a goal of quality', async (t) => {
+    const s = await stage(t, kind);
+    const profile = { ...defaultProfile, target: 'good' as const };
+    await someJobs(s.db, s.library.id, 1, { profile });
+    const titles = titleClass(aProbe(), aPlan(), profile);
+    const found = { metric: 'vmaf' as const, quality: 24.5, score: 92.3 };
+    await recordFinding(s.db, { nodeId: testNode, encoder: 'libx265', device: null, titleClass: titles, target: 'good', ...found });
+    const { granted } = await s.ask(testNode);
+    assert.deepEqual(granted?.findings, [{ encoder: 'libx265', device: null, ...found, runs: 1 }]);
+    await someJobs(s.db, s.library.id, 1, {}, 'plain');
+    assert.equal((await s.ask(testNode, { freeSlots: 1 })).granted?.findings, undefined);
   });
 
   test('a node that shall not work is told why in words, and gets work once that has changed', async (t) => {
