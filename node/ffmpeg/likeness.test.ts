@@ -78,7 +78,6 @@ async function look(original: string, output: string, thorough = false): Promise
   const [originalProbe, outputProbe] = [await probeFile({ tools, path: original }), await probeFile({ tools, path: output })];
   const found = await compareLikeness({ tools, original, output, originalProbe, outputProbe, thorough });
   assert.ok(found.length > 0 && found.every((piece) => piece.pictures > 0), 'the original was seen');
-  if (process.env['SHOW_LIKENESS']) for (const f of found) console.log(output.slice(folder.length + 1), JSON.stringify(f), pictureFault(f));
   return found;
 }
 
