@@ -3,7 +3,7 @@ import { rm, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Probe } from '../core/media.ts';
-import { makePlan, type Plan } from '../core/plan.ts';
+import { makePlan, plannedCodec, type Plan } from '../core/plan.ts';
 import { defaultProfile, type Profile } from '../core/profile.ts';
 import type { Reason } from '../core/reasons.ts';
 import { judge, type Verdict } from '../core/verdict.ts';
@@ -44,7 +44,8 @@ export async function convert(tools: Tools, path: string, folder: string, wishes
     found.plan = plan;
     if (plan.action === 'skip') return ended(found, plan.reason);
     const output = join(folder, `output-${process.pid}-${++count}${plan.extension || extname(path)}`);
-    const encoder = plan.action === 'transcode' ? ({ name: 'libx265', device: null } as const) : null;
+    const encoder =
+      plan.action === 'transcode' ? ({ name: plannedCodec(plan) === 'av1' ? 'libsvtav1' : 'libx265', device: null } as const) : null;
     await transcode({ tools, plan, profile, probe: found.probe, encoder, input: path, output, stallMs: 60_000 });
     found.output = output;
     const evidence = await gatherEvidence({ tools, original: path, output, plan, profile, originalProbe: found.probe });
