@@ -110,6 +110,12 @@ const rows: Record<string, Row> = {
     profile: { ...av1, alsoEfficient: [] },
     plan: 'transcode to-av1 → matroska .mkv',
   },
+  'a turned film stays where its turn is kept': {
+    probe: 'clip-rotated',
+    file: { path: 'Phone.mp4' },
+    plan: 'transcode not-hevc → mp4 .mp4',
+  },
+  'and is left alone where it would have to go to MKV': { probe: 'clip-rotated', edit: firstAudio('flac'), plan: 'skip turned' },
   'a cover in MP4 is copied': { probe: 'clip-pictureInMp4', plan: 'transcode not-hevc → mp4 .mp4', streams: 'e0 c1 c2' },
   'M4V keeps its own extension': { probe: 'made-plain.m4v', file: { path: 'a/Plain.M4V' }, plan: 'transcode not-hevc → mp4 .M4V' },
   'MOV stays MOV with PCM sound': { probe: 'made-plain.mov', plan: 'transcode not-hevc → mov .mov', streams: 'e0 c1' },

@@ -201,6 +201,9 @@ function planWork(probe: Probe, file: FileFacts, profile: Profile, film: VideoSt
   const blocked: Stream[] = [];
   const codec = remux ? 'hevc' : (profile.codec ?? 'hevc');
   for (const container of candidates(probe.container, profile, codec)) {
+    // ffmpeg 5.1 writes no turn into Matroska (measured)
+    if (film.rotation !== 0 && container === 'matroska' && probe.container !== 'matroska')
+      return { action: 'skip', reason: reason('turned', { degrees: film.rotation, container }) };
     const mapped = mapStreams(probe, container, film, { action: remux ? 'copy' : 'encode', codec });
     if (!('streams' in mapped)) {
       blocked.push(mapped.blocked);

@@ -69,6 +69,10 @@ export const reasonTable = {
   ),
   'odd-dimensions': skip('Odd size', 'The picture is {width}×{height}; a new encode needs even numbers and the picture must not be cut.'),
   'absurd-dimensions': skip('Unusual size', 'The picture is {width}×{height}, which is outside what encoders handle.'),
+  turned: skip(
+    'Turned picture',
+    'Players turn its picture by {degrees}°; the copy would have to be {container|container}, which does not keep that.',
+  ),
   'raw-stream': skip('Raw stream', 'It is a raw video stream without timestamps; they would have to be guessed.'),
   'no-duration': skip('No duration', 'The file does not say how long it is, so a copy could not be checked against it.'),
   'no-size': skip('No picture size', 'The file does not say how large its picture is.'),

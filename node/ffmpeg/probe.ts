@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { filmStreams, type Probe } from '../core/media.ts';
+import { filmStreams, type Probe, type VideoStream } from '../core/media.ts';
 import { reason, type ReasonCode } from '../core/reasons.ts';
 import { codeOf, messageOf, PlainError } from '../errors.ts';
 import type { Tools } from './locate.ts';
@@ -46,7 +46,7 @@ export async function probeFile(request: ProbeRequest): Promise<Probe> {
   if (first.streams.length > MAX_STREAMS) throw tooMany(name);
   const film = filmStreams(first)[0];
   if (!film) return first;
-  const frames = [...(await firstFrames(request, film.index)), ...(await laterFrames(request, film.index, first))];
+  const frames = [...(await firstFrames(request, film.index)), ...(await laterFrames(request, film, first))];
   return parseProbe({ ...draft, frames: { index: film.index, frames } });
 }
 
@@ -98,11 +98,13 @@ async function firstFrames(request: ProbeRequest, index: number): Promise<Json[]
 }
 
 /** A film begins with a logo: captions, HDR10+ and fields may come only after it. Not worth waiting for where there is no index. */
-async function laterFrames(request: ProbeRequest, index: number, { startMs, durationMs }: Probe): Promise<Json[]> {
+async function laterFrames(request: ProbeRequest, film: VideoStream, { startMs, durationMs: whole }: Probe): Promise<Json[]> {
+  // one subtitle without an end makes a file of 49 days
+  const durationMs = film.durationMs ?? whole;
   if (durationMs === null || durationMs < 1000) return [];
   const places = [1, 2, 3].map((quarter) => `${((startMs + (durationMs * quarter) / 4) / 1000).toFixed(3)}%+#3`);
   try {
-    return await framesAt({ ...request, timeoutMs: Math.min(request.timeoutMs ?? LATER_MS, LATER_MS) }, index, places.join(','));
+    return await framesAt({ ...request, timeoutMs: Math.min(request.timeoutMs ?? LATER_MS, LATER_MS) }, film.index, places.join(','));
   } catch {
     request.signal?.throwIfAborted();
     return [];

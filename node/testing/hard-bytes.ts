@@ -9,7 +9,7 @@ const [WIDTH, HEIGHT] = [320, 180];
 const [WIDE, HIGH] = [64, 16];
 
 function shown(ms: number, number: number): Buffer[] {
-  const object = bytes(u16(0), [0, 0x80, 0], u16(100), u16(140));
+  const object = bytes(u16(0), [0, 0], u16(100), u16(140));
   const window = bytes([1, 0], u16(100), u16(140), u16(WIDE), u16(HIGH));
   const palette = bytes([0, 0], [1, 235, 128, 128, 255], [2, 16, 128, 128, 255]);
   // each line: a run of 64 pixels of colour 1, then the end of the line

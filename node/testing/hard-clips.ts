@@ -47,7 +47,7 @@ async function make(name: string, path: string, folder: string): Promise<string>
   await promisify(execFile)(requireTool('ffmpeg'), ['-hide_banner', '-v', 'error', '-nostdin', '-y', ...ready, ...stable, draft], {
     timeout: 120_000,
   });
-  if (recipe?.then) await writeFile(draft, recipe.then(await readFile(draft)));
+  if (recipe?.patch) await writeFile(draft, recipe.patch(await readFile(draft)));
   await rename(draft, path);
   return path;
 }

@@ -13,7 +13,7 @@ export interface HardClip {
   args: string[];
   profile?: Partial<Profile>;
   /** changes the finished bytes */
-  then?: (bytes: Buffer) => Buffer;
+  patch?: (bytes: Buffer) => Buffer;
 }
 
 const words = (line: string): string[] => line.split(' ');
@@ -80,12 +80,20 @@ export const hardClips: Record<string, HardClip> = {
   'dvd subtitles.mkv': {
     about: 'VobSub',
     fate: 'replaced',
-    args: [...v, ...a, ...words('-i @subs.sup -map 0 -map 1 -map 2 -metadata:s:s language=spa'), ...h264, ...aac, '-c:s', 'dvdsub'],
+    args: [
+      ...v,
+      ...a,
+      ...words('-fix_sub_duration -i @subs.sup -map 0 -map 1 -map 2 -metadata:s:s language=spa'),
+      ...h264,
+      ...aac,
+      '-c:s',
+      'dvdsub',
+    ],
   },
   'dvb subtitles.mkv': {
     about: 'DVB subtitles in Matroska',
     fate: 'replaced',
-    args: [...v, ...a, ...words('-i @subs.sup -map 0 -map 1 -map 2'), ...h264, ...aac, '-c:s', 'dvbsub'],
+    args: [...v, ...a, ...words('-fix_sub_duration -i @subs.sup -map 0 -map 1 -map 2'), ...h264, ...aac, '-c:s', 'dvbsub'],
   },
   'broadcast.ts': {
     about: 'two sounds with languages, one for the hearing impaired, DVB subtitles',
@@ -153,18 +161,18 @@ export const hardClips: Record<string, HardClip> = {
   },
   'upright flac.mp4': {
     about: 'turned, and has to go to Matroska',
-    fate: 'replaced',
+    fate: 'turned',
     args: [...v, ...a, ...h264, ...words('-c:a flac -strict -2')],
-    then: (m) => turned(m, 90),
+    patch: (m) => turned(m, 90),
   },
   'fragments.mp4': {
     about: 'a fragmented MP4',
     fate: 'replaced',
     args: [...plain, ...words('-movflags frag_keyframe+empty_moov+default_base_moof')],
   },
-  'turned 90.mov': { about: 'turned by 90 degrees', fate: 'replaced', args: plain, then: (m) => turned(m, 90) },
-  'turned 180.mp4': { about: 'turned by 180 degrees', fate: 'replaced', args: plain, then: (m) => turned(m, 180) },
-  'turned 270.mp4': { about: 'turned by 270 degrees', fate: 'replaced', args: plain, then: (m) => turned(m, 270) },
+  'turned 90.mov': { about: 'turned by 90 degrees', fate: 'replaced', args: plain, patch: (m) => turned(m, 90) },
+  'turned 180.mp4': { about: 'turned by 180 degrees', fate: 'replaced', args: plain, patch: (m) => turned(m, 180) },
+  'turned 270.mp4': { about: 'turned by 270 degrees', fate: 'replaced', args: plain, patch: (m) => turned(m, 270) },
   'anamorphic.mp4': {
     about: 'pixels of 64:45',
     fate: 'replaced',
@@ -234,7 +242,7 @@ export const hardClips: Record<string, HardClip> = {
     about: 'PQ with mastering display and light levels',
     fate: 'replaced',
     args: [...v, ...a, ...ten, ...aac, ...colours('bt2020', 'smpte2084', 'bt2020nc')],
-    then: (m) => withStaticHdr(m, 'avc1'),
+    patch: (m) => withStaticHdr(m, 'avc1'),
   },
   'pq alone.mkv': {
     about: 'PQ without any static metadata',
@@ -280,14 +288,14 @@ export const hardClips: Record<string, HardClip> = {
     about: 'captions from the first picture on',
     fate: 'raw-stream',
     args: [...v, ...words('-c:v libx264 -preset ultrafast -crf 4 -pix_fmt yuv420p -bsf:v h264_mp4toannexb')],
-    then: (m) => withCaptions(m, 0),
+    patch: (m) => withCaptions(m, 0),
   },
   'captions.mkv': { about: 'captions inside the pictures', fate: 'closed-captions', args: words('-r 25 -i @captions.h264 -c copy') },
   'later captions.h264': {
     about: 'captions after the logo',
     fate: 'raw-stream',
     args: [...words('-f lavfi -i testsrc2=s=320x180:r=25:d=8'), ...words('-c:v libx264 -preset ultrafast -crf 10 -g 25 -pix_fmt yuv420p')],
-    then: (m) => withCaptions(m, 40),
+    patch: (m) => withCaptions(m, 40),
   },
   'later captions.mkv': {
     about: 'captions that begin later',
@@ -347,7 +355,12 @@ export const hardClips: Record<string, HardClip> = {
   'dvd.mpg': {
     about: 'MPEG-2, two sounds and DVD subtitles in a program stream',
     fate: 'replaced',
-    args: [...v, ...a, ...b, ...words('-i @subs.sup -map 0 -map 1 -map 2 -map 3 -c:v mpeg2video -q:v 2 -c:a ac3 -c:s dvdsub -f vob')],
+    args: [
+      ...v,
+      ...a,
+      ...b,
+      ...words('-fix_sub_duration -i @subs.sup -map 0 -map 1 -map 2 -map 3 -c:v mpeg2video -q:v 2 -c:a ac3 -c:s dvdsub -f vob'),
+    ],
   },
   'web subtitles.webm': {
     about: 'VP8 with WebVTT',
