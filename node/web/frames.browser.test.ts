@@ -68,7 +68,7 @@ async function colourAt(page: Page, x: number, y = 0.75): Promise<'red' | 'blue'
   const box = (await page.locator('.screen').boundingBox())!;
   const clip = { x: box.x + box.width * x - 2, y: box.y + box.height * y - 2, width: 4, height: 4 };
   const png = await page.screenshot({ clip });
-  const args = ['-v', 'error', '-f', 'png_pipe', '-i', '-', '-vf', 'scale=1:1', '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-'];
+  const args = ['-v', 'error', '-f', 'png_pipe', '-i', '-', '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-'];
   const [r, , b] = execFileSync(requireTool('ffmpeg'), args, { input: png }) as unknown as [number, number, number];
   return r > 150 && b < 90 ? 'red' : b > 150 && r < 90 ? 'blue' : 'other';
 }
@@ -191,7 +191,7 @@ test('the bar of a running film is painted in its colours, the rest dimmed, and 
   assert.equal(await page.locator(`#job-${second}-bar .bar-fill`).count(), 1);
   const box = (await bar.locator('.bar-o').boundingBox())!;
   const png = await page.screenshot({ clip: { x: box.x + box.width * 0.2, y: box.y + box.height / 2 - 1, width: 3, height: 2 } });
-  const args = ['-v', 'error', '-f', 'png_pipe', '-i', '-', '-vf', 'scale=1:1', '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-'];
+  const args = ['-v', 'error', '-f', 'png_pipe', '-i', '-', '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-'];
   const [r, g] = execFileSync(requireTool('ffmpeg'), args, { input: png }) as unknown as [number, number];
   assert.ok(r > 200 && g < 90, `not the film’s colour: ${r} ${g}`);
 });
