@@ -18,7 +18,7 @@ export interface HardClip {
 
 const words = (line: string): string[] => line.split(' ');
 const v = words('-f lavfi -i testsrc2=s=320x180:r=25:d=2');
-const fields = (order: string) => words(`-f lavfi -i testsrc2=s=320x192:r=50:d=2,tinterlace=interleave_${order}`);
+const fields = (order: string, seconds = 2) => words(`-f lavfi -i testsrc2=s=320x192:r=50:d=${seconds},tinterlace=interleave_${order}`);
 const a = words('-f lavfi -i sine=f=440:r=48000:d=2');
 const b = words('-f lavfi -i sine=f=880:r=48000:d=2');
 const h264 = words('-c:v:0 libx264 -preset ultrafast -crf 4 -pix_fmt:v:0 yuv420p');
@@ -28,7 +28,7 @@ const colours = (primaries: string, transfer: string, space: string, range = 'tv
   words(`-color_primaries ${primaries} -color_trc ${transfer} -colorspace ${space} -color_range ${range}`);
 const plain = [...v, ...a, ...h264, ...aac];
 const interlace = (order: 0 | 1) =>
-  words(`-c:v libx264 -preset ultrafast -crf 4 -pix_fmt yuv420p -flags +ilme+ildct -x264-params tff=${order}:bff=${1 - order}`);
+  words(`-c:v libx264 -preset ultrafast -crf 4 -pix_fmt yuv420p -flags +ilme+ildct -x264-params ${order ? 'tff' : 'bff'}=1`);
 const deinterlace: Partial<Profile> = { interlaced: 'deinterlace' };
 
 export const hardClips: Record<string, HardClip> = {
@@ -273,11 +273,11 @@ export const hardClips: Record<string, HardClip> = {
     profile: deinterlace,
     args: [...fields('bottom'), ...a, ...interlace(0), ...aac],
   },
-  'fields.h264': { about: 'half of a mixed film', fate: 'raw-stream', args: [...fields('top'), ...interlace(1)] },
+  'fields.h264': { about: 'half of a mixed film', fate: 'raw-stream', args: [...fields('top', 4), ...interlace(1), '-g', '25'] },
   'frames.h264': {
     about: 'the other half',
     fate: 'raw-stream',
-    args: [...words('-f lavfi -i testsrc2=s=320x192:r=25:d=6'), ...words('-c:v libx264 -preset ultrafast -crf 4 -pix_fmt yuv420p')],
+    args: [...words('-f lavfi -i testsrc2=s=320x192:r=25:d=4'), ...words('-c:v libx264 -preset ultrafast -crf 4 -g 25 -pix_fmt yuv420p')],
   },
   'mixed.mkv': {
     about: 'progressive in the beginning, interlaced later',
