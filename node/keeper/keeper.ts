@@ -1,7 +1,7 @@
 import type { WorkPlan } from '../core/plan.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Fault } from '../files/durable.ts';
-import { listIncoming, removeIncoming, removeStaleIncoming } from '../files/incoming.ts';
+import { listIncoming, removeIncoming } from '../files/incoming.ts';
 import type { Pictures } from '../files/pictures.ts';
 import type { Root } from '../files/roots.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
@@ -10,11 +10,12 @@ import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import type { Outbox, Report } from '../mesh/outbox.ts';
 import { createInspector } from './inspect.ts';
-import { deliveriesOf, dropDelivery, letExpire, putBack, recoverRoot, replace, throwAway, type ReplaceParts } from './replace.ts';
+import { deliveriesOf, dropDelivery, letExpire, putBack, replace, throwAway, type ReplaceParts } from './replace.ts';
 import { arrive, arrivedAt, createLines, type FetchOutput } from './arrive.ts';
 import { recheck } from './recheck.ts';
 import { answerPictures, takePictures } from './pictures.ts';
 import { rootTrouble, type KeeperRoots } from './roots.ts';
+import { createSettling } from './settle.ts';
 import { failureOf, verify, type VerifyGrant } from './verify.ts';
 
 /**
@@ -82,9 +83,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
   const inLine = createLines();
   const patience = parts.patienceMs === undefined ? {} : { patienceMs: parts.patienceMs };
   const ending = new AbortController();
-  /** roots on which nothing is left half done */
-  const settled = new Set<string>();
-  let recovered: Promise<void> = Promise.resolve();
+  const settling = createSettling({ swaps, outbox: parts.outbox, isWorking: (attempt) => working.has(attempt), log });
   let arrivals: NodeJS.Timeout | undefined;
   let highestTerm = 0;
   let stopped = false;
@@ -97,8 +96,8 @@ export function createKeeper(parts: KeeperParts): Keeper {
 
   return {
     async start() {
-      await recoverNow();
-      arrivals = setInterval(() => void recoverNow(), 20_000);
+      await settling.now();
+      arrivals = setInterval(() => void settling.now(), 20_000);
       arrivals.unref();
       beat = setInterval(tellProgress, 1000);
       beat.unref();
@@ -116,12 +115,12 @@ export function createKeeper(parts: KeeperParts): Keeper {
     },
     async attempts() {
       const found = await Promise.all(
-        (await mounted()).flatMap((root) => [deliveriesOf(swaps, root), listIncoming({ root, node: mesh.self })]),
+        (await settling.mounted()).flatMap((root) => [deliveriesOf(swaps, root), listIncoming({ root, node: mesh.self })]),
       );
       return [...new Set([...working.keys(), ...found.flat()])];
     },
     async drop(attempts) {
-      for (const root of await mounted())
+      for (const root of await settling.mounted())
         for (const attempt of attempts) {
           if (working.has(attempt)) continue;
           await dropDelivery(swaps, root, attempt);
@@ -131,51 +130,16 @@ export function createKeeper(parts: KeeperParts): Keeper {
     async seek(wanted) {
       const found = await roots.seek(wanted, ending.signal);
       if (found.length === 0 || stopped) return;
-      await recoverNow();
+      await settling.now();
       await parts.onAdopted();
     },
   };
-
-  async function mounted(): Promise<Root[]> {
-    const here = (await roots.report()).filter((r) => !r.problem);
-    const opened = await Promise.all(here.map((r) => roots.open(r.root).catch(() => null)));
-    return opened.filter((root) => root !== null);
-  }
-
-  /** Roots that are here and not yet recovered: at the start all of them, later a disk that was mounted since. */
-  async function recoverArrived(): Promise<void> {
-    for (const { root: id, problem } of await roots.report()) {
-      if (problem) settled.delete(id);
-      if (problem || settled.has(id)) continue;
-      try {
-        const root = await roots.open(id);
-        for (const report of await recoverRoot(swaps, root)) await parts.outbox.post(report);
-        await tidyIncoming(root);
-        settled.add(id);
-      } catch (error) {
-        log.warn({ root: id, why: messageOf(error) }, 'a root could not be recovered yet');
-      }
-    }
-  }
-
-  /** What was delivered needs no second copy; what nobody asked for since a day is fetched anew if it ever is. */
-  async function tidyIncoming(root: Root): Promise<void> {
-    const place = { root, node: mesh.self };
-    const delivered = new Set(await deliveriesOf(swaps, root));
-    for (const attempt of await listIncoming(place))
-      if (delivered.has(attempt) && !working.has(attempt)) await removeIncoming(place, attempt);
-    await removeStaleIncoming(place, (attempt) => working.has(attempt));
-  }
-
-  function recoverNow(): Promise<void> {
-    return (recovered = recovered.then(recoverArrived));
-  }
 
   async function take(grant: Grant): Promise<ProtocolResponse<'grant'>> {
     if (stopped) return { accepted: false, why: 'this node is stopping' };
     if (grant.term < highestTerm) return { accepted: false, why: `term ${grant.term} is over, ${highestTerm} is known here` };
     highestTerm = grant.term;
-    await (settled.has(grant.root) ? recovered : recoverNow());
+    await settling.of(grant.root);
     if (grant.op === 'discard') return giveUp(grant);
     const looking = working.get(grant.attempt);
     if (looking?.grant.op === 'recheck' && grant.op !== 'recheck') await stopLooking(looking);

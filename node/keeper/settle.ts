@@ -1,0 +1,63 @@
+import { messageOf } from '../errors.ts';
+import { listIncoming, removeIncoming, removeStaleIncoming } from '../files/incoming.ts';
+import type { Root } from '../files/roots.ts';
+import type { Log } from '../log.ts';
+import type { Outbox } from '../mesh/outbox.ts';
+import { deliveriesOf, recoverRoot, type ReplaceParts } from './replace.ts';
+
+/** Roots on which nothing may be begun before what an earlier process left half done there is finished or undone. */
+export interface Settling {
+  /** looks at every root that arrived since; resolves when all that can be settled is. Never rejects */
+  now(): Promise<void>;
+  /** resolves when this root may be worked on, as far as it can be settled */
+  of(root: string): Promise<void>;
+  mounted(): Promise<Root[]>;
+}
+
+export function createSettling(parts: {
+  swaps: ReplaceParts;
+  outbox: Outbox;
+  isWorking: (attempt: number) => boolean;
+  log: Log;
+}): Settling {
+  const { swaps, log } = parts;
+  const { roots, node } = swaps;
+  const settled = new Set<string>();
+  let recovered: Promise<void> = Promise.resolve();
+  const now = (): Promise<void> => (recovered = recovered.then(recoverArrived));
+
+  return {
+    now,
+    of: (root) => (settled.has(root) ? recovered : now()),
+    async mounted() {
+      const here = (await roots.report()).filter((r) => !r.problem);
+      const opened = await Promise.all(here.map((r) => roots.open(r.root).catch(() => null)));
+      return opened.filter((root) => root !== null);
+    },
+  };
+
+  /** Roots that are here and not yet recovered: at the start all of them, later a disk that was mounted since. */
+  async function recoverArrived(): Promise<void> {
+    for (const { root: id, problem } of await roots.report()) {
+      if (problem) settled.delete(id);
+      if (problem || settled.has(id)) continue;
+      try {
+        const root = await roots.open(id);
+        for (const report of await recoverRoot(swaps, root)) await parts.outbox.post(report);
+        await tidyIncoming(root);
+        settled.add(id);
+      } catch (error) {
+        log.warn({ root: id, why: messageOf(error) }, 'a root could not be recovered yet');
+      }
+    }
+  }
+
+  /** What was delivered needs no second copy; what nobody asked for since a day is fetched anew if it ever is. */
+  async function tidyIncoming(root: Root): Promise<void> {
+    const place = { root, node };
+    const delivered = new Set(await deliveriesOf(swaps, root));
+    for (const attempt of await listIncoming(place))
+      if (delivered.has(attempt) && !parts.isWorking(attempt)) await removeIncoming(place, attempt);
+    await removeStaleIncoming(place, parts.isWorking);
+  }
+}
