@@ -54,3 +54,16 @@ test('the list shows first who asks, with the code to compare', () => {
     'Rejected: attic',
   ]);
 });
+
+test('a machine that stands still says why; one that is away says nothing', () => {
+  const conduct = { does: 'pause', reason: { sentence: 'Paused: on battery (64 %). Goes on when plugged in.' } };
+  const lines = nodeLines([
+    { ...node, conduct },
+    { ...node, id: 'z', name: 'mac', away: true, conduct },
+  ]).split('\n');
+  assert.deepEqual(lines, [
+    '* atlas (coordinator): paused, 1 of 2 busy, libx265, 412 GB free, 0.1.0',
+    '    Paused: on battery (64 %). Goes on when plugged in.',
+    '- mac (coordinator): away, 1 of 2 busy, libx265, 412 GB free, 0.1.0',
+  ]);
+});

@@ -293,3 +293,17 @@ test('a machine that does not wish to be kept awake is not; what is changed hold
   process.kill(pid, 'SIGCONT');
   assert.equal((await s.next()).event, 'encoded');
 });
+
+test('where an encode cannot stand still it is finished, nothing new begins, and that is said', async (t) => {
+  const household = createHousehold({
+    feeler: { feel: async () => ({ senses: { ...nothingFelt, onBattery: true }, lacks: ['No temperature.'] }) },
+    awake: { hold() {}, release() {}, stop() {}, problem: () => null, pid: () => null },
+    standsStill: false,
+  });
+  t.after(() => household.stop());
+  await household.start();
+  const { does, reason, lacks } = household.report();
+  assert.deepEqual([does, reason?.code], ['begin-nothing', 'on-battery']);
+  assert.match(lacks[0]!, /cannot stand still on this system/);
+  assert.equal(lacks[1], 'No temperature.');
+});

@@ -33,6 +33,8 @@ export interface HouseholdParts {
   feeler: Feeler;
   awake: Awake;
   everyMs?: number;
+  /** whether a running encode can be stopped in place; left out: as the platform can */
+  standsStill?: boolean;
   /** for tests: milliseconds since 1970, and monotonic ones */
   clock?: { wall: () => number; monotonic: () => number };
 }
@@ -43,6 +45,7 @@ const RARELY = 4;
 
 export function createHousehold(parts: HouseholdParts): Household {
   const clock = parts.clock ?? { wall: Date.now, monotonic: () => performance.now() };
+  const standsStill = parts.standsStill ?? process.platform !== 'win32';
   const listeners: ((conduct: Conduct) => void)[] = [];
   let wishes: Manners = defaultManners;
   let schedule: readonly Window[] = [];
@@ -116,7 +119,7 @@ export function createHousehold(parts: HouseholdParts): Household {
     const next = behave(mind, { senses: felt.senses, at, schedule, minuteOfWeek: minute }, wishes);
     mind = next.mind;
     const before = conduct;
-    conduct = next.conduct;
+    conduct = !standsStill && next.conduct.does === 'pause' ? { ...next.conduct, does: 'begin-nothing' } : next.conduct;
     if (JSON.stringify(before) === JSON.stringify(conduct)) return;
     for (const listener of listeners) listener(conduct);
   }
@@ -128,6 +131,7 @@ export function createHousehold(parts: HouseholdParts): Household {
 
   function lacks(): string[] {
     const problem = wishes.keepAwake ? parts.awake.problem() : null;
-    return [...felt.lacks, ...(problem ? [problem] : [])].map((lack) => lack.slice(0, 300)).slice(0, 8);
+    const still = standsStill ? [] : ['A running encode cannot stand still on this system: it is finished, and nothing new begins.'];
+    return [...still, ...felt.lacks, ...(problem ? [problem] : [])].map((lack) => lack.slice(0, 300)).slice(0, 8);
   }
 }
