@@ -23,41 +23,48 @@ after(() => rm(root, { recursive: true, force: true }));
 /** the one with the best judge */
 const { tools } = (await everyFfmpeg()).at(-1)!;
 const metric = await metricOf(tools);
+const needsVmaf = {
+  skip: metric === 'vmaf' ? false : 'the ffmpeg of this machine has no VMAF, and what is expected here is in its numbers',
+};
 const x265: EncoderChoice = { name: 'libx265', device: null };
 const svt: EncoderChoice = { name: 'libsvtav1', device: null };
 const profile: Profile = { ...defaultProfile, target: 'very-good', speed: 'fast', quality: 30, minBitsPerPixel: 0 };
 let runs = 0;
 const { promise: known, resolve: keep } = Promise.withResolvers<Finding>();
 
-/** Five minutes of moving things and grain, few frames a second, so that it is quickly encoded as a whole. */
-const film = make('film.mkv', 'testsrc2=s=192x108:r=4:d=300,noise=alls=9:allf=t');
+/** Three minutes of moving things and grain, small, so that it is quickly encoded as a whole. */
+const film = make('film.mkv', 'testsrc2=s=192x108:r=12:d=200,noise=alls=9:allf=t');
 
-test('the whole film has about the score that the search promised, with encoders of different efficiency', async () => {
-  const wishes = [
-    { encoder: x265, wish: profile },
-    { encoder: svt, wish: { ...profile, quality: 36, codec: 'av1' as const } },
-  ];
-  const ends: { score: number; quality: number }[] = [];
-  for (const { encoder, wish } of wishes) {
-    let steps = 0;
-    const request = { ...(await requestFor(await film, wish, encoder)), onProgress: () => (steps += 1) };
-    const found = await calibrate(request);
-    assert.ok(found?.measured, JSON.stringify(found));
-    assert.equal(found.measured.metric, metric);
-    assert.ok(found.measured.met, JSON.stringify(found));
-    assert.ok(found.tries >= 2 && found.sampledMs <= 300_000 * 0.06, JSON.stringify(found));
-    assert.equal(steps, planSamples(300_000, false)!.count * found.tries);
-    if (encoder === x265) keep({ encoder: 'libx265', device: null, metric, quality: found.quality, score: found.measured.score, runs: 1 });
-    assert.deepEqual(await readdir(request.folder), []);
-    const score = await wholeScore(request, found.quality);
-    near(score.mean, found.measured.score, 1.6);
-    near(score.mean, goals[metric]['very-good'].mean, 2);
-    ends.push({ score: score.mean, quality: found.quality });
-  }
-  near(ends[0]!.score, ends[1]!.score, 2);
+test('the whole film has about the score that the search promised', needsVmaf, async () => {
+  let steps = 0;
+  const request = { ...(await requestFor(await film, profile, x265)), onProgress: () => (steps += 1) };
+  const found = await calibrate(request);
+  assert.ok(found?.measured?.met, JSON.stringify(found));
+  assert.equal(found.measured.metric, metric);
+  assert.ok(found.tries >= 2 && found.sampledMs <= 200_000 * 0.06, JSON.stringify(found));
+  assert.equal(steps, planSamples(200_000, false)!.count * found.tries);
+  assert.deepEqual(await readdir(request.folder), []);
+  keep({ encoder: 'libx265', device: null, metric, quality: found.quality, score: found.measured.score, runs: 1 });
+  const score = await wholeScore(request, found.quality);
+  near(score.mean, found.measured.score, 1.6);
+  near(score.mean, goals[metric]['very-good'].mean, 2);
 });
 
-test('what was found before is only confirmed, and used as it is where a film is too short to measure', async () => {
+test('encoders of different efficiency end with about the same score', needsVmaf, async () => {
+  const others: [Profile, EncoderChoice][] = [
+    [{ ...profile, speed: 'slow', quality: 24 }, x265],
+    [{ ...profile, codec: 'av1', quality: 31 }, svt],
+  ];
+  const ends = [(await known).score];
+  for (const [wish, encoder] of others) {
+    const found = await calibrate(await requestFor(await film, wish, encoder));
+    assert.ok(found?.measured, JSON.stringify(found));
+    ends.push(found.measured.score);
+  }
+  for (const end of ends) near(end, ends[0]!, 1.4);
+});
+
+test('what was found before is only confirmed, and used as it is where a film is too short to measure', needsVmaf, async () => {
   const finding = await known;
   const again = await calibrate({ ...(await requestFor(await film, profile, x265)), findings: [finding] });
   assert.deepEqual([again?.tries, again?.quality], [1, finding.quality]);
@@ -70,7 +77,7 @@ test('what was found before is only confirmed, and used as it is where a film is
 });
 
 test('a search that fails leaves the number of the profile, the reason, and nothing on the disk', async () => {
-  const black = await requestFor(await make('black.mkv', 'color=black:s=256x144:r=5:d=300'), profile, x265);
+  const black = await requestFor(await make('black.mkv', 'color=black:s=256x144:r=5:d=200'), profile, x265);
   const nothing = await calibrate(black);
   assert.deepEqual([nothing?.from, nothing?.quality, nothing?.why?.code], ['profile', profile.quality, 'goal-not-measured']);
   assert.deepEqual(await readdir(black.folder), []);
@@ -103,7 +110,7 @@ test('a cancelled search ends with the reason and leaves nothing behind', async 
   assert.deepEqual(await readdir(request.folder), []);
 });
 
-test('a pause stops the search in place, however short its patience, and costs nothing', async () => {
+test('a pause stops the search in place, however short its patience, and costs nothing', needsVmaf, async () => {
   const control = createControl();
   let paused = false;
   const onProgress = (): void => {
@@ -161,12 +168,10 @@ async function wholeScore(request: CalibrateRequest, quality: number): Promise<Q
     container: probe.container,
   });
   const made = await probeFile({ tools, path: output });
-  const at = [10_000, 130_000, 260_000].map((startMs) => ({ startMs, lengthMs: 8000 }));
+  const at = [10_000, 90_000, 170_000].map((startMs) => ({ startMs, lengthMs: 5000 }));
   return scorePieces({ tools, original: of(request.input, request.probe), output: of(output, made), at, metric });
 }
 
-/** In the unit of the judge: one step of VMAF is worth so much of the others. */
 function near(a: number, b: number, steps: number): void {
-  const unit = { vmaf: 1, ssim: 0.0015 }[metric];
-  assert.ok(Math.abs(a - b) <= steps * unit, `${a} is not near ${b}`);
+  assert.ok(Math.abs(a - b) <= steps, `${a} is not near ${b}`);
 }

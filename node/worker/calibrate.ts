@@ -66,6 +66,11 @@ type Found = { tried: Try; met: boolean } | { why: Reason };
 const LEAST = 12;
 const MOST = 38;
 
+/** SSIM asks for any number of bits to keep grain: it may move the profile's number by a few steps only. */
+function leastOf(metric: Metric, profile: Profile): number {
+  return metric === 'ssim' ? Math.max(LEAST, profile.quality - 4) : LEAST;
+}
+
 async function search(request: CalibrateRequest, target: Target, metric: Metric, spent: Spent, clock: Stopwatch): Promise<Found> {
   const known = findingFor(request.findings, request.encoder, metric);
   const plan = planSamples(request.probe.durationMs ?? 0, known !== null);
@@ -75,7 +80,7 @@ async function search(request: CalibrateRequest, target: Target, metric: Metric,
     metric,
     goal: goals[metric][target],
     start,
-    least: LEAST,
+    least: leastOf(metric, request.profile),
     most: MOST,
     step: stepOf(request.encoder),
     tries: plan.tries,
