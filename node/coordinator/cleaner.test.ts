@@ -307,7 +307,11 @@ eachDatabase((kind) => {
     });
     assert.deepEqual(await care.empty(s.root, trash!.upTo, ada), { files: 2, bytes: 16 });
     while (expired.length < 2) await new Promise((resolve) => setImmediate(resolve));
-    assert.deepEqual(expired.sort(), [ids[0], ids[2]], 'neither what waits for another look nor what came after the question');
+    assert.deepEqual(
+      expired.toSorted((a, b) => a - b),
+      [ids[0], ids[2]],
+      'neither what waits for another look nor what came after the question',
+    );
     const told = await noted(s.db, 'trash-emptied');
     assert.deepEqual([told.by, told.params['count'], told.params['bytes']], ['Ada', 2, 16]);
   });

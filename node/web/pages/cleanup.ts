@@ -5,17 +5,8 @@ import { trashDays, trashOfRoots } from '../../db/originals.ts';
 import { keepersOf, listRoots } from '../../db/roots.ts';
 import { refuse } from '../errors.ts';
 import { plural, size } from '../format.ts';
-import {
-  cleanupHead,
-  cleanupListPage,
-  deleteQuestion,
-  emptyQuestion,
-  rootCard,
-  standings,
-  type CleanupConfirm,
-  type CleanupListPage,
-  type CleanupPage,
-} from '../models/cleanup.ts';
+import { cleanupHead, cleanupListPage, rootCard, standings, type CleanupListPage, type CleanupPage } from '../models/cleanup.ts';
+import { deleteQuestion, emptyQuestion, type CleanupConfirm } from '../models/cleanup-question.ts';
 import { readListState } from '../models/list-state.ts';
 import { editableGroups } from '../models/settings.ts';
 import { idFrom, url } from '../routes.ts';
