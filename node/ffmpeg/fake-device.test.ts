@@ -98,13 +98,13 @@ test('encoders are proved again when the machine looks different, and when one t
     ...{ works, tenBit: works, reason: null, testedAt: '' },
   });
   let [machine, works, proofs, looks] = ['a', true, 0, 0];
-  const waiting: { when: () => boolean; then: () => void }[] = [];
-  const until = (when: () => boolean): Promise<void> => new Promise((then) => waiting.push({ when, then }));
+  const waiting: { when: () => boolean; go: () => void }[] = [];
+  const until = (when: () => boolean): Promise<void> => new Promise((go) => waiting.push({ when, go }));
   const encoders = provedEncoders({ ...real }, log, () => {}, {
     lookEveryMs: 5,
     look: async () => {
       looks++;
-      for (const each of waiting) if (each.when()) each.then();
+      for (const each of waiting) if (each.when()) each.go();
       return machine;
     },
     detect: async () => {

@@ -9,14 +9,15 @@ import os from 'node:os';
 export async function lookAtMachine(ffmpeg: string): Promise<string> {
   const parts = await Promise.all([
     fileMark(ffmpeg),
-    os.release(),
     text('/proc/driver/nvidia/version'),
     names('/dev/dri'),
     names('/dev', /^nvidia\d|^kfd$|^dxg$/),
     ...kernelDrivers.map((driver) => text(`/sys/module/${driver}/srcversion`)),
     ...driverFolders.map(folderMark),
   ]);
-  return createHash('sha256').update(parts.join('\n')).digest('hex');
+  return createHash('sha256')
+    .update([os.release(), ...parts].join('\n'))
+    .digest('hex');
 }
 
 const kernelDrivers = ['i915', 'xe', 'amdgpu', 'nvidia'];

@@ -15,7 +15,7 @@ const wanted = args.find((arg, i) => /^-c(:|$)/.test(args[i - 1] ?? '') && /^(he
 if (args.includes('-encoders')) listEncoders();
 else if (!wanted) become(args);
 else if (device.hangs) setInterval(() => {}, 1000);
-else refuse(wanted) ?? encode(wanted);
+else if (!refuse(wanted)) encode(wanted);
 
 /** The real list, with the encoders of this device in it whether they were compiled in or not. */
 function listEncoders(): void {
@@ -28,7 +28,7 @@ function listEncoders(): void {
 }
 
 /** True when the driver refused, with its own words. */
-function refuse(name: string): true | null {
+function refuse(name: string): boolean {
   const ten = args.some((arg) => arg === 'p010le' || arg === 'format=p010le');
   const mine = device.encoders.includes(name) && (device.cards === undefined || cardOf() < device.cards);
   if (!mine) return fail(name, device.missing ?? ['Cannot load libcuda.so.1']);
@@ -36,7 +36,7 @@ function refuse(name: string): true | null {
   if (device.refusesBFrames && args.some((arg) => arg.startsWith('-b_ref_mode')))
     return fail(name, ['B frames as references are not supported', 'No capable devices found']);
   if (device.failsFilms && isFilm()) return fail(name, device.failsFilms);
-  return session() ? null : fail(name, ['OpenEncodeSessionEx failed: out of memory (10): (no details)']);
+  return session() ? false : fail(name, ['OpenEncodeSessionEx failed: out of memory (10): (no details)']);
 }
 
 function cardOf(): number {
