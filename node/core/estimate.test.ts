@@ -57,3 +57,10 @@ test('every captured file is expected to have a size that is whole and not large
     assert.ok(Number.isInteger(bytes) && bytes >= 0 && bytes <= probe.sizeBytes * 1.01, `${name}: ${bytes} of ${probe.sizeBytes}`);
   }
 });
+
+test('a header that lies about its length or bitrate does not make the output larger than the file', () => {
+  const probe = capturedProbe('clip-film');
+  probe.durationMs = Number.MAX_SAFE_INTEGER;
+  filmStreams(probe)[0]!.bitrate = Number.MAX_SAFE_INTEGER;
+  assert.ok(expectedBytes(probe, wish) <= probe.sizeBytes);
+});

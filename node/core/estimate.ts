@@ -24,7 +24,8 @@ export function expectedBytes(
   const perPixel = 0.085 * ((1920 * 1080) / Math.max(pixels, 1)) ** 0.2;
   const byPixels = (perPixel * strength * pixels * frameRateOf(film) * seconds) / 8;
   const byCodec = now * Math.min(0.95, (shrink[film.codec] ?? 0.6) * strength);
-  return Math.round(rest + Math.min(byPixels, byCodec));
+  // a header may lie about bitrates and lengths; an output that is larger never replaces anything
+  return Math.round(Math.min(probe.sizeBytes, rest + Math.min(byPixels, byCodec)));
 }
 
 /** What AV1 needs of the bits that HEVC needs for the same picture: 0.84 to 0.92 by SSIM on films of 854 pixels. */

@@ -13,7 +13,7 @@ import { judge, needsOriginalDecode, type Evidence } from './verdict.ts';
  * What plan and verdict promise together, on films that nobody has: everything in the file is named; a faithful output is
  * accepted; whatever is taken from it afterwards is seen. The verdict's own tests do the same on real pairs.
  */
-const RUNS = Number(process.env['CODECSHIFT_PROPERTY_RUNS'] ?? 2000);
+const RUNS = Number(process.env['CODECSHIFT_PROPERTY_RUNS'] ?? 1000);
 
 const facts: FileFacts = {
   path: 'Films/Metropolis.mkv',
@@ -143,8 +143,8 @@ suite('a verdict', () => {
   });
 });
 
-function check(property: fc.IProperty<unknown[]> | fc.IRawProperty<unknown>, numRuns = RUNS): void {
-  fc.assert(property as fc.IRawProperty<unknown>, { numRuns });
+function check<T>(property: fc.IProperty<T>, numRuns = RUNS): void {
+  fc.assert(property, { numRuns });
 }
 
 /** What a perfect encoder and muxer would make of a plan; null when the plan is to leave the file alone. */
@@ -228,7 +228,7 @@ const harms: Record<string, Harm> = {
   }),
   'fewer channels': toOne(isSound, (s) => (s.channels += 1)),
   'another sample rate': toOne(isSound, (s) => (s.sampleRate = 8000)),
-  'sound out of step': toOne(isSound, (s, pick) => (s.startMs! += pick % 2 ? 300 : -300) && (s.durationMs = s.durationMs)),
+  'sound out of step': toOne(isSound, (s, pick) => (s.startMs! += pick % 2 ? 300 : -300)),
   'a sound track cut short': toOne(isSound, (s) => (s.durationMs! -= 2500)),
   'a font of another name': toOne(
     (s): s is AttachmentStream => s.kind === 'attachment',

@@ -123,7 +123,7 @@ export async function finish(film: Film, theirs?: Buffer | null): Promise<Ending
     !why ||
     !['file-changed', 'original-gone', 'swap-unclear', 'hash-mismatch', 'target-exists', 'delivery-failed', 'restore-failed'].includes(why)
   )
-    throw again;
+    throw again instanceof Error ? again : new Error(String(again));
   await recover(film.root, { node: NODE });
   await requireSomewhere(film, theirs, 'after it was refused');
   await discard(film.root, attempt).catch(() => false);
