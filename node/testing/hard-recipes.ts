@@ -315,7 +315,7 @@ export const hardClips: Record<string, HardClip> = {
   'odd size.avi': {
     about: '321 by 181',
     fate: 'odd-dimensions',
-    args: [...words('-f lavfi -i testsrc2=s=321x181:r=25:d=1'), ...words('-c:v mpeg4 -q:v 1')],
+    args: [...words('-f lavfi -i testsrc=s=321x181:r=25:d=1'), ...words('-c:v mpeg4 -q:v 1')],
   },
   'two films.mkv': {
     about: 'two film streams',

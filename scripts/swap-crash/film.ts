@@ -121,7 +121,16 @@ export async function finish(film: Film, theirs?: Buffer | null): Promise<Ending
   if (
     theirs === undefined ||
     !why ||
-    !['file-changed', 'original-gone', 'swap-unclear', 'hash-mismatch', 'target-exists', 'delivery-failed', 'restore-failed'].includes(why)
+    ![
+      'file-changed',
+      'original-gone',
+      'swap-unclear',
+      'hash-mismatch',
+      'target-exists',
+      'delivery-failed',
+      'restore-failed',
+      'interrupted',
+    ].includes(why)
   )
     throw again instanceof Error ? again : new Error(String(again));
   await recover(film.root, { node: NODE });
