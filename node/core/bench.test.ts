@@ -24,7 +24,15 @@ test('a film that another combination made badly too counts for neither', () => 
 });
 
 test('copies that are not small enough, lost a subtitle or have a damaged original are not the encoder’s fault', () => {
-  for (const code of ['small-saving', 'not-smaller', 'suspiciously-small', 'streams-differ', 'tags-differ', 'source-damaged', 'sync-differs'])
+  for (const code of [
+    'small-saving',
+    'not-smaller',
+    'suspiciously-small',
+    'streams-differ',
+    'tags-differ',
+    'source-damaged',
+    'sync-differs',
+  ])
     assert.equal(shallBench([bad(1, code), bad(2, code), bad(3, code)]), null, code);
 });
 

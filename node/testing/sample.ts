@@ -1,3 +1,4 @@
+import type { WorkPlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import type { Queryable } from '../db/connect.ts';
 import type { Events, Progress } from '../events.ts';
@@ -247,6 +248,17 @@ async function addBulk(q: Queryable, libraries: Sample['libraries']): Promise<vo
     );
 }
 
+const plan: WorkPlan = {
+  action: 'transcode',
+  reason: { code: 'not-hevc' },
+  container: 'matroska',
+  extension: '.mkv',
+  streams: [{ index: 0, kind: 'video', action: 'encode', codec: 'hevc', note: null }],
+  dropped: [],
+  video: { bitDepth: 10, deinterlace: false },
+  expectedBytes: 600_000_000,
+};
+
 async function addJob(
   q: Queryable,
   library: number,
@@ -279,7 +291,7 @@ async function addJob(
       file!.id,
       library,
       -Math.round(film.size - film.expected),
-      JSON.stringify({ action: 'transcode' }),
+      JSON.stringify(plan),
       JSON.stringify(defaultProfile),
       film.size,
       film.expected,
@@ -314,8 +326,8 @@ async function addWaiting(q: Queryable, library: number, n: number): Promise<voi
        select $1, 'Dragnet/S02/E' || i || '.mkv', 'Dragnet', 'S02 E' || lpad(i::text, 2, '0'), 1900000000 - i * 1000000, 0, 'mpeg2video', 720, 480, 'queued', 600000000
          from generate_series(1, $2::int) i returning id, size_bytes)
      insert into jobs (file_id, library_id, rank, state, plan, profile, input_bytes, expected_bytes)
-     select id, $1, -(size_bytes - 600000000), 'available', '{"action":"transcode"}', '{}', size_bytes, 600000000 from f`,
-    [library, n],
+     select id, $1, -(size_bytes - 600000000), 'available', $3, $4, size_bytes, 600000000 from f`,
+    [library, n, JSON.stringify(plan), JSON.stringify(defaultProfile)],
   );
 }
 

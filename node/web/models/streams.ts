@@ -129,7 +129,11 @@ function factRows(before: Probe, plan: WorkPlan | null, after: Probe | null): St
   const rows = [
     row('Container', (p) => containerName(p.container), plan ? containerName(plan.container) : '', 'as planned', why),
     row('Length', lengthWords, same(lengthWords), 'never'),
-    sizeRow(row('Size', (p) => size(p.sizeBytes), plan ? `about ${size(plan.expectedBytes)}` : '', 'as planned'), before, after),
+    sizeRow(
+      row('Size', (p) => size(p.sizeBytes), plan ? `about ${size(plan.expectedBytes)}` : '', 'as planned'),
+      before,
+      after,
+    ),
     row('Bit rate', (p) => (p.bitrate === null ? 'unknown' : bitrate(p.bitrate)), '', 'as planned'),
     row('HDR', hdrWords, same(hdrWords), 'never'),
     row('Chapters', (p) => chapterWords(p), chapterWords(before), 'never'),

@@ -199,7 +199,7 @@ describe('the settings of one machine', () => {
     const answer = await post(`/nodes/${house.more.tower}`, fields('400'));
     assert.equal(answer.status, 422);
     assert.match(answer.html, /href="#f-batteryBelow">The charge below which it pauses/);
-    assert.match(answer.html, /<option value="fewer" selected>/, 'nothing that was typed is lost');
+    assert.match(answer.html, /<option value="fewer" data-limited selected>/, 'nothing that was typed is lost');
   });
 
   test('hours that make no sense are a 422 that names the line', async (t) => {
