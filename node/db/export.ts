@@ -30,6 +30,8 @@ export const exportedTables = [
   'roots',
   'node_roots',
   'node_speeds',
+  'quality_findings',
+  'benched',
   'libraries',
   'scans',
   'media_files',

@@ -36,6 +36,7 @@ test('a new term is greeted at once, and what a stopped greeter hears changes no
   membership.adoptCertificate(certificate(1, 'self'));
   await welcomed;
   greeter.stop();
+  await greeter.tell(); // what was being said when it stopped
   const before = hellos();
   membership.adoptCertificate(certificate(2, 'other'));
   await greeter.tell();
