@@ -211,6 +211,15 @@ export const settings = {
     label: 'Longest check of one file',
     help: 'Checking decodes the whole new file. When it takes longer than this, the original stays and the file is tried again.',
   },
+  'pictures.take': {
+    scope: 'cluster',
+    group: 'safety',
+    type: 'boolean',
+    default: true,
+    env: 'CODECSHIFT_PICTURES',
+    label: 'Pictures to look at',
+    help: 'Five frames of original and new file to compare on the page of each file, and the colours of a film in its bar. They take some seconds a file, and go when the original leaves the trash.',
+  },
   'trash.keepDays': {
     scope: 'cluster',
     group: 'safety',

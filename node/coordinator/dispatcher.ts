@@ -166,6 +166,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     const granted = {
       ...grantOf(job, wish.node, leaseSeconds),
       ...(benched.length > 0 ? { benched: [...benched] } : {}),
+      colours: parts.settings()['pictures.take'],
       ...(await findingsFor(job, wish.node)),
       ...(await failedBefore(job, wish.node)),
     };

@@ -64,6 +64,7 @@ export function createOrders(parts: OrdersParts): Orders {
         sizeBytes: attempt.outputBytes!,
         sha256: attempt.sha256!,
       }),
+      pictures: parts.settings()['pictures.take'],
       timeoutSeconds: parts.settings()['verify.timeoutMinutes'] * 60,
     });
   }

@@ -13,7 +13,7 @@ import { judge, needsOriginalDecode, type Evidence } from './verdict.ts';
  * What plan and verdict promise together, on films that nobody has: everything in the file is named; a faithful output is
  * accepted; whatever is taken from it afterwards is seen. The verdict's own tests do the same on real pairs.
  */
-const RUNS = Number(process.env['CODECSHIFT_PROPERTY_RUNS'] ?? 1000);
+const RUNS = Number(process.env['CODECSHIFT_PROPERTY_RUNS'] ?? 400);
 
 const facts: FileFacts = {
   path: 'Films/Metropolis.mkv',

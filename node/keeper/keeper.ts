@@ -254,13 +254,14 @@ export function createKeeper(parts: KeeperParts): Keeper {
       const onDelivered = async (root: Root): Promise<void> => {
         if (remote) await removeIncoming({ root, node: mesh.self }, grant.attempt);
       };
-      const courtesy = pictures && {
-        takePictures(pair: Parameters<typeof takePictures>[1], signal: AbortSignal): Promise<number[]> {
-          // everything is measured: whatever this takes must not count against the output
-          clearTimeout(timer);
-          return takePictures({ tools, pictures, log }, pair, signal);
-        },
-      };
+      const courtesy = pictures &&
+        grant.pictures !== false && {
+          takePictures(pair: Parameters<typeof takePictures>[1], signal: AbortSignal): Promise<number[]> {
+            // everything is measured: whatever this takes must not count against the output
+            clearTimeout(timer);
+            return takePictures({ tools, pictures, log }, pair, signal);
+          },
+        };
       return await verify({ node: mesh.self, roots, tools, outputOf, onDelivered, onProgress, ...courtesy }, grant, work.abort.signal);
     } finally {
       clearTimeout(timer);

@@ -90,6 +90,8 @@ const grantedJob = v.object({
   title: text(500),
   fingerprint,
   probe: data,
+  /** the film's colours are wanted for its bar */
+  colours: v.optional(v.boolean()),
   plan: data,
   profile: data,
   /** settings that met the goal of the profile with films of this kind on this node, where it has a goal */
@@ -364,6 +366,8 @@ export const protocols = {
         output,
         /** lets this keeper read the output from its worker; null when they are one node */
         ticket: v.nullable(signed),
+        /** five frames of both are wanted to look at; left out by nodes of the version before */
+        pictures: v.optional(v.boolean()),
         timeoutSeconds: id,
       }),
       v.object({

@@ -193,6 +193,7 @@ function environment(clock: string, { databaseUrl }: MachineOptions): NodeJS.Pro
     CODECSHIFT_SETTLE: '0',
     CODECSHIFT_SPEED: 'fast',
     CODECSHIFT_MIN_FREE: '0',
+    CODECSHIFT_PICTURES: 'off',
   };
 }
 

@@ -49,6 +49,8 @@ const defaults: Record<string, string> = {
   CODECSHIFT_SPEED: 'fast',
   CODECSHIFT_AT_ONCE: '2',
   CODECSHIFT_MIN_FREE: '0',
+  // seconds a file, and most tests look at the films only
+  CODECSHIFT_PICTURES: 'off',
   // Several programs of several tests run on one machine: none of them may find another one.
   CODECSHIFT_DISCOVERY: 'off',
   CODECSHIFT_CLUSTER: 'new',

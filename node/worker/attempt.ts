@@ -84,7 +84,8 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
     const output = parts.workspace.outputPath(grant.attempt, plan.extension);
     const probe = grant.probe as unknown as Probe;
     const found = encoder && (await calibrate(searchOf(parts, grant, { encoder, input: source.file, output }, control, signal)));
-    painting = paintMeanwhile({ tools: parts.tools, file: source.file, probe, output, control }, parts.onColours, signal);
+    if (grant.colours !== false)
+      painting = paintMeanwhile({ tools: parts.tools, file: source.file, probe, output, control }, parts.onColours, signal);
     const result = await transcode({
       tools: parts.tools,
       plan,
@@ -100,7 +101,7 @@ export async function runAttempt(parts: AttemptParts, grant: GrantedJob, control
       onProgress: (p) => parts.onProgress({ phase: 'encoding', ...p }),
     });
     taken?.release();
-    await painting.end();
+    await painting?.end();
     if (source.fetched) await parts.workspace.removeSource(grant.attempt, grant.path);
     const sha256 = await hashFile(output, signal);
     return {
