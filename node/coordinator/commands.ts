@@ -14,6 +14,7 @@ import { inspectFile } from './inspection.ts';
 import { nodeCommands } from './node-commands.ts';
 import { libraryCommands } from './library-commands.ts';
 import { settingCommands } from './setting-commands.ts';
+import { sourceCommands } from './source-commands.ts';
 import { readAttempt } from '../db/attempts.ts';
 
 /**
@@ -27,6 +28,7 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
   return {
     ...settingCommands(parts, term),
     ...libraryCommands(parts, term),
+    ...sourceCommands(),
 
     async scan(libraryId) {
       const wanted = libraryId === null ? (await listLibraries(db)).filter((l) => l.enabled).map((l) => l.id) : [libraryId];

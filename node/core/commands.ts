@@ -57,6 +57,37 @@ export interface Commands {
   /** forgets the library and its queue; no file is touched, the trash stays until its retention ends */
   removeLibrary(libraryId: number, by: Actor): Promise<void>;
 
+  /** tries a server before anything is kept: who answers, which libraries it has; `draft` names the tried server for `addSource` */
+  trySource(wish: { kind: SourceKind; url: string; credential: string }, by: Actor): Promise<SourceTry>;
+  /** begins a sign-in at plex.tv; the person opens `url` and comes back to `returnTo` */
+  beginPlexSignIn(
+    wish: { returnTo: string | null; flow: 'token' | 'jwt' },
+    by: Actor,
+  ): Promise<{ signIn: string; url: string; code: string }>;
+  /** asks plex.tv once whether the person signed in meanwhile, and which servers can be chosen then */
+  askPlexSignIn(signIn: string, by: Actor): Promise<PlexSignIn>;
+  /** keeps a server: one of a sign-in, or one that was tried by address and token */
+  addSource(wish: { draft: string; name?: string } | { signIn: string; server: string; name?: string }, by: Actor): Promise<number>;
+  changeSource(sourceId: number, change: { name?: string; url?: string; enabled?: boolean; credential?: string }, by: Actor): Promise<void>;
+  /** its libraries become plain folders; nothing is deleted, and the server is told nothing */
+  removeSource(sourceId: number, by: Actor): Promise<void>;
+  /** asks a server now: who it is, its libraries, counts and sizes */
+  refreshSource(sourceId: number, by: Actor): Promise<void>;
+  /** which root each folder of a server is: guessed from files of both, for a person to look at */
+  proposePaths(sourceId: number, by: Actor): Promise<PathProposal[]>;
+  /** looks for sample files on every machine that has the root; nothing is saved */
+  provePaths(sourceId: number, rules: PathRule[], by: Actor): Promise<PathProof[]>;
+  /** refused without `anyway` while a rule is not proved */
+  savePaths(sourceId: number, rules: PathRule[], anyway: boolean, by: Actor): Promise<void>;
+  /** ticks libraries of a server to watch, and unticks others; their folders must be known by then */
+  watchLibraries(sourceId: number, keys: string[], by: Actor): Promise<number[]>;
+  /** a new address for its webhook, shown once */
+  makeHook(sourceId: number, by: Actor): Promise<{ path: string; user: string; password: string }>;
+  /** a message of a webhook, already authenticated by its secret; resolves with how many files it was about */
+  hookCame(secret: string, body: HookBody): Promise<number>;
+  /** a server that did not confirm is told once more */
+  tellSourceAgain(messageId: number, by: Actor): Promise<void>;
+
   /** `null` means back to the default. Validates the whole group first: either all change or none. */
   saveSettings(changes: SettingChange[], by: Actor): Promise<SettingProblem[]>;
   /** encoders are tested again by real encodes on that node */
@@ -102,6 +133,45 @@ export interface LibraryChange {
   enabled?: boolean;
   priority?: Priority;
   profile?: Partial<Profile>;
+}
+
+export type SourceKind = 'plex' | 'jellyfin' | 'emby' | 'sonarr' | 'radarr';
+
+export interface SourceTry {
+  draft: string;
+  identity: string;
+  name: string;
+  version: string;
+  libraries: { key: string; title: string; kind: string; folders: string[]; items: number | null }[];
+}
+
+export type PlexSignIn =
+  | { state: 'waiting' }
+  | { state: 'expired' }
+  | { state: 'signed-in'; account: string; servers: { id: string; name: string; version: string; owned: boolean; addresses: string[] }[] };
+
+/** What a source calls `prefix` is `folder` below the root. */
+export interface PathRule {
+  prefix: string;
+  rootId: string;
+  folder: string;
+}
+
+export interface PathProposal extends PathRule {
+  /** sample files that pointed there, of how many */
+  matched: number;
+  of: number;
+}
+
+export interface PathProof extends PathRule {
+  /** one for each machine that has the root: which of the sample files are there with the size that the source says */
+  nodes: { nodeId: string; name: string; found: number; otherSize: number; of: number; problem: string | null }[];
+  samples: { path: string; file: string; state: 'found' | 'other-size' | 'missing' }[];
+}
+
+/** What a webhook sent, bounded by whoever read it: the JSON of it, and of multipart only its `payload`. */
+export interface HookBody {
+  json: unknown;
 }
 
 export interface SettingChange {

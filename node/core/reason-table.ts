@@ -53,6 +53,9 @@ export const reasonTable = {
   cleared: skip('Taken off the queue', 'The queue was emptied[ by {by}]. “Scan now” brings it back.'),
   'library-disabled': skip('Library off', 'Its library is switched off.'),
 
+  'multi-part': skip('In several parts', 'It is one film in {parts} files; converting one of them alone would spoil the whole.'),
+  'not-in-source': skip('Not in the media server', '{source} does not list this file. It is looked at once {source} knows it.'),
+
   // left alone on purpose: what we can't do without losing something
   'dolby-vision': skip('Dolby Vision', 'It is Dolby Vision[ profile {profile}]; a new encode would lose it.'),
   hdr10plus: skip('HDR10+', 'It carries HDR10+ metadata for every scene; a new encode would lose it.'),
@@ -135,6 +138,14 @@ export const reasonTable = {
   ),
   'retry-later': wait('Tries again later', 'An attempt failed; it is tried again[ at {at}][; the reason was: {message}].'),
   'in-use': wait('In use', 'Somebody is watching or reading it right now; it is tried again later.', { retry: true }),
+  playing: wait('Being watched', '{who} {how} it[ on {source}]; it is replaced once nobody does.', { retry: true }),
+  'use-unknown': wait(
+    'Use unknown',
+    'Whether anybody watches it could not be learnt[ from {source}][: {message}]; it is replaced once that is known.',
+    {
+      retry: true,
+    },
+  ),
   'no-space': wait('Not enough space', 'There is not enough free space[ in {where}][: {needed|size} needed, {free|size} free].', {
     retry: true,
   }),
@@ -280,6 +291,14 @@ export const reasonTable = {
   'swap-failed': fail('Could not replace', 'The original could not be replaced[: {message}]; it is untouched.', { retry: true }),
   'verify-failed': fail('Could not check', 'The copy could not be checked[: {message}].', { retry: true }),
   'restore-failed': fail('Could not restore', 'The original could not be put back[: {message}]; both files are kept.', { retry: true }),
+  'source-away': fail('Media server away', '{source} does not answer[: {message}].', { retry: true }),
+  'source-refuses': fail('Sign in again', '{source} no longer accepts the sign-in. Sign in again on its page.'),
+  'source-is-another': fail('Another server', 'Another server answers at the address of {source}; it was told nothing.'),
+  'source-odd': fail('Odd answer', '{source} gave an answer that makes no sense[: {message}].', { retry: true }),
+  'source-unmapped': fail('Path unknown', '{source} says “{path}”, and no library here is known under that path.'),
+  'source-unconfirmed': fail('Not confirmed', '{source} was told of the new file but still shows the old one.', { retry: true }),
+  'secret-lost': fail('Secret lost', 'The stored sign-in cannot be opened with the key of this machine. Enter it again.'),
+  'address-forbidden': fail('Address not allowed', 'Nothing is asked at {address}: no media server can be there.'),
   'scan-failed': fail('Scan failed', 'The library could not be scanned[: {message}].', { retry: true }),
   'session-lost': fail(
     'Encoder session lost',

@@ -6,7 +6,7 @@ import { json, text } from './values.ts';
 export interface Library {
   id: number;
   name: string;
-  source: 'folder';
+  source: 'folder' | 'plex' | 'jellyfin' | 'emby';
   rootId: string;
   /** below the root, '/' separators; '' is the root itself */
   folder: string;

@@ -155,7 +155,7 @@ test('hours are chosen with the keyboard and saved as one wish', async (t) => {
   await page.getByLabel('to', { exact: true }).fill('07:00');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.locator('.toast').waitFor();
-  const [node, wish] = web.asked[0]?.args as [string, Record<string, unknown>];
+  const [node, wish] = web.asked[0]!.args as [string, Record<string, unknown>];
   assert.equal(node, house.more.tower);
   const { manners: _, ...rest } = wish; // what else the form shows goes with it; tested in pages/nodes.test.ts
   assert.deepEqual(rest, { slots: 3, mbps: 400, schedule: [{ days: [1], from: '22:00', to: '07:00' }] });

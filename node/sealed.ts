@@ -1,0 +1,44 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { PlainError } from './errors.ts';
+
+/**
+ * Secrets at rest: AES-256-GCM under a key that lies in a file beside the program, never in the database, so that a dump
+ * of the database, a shared server or a backup tells nothing. It does not protect against somebody who has the machine.
+ * The name of a secret is authenticated with it: a ciphertext that was moved to another row does not open.
+ */
+export interface Sealer {
+  seal(name: string, secret: string): string;
+  /** @throws PlainError with reason `secret-lost` when key, name or text do not belong together: the secret is asked for again */
+  open(name: string, sealed: string): string;
+}
+
+const VERSION = 's1';
+
+/** @param master 32 random bytes */
+export function createSealer(master: Uint8Array): Sealer {
+  if (master.length !== 32) throw new RangeError('the key for secrets is 32 bytes');
+  const key = new Uint8Array(hkdfSync('sha256', master, new Uint8Array(0), 'codecshift/secrets/v1', 32));
+  return {
+    seal(name, secret) {
+      const iv = randomBytes(12);
+      const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(name));
+      const body = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()]);
+      return [VERSION, ...[iv, body, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join('.');
+    },
+    open(name, sealed) {
+      try {
+        const [version, iv, body, tag] = sealed.split('.');
+        if (version !== VERSION || iv === undefined || body === undefined || tag === undefined) throw new Error('not a sealed secret');
+        const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(iv, 'base64url'), { authTagLength: 16 })
+          .setAAD(Buffer.from(name))
+          .setAuthTag(Buffer.from(tag, 'base64url'));
+        return Buffer.concat([decipher.update(Buffer.from(body, 'base64url')), decipher.final()]).toString('utf8');
+      } catch (cause) {
+        throw new PlainError('A stored secret cannot be opened with the key of this machine. Enter it again.', {
+          cause,
+          reason: { code: 'secret-lost' },
+        });
+      }
+    },
+  };
+}

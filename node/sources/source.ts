@@ -1,0 +1,89 @@
+import type { SourceKind } from '../core/commands.ts';
+
+/**
+ * What CodecShift needs of a program that knows a film collection: a media server (Plex, Jellyfin, Emby) whose libraries
+ * are watched and who is told of every new file, or a fetcher (Sonarr, Radarr) who is only told. One adapter each; all
+ * of them speak through `outgoing.ts`, so none can be led to another place, and none follows a redirect with a token.
+ *
+ * Paths in here are as the source says them ("/data/movies/…", "O:\Films\…"). They are never opened anywhere: `core/source-paths.ts`
+ * turns them into (root, path below the root), and a keeper proves that before it is believed.
+ *
+ * Every call throws `PlainError` with a sentence and one of the reasons `source-away` (asking later may help),
+ * `source-refuses` (sign in again), `source-is-another` (somebody else answers at this address), `source-odd`
+ * (an answer that makes no sense).
+ */
+export interface Source {
+  readonly kind: SourceKind;
+  /** who answers there; sends no credential. Compared with the pinned identity before anything else is asked */
+  identify(signal: AbortSignal): Promise<SourceIdentity>;
+  /** empty for fetchers */
+  listLibraries(signal: AbortSignal): Promise<SourceLibrary[]>;
+  /** how many items, without reading them; null where the source does not say */
+  countItems(libraryKey: string, signal: AbortSignal): Promise<number | null>;
+  /** every film and episode, page by page, each once, also when the source ignores the page's size or changes meanwhile */
+  listItems(libraryKey: string, signal: AbortSignal): AsyncIterable<SourceItem[]>;
+  /** null: it does not exist (any more) */
+  readItem(ref: string, signal: AbortSignal): Promise<SourceItem | null>;
+  /** does anybody play, pause or download it? What cannot be learnt is `unknown`, which means wait */
+  inUse(item: { ref: string; part: string | null; path: string }, signal: AbortSignal): Promise<Use>;
+  /** the files below one folder changed; resolves when the source took the message, which proves nothing */
+  tellChanged(change: SourceChange, signal: AbortSignal): Promise<void>;
+  /** the source reads the streams of one item anew */
+  analyze(ref: string, signal: AbortSignal): Promise<void>;
+  /** live messages until `signal` ends it; absent where there are none. Rejects when the line breaks: the caller tries again */
+  follow?(onNews: (news: SourceNews) => void, signal: AbortSignal): Promise<void>;
+}
+
+export interface SourceIdentity {
+  /** machineIdentifier, server id, or for fetchers the instance's own; '' where a program has none */
+  id: string;
+  name: string;
+  version: string;
+}
+
+export interface SourceLibrary {
+  key: string;
+  title: string;
+  kind: 'movies' | 'shows' | 'other';
+  /** in the source's view; several are normal */
+  folders: string[];
+  /** changes whenever anything in it does; null where the source has no such mark */
+  changeMark: string | null;
+}
+
+/** One file of one film or episode: an item with two versions is two of these, one film in two parts also. */
+export interface SourceItem {
+  ref: string;
+  /** which file of the item */
+  part: string;
+  path: string;
+  sizeBytes: number | null;
+  /** as people say it: "Metropolis" / "1927", "The Lucy Show" / "S02 E14 · Lucy Gets Trapped" */
+  title: string;
+  detail: string;
+  /** files of this version, played one after the other; more than one is never converted */
+  parts: number;
+  versions: number;
+  codec: string | null;
+  /** milliseconds since 1970 */
+  addedAt: number | null;
+  /** what must be the same after a replacement: whether and how far it was watched */
+  watched: { views: number; positionMs: number } | null;
+}
+
+export type Use = { use: 'no' } | { use: 'yes'; who: string; how: 'playing' | 'paused' | 'downloading' } | { use: 'unknown'; why: string };
+
+export interface SourceChange {
+  libraryKey: string | null;
+  /** in the source's view */
+  folder: string;
+  before: string;
+  after: string;
+  ref: string | null;
+}
+
+export type SourceNews =
+  | { kind: 'library-changed'; libraryKey: string | null }
+  | { kind: 'item-changed'; ref: string; libraryKey: string | null }
+  | { kind: 'item-gone'; ref: string }
+  | { kind: 'playing'; ref: string; state: string };
