@@ -51,13 +51,17 @@ function greets(membership: Membership) {
   return { greeter, hellos: () => hellos };
 }
 
-async function pinned(t: { after(fn: () => void): void }): Promise<Membership> {
+async function pinned(t: { after(fn: () => Promise<void>): void }): Promise<Membership> {
   const dataDir = mkdtempSync(path.join(os.tmpdir(), 'codecshift-greeter-'));
-  t.after(() => rmSync(dataDir, { recursive: true, force: true }));
   const nodes = ['self', 'other'].map((id) => ({ id, name: id }));
   const members = sign(key, { kind: 'members', cluster: key.cluster, version: 1, nodes });
   const cluster = { id: key.cluster, name: 'Home', publicKey: key.publicKey };
-  return pinCluster(dataDir, { cluster, hosts: false, members, certificate: null, peers: [] });
+  const membership = await pinCluster(dataDir, { cluster, hosts: false, members, certificate: null, peers: [] });
+  t.after(async () => {
+    await membership.flush(); // an adopted certificate is written in the background
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+  return membership;
 }
 
 function certificate(term: number, node: string) {

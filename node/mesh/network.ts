@@ -298,7 +298,10 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
     return {
       listening: [{ what: 'mesh', addresses: listening(), ...(problem ? { problem } : {}) }],
       interfaces,
-      sightings: sightings.list().filter(({ node }) => node !== self),
+      sightings: sightings
+        .list()
+        .filter(({ node }) => node !== self)
+        .map((one) => ({ ...one, by: book.source(one.node) ?? one.by })), // often told of by a third machine first, heard by oneself later
     };
   }
 }
