@@ -10,6 +10,11 @@
 export interface Outgoing {
   /** @throws PlainError reason `source-away` (no answer in time, refused, broken) or `address-forbidden`; never shows a header */
   fetch(url: string | URL, init: OutgoingRequest): Promise<OutgoingAnswer>;
+  /**
+   * A WebSocket that only listens: every text message, until `signal` ends it (resolves) or the line breaks (rejects).
+   * Messages are bounded by `maxBytes`; after `timeoutMs` without a sign of life the line counts as broken.
+   */
+  listen(url: string | URL, init: OutgoingRequest, onText: (text: string) => void): Promise<void>;
 }
 
 export interface OutgoingRequest {
@@ -30,4 +35,15 @@ export interface OutgoingAnswer {
   /** lower-case names */
   headers: Record<string, string>;
   body: Uint8Array;
+}
+
+export interface OutgoingParts {
+  /** where on loopback this program and its database listen */
+  ownPorts(): number[];
+  /** stands in for DNS in tests: every address of a name */
+  resolve?(host: string): Promise<string[]>;
+}
+
+export function createOutgoing(_parts: OutgoingParts): Outgoing {
+  throw new Error('not yet');
 }

@@ -32,10 +32,15 @@ export interface Source {
   analyze(ref: string, signal: AbortSignal): Promise<void>;
   /** live messages until `signal` ends it; absent where there are none. Rejects when the line breaks: the caller tries again */
   follow?(onNews: (news: SourceNews) => void, signal: AbortSignal): Promise<void>;
+  /** what was found out about this server so far, to be kept in `sources.learnt` and handed to the next `openSource` */
+  learnt(): Learnt;
 }
 
+/** Small JSON: which verb it took, which of two ways it knows. Never anything secret. */
+export type Learnt = Record<string, string | number | boolean | null>;
+
 export interface SourceIdentity {
-  /** machineIdentifier, server id, or for fetchers the instance's own; '' where a program has none */
+  /** machineIdentifier or server id. Fetchers have none of their own: the program and its address ("sonarr@nas:8989") */
   id: string;
   name: string;
   version: string;
