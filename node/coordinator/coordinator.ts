@@ -181,6 +181,8 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     const certificate = sign(key, { kind: 'certificate', cluster: key.cluster, incarnation, term: number, node: mesh.self });
     let revision = 0;
     let told = 0;
+    // it ended while it began: what comes after it must not be overwritten
+    if (elector.term() !== number) return;
     const term = assemble({ number, db, signal: over.signal, key, incarnation, certificate, publishMembers, callForHello });
     const announce = setInterval(() => {
       tellEveryone();
@@ -193,6 +195,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     await currentMembers(db, key);
     await tellMembers();
     await addActivity(db, { kind: 'coordinator-changed', nodeId: mesh.self, params: { term: number } });
+    if (reign?.term !== term) return;
     tellEveryone();
     parts.events.emit('coordinator.changed', { term: number });
     term.rescuer.start();
@@ -278,7 +281,9 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       expire: (due) => trash.expire(due),
       recheck: () => rechecker.round(),
       forgetPictures: () => pictures.forgetOld(),
-      onStale: () => void end(),
+      // A late refusal of an earlier term says nothing of the present one. It ends by way of the elector: a term that ended
+      // here alone would be renewed for ever, and nobody would coordinate.
+      onStale: () => void elector.overtaken(number).catch((error: unknown) => log.warn({ why: messageOf(error) }, 'a term did not end')),
     });
     const scanner = createScanner({ ...common, offer });
     const { publishMembers, callForHello } = reigning;

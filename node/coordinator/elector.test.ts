@@ -63,6 +63,41 @@ eachDatabase((kind) => {
   });
 });
 
+describe('a term that the database refuses', () => {
+  test('ends and is followed by a new one of the same node; a late refusal of an earlier term ends nothing', async (t) => {
+    const db = await freshDatabase(t, 'embedded');
+    const terms: number[] = [];
+    const heard: (() => void)[] = [];
+    const elected = (many: number): Promise<void> =>
+      new Promise((resolve) => (terms.length >= many ? resolve() : heard.push(() => terms.length >= many && resolve())));
+    let deposed = 0;
+    const elector = createElector({
+      db,
+      node: 'a',
+      session: randomUUID(),
+      url: () => 'http://x',
+      reaches: () => 0,
+      log,
+      onElected: async (term) => {
+        terms.push(term);
+        for (const tell of heard) tell();
+      },
+      onDeposed: async () => void deposed++,
+    });
+    t.after(() => elector.stop());
+    elector.start();
+    await elected(1);
+    await elector.overtaken(terms[0]! - 1);
+    assert.deepEqual([elector.term(), deposed], [terms[0], 0]);
+    // another one had the lease for a moment, and is gone
+    await db.query(`update coordinator set term = term + 1, holder = 'b', session = $1, lease_until = '-infinity'`, [randomUUID()]);
+    await elector.overtaken(terms[0]!);
+    assert.equal(deposed, 1);
+    await elected(2);
+    assert.equal(elector.term(), terms[0]! + 2);
+  });
+});
+
 describe('with a PostgreSQL that others use too', { skip: havePostgres() ? false : 'no PostgreSQL on this machine' }, () => {
   test('only one of two candidates leads, and when it resigns the other follows with a higher term', async (t) => {
     const db = await freshDatabase(t, 'postgres');

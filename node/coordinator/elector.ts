@@ -26,6 +26,8 @@ export interface Elector {
   handOver(to: string): Promise<void>;
   /** A certificate of this cluster outranks ours: the database was put back from a backup. The next term will be above it. */
   outranked(term: number): Promise<void>;
+  /** The database refused a write of this term: if it still is the one held here, it ends, and the lease is asked for anew. */
+  overtaken(term: number): Promise<void>;
 }
 
 export interface ElectorParts {
@@ -84,6 +86,11 @@ export function createElector(parts: ElectorParts): Elector {
       above = Math.max(above, term);
       log.warn({ term }, 'a higher term than ours is known: the database is older than the cluster; a new term begins above it');
       await resign();
+      next(0);
+    },
+    async overtaken(term) {
+      if (leading !== term) return;
+      await depose();
       next(0);
     },
   };
