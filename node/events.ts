@@ -17,6 +17,8 @@ export interface EventMap {
   'settings.changed': { keys: string[] };
   'activity.added': { kind: string; severity: number };
   'cleanup.changed': { rootId: string };
+  /** a media server: what is known of it, its libraries, its paths, or what it was told */
+  'source.changed': { sourceId: number };
   'coordinator.changed': { term: number | null };
 }
 

@@ -2,6 +2,7 @@ import type { Priority } from './job.ts';
 import type { NodeChange } from './node-wishes.ts';
 import type { Side } from './pictures.ts';
 import type { Profile } from './profile.ts';
+import type { ScanSchedule } from './scan-schedule.ts';
 
 /**
  * What a person may ask for. The pages, the API and the command line act only through this; the coordinator implements
@@ -59,11 +60,11 @@ export interface Commands {
 
   /** tries a server before anything is kept: who answers, which libraries it has; `draft` names the tried server for `addSource` */
   trySource(wish: { kind: SourceKind; url: string; credential: string }, by: Actor): Promise<SourceTry>;
-  /** begins a sign-in at plex.tv; the person opens `url` and comes back to `returnTo` */
+  /** begins a sign-in at plex.tv; the person opens `url` and comes back to `returnTo`. `expiresAt`: milliseconds since 1970 */
   beginPlexSignIn(
     wish: { returnTo: string | null; flow: 'token' | 'jwt' },
     by: Actor,
-  ): Promise<{ signIn: string; url: string; code: string }>;
+  ): Promise<{ signIn: string; url: string; code: string; expiresAt: number }>;
   /** asks plex.tv once whether the person signed in meanwhile, and which servers can be chosen then */
   askPlexSignIn(signIn: string, by: Actor): Promise<PlexSignIn>;
   /** keeps a server: one of a sign-in, or one that was tried by address and token */
@@ -133,6 +134,10 @@ export interface LibraryChange {
   enabled?: boolean;
   priority?: Priority;
   profile?: Partial<Profile>;
+  /** how often it is scanned; `{}` as the setting says */
+  schedule?: ScanSchedule;
+  /** changes on a local disk are noticed at once */
+  watch?: boolean;
 }
 
 export type SourceKind = 'plex' | 'jellyfin' | 'emby' | 'sonarr' | 'radarr';

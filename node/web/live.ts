@@ -89,6 +89,7 @@ const types: (keyof EventMap)[] = [
   'settings.changed',
   'activity.added',
   'cleanup.changed',
+  'source.changed',
   'coordinator.changed',
 ];
 /** progress that was not renewed for so long belongs to a job that is over */
