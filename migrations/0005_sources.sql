@@ -33,7 +33,8 @@ create table source_libraries (
   bytes       bigint,
   watched     boolean not null default false,
   change_mark text,                                                   -- as of the last whole listing
-  listed_at   timestamptz,
+  listing     bigint not null default 0,                              -- the number of the listing that began last
+  listed_at   timestamptz,                                            -- the last whole listing ended
   gone_at     timestamptz,                                            -- the server does not list it any more
   unique (source_id, key)
 );
@@ -59,6 +60,12 @@ alter table libraries
   add column watch boolean not null default true;                     -- changes on a local disk are noticed at once
 create index libraries_source on libraries (source_library_id) where source_library_id is not null;
 
+-- What a scan had to leave out, and how far it goes: a message of a webhook has one folder looked at, not the whole library.
+alter table scans
+  add column folder text check (length(folder) <= 8192),              -- a scan of this folder or file alone; null: the whole library
+  add column listed int,                                              -- items that the media server listed; null: it was not asked
+  add column note jsonb;                                              -- what a person should know of it, as a reason
+
 -- what a media server said of each file, as of its last listing
 create table source_items (
   source_library_id int not null references source_libraries(id) on delete cascade,
@@ -75,11 +82,11 @@ create table source_items (
   codec       text,
   added_at    timestamptz,
   watched     jsonb,
+  used_at     timestamptz,                                            -- somebody was last known to play it
   listing     bigint not null default 0,                              -- which listing saw it last
   primary key (source_library_id, ref, part)
 );
 create index source_items_file on source_items (root_id, file_path) where file_path is not null;
-create index source_items_listing on source_items (source_library_id, listing);
 
 -- what a source is told after a file changed, until it confirmed that it knows
 create table source_messages (
@@ -89,6 +96,7 @@ create table source_messages (
   job_id         bigint,
   kind           text not null check (kind in ('replaced', 'restored')),
   library_key    text,
+  folder         text not null default '',                            -- what it is told to look at, in its own view
   ref            text,
   before         jsonb not null default '{}',                         -- path, size, codec, added, watched: to be compared afterwards
   after          jsonb not null default '{}',                         -- path, size, codec
@@ -103,6 +111,7 @@ create table source_messages (
 );
 create index source_messages_due on source_messages (next_at) where next_at is not null;
 create index source_messages_file on source_messages (file_id, id desc);
+create index source_messages_job on source_messages (job_id) where job_id is not null;
 create index source_messages_source on source_messages (source_id, id desc);
 
 -- one message of a webhook counts once, however often it comes
@@ -113,6 +122,13 @@ create table source_events (
   primary key (source_id, key)
 );
 create index source_events_old on source_events (at);
+
+-- The key of stored secrets lies in a file of each machine that may coordinate, never here: how it can be told from another
+-- one, and the way on which one such machine hands it to the next (assembly/secret-key.ts). Candidates write their own rows.
+alter table cluster add column secret_id text;
+alter table candidates
+  add column exchange jsonb,                                          -- an X25519 public key, signed by the machine
+  add column wrapped  jsonb;                                          -- the key for its eyes alone, signed by who wrapped it
 
 do $$
 declare t text;

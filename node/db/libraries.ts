@@ -1,5 +1,6 @@
 import type { Profile } from '../core/profile.ts';
 import type { Reason } from '../core/reasons.ts';
+import type { ScanSchedule } from '../core/scan-schedule.ts';
 import type { Queryable } from './connect.ts';
 import { json, text } from './values.ts';
 
@@ -18,6 +19,11 @@ export interface Library {
   problem: Reason | null;
   createdAt: Date;
   lastScanAt: Date | null;
+  /** of which library of a media server this is a folder */
+  sourceLibraryId: number | null;
+  schedule: ScanSchedule;
+  /** changes on a local disk are noticed at once */
+  watch: boolean;
 }
 
 export interface NewLibrary {
@@ -26,6 +32,8 @@ export interface NewLibrary {
   folder: string;
   profile: Profile;
   priority?: number;
+  source?: Library['source'];
+  sourceLibraryId?: number;
 }
 
 /** A library with its counters, for the library page and the overview. Bytes are of files that are not missing. */
@@ -40,7 +48,7 @@ export interface LibraryOverview extends Library {
 }
 
 const columns = `id, name, source, root_id as "rootId", folder, profile, priority, enabled, problem,
-  created_at as "createdAt", last_scan_at as "lastScanAt"`;
+  created_at as "createdAt", last_scan_at as "lastScanAt", source_library_id as "sourceLibraryId", schedule, watch`;
 
 /**
  * Adds a folder, or returns the library that already is this folder. A name that is taken gets a number behind it.
@@ -49,9 +57,9 @@ export async function addLibrary(q: Queryable, wish: NewLibrary): Promise<{ libr
   for (let n = 1; n <= 1000; n++) {
     const name = text(n === 1 ? wish.name : `${wish.name} ${n}`).slice(0, 200);
     const [row] = await q.query<Library>(
-      `insert into libraries (name, root_id, folder, profile, priority) values ($1, $2, $3, $4, $5)
+      `insert into libraries (name, root_id, folder, profile, priority, source, source_library_id) values ($1, $2, $3, $4, $5, $6, $7)
        on conflict do nothing returning ${columns}`,
-      [name, wish.rootId, text(wish.folder), json(wish.profile), wish.priority ?? 1],
+      [name, wish.rootId, text(wish.folder), json(wish.profile), wish.priority ?? 1, wish.source ?? 'folder', wish.sourceLibraryId ?? null],
     );
     if (row) return { library: row, added: true };
     const [old] = await q.query<Library>(`select ${columns} from libraries where root_id = $1 and folder = $2`, [
@@ -75,15 +83,37 @@ export async function readLibrary(q: Queryable, id: number): Promise<Library | n
 export async function changeLibrary(
   q: Queryable,
   id: number,
-  change: { name?: string; enabled?: boolean; priority?: number; profile?: Profile },
+  change: { name?: string; enabled?: boolean; priority?: number; profile?: Profile; schedule?: ScanSchedule; watch?: boolean },
 ): Promise<Library | null> {
   const rows = await q.query<Library>(
     `update libraries set name = coalesce($2, name), enabled = coalesce($3, enabled), priority = coalesce($4, priority),
-            profile = coalesce($5::jsonb, profile)
+            profile = coalesce($5::jsonb, profile), schedule = coalesce($6::jsonb, schedule), watch = coalesce($7, watch)
       where id = $1 returning ${columns}`,
-    [id, text(change.name ?? null), change.enabled ?? null, change.priority ?? null, json(change.profile ?? null)],
+    [
+      id,
+      text(change.name ?? null),
+      change.enabled ?? null,
+      change.priority ?? null,
+      json(change.profile ?? null),
+      json(change.schedule ?? null),
+      change.watch ?? null,
+    ],
   );
   return rows[0] ?? null;
+}
+
+/** A folder becomes a library of a media server, or a plain folder again; nothing else of it changes. */
+export async function setLibrarySource(
+  q: Queryable,
+  id: number,
+  to: { source: Library['source']; sourceLibraryId: number | null; enabled: boolean },
+): Promise<void> {
+  await q.query(`update libraries set source = $2, source_library_id = $3, enabled = $4 where id = $1`, [
+    id,
+    to.source,
+    to.sourceLibraryId,
+    to.enabled,
+  ]);
 }
 
 /**

@@ -22,8 +22,8 @@ export interface Source {
   countItems(libraryKey: string, signal: AbortSignal): Promise<number | null>;
   /** every film and episode, page by page, each once, also when the source ignores the page's size or changes meanwhile */
   listItems(libraryKey: string, signal: AbortSignal): AsyncIterable<SourceItem[]>;
-  /** null: it does not exist (any more) */
-  readItem(ref: string, signal: AbortSignal): Promise<SourceItem | null>;
+  /** every file of one item, as in a listing; none: it does not exist (any more) */
+  readItem(ref: string, signal: AbortSignal): Promise<SourceItem[]>;
   /** does anybody play, pause or download it? What cannot be learnt is `unknown`, which means wait */
   inUse(item: { ref: string; part: string | null; path: string }, signal: AbortSignal): Promise<Use>;
   /** the files below one folder changed; resolves when the source took the message, which proves nothing */
