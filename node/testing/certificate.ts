@@ -1,0 +1,35 @@
+/**
+ * A server certificate and its authority, for tests only; good until 2126 and for nothing else than these names:
+ * server.test and *.0123456789abcdef0123456789abcdef.plex.direct (the shape that media servers at home have).
+ */
+export const testAuthority = `-----BEGIN CERTIFICATE-----
+MIIBiDCCAS+gAwIBAgIULiMEcBcf9MRjLcV3AjW4Ah4yuJ0wCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOdGVzdCBhdXRob3JpdHkwIBcNMjYxMTMwMDYxMzQzWhgPMjEy
+NjExMDYwNjEzNDNaMBkxFzAVBgNVBAMMDnRlc3QgYXV0aG9yaXR5MFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAE2G9mWOV4CqSN2qFOACenrhNzSd12nSKD8Rb2Zk6W
+TjmtjpLAEOSa0JjpjyNB3UUNbtYNsULIeQdCDgoSksVaG6NTMFEwHQYDVR0OBBYE
+FJcmWq/3pODRN0HN+i2rLni+nPrNMB8GA1UdIwQYMBaAFJcmWq/3pODRN0HN+i2r
+Lni+nPrNMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgMwxZnU7g
+ppNiFem74UiZhuQBdC0rvt7BL152QcV9BogCIGrovrxSB1s6RGx4haX98wHJIP44
+LrO54hIfXoyyLIe1
+-----END CERTIFICATE-----`;
+
+export const testCertificate = `-----BEGIN CERTIFICATE-----
+MIIBwDCCAWWgAwIBAgIUft+pU7gMUdlbF8QANOVUeZTeuYMwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOdGVzdCBhdXRob3JpdHkwIBcNMjYxMTMwMDYxMzQzWhgPMjEy
+NjExMDYwNjEzNDNaMBYxFDASBgNVBAMMC3NlcnZlci50ZXN0MFkwEwYHKoZIzj0C
+AQYIKoZIzj0DAQcDQgAE77NDD+Z+hnSxrY4TKkDRhSoDhnafzpjhRiSXRR1BFGP+
+obHn2n/iIXS5wQy7/b4jf1wDZi0AoPVG8uACNwr2BaOBizCBiDBGBgNVHREEPzA9
+ggtzZXJ2ZXIudGVzdIIuKi4wMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2Rl
+Zi5wbGV4LmRpcmVjdDAdBgNVHQ4EFgQUXlfwSxNwzuUwDMxLVt5NO+oVVdkwHwYD
+VR0jBBgwFoAUlyZar/ek4NE3Qc36LasueL6c+s0wCgYIKoZIzj0EAwIDSQAwRgIh
+AJXjMF6QejNnPfybqrKtdScVZ5VFjb3xu+R0oAGy/F5JAiEAn1et6RpTQnI/GRBw
+OHActozhIRUpXAINelP1/SGUkYI=
+-----END CERTIFICATE-----`;
+
+/** of the test certificate above; protects nothing */
+export const testCertificateKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgwrE3HPFEggrGGKbc
+/xKg7Oa9n1OQmeUC2KGjFGyN7QKhRANCAATvs0MP5n6GdLGtjhMqQNGFKgOGdp/O
+mOFGJJdFHUEUY/6hsefaf+IhdLnBDLv9viN/XANmLQCg9Uby4AI3CvYF
+-----END PRIVATE KEY-----`;
