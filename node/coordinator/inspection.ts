@@ -70,8 +70,21 @@ async function plan(
 ): Promise<Inspected> {
   const made = await findByMadeHash(parts.db, fingerprint.hash);
   const inLibrary = library.folder ? file.path.slice(library.folder.length + 1) : file.path;
-  const made_plan = makePlan(probe, { path: inLibrary, fingerprint, madeByUs: made !== null, readOnly }, library.profile);
+  const facts = { path: inLibrary, fingerprint, madeByUs: made !== null, readOnly, ageMs: ageOf(file, library, Date.now()) };
+  const made_plan = makePlan(probe, facts, library.profile);
   return decide(parts, library, file, { fingerprint, probe }, made_plan);
+}
+
+const DAY = 86_400_000;
+
+/**
+ * Milliseconds since the file was added or last changed. What a first listing found was there before, so only its own time
+ * counts; a time far in the future is a broken clock, and waiting for it would leave the file alone for ever.
+ */
+export function ageOf(file: Pick<MediaFile, 'mtimeMs' | 'createdAt'>, library: Pick<Library, 'knownSince'>, now: number): number {
+  const added = library.knownSince && file.createdAt > library.knownSince ? file.createdAt.getTime() : -Infinity;
+  const changed = file.mtimeMs - now > DAY ? -Infinity : file.mtimeMs;
+  return Math.max(0, now - Math.max(added, changed));
 }
 
 async function refused(parts: InspectionParts, library: Library, file: MediaFile, reason: Reason): Promise<Inspected> {
@@ -102,6 +115,7 @@ async function decide(
         status: work ? 'queued' : ours ? 'done' : 'skipped',
         reason: ours ? { code: 'replaced', params: { saved: Math.max(0, (file.originalBytes ?? 0) - file.sizeBytes) } } : reason,
         expectedBytes: work?.expectedBytes ?? null,
+        againInMs: 'action' in outcome && outcome.action === 'skip' ? (outcome.againInMs ?? null) : null,
       },
     ]);
     if (work && saved.length) await queue(q, parts.settings(), library, file, facts!.fingerprint, work);

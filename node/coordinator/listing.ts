@@ -24,6 +24,8 @@ export interface ListingCounts {
   missing: number;
   problems: number;
   settling: number;
+  /** the folders in which something is still being written */
+  settlingIn: Set<string>;
 }
 
 type Page = Extract<ProtocolResponse<'inspect'>, { op: 'listed' }>;
@@ -32,6 +34,8 @@ type Page = Extract<ProtocolResponse<'inspect'>, { op: 'listed' }>;
  * Compares what a keeper sees below a library's folder with what the database knows, page by page, and writes only the
  * difference: an unchanged file costs no write. What was not seen is marked missing only after the keeper said that
  * the listing is complete; a disk that vanished in the middle must never look like deleted files.
+ *
+ * `below`: only this folder of the library is listed, as a path below the root. When it is gone, so is what was in it.
  */
 export async function listLibrary(
   parts: ListingParts,
@@ -39,30 +43,34 @@ export async function listLibrary(
   keeper: string,
   scan: string,
   signal: AbortSignal,
+  below: string = library.folder,
 ): Promise<ListingCounts> {
-  const counts: ListingCounts = { seen: 0, added: 0, changed: 0, missing: 0, problems: 0, settling: 0 };
+  const counts: ListingCounts = { seen: 0, added: 0, changed: 0, missing: 0, problems: 0, settling: 0, settlingIn: new Set() };
   const seen = new Set<number>();
   for (let page = 0; ; page++) {
     signal.throwIfAborted();
-    const listed = await askPage(parts.mesh, keeper, library, scan, page, signal);
+    const listed = await askPage(parts.mesh, keeper, library, { scan, page, below }, signal);
     await takeFiles(parts, library, listed.files, seen, counts);
     await takeProblems(parts, library, listed.problems, seen, counts);
     await parts.onPage(counts);
     if (listed.last) break;
   }
-  counts.missing = await markUnseen(parts, library, seen, signal);
+  counts.missing = await markUnseen(parts, library, seen, signal, below);
   return counts;
 }
 
-async function askPage(mesh: Mesh, keeper: string, library: Library, scan: string, page: number, signal: AbortSignal): Promise<Page> {
-  const answer = await mesh.request(
-    keeper,
-    'inspect',
-    { op: 'list', root: library.rootId, folder: library.folder, scan, page },
-    { signal },
-  );
+async function askPage(
+  mesh: Mesh,
+  keeper: string,
+  library: Library,
+  { scan, page, below }: { scan: string; page: number; below: string },
+  signal: AbortSignal,
+): Promise<Page> {
+  const answer = await mesh.request(keeper, 'inspect', { op: 'list', root: library.rootId, folder: below, scan, page }, { signal });
   if (answer.op === 'listed') return answer;
   const reason: Reason = answer.op === 'refused' ? (answer.reason as Reason) : { code: 'unreadable' };
+  // the disk is there (files/walk.ts looked twice) and the folder is not
+  if (reason.code === 'missing' && page === 0 && below !== library.folder) return { op: 'listed', files: [], problems: [], last: true };
   throw new PlainError(`The folder of "${library.name}" could not be listed.`, { reason, retry: true });
 }
 
@@ -86,7 +94,10 @@ async function takeFiles(
     if (row) seen.add(row.id);
     const settling = file.changedAgoMs < parts.settleSeconds * 1000;
     const same = row && row.sizeBytes === file.sizeBytes && row.mtimeMs === Math.round(file.mtimeMs);
-    if (settling && !(same && !isOpen(row))) counts.settling++;
+    if (settling && !(same && !isOpen(row))) {
+      counts.settling++;
+      counts.settlingIn.add(file.path.slice(0, Math.max(0, file.path.lastIndexOf('/'))));
+    }
     if (same && !isOpen(row)) continue;
     if (same && row.status === 'settling') {
       if (!settling) settled.push(row.id);
@@ -150,9 +161,9 @@ async function takeProblems(
   for (const row of await upsertListed(parts.db, library.id, write, { code: 'file-changed' })) seen.add(row.id);
 }
 
-function common(path: string): { path: string; title: string; detail: string } {
-  const { title, detail } = titleOf(path);
-  return { path, title: title.slice(0, 500), detail: detail.slice(0, 200) };
+function common(name: string): { path: string; title: string; detail: string } {
+  const { title, detail } = titleOf(name);
+  return { path: name, title: title.slice(0, 500), detail: detail.slice(0, 200) };
 }
 
 async function byPath(db: Database, libraryId: number, paths: string[]): Promise<Map<string, KnownFile>> {
@@ -160,11 +171,17 @@ async function byPath(db: Database, libraryId: number, paths: string[]): Promise
   return new Map((await filesByPath(db, libraryId, paths)).map((row) => [row.path, row]));
 }
 
-async function markUnseen({ db, began }: ListingParts, library: Library, seen: Set<number>, signal: AbortSignal): Promise<number> {
+async function markUnseen(
+  { db, began }: ListingParts,
+  library: Library,
+  seen: Set<number>,
+  signal: AbortSignal,
+  below: string,
+): Promise<number> {
   let missing = 0;
   for (let after: string | null = null; ;) {
     signal.throwIfAborted();
-    const page: KnownFile[] = await knownFiles(db, library.id, after);
+    const page: KnownFile[] = await knownFiles(db, library.id, after, { below: below === library.folder ? null : below });
     const gone = page.filter((row) => row.status !== 'missing' && !seen.has(row.id)).map((row) => row.id);
     if (gone.length) missing += await markMissing(db, gone, { code: 'missing' }, began);
     const last = page.at(-1);

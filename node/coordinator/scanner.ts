@@ -4,14 +4,15 @@ import type { ClusterSettings } from '../config/schema.ts';
 import { addActivity } from '../db/activity.ts';
 import { isStaleTerm, type Database } from '../db/connect.ts';
 import { listLibraries, readLibrary, setLibraryProblem, type Library } from '../db/libraries.ts';
-import { bringBackUnread } from '../db/file-standing.ts';
+import { bringBackDue, bringBackUnread } from '../db/file-standing.ts';
 import { filesToInspect, saveInspected } from '../db/media-files.ts';
 import { keepersOf } from '../db/roots.ts';
-import { endAbandonedScans, endScan, lastScans, progressScan, startScan, type Scan, type ScanCounts } from '../db/scans.ts';
+import { databaseTime, endAbandonedScans, endScan, lastScans, progressScan, startScan, type Scan, type ScanCounts } from '../db/scans.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
+import { createChangedFolders, isWithin, outermost } from './changed-folders.ts';
 import { inspectFile, inspectionProblem } from './inspection.ts';
 import { listLibrary } from './listing.ts';
 
@@ -22,7 +23,9 @@ import { listLibrary } from './listing.ts';
  *   inspecting  every 'new' file: fingerprint + ffprobe by the keeper ─▶ core/plan ─▶ skipped with a reason, or a job
  *
  * Jobs become available while the scan still runs. One scan per library at a time, enforced by the database. Files
- * still being written are 'settling' and bring another scan shortly after.
+ * still being written are 'settling' and bring another look at their folders shortly after.
+ *
+ *   a folder changed (watched, a webhook, files that settle) ─▶ lookAt ─▶ that folder is listed, its new files inspected
  */
 export interface Scanner {
   start(): Promise<void>;
@@ -32,6 +35,11 @@ export interface Scanner {
   cancel(libraryId: number): void;
   /** once new files have settled, and after a scan that runs now */
   scanSoon(libraryId: number): void;
+  /**
+   * Something changed in these folders (paths below the root): they alone are listed, within seconds, and after a scan that
+   * runs now. None: what waits to be inspected is. Many become a scan of the whole library.
+   */
+  lookAt(libraryId: number, folders: readonly string[]): void;
   /** a keeper came back: what could not be read is looked at again, not only when its hour comes */
   keeperReturned(): void;
 }
@@ -48,14 +56,24 @@ export interface ScannerParts {
   log: Log;
 }
 
+interface Run {
+  abort: AbortController;
+  /** only some folders are looked at */
+  part: boolean;
+  ended: Promise<void>;
+}
+
 const INSPECT_AT_ONCE = 2;
+/** More folders than this at once: the whole library is listed, which is cheaper and misses nothing. */
+const MOST_FOLDERS = 50;
 /** What the next scan may find otherwise, although the file itself has not changed. */
 const unread = ['probe-timeout', 'probe-failed', 'unreadable', 'no-permission', 'read-only'] as const;
 
 export function createScanner(parts: ScannerParts): Scanner {
   const { db, events, log } = parts;
-  const running = new Map<number, { abort: AbortController; ended: Promise<void> }>();
+  const running = new Map<number, Run>();
   const soon = new Map<number, NodeJS.Timeout>();
+  const changed = createChangedFolders({ ready: (id, folders) => void lookNow(id, folders).catch(report), settings: parts.settings });
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
@@ -71,11 +89,13 @@ export function createScanner(parts: ScannerParts): Scanner {
       stopped = true;
       clearInterval(timer);
       for (const t of soon.values()) clearTimeout(t);
+      changed.stop();
       for (const run of running.values()) run.abort.abort();
       await Promise.all([...running.values()].map((run) => run.ended));
     },
     scan,
     scanSoon,
+    lookAt: (libraryId, folders) => changed.note(libraryId, folders),
     keeperReturned: () => void scanTroubled().catch(report),
     cancel: (libraryId) =>
       running.get(libraryId)?.abort.abort(new PlainError('Cancelled on the page.', { reason: { code: 'cancelled-by-person' } })),
@@ -89,8 +109,9 @@ export function createScanner(parts: ScannerParts): Scanner {
 
   async function scanDue(atStart = false): Promise<void> {
     const every = parts.settings()['scan.everyMinutes'] * 60_000;
+    for (const id of await bringBackDue(db)) changed.note(id, []);
     for (const library of await listLibraries(db)) {
-      if (!library.enabled || running.has(library.id)) continue;
+      if (!(library.enabled || library.looking) || running.has(library.id)) continue;
       const age = library.lastScanAt ? Date.now() - library.lastScanAt.getTime() : Infinity;
       if (age === Infinity || (every > 0 && (age >= every || atStart))) await scan(library.id);
     }
@@ -107,11 +128,15 @@ export function createScanner(parts: ScannerParts): Scanner {
   }
 
   async function scan(libraryId: number): Promise<boolean> {
+    // a look at some folders is part of this one
+    const part = running.get(libraryId);
+    if (part?.part) part.abort.abort();
+    if (part?.part) await part.ended;
     if (stopped || running.has(libraryId)) return false;
     const library = await readLibrary(db, libraryId);
     if (!library) throw new PlainError('This library does not exist any more.');
     const abort = new AbortController();
-    const entry = { abort, ended: Promise.resolve() };
+    const entry: Run = { abort, part: false, ended: Promise.resolve() };
     running.set(libraryId, entry);
     const row = await startScan(db, libraryId).catch((error: unknown) => {
       running.delete(libraryId);
@@ -127,6 +152,42 @@ export function createScanner(parts: ScannerParts): Scanner {
     return true;
   }
 
+  async function lookNow(libraryId: number, folders: readonly string[]): Promise<void> {
+    const busy = running.get(libraryId);
+    if (busy) return void busy.ended.then(() => changed.note(libraryId, folders));
+    const library = await readLibrary(db, libraryId);
+    if (!library || stopped || running.has(libraryId)) return;
+    if (folders.some((folder) => isWithin(library.folder, folder))) return void (await scan(libraryId));
+    const inside = outermost(folders.filter((folder) => isWithin(folder, library.folder)));
+    if (folders.length > 0 && inside.length === 0) return;
+    if (inside.length > MOST_FOLDERS) return void (await scan(libraryId));
+    const abort = new AbortController();
+    const entry: Run = { abort, part: true, ended: Promise.resolve() };
+    running.set(libraryId, entry);
+    entry.ended = carryOutPart(library, inside, abort.signal)
+      .catch((error: unknown) => {
+        if (stopped || abort.signal.aborted || isStaleTerm(error)) return;
+        log.info({ library: library.name, why: messageOf(error) }, 'changed folders could not be looked at; the whole library is scanned');
+        scanSoon(libraryId);
+      })
+      .finally(() => running.delete(libraryId));
+    await entry.ended;
+  }
+
+  async function carryOutPart(library: Library, folders: readonly string[], signal: AbortSignal): Promise<void> {
+    const counts: ScanCounts = { seen: 0, added: 0, changed: 0, moved: 0, missing: 0, problems: 0, inspected: 0 };
+    const keeper = await pickKeeper(library);
+    for (const below of folders) {
+      const before = { ...counts };
+      changed.settling(library.id, await list(library, keeper, await databaseTime(db), counts, async () => {}, signal, below));
+      for (const key of ['seen', 'added', 'changed', 'missing', 'problems'] as const) counts[key] += before[key];
+    }
+    await inspectNew(library, keeper, counts, async () => {}, signal);
+    const found = counts.added + counts.changed + counts.missing + counts.moved + counts.inspected;
+    log.debug({ library: library.name, folders: folders.length, ...counts }, 'changed folders were looked at');
+    if (found > 0) events.emit('library.changed', { libraryId: library.id });
+  }
+
   async function carryOut(library: Library, row: Scan, signal: AbortSignal): Promise<void> {
     const counts: ScanCounts = { seen: 0, added: 0, changed: 0, moved: 0, missing: 0, problems: 0, inspected: 0 };
     const progress = async (done = false): Promise<void> => {
@@ -137,10 +198,9 @@ export function createScanner(parts: ScannerParts): Scanner {
     let reason: Reason | null = null;
     try {
       const keeper = await pickKeeper(library);
-      const settling = await list(library, keeper, row.startedAt, counts, progress, signal);
+      changed.settling(library.id, await list(library, keeper, row.startedAt, counts, progress, signal));
       await bringBackUnread(db, library.id, unread);
       await inspectNew(library, keeper, counts, progress, signal);
-      if (settling) scanSoon(library.id);
     } catch (error) {
       state = signal.aborted ? 'cancelled' : 'failed';
       reason = signal.aborted ? { code: stopped ? 'interrupted' : 'cancelled-by-person' } : inspectionProblem(error);
@@ -167,7 +227,8 @@ export function createScanner(parts: ScannerParts): Scanner {
     counts: ScanCounts,
     progress: () => Promise<void>,
     signal: AbortSignal,
-  ): Promise<number> {
+    below: string = library.folder,
+  ): Promise<ReadonlySet<string>> {
     const scanId = randomUUID();
     try {
       const onPage = async (now: Partial<ScanCounts>): Promise<void> => {
@@ -180,9 +241,10 @@ export function createScanner(parts: ScannerParts): Scanner {
         keeper,
         scanId,
         signal,
+        below,
       );
       counts.missing = found.missing;
-      return found.settling;
+      return found.settlingIn;
     } finally {
       await parts.mesh.request(keeper, 'inspect', { op: 'end-list', scan: scanId }).catch(() => {});
     }

@@ -213,6 +213,11 @@ const rows: Record<string, Row> = {
     file: { excludedBy: 'Ann', madeByUs: true },
     plan: 'skip excluded-by-person',
   },
+  'too large': { probe: 'clip-film', profile: { maxSizeMb: 0.001 }, plan: 'skip too-large' },
+  'outside of what is included': { probe: 'clip-film', profile: { include: ['Elsewhere/**'] }, plan: 'skip not-included' },
+  'included, and excluded after all': { probe: 'clip-film', profile: { include: ['**'], exclude: ['**'] }, plan: 'skip excluded-path' },
+  'too new': { probe: 'clip-film', profile: { minAgeHours: 24 }, file: { ageMs: 3600_000 }, plan: 'skip too-young' },
+  'old enough, or of unknown age': { probe: 'clip-film', profile: { minAgeHours: 24 }, plan: 'transcode not-hevc → matroska .mkv' },
   'too small': { probe: 'clip-film', profile: { minSizeMb: 100 }, plan: 'skip too-small' },
   'too short': { probe: 'clip-film', profile: { minDurationSeconds: 60 }, plan: 'skip too-short' },
   'already few bits per pixel': { probe: 'clip-efficient', profile: { minBitsPerPixel: 0.04 }, plan: 'skip already-efficient' },
@@ -504,3 +509,22 @@ function streamsOf(plan: Plan): string {
   const kept = plan.streams.map(({ action, index }) => `${{ encode: 'e', copy: 'c', convert: 'v' }[action]}${index}`);
   return [...kept, ...plan.dropped.map(({ index, reason }) => `-${index}:${reason.code}`)].join(' ');
 }
+
+test('a file that is too new says when to ask again, and then the answer is another', () => {
+  const profile = { ...defaultProfile, minAgeHours: 24 };
+  const facts = {
+    path: 'a.mkv',
+    fingerprint: { sizeBytes: 1, mtimeMs: 0, inode: '1', links: 1, hash: 'x' },
+    madeByUs: false,
+    readOnly: false,
+  };
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 86_399_999 }), (ageMs) => {
+      const young = makePlan(capturedProbe('clip-film'), { ...facts, ageMs }, profile);
+      assert.ok(young.action === 'skip' && young.reason.code === 'too-young');
+      const later = makePlan(capturedProbe('clip-film'), { ...facts, ageMs: ageMs + young.againInMs! }, profile);
+      assert.equal(later.action, 'transcode');
+    }),
+    { numRuns: 20 },
+  );
+});

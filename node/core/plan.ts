@@ -18,6 +18,8 @@ export interface FileFacts {
   readOnly: boolean;
   /** a person said: leave this file alone */
   excludedBy?: string | null | undefined;
+  /** milliseconds since it was added or last changed; null or left out where nobody knows */
+  ageMs?: number | null | undefined;
 }
 
 export type Plan = SkipPlan | WorkPlan;
@@ -25,6 +27,8 @@ export type Plan = SkipPlan | WorkPlan;
 export interface SkipPlan {
   action: 'skip';
   reason: Reason;
+  /** milliseconds until the same question has another answer by itself */
+  againInMs?: number | undefined;
 }
 
 /** What to make. It names streams and wishes, never ffmpeg arguments: each node builds its own command from it. */
@@ -82,9 +86,14 @@ export function makePlan(probe: Probe, file: FileFacts, profile: Profile): Plan 
   const film = films[0];
   for (const rule of [...fileRules, ...contentRules]) {
     const found = rule({ probe, file, profile, films, film: film! });
-    if (found) return { action: 'skip', reason: found };
+    if (found) return { action: 'skip', reason: found, ...(found.code === 'too-young' ? { againInMs: untilOld(file, profile) } : {}) };
   }
   return planWork(probe, file, profile, film!);
+}
+
+/** Milliseconds; below 0 it is old enough. */
+function untilOld(file: FileFacts, profile: Profile): number {
+  return (profile.minAgeHours ?? 0) * 3600_000 - (file.ageMs ?? Infinity);
 }
 
 interface Case {
@@ -105,6 +114,9 @@ const fileRules: Rule[] = [
     const pattern = firstMatch(file.path, profile.exclude);
     return pattern === null ? null : reason('excluded-path', { pattern });
   },
+  ({ file, profile }) =>
+    // profiles of an earlier version know no such patterns
+    profile.include?.length && firstMatch(file.path, profile.include) === null ? reason('not-included') : null,
   ({ file }) => (file.madeByUs ? reason('made-by-us') : null),
 ];
 
@@ -155,6 +167,8 @@ const contentRules: Rule[] = [
   // what it would be worth
   ({ probe, profile }) => (probe.sizeBytes < profile.minSizeMb * 1e6 ? reason('too-small', { limitMb: profile.minSizeMb }) : null),
   ({ probe, profile }) =>
+    profile.maxSizeMb > 0 && probe.sizeBytes > profile.maxSizeMb * 1e6 ? reason('too-large', { limitMb: profile.maxSizeMb }) : null,
+  ({ probe, profile }) =>
     probe.durationMs! < profile.minDurationSeconds * 1000 ? reason('too-short', { limit: profile.minDurationSeconds }) : null,
   whenEncoding(({ probe, film, profile }) => {
     const bits = bitsPerPixel(probe, film);
@@ -164,6 +178,10 @@ const contentRules: Rule[] = [
   }),
 
   // what stands in the way today
+  ({ file, profile }) =>
+    untilOld(file, profile) > 0
+      ? reason('too-young', { age: Math.round((file.ageMs ?? 0) / 1000), limit: profile.minAgeHours * 3600 })
+      : null,
   ({ file, profile }) =>
     file.fingerprint.links > 1 && profile.hardLinked === 'skip' ? reason('hard-linked', { links: file.fingerprint.links }) : null,
   ({ file }) => (file.readOnly ? reason('read-only') : null),

@@ -116,6 +116,16 @@ export const profileFields: readonly ProfileField[] = [
     help: '0 means every size.',
   },
   {
+    key: 'maxSizeMb',
+    type: 'number',
+    min: 0,
+    max: 100_000_000,
+    step: 1,
+    unit: 'MB',
+    label: 'Leave files alone above',
+    help: '0 means every size.',
+  },
+  {
     key: 'minDurationSeconds',
     type: 'number',
     min: 0,
@@ -124,6 +134,16 @@ export const profileFields: readonly ProfileField[] = [
     unit: 'seconds',
     label: 'Leave films alone that are shorter than',
     help: '0 means every length.',
+  },
+  {
+    key: 'minAgeHours',
+    type: 'number',
+    min: 0,
+    max: 87_600,
+    step: 1,
+    unit: 'hours',
+    label: 'Wait until a file is this old',
+    help: 'Since it was added or last changed; it is looked at again by itself then. 0 means at once. A week is 168.',
   },
   {
     key: 'interlaced',
@@ -171,6 +191,12 @@ export const profileFields: readonly ProfileField[] = [
     type: 'boolean',
     label: 'Re-wrap HEVC in old containers',
     help: 'HEVC in AVI or TS moves to Matroska without touching the pictures.',
+  },
+  {
+    key: 'include',
+    type: 'lines',
+    label: 'Look only at',
+    help: 'One pattern a line, for example Films/** or *.mkv. Empty means everything.',
   },
   {
     key: 'exclude',

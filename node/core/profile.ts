@@ -30,7 +30,11 @@ export interface Profile {
   /** files with fewer bits per pixel than this are left alone as already efficient; 0 switches the rule off */
   minBitsPerPixel: number;
   minSizeMb: number;
+  /** 0 means every size */
+  maxSizeMb: number;
   minDurationSeconds: number;
+  /** a file waits until nothing about it changed for so long; 0 means not at all */
+  minAgeHours: number;
   /** keep: encode field by field is not offered; 'skip' leaves such files alone, 'deinterlace' makes them progressive */
   interlaced: 'skip' | 'deinterlace';
   /** Dolby Vision and HDR10+ are always skipped; this rule is for plain HDR10 and HLG */
@@ -41,7 +45,9 @@ export interface Profile {
   alsoEfficient: ('av1' | 'vp9' | 'vvc')[];
   /** HEVC in a container that players dislike (AVI, TS) may be re-wrapped without touching the pictures */
   remux: boolean;
-  /** glob patterns over the path inside the library; a file matching one is left alone */
+  /** glob patterns over the path inside the library: only files matching one are looked at; empty means all */
+  include: string[];
+  /** a file matching one of these is left alone, whatever `include` says */
   exclude: string[];
 }
 
@@ -56,11 +62,14 @@ export const defaultProfile: Profile = {
   minSavingPercent: 10,
   minBitsPerPixel: 0.04,
   minSizeMb: 0,
+  maxSizeMb: 0,
   minDurationSeconds: 0,
+  minAgeHours: 0,
   interlaced: 'skip',
   hdr: 'keep',
   hardLinked: 'skip',
   alsoEfficient: ['av1', 'vp9', 'vvc'],
   remux: false,
+  include: [],
   exclude: [],
 };

@@ -48,10 +48,21 @@ export const reasonTable = {
     profile: 'hardLinked',
   }),
   'excluded-path': skip('Excluded path', 'Its path matches “{pattern}”, which this library excludes.', { profile: 'exclude' }),
+  'not-included': skip('Not included', 'Its path matches none of the patterns that this library looks at.', { profile: 'include' }),
+  'too-large': skip('Too large', 'It is larger than the {limitMb} MB up to which this library converts.', { profile: 'maxSizeMb' }),
+  'too-young': skip(
+    'Too new',
+    'It was added or changed {age|seconds} ago; this library waits until a file is {limit|seconds} old. It is looked at again by itself then.',
+    { profile: 'minAgeHours' },
+  ),
   'excluded-by-person': skip('Excluded', 'It is left alone, as was wished[ by {by}].'),
   'protected-after-failures': skip('Protected', 'It failed {failures} times, so it is left alone until a person asks for it.'),
   cleared: skip('Taken off the queue', 'The queue was emptied[ by {by}]. “Scan now” brings it back.'),
   'library-disabled': skip('Library off', 'Its library is switched off.'),
+  'library-looking': skip(
+    'Only looked at',
+    'Its library is only looked at so far: nothing is converted before a person says “Start converting”.',
+  ),
 
   'multi-part': skip('In several parts', 'It is one film in {parts} files; converting one of them alone would spoil the whole.'),
   'not-in-source': skip('Not in the media server', '{source} does not list this file. It is looked at once {source} knows it.'),

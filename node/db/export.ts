@@ -41,6 +41,8 @@ export const exportedTables = [
   'source_items',
   'source_messages',
   'source_events',
+  'measures',
+  'film_samples',
   'jobs',
   'attempts',
   'originals',

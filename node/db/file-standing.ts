@@ -55,6 +55,19 @@ export async function bringBackUnread(q: Queryable, libraryId: number, codes: re
   return rows.length;
 }
 
+/** Files that were to be decided again by now are new again, at most 500. Returns the libraries they belong to. */
+export async function bringBackDue(q: Queryable): Promise<number[]> {
+  const rows = await q.query<{ id: number }>(
+    `with due as materialized (select id from media_files where look_at <= now() order by look_at limit 500),
+          back as (
+       update media_files f set look_at = null, status = case f.status when 'skipped' then 'new' else f.status end, updated_at = now()
+         from due d where f.id = d.id returning f.library_id
+     )
+     select distinct library_id as id from back`,
+  );
+  return rows.map((row) => row.id);
+}
+
 /** Files that left the queue when somebody emptied it are new again, because a person asked for a scan. Returns how many. */
 export async function bringBackCleared(q: Queryable, libraryId: number): Promise<number> {
   const rows = await q.query(

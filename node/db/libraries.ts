@@ -15,6 +15,10 @@ export interface Library {
   /** 0 high, 1 normal, 2 low: an index into `priorities` of core/job.ts */
   priority: number;
   enabled: boolean;
+  /** added to be looked at first: not enabled before a person starts it */
+  looking: boolean;
+  /** its first whole listing ended then: what was found later was added later. Null before */
+  knownSince: Date | null;
   /** why the last scan could not run */
   problem: Reason | null;
   createdAt: Date;
@@ -34,6 +38,8 @@ export interface NewLibrary {
   priority?: number;
   source?: Library['source'];
   sourceLibraryId?: number;
+  /** nothing of it is converted before a person says so */
+  looking?: boolean;
 }
 
 /** A library with its counters, for the library page and the overview. Bytes are of files that are not missing. */
@@ -47,7 +53,7 @@ export interface LibraryOverview extends Library {
   byStatus: Record<string, number>;
 }
 
-const columns = `id, name, source, root_id as "rootId", folder, profile, priority, enabled, problem,
+const columns = `id, name, source, root_id as "rootId", folder, profile, priority, enabled, looking, known_since as "knownSince", problem,
   created_at as "createdAt", last_scan_at as "lastScanAt", source_library_id as "sourceLibraryId", schedule, watch`;
 
 /**
@@ -57,9 +63,18 @@ export async function addLibrary(q: Queryable, wish: NewLibrary): Promise<{ libr
   for (let n = 1; n <= 1000; n++) {
     const name = text(n === 1 ? wish.name : `${wish.name} ${n}`).slice(0, 200);
     const [row] = await q.query<Library>(
-      `insert into libraries (name, root_id, folder, profile, priority, source, source_library_id) values ($1, $2, $3, $4, $5, $6, $7)
-       on conflict do nothing returning ${columns}`,
-      [name, wish.rootId, text(wish.folder), json(wish.profile), wish.priority ?? 1, wish.source ?? 'folder', wish.sourceLibraryId ?? null],
+      `insert into libraries (name, root_id, folder, profile, priority, source, source_library_id, looking, enabled)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, not $8) on conflict do nothing returning ${columns}`,
+      [
+        name,
+        wish.rootId,
+        text(wish.folder),
+        json(wish.profile),
+        wish.priority ?? 1,
+        wish.source ?? 'folder',
+        wish.sourceLibraryId ?? null,
+        wish.looking ?? false,
+      ],
     );
     if (row) return { library: row, added: true };
     const [old] = await q.query<Library>(`select ${columns} from libraries where root_id = $1 and folder = $2`, [
@@ -79,7 +94,7 @@ export async function readLibrary(q: Queryable, id: number): Promise<Library | n
   return (await q.query<Library>(`select ${columns} from libraries where id = $1`, [id]))[0] ?? null;
 }
 
-/** Changes what is given and leaves the rest. Null when there is no such library. @throws 23505 when the name is taken */
+/** Changes what is given and leaves the rest; one that is switched on is not only looked at any more. Null when there is no such library. @throws 23505 when the name is taken */
 export async function changeLibrary(
   q: Queryable,
   id: number,
@@ -87,7 +102,8 @@ export async function changeLibrary(
 ): Promise<Library | null> {
   const rows = await q.query<Library>(
     `update libraries set name = coalesce($2, name), enabled = coalesce($3, enabled), priority = coalesce($4, priority),
-            profile = coalesce($5::jsonb, profile), schedule = coalesce($6::jsonb, schedule), watch = coalesce($7, watch)
+            profile = coalesce($5::jsonb, profile), schedule = coalesce($6::jsonb, schedule), watch = coalesce($7, watch),
+            looking = looking and not coalesce($3, false)
       where id = $1 returning ${columns}`,
     [
       id,

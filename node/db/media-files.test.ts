@@ -71,7 +71,7 @@ eachDatabase((kind) => {
     assert.ok(paths.includes('quote\'"{},\\.mkv'));
     assert.ok(paths.includes('nul\ufffd.mkv'));
     assert.deepEqual(
-      (await knownFiles(q, library.id, paths[3]!, 2)).map((k) => k.path),
+      (await knownFiles(q, library.id, paths[3]!, { size: 2 })).map((k) => k.path),
       paths.slice(4, 6),
     );
   });
@@ -84,7 +84,7 @@ eachDatabase((kind) => {
     assert.equal(new Set(written.map((w) => w.id)).size, 6001);
     let seen = 0;
     for (let after: string | null = null; ;) {
-      const page: { path: string }[] = await knownFiles(q, library.id, after, 2500);
+      const page: { path: string }[] = await knownFiles(q, library.id, after, { size: 2500 });
       if (page.length === 0) break;
       seen += page.length;
       after = page.at(-1)!.path;

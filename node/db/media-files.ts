@@ -1,3 +1,4 @@
+import { frameRateOf } from '../core/estimate.ts';
 import { filmStreams, type Fingerprint, type Probe } from '../core/media.ts';
 import type { FileStatus } from '../core/job.ts';
 import type { Reason } from '../core/reasons.ts';
@@ -73,6 +74,8 @@ export interface InspectedFile {
   reason: Reason | null;
   /** size after conversion when there is something to win */
   expectedBytes: number | null;
+  /** it is to be decided again by itself in so many milliseconds */
+  againInMs?: number | null;
 }
 
 export const fileColumns = `f.id, f.library_id as "libraryId", f.path, f.title, f.detail, f.size_bytes as "sizeBytes", f.mtime_ms as "mtimeMs",
@@ -82,12 +85,21 @@ export const fileColumns = `f.id, f.library_id as "libraryId", f.path, f.title, 
 
 const notRunning = `not exists (select 1 from jobs r where r.file_id = f.id and r.state = 'running')`;
 
-/** The next page of what is known of a library, in byte order of the path, to be compared with a walk. */
-export function knownFiles(q: Queryable, libraryId: number, after: string | null, size = 5000): Promise<KnownFile[]> {
+/**
+ * The next page of what is known of a library, in byte order of the path, to be compared with a walk; `below`: only what
+ * lies in this folder. After '/' comes '0' in that order.
+ */
+export function knownFiles(
+  q: Queryable,
+  libraryId: number,
+  after: string | null,
+  { below = null, size = 5000 }: { below?: string | null; size?: number } = {},
+): Promise<KnownFile[]> {
   return q.query<KnownFile>(
     `select id, path, size_bytes as "sizeBytes", mtime_ms as "mtimeMs", inode, hash, status from media_files
-      where library_id = $1 and ($2::text is null or path > $2 collate "C") order by path limit ${limit(size, 20_000)}`,
-    [libraryId, after],
+      where library_id = $1 and ($2::text is null or path > $2 collate "C") and ($3::text is null or path < $3 collate "C")
+      order by path limit ${limit(size, 20_000)}`,
+    [libraryId, after ?? (below === null ? null : `${text(below)}/`), below === null ? null : `${text(below)}0`],
   );
 }
 
@@ -123,7 +135,7 @@ function upsertBatch(
        select $1, path, title, detail, size_bytes, mtime_ms, inode, links, status, reason from said
        on conflict (library_id, path) do update set title = excluded.title, detail = excluded.detail, size_bytes = excluded.size_bytes,
          mtime_ms = excluded.mtime_ms, inode = excluded.inode, links = excluded.links, status = excluded.status, reason = excluded.reason,
-         expected_bytes = null, updated_at = now()
+         expected_bytes = null, look_at = null, updated_at = now()
        where ${notRunning}
        returning id, path, xmax = 0 as added
      ), stale as (
@@ -156,10 +168,11 @@ export async function saveInspected(q: Queryable, files: InspectedFile[]): Promi
     `update media_files f set size_bytes = coalesce(s.size_bytes, f.size_bytes), mtime_ms = coalesce(s.mtime_ms, f.mtime_ms),
             inode = coalesce(s.inode, f.inode), links = coalesce(s.links, f.links), hash = s.hash, container = s.container, codec = s.codec,
             width = s.width, height = s.height, duration_ms = s.duration_ms, bitrate = s.bitrate, bit_depth = s.bit_depth, hdr = s.hdr,
-            probe = s.probe, status = s.status, reason = s.reason, expected_bytes = s.expected_bytes, updated_at = now()
+            frame_rate = s.frame_rate, probe = s.probe, status = s.status, reason = s.reason, expected_bytes = s.expected_bytes,
+            look_at = now() + make_interval(secs => s.again_in_ms / 1000), updated_at = now()
        from jsonb_to_recordset($1::jsonb) as s(id bigint, size_bytes bigint, mtime_ms bigint, inode text, links int, hash text, container text,
-            codec text, width int, height int, duration_ms bigint, bitrate bigint, bit_depth smallint, hdr text, probe jsonb, status text,
-            reason jsonb, expected_bytes bigint)
+            codec text, width int, height int, duration_ms bigint, bitrate bigint, bit_depth smallint, hdr text, frame_rate real, probe jsonb,
+            status text, reason jsonb, expected_bytes bigint, again_in_ms float8)
       where f.id = s.id and f.status not in ('done', 'kept', 'missing') and ${notRunning}
       returning f.id`,
     [json(files.map(inspectedColumns))],
@@ -175,6 +188,7 @@ function inspectedColumns(file: InspectedFile): Record<string, unknown> {
     status: file.status,
     reason: file.reason,
     expected_bytes: file.expectedBytes,
+    again_in_ms: file.againInMs ?? null,
   };
 }
 
@@ -197,6 +211,7 @@ export function probeColumns(probe: Probe | null): Record<string, unknown> {
     bitrate: whole(probe.bitrate),
     bit_depth: film?.bitDepth ?? null,
     hdr: film?.hdr?.kind ?? null,
+    frame_rate: film ? frameRateOf(film) : null,
     probe,
   };
 }

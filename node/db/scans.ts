@@ -65,6 +65,7 @@ export async function endScan(
        update scans set ${counted}, state = $9, reason = $10, ended_at = now() where id = $1 and state = 'running' returning library_id, folder
      ), stamped as (
        update libraries l set last_scan_at = now(),
+              known_since = case $9::text when 'completed' then coalesce(l.known_since, now()) else l.known_since end,
               problem = case $9::text when 'completed' then null when 'failed' then $10::jsonb else l.problem end
          from ended e where l.id = e.library_id and e.folder is null
      )
@@ -72,6 +73,12 @@ export async function endScan(
     [id, ...values(counts), state, json(reason)],
   );
   return rows.length > 0;
+}
+
+/** The clock that rows are stamped by. */
+export async function databaseTime(q: Queryable): Promise<Date> {
+  const [row] = await q.query<{ now: Date }>(`select now() as now`);
+  return row!.now;
 }
 
 /** Scans that a coordinator left behind when it died; a new one ends them before it starts its own. Returns how many. */

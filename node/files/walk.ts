@@ -43,15 +43,25 @@ export async function* walk(
   options: { signal?: AbortSignal; now?: () => number } = {},
 ): AsyncGenerator<Walked> {
   await requireMounted(root);
-  const start = await resolveInRoot(root, folder);
+  const start = await startOf(root, folder);
   const now = options.now ?? Date.now;
   const first = { bytes: Buffer.from(start), path: folder };
-  if (!(await lstat(start)).isDirectory()) {
-    throw new PlainError(`${folder} is not a folder.`, { reason: { code: 'missing', params: { path: folder } } });
-  }
   yield* walkDirectory(first, now, options.signal, true);
   // a disk that went away in the middle looks like an empty rest: the caller must not believe it
   await requireMounted(root);
+}
+
+/** A folder is only missing while its disk is there: what is not seen of it counts as deleted. */
+async function startOf(root: Root, folder: string): Promise<string> {
+  try {
+    const start = await resolveInRoot(root, folder);
+    if ((await lstat(start)).isDirectory()) return start;
+  } catch (error) {
+    const isGone = codeOf(error) === 'ENOENT' || (error instanceof PlainError && error.reason?.code === 'missing');
+    if (!isGone) throw error;
+  }
+  await requireMounted(root);
+  throw new PlainError(`${folder} is not a folder.`, { reason: { code: 'missing', params: { path: folder } } });
 }
 
 interface Place {

@@ -81,11 +81,18 @@ export function rulesInWords(profile: Profile): string[] {
   if (p.interlaced === 'skip') left.push('interlaced video');
   if (p.hardLinked === 'skip') left.push('hard-linked files');
   if (p.minSizeMb > 0) left.push(`files under ${p.minSizeMb} MB`);
+  if (p.maxSizeMb > 0) left.push(`files over ${p.maxSizeMb} MB`);
   if (p.minDurationSeconds > 0) left.push(`films under ${p.minDurationSeconds} seconds`);
   if (p.minBitsPerPixel > 0) left.push('files that are already efficient');
   lines.push(`Leaves alone: ${left.join(', ')}.`);
   if (p.interlaced === 'deinterlace') lines.push('Makes interlaced video progressive.');
   if (p.remux) lines.push('Re-wraps HEVC from old containers without touching the pictures.');
+  if (p.minAgeHours > 0)
+    lines.push(`Waits until a file is ${p.minAgeHours % 24 === 0 ? `${p.minAgeHours / 24} days` : `${p.minAgeHours} hours`} old.`);
+  if (p.include.length)
+    lines.push(
+      `Looks only at ${p.include.slice(0, 5).join(', ')}${p.include.length > 5 ? ` and ${p.include.length - 5} more patterns` : ''}.`,
+    );
   if (p.exclude.length)
     lines.push(
       `Never touches ${p.exclude.slice(0, 5).join(', ')}${p.exclude.length > 5 ? ` and ${p.exclude.length - 5} more patterns` : ''}.`,
