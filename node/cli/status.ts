@@ -18,7 +18,7 @@ interface Status {
   reclaimedBytes: number;
   replaced: number;
   kept: number;
-  libraries: { id: number; name: string; files: number; bytes: number; problem: string | null }[];
+  libraries: { id: number; name: string; files: number; bytes: number; enabled: boolean; looking: boolean; problem: string | null }[];
   running: JobAnswer[];
 }
 
@@ -65,7 +65,8 @@ function restrained(nodes: NodeAnswer[]): string[] {
 function words(s: Status): string {
   const counts = `${s.jobs.waiting} waiting, ${s.jobs.running} running, ${s.jobs.held} held, ${s.jobs.failed} failed, ${s.jobs.finished} finished`;
   const libraries = s.libraries.map(
-    (l) => `  ${l.id}  ${l.name}: ${l.files} files, ${bytes(l.bytes)}${l.problem ? ` — ${l.problem}` : ''}`,
+    (l) =>
+      `  ${l.id}  ${l.name}: ${l.files} files, ${bytes(l.bytes)}${l.looking ? ', only looked at: nothing is converted yet' : l.enabled ? '' : ', switched off'}${l.problem ? ` — ${l.problem}` : ''}`,
   );
   const now = s.running.map((job) => `  ${jobLine(job)}${job.progress?.leftMs ? `, ${duration(job.progress.leftMs)} left` : ''}`);
   return [

@@ -31,7 +31,7 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
     ...sourceCommands(),
 
     async scan(libraryId) {
-      const wanted = libraryId === null ? (await listLibraries(db)).filter((l) => l.enabled).map((l) => l.id) : [libraryId];
+      const wanted = libraryId === null ? (await listLibraries(db)).filter((l) => l.enabled || l.looking).map((l) => l.id) : [libraryId];
       if (wanted.length === 0) throw new PlainError('There is no library to scan yet. Add a folder first.');
       let started = 0;
       for (const id of wanted) {

@@ -39,7 +39,13 @@ export function libraryCommands(parts: CoordinatorParts, term: Term): Pick<Comma
       await believePath(db, wish.node ?? mesh.self, { id: answer.root, path: answer.path, writable: answer.writable });
       const name = freeName(wish.name?.trim() || path.basename(folder) || folder, existing);
       const profile = { ...wishesOf(parts.settings.current()), ...wish.profile };
-      const { library } = await addLibrary(db, { name, rootId: answer.root, folder: answer.folder, profile });
+      const { library } = await addLibrary(db, {
+        name,
+        rootId: answer.root,
+        folder: answer.folder,
+        profile,
+        looking: wish.lookFirst ?? false,
+      });
       await addActivity(db, { kind: 'library-added', libraryId: library.id, by: by.name, params: { name } });
       events.emit('library.changed', { libraryId: library.id });
       if (!answer.writable) log.warn({ library: name }, 'the folder is read-only here; its files can be looked at, but not replaced');

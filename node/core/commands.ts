@@ -52,8 +52,14 @@ export interface Commands {
   /** the originals of a root's trash up to one are deleted now, for good; those that wait for another look stay */
   emptyTrash(rootId: string, upTo: number, by: Actor): Promise<{ files: number; bytes: number }>;
 
-  /** `node`: on which machine the folder is; left out, it is the coordinating one */
-  addLibrary(wish: { path: string; node?: string; name?: string; profile?: Partial<Profile> }, by: Actor): Promise<number>;
+  /**
+   * `node`: on which machine the folder is; left out, it is the coordinating one. `lookFirst`: it is scanned and planned, and
+   * nothing of it is converted before a person switches it on
+   */
+  addLibrary(
+    wish: { path: string; node?: string; name?: string; profile?: Partial<Profile>; lookFirst?: boolean },
+    by: Actor,
+  ): Promise<number>;
   changeLibrary(libraryId: number, change: LibraryChange, by: Actor): Promise<void>;
   /** forgets the library and its queue; no file is touched, the trash stays until its retention ends */
   removeLibrary(libraryId: number, by: Actor): Promise<void>;

@@ -76,13 +76,16 @@ export async function readHead(q: Queryable, jobId: number): Promise<Head | null
 export function readWaiting(q: Queryable, wanted: number): Promise<Head[]> {
   return q.query<Head>(
     `with heads as materialized (
-       select id, priority, rank from jobs where state = 'available' order by priority, rank, id limit ${limit(wanted, 100) * 4}
+       select h.id, h.priority, h.rank, l.root_id
+         from libraries l
+         cross join lateral (select id, priority, rank from jobs where state = 'available' and library_id = l.id
+                              order by priority, rank, id limit ${limit(wanted, 100) * 4}) h
+        where l.enabled
      )
-     select ${headColumns}, l.root_id as root
+     select ${headColumns}, h.root_id as root
        from heads h
        cross join lateral (select * from jobs where id = h.id and retry_at is null limit 1) j
        cross join lateral (select * from media_files where id = j.file_id limit 1) f
-       join libraries l on l.id = j.library_id and l.enabled
       order by h.priority, h.rank, h.id limit ${limit(wanted, 100)}`,
   );
 }

@@ -7,6 +7,7 @@ import { listForJob, type Attempt } from './attempts.ts';
 import type { Queryable } from './connect.ts';
 import { filterParams, filterSql } from './jobs.ts';
 import { readFile, type MediaFile } from './media-files.ts';
+import { limit } from './values.ts';
 import { cutPage, keyset, type Order, type Page, type PageWish } from './page.ts';
 
 /** A job with what a list shows of its file and its current or last attempt. */
@@ -15,6 +16,8 @@ export interface JobRow {
   fileId: number;
   libraryId: number;
   libraryName: string;
+  /** its library is switched off, or was never started: nothing of it runs */
+  libraryRests: 'off' | 'looking' | null;
   title: string;
   detail: string;
   path: string;
@@ -61,7 +64,7 @@ export interface JobDetail extends JobRow {
   attempts: Attempt[];
 }
 
-const columns = `j.id, j.file_id as "fileId", j.library_id as "libraryId", l.name as "libraryName", f.title, f.detail, f.path, f.container, f.codec,
+const columns = `j.id, j.file_id as "fileId", j.library_id as "libraryId", l.name as "libraryName", case when l.looking then 'looking' when not l.enabled then 'off' end as "libraryRests", f.title, f.detail, f.path, f.container, f.codec,
   f.width, f.height, f.hdr, f.duration_ms as "durationMs", j.plan ->> 'action' as action, j.plan -> 'reason' as "planReason", j.class, j.priority, j.rank, j.state, j.outcome,
   j.retry_at as "retryAt", j.failures, j.max_failures as "maxFailures", j.cancel_requested as "cancelRequested", j.paused,
   j.input_bytes as "inputBytes", j.expected_bytes as "expectedBytes", j.output_bytes as "outputBytes", j.reason,
@@ -85,6 +88,26 @@ const noFilter: QueueFilter = { libraryId: null, search: null, codec: null, prio
 /** The queue in the order in which it will be worked through, retries that wait for their time included. */
 export function listWaiting(q: Queryable, filter: QueueFilter = noFilter, wish: PageWish = {}): Promise<Page<JobRow>> {
   return list(q, `j.state = 'available'`, queueOrder, filter, wish);
+}
+
+/**
+ * The first of the queue that could begin: those of libraries that are switched on, a few of each by its own index, so that
+ * a long queue of one that rests does not have to be read past.
+ */
+export function listNext(q: Queryable, size: number): Promise<JobRow[]> {
+  const most = limit(size, 50);
+  return q.query<JobRow>(
+    `with heads as materialized (
+       select h.id, h.priority, h.rank from libraries o
+        cross join lateral (select id, priority, rank from jobs where library_id = o.id and state = 'available'
+                             order by priority, rank, id limit ${most}) h
+       where o.enabled order by h.priority, h.rank, h.id limit ${most}
+     )
+     select ${columns} from heads h cross join lateral (select * from jobs where id = h.id limit 1) j
+       join media_files f on f.id = j.file_id join libraries l on l.id = j.library_id
+       left join attempts a on a.id = j.attempt_id left join nodes n on n.id = a.node_id
+      order by h.priority, h.rank, h.id`,
+  );
 }
 
 /** Jobs that need a person, newest first. */

@@ -18,7 +18,7 @@ import {
   runningJobs,
   type JobRow,
 } from '../../db/job-lists.ts';
-import { libraryOverview } from '../../db/libraries.ts';
+import { libraryOverview, readLibrary } from '../../db/libraries.ts';
 import type { Page } from '../../db/page.ts';
 import { lastScans } from '../../db/scans.ts';
 import { readSettings } from '../../db/settings.ts';
@@ -73,11 +73,21 @@ export const apiRoutes: PageModule = (app, web) => {
         ...(body.node ? { node: body.node } : {}),
         ...(body.name ? { name: body.name } : {}),
         ...(profile ? { profile } : {}),
+        ...(body.lookFirst ? { lookFirst: true } : {}),
       },
       c.get('actor'),
     );
     return c.json({ id }, 201);
   });
+
+  for (const enabled of [true, false])
+    post(`/libraries/:id/${enabled ? 'start' : 'stop'}`, async (c) => {
+      const id = pathId(c, 'library');
+      await bodyAs(c, nothingBody);
+      if (!(await readLibrary(web.db, id))) throw refuse('not-found', `There is no library ${id}.`);
+      await web.commands.changeLibrary(id, { enabled }, c.get('actor'));
+      return c.json({ id, enabled });
+    });
 
   get('/jobs', async (c) => {
     const page = await jobs(web, queryAs(c, jobsQuery));
@@ -199,6 +209,8 @@ async function status(web: Web): Promise<object> {
       name: l.name,
       files: l.files,
       bytes: l.bytes,
+      enabled: l.enabled,
+      looking: l.looking,
       problem: l.problem ? sentence(l.problem) : null,
     })),
     running: running.map((row) => jobJson(row, web.live.progressOf(row.id))),

@@ -12,7 +12,8 @@ import { refuse } from '../errors.ts';
  *   GET    /api/v1/node                          where this machine stands and what is around it; also while nobody coordinates
  *   GET    /api/v1/status                        counts, what runs with its progress, paused, reclaimed
  *   GET    /api/v1/libraries                     every library with its counters and last scan
- *   POST   /api/v1/libraries                     {path, node?, name?, profile?}                201 {id}
+ *   POST   /api/v1/libraries                     {path, node?, name?, profile?, lookFirst?}    201 {id}
+ *   POST   /api/v1/libraries/:id/start · stop    its files are converted from now on; not any more
  *   POST   /api/v1/scan                          {library?: id}                                202 {started}
  *   POST   /api/v1/pause · /resume               all work                                      {paused}
  *   GET    /api/v1/jobs?state=&library=&format=&priority=&q=&after=&before=&limit=
@@ -110,6 +111,7 @@ export const libraryBody = v.strictObject({
   node: v.optional(text(128)),
   name: v.optional(text(200)),
   profile: v.optional(v.record(v.string(), v.unknown())),
+  lookFirst: v.optional(v.boolean('must be true or false')),
 });
 export const scanBody = v.strictObject({
   library: v.optional(v.nullable(v.pipe(v.number('must be a number'), v.integer(), v.minValue(1)))),

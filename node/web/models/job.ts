@@ -24,6 +24,8 @@ export interface JobFacts {
   /** what made the new file is not trusted any more, so the original stays: the new file is looked at again, or was found bad */
   doubt?: { bad: boolean; why: Reason | null } | null;
   queuePaused: boolean;
+  /** its library is switched off, or only looked at so far */
+  libraryRests?: 'off' | 'looking' | null;
   /** what its node said last: a film is fetched and may wait there before it is encoded */
   phase?: Progress['phase'] | null;
   /** pieces of the film are tried until its setting is found */
@@ -63,6 +65,8 @@ export function stateWords(job: JobFacts, now: Date): StateWords {
 }
 
 function waiting(job: JobFacts, now: Date): StateWords {
+  if (job.libraryRests === 'looking') return { word: 'Only looked at', tone: 'quiet', next: sentence({ code: 'library-looking' }) };
+  if (job.libraryRests === 'off') return { word: 'Library off', tone: 'quiet', next: sentence({ code: 'library-disabled' }) };
   if (job.paused) return { word: 'Paused', tone: 'quiet', next: 'It keeps its place and starts after you resume it.' };
   if (job.retryAt && job.retryAt > now) {
     const before = why(job, 'The last try failed.');

@@ -12,6 +12,8 @@ export interface AddForm {
   path: string;
   name: string;
   problem: string | null;
+  /** nothing is converted before a person says so */
+  lookFirst: boolean;
   /** on which machine the folder is; '' is the coordinating one */
   node: string;
   /** to choose from; empty while there is only one */

@@ -12,6 +12,8 @@ export interface LibraryView {
   id: number;
   name: string;
   enabled: boolean;
+  /** scanned and planned, and not started yet */
+  looking: boolean;
   priority: Priority;
   /** below the root; '' is the root itself */
   folder: string;
@@ -94,6 +96,7 @@ export function libraryView(
     id: library.id,
     name: library.name,
     enabled: library.enabled,
+    looking: library.looking,
     priority: priorities[library.priority] ?? 'normal',
     folder: library.folder,
     places: places.filter((p) => p.rootId === library.rootId).map((p) => placeView(p, library.folder, now)),

@@ -49,6 +49,8 @@ export interface RunningView {
   jobs: RunningJob[];
   together: string;
   waiting: number;
+  /** files of libraries that are switched off or only looked at: they would wait otherwise */
+  resting: number;
   /** files that were found and are not looked at yet, or still being written */
   unseen: number;
   /** all files that were found */
@@ -60,6 +62,8 @@ export interface RunningView {
 
 export interface NextView {
   waiting: number;
+  /** files of libraries that are switched off or only looked at */
+  resting: number;
   order: string;
   jobs: {
     id: number;
@@ -217,10 +221,11 @@ const groups = [
   {
     tone: 'blue',
     label: 'Efficient already',
-    of: (c: FileCell) => c.status !== 'queued' && ['hevc', 'av1', 'vp9', 'vvc'].includes(c.codec),
+    of: (c: FileCell) => c.status !== 'queued' && c.status !== 'resting' && ['hevc', 'av1', 'vp9', 'vvc'].includes(c.codec),
   },
   { tone: 'amber', label: 'H.264, waiting', of: (c: FileCell) => c.status === 'queued' && c.codec === 'h264' },
   { tone: 'mauve', label: 'Older formats, waiting', of: (c: FileCell) => c.status === 'queued' },
+  { tone: 'grey', label: 'Only looked at, nothing is converted', of: (c: FileCell) => c.status === 'resting' },
   { tone: 'grey', label: 'Not looked at yet', of: (c: FileCell) => c.status === 'new' || c.status === 'settling' },
   { tone: 'grey', label: 'Left as they are', of: () => true },
 ] as const;

@@ -118,7 +118,7 @@ export function jobRow(job: JobRowFacts, now: Date): QueueRow {
 
 /** The row says the exception where there is one, and otherwise why the file is in the queue at all. */
 function rowSentence(job: JobRowFacts, state: StateWords, now: Date): string {
-  if (job.state === 'available' && (job.paused || (job.retryAt && job.retryAt > now))) return state.next;
+  if (job.state === 'available' && (job.libraryRests || job.paused || (job.retryAt && job.retryAt > now))) return state.next;
   if (job.state === 'available' && job.planReason) return sentence(job.planReason);
   return state.next;
 }

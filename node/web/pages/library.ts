@@ -31,7 +31,8 @@ import { queryOf, readForm } from './form.ts';
 
 /** Libraries: what is in them, what could be won, their scans and their rules. */
 export const libraryPages: PageModule = (app, web) => {
-  const listPage = (add: Omit<AddForm, 'machines'> = { path: '', name: '', node: '', problem: null }) => readList(web, add);
+  const listPage = (add: Omit<AddForm, 'machines'> = { path: '', name: '', node: '', lookFirst: false, problem: null }) =>
+    readList(web, add);
 
   app.get('/library', async (c) =>
     web.page(c, {
@@ -49,12 +50,18 @@ export const libraryPages: PageModule = (app, web) => {
       path: readText(form.get('path'), 4096) ?? '',
       name: readText(form.get('name'), 200) ?? '',
       node: readText(form.get('node'), 128) ?? '',
+      lookFirst: form.get('lookFirst') === 'on',
     };
     try {
       if (!wish.path) throw new PlainError('Say which folder: its whole path on that machine, for example /mnt/films.');
       const before = await listLibraries(web.db);
       const id = await web.commands.addLibrary(
-        { path: wish.path, ...(wish.node ? { node: wish.node } : {}), ...(wish.name ? { name: wish.name } : {}) },
+        {
+          path: wish.path,
+          lookFirst: wish.lookFirst,
+          ...(wish.node ? { node: wish.node } : {}),
+          ...(wish.name ? { name: wish.name } : {}),
+        },
         c.get('actor'),
       );
       const known = before.find((l) => l.id === id);
@@ -112,7 +119,7 @@ export const libraryPages: PageModule = (app, web) => {
     app.post(`/library/:id/${enabled ? 'enable' : 'disable'}`, (c) =>
       web.act(c, async () => {
         await web.commands.changeLibrary(libraryId(c), { enabled }, c.get('actor'));
-        return enabled ? 'Switched on: its files are converted again.' : 'Switched off: no file of it is converted.';
+        return enabled ? 'Its files are converted from now on.' : 'Switched off: no file of it is converted.';
       }),
     );
   }

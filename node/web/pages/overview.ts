@@ -2,7 +2,7 @@ import { setCookie } from 'hono/cookie';
 import { listBenched } from '../../db/benched.ts';
 import { readLease } from '../../db/coordinator.ts';
 import { countsByState } from '../../db/counters.ts';
-import { listFinished, listHeld, listWaiting, runningJobs } from '../../db/job-lists.ts';
+import { listFinished, listHeld, listNext, runningJobs } from '../../db/job-lists.ts';
 import { fileCounts, listLibraries } from '../../db/libraries.ts';
 import { listNodes } from '../../db/nodes.ts';
 import { listNodeRoots } from '../../db/roots.ts';
@@ -153,30 +153,34 @@ export function jobPartials(web: Pick<Web, 'views' | 'barcodes'>, facts: Running
 }
 
 async function readHero({ db, now }: Web): Promise<HeroView> {
-  const [cells, days, paces, ever, trash, scanning] = await Promise.all([
+  const [counted, days, paces, ever, trash, scanning, resting] = await Promise.all([
     fileCounts(db),
     lastDays(db, 30),
     newestRuns(db),
     totals(db),
     trashTotals(db),
     readScanning(db),
+    readResting(db),
   ]);
+  const cells = counted.map((c) => (c.status === 'queued' && resting.libraries.has(c.libraryId) ? { ...c, status: 'resting' } : c));
   return heroView({ cells, days, paces, finishedEver: ever.replaced + ever.kept, trash, scanning: scanning !== null, now: now() });
 }
 
 async function readRunning(web: Web, rows?: Awaited<ReturnType<typeof runningJobs>>): Promise<RunningView> {
-  const [jobs, counts, cells, scanning] = await Promise.all([
+  const [jobs, counts, cells, scanning, resting] = await Promise.all([
     rows ?? runningJobs(web.db),
     countsByState(web.db),
     fileCounts(web.db),
     readScanning(web.db),
+    readResting(web.db),
   ]);
   await web.barcodes.learn(jobs);
   const progress = jobs.flatMap((job) => web.live.progressOf(job.id) ?? []);
   return {
     jobs: jobs.map((job) => ({ ...runningJob(job, web.live.progressOf(job.id)), strip: web.barcodes.of(job.id) })),
     together: together(progress),
-    waiting: counts.available,
+    waiting: Math.max(0, counts.available - resting.files),
+    resting: resting.files,
     unseen: unseenFiles(cells),
     files: sum(
       cells.filter((c) => c.status !== 'missing'),
@@ -184,6 +188,20 @@ async function readRunning(web: Web, rows?: Awaited<ReturnType<typeof runningJob
     ),
     scanning,
     paused: web.settings()['queue.paused'] === true,
+  };
+}
+
+/** Files that would wait if their library were switched on. */
+async function readResting(db: Web['db']): Promise<{ files: number; libraries: Set<number> }> {
+  const libraries = new Set((await listLibraries(db)).filter((l) => !l.enabled).map((l) => l.id));
+  if (libraries.size === 0) return { files: 0, libraries };
+  const cells = (await fileCounts(db)).filter((c) => c.status === 'queued' && libraries.has(c.libraryId));
+  return {
+    files: Math.max(
+      0,
+      sum(cells, (c) => c.files),
+    ),
+    libraries,
   };
 }
 
@@ -204,11 +222,12 @@ const orders: Record<string, string> = {
 };
 
 async function readNext(web: Web): Promise<NextView> {
-  const [page, counts] = await Promise.all([listWaiting(web.db, undefined, { size: 7 }), countsByState(web.db)]);
+  const [jobs, counts, resting] = await Promise.all([listNext(web.db, 7), countsByState(web.db), readResting(web.db)]);
   return {
-    waiting: counts.available,
+    waiting: Math.max(0, counts.available - resting.files),
+    resting: resting.files,
     order: orders[String(web.settings()['queue.order'] ?? 'saving')] ?? '',
-    jobs: page.rows.map((job) => ({
+    jobs: jobs.map((job) => ({
       id: job.id,
       title: job.title,
       detail: job.detail,
