@@ -4,7 +4,7 @@ import type { SourceKind } from '../core/commands.ts';
 export interface HookHint {
   /** the same message (and an Import Complete that repeats it) has the same key; at most 100 characters */
   key: string;
-  what: 'new' | 'changed' | 'gone' | 'renamed' | 'played';
+  what: 'new' | 'changed' | 'gone' | 'renamed';
   libraryKey: string | null;
   ref: string | null;
   /** in the source's view, where it says one */

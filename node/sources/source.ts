@@ -26,7 +26,7 @@ export interface Source {
   readItem(ref: string, signal: AbortSignal): Promise<SourceItem[]>;
   /** does anybody play, pause or download it? What cannot be learnt is `unknown`, which means wait */
   inUse(item: { ref: string; part: string | null; path: string }, signal: AbortSignal): Promise<Use>;
-  /** the files below one folder changed; resolves when the source took the message, which proves nothing */
+  /** the files below one folder changed; resolves when the source took the message, which proves nothing. Fetchers: when they have looked */
   tellChanged(change: SourceChange, signal: AbortSignal): Promise<void>;
   /** the source reads the streams of one item anew */
   analyze(ref: string, signal: AbortSignal): Promise<void>;
