@@ -19,6 +19,7 @@ import type { Fault } from './files/durable.ts';
 import { openWorkspace } from './files/workspace.ts';
 import { loadRoots } from './keeper/roots.ts';
 import type { Log } from './log.ts';
+import { requireAddress } from './mesh/addresses.ts';
 import { loadIdentity, loadSecret } from './mesh/identity.ts';
 import type { Joining } from './mesh/join.ts';
 import type { Lobby } from './mesh/lobby.ts';
@@ -57,6 +58,7 @@ export interface StartOptions {
  */
 export async function startNode(start: StartOptions): Promise<RunningNode> {
   const { options } = start;
+  for (const peer of options.peers) requireAddress(peer, options.meshPort);
   await prepareDataDir(options.dataDir);
   await requireFolders(options.libraries);
   const lock = lockDirectory(options.dataDir);

@@ -1,10 +1,9 @@
 import { connect, createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { settings } from '../config/schema.ts';
 import type { Surroundings } from '../core/standing.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import { createLog } from '../log.ts';
-import { formatAddress, parseAddress } from '../mesh/addresses.ts';
+import { formatAddress, requireAddress } from '../mesh/addresses.ts';
 import { MESH_TAG } from '../mesh/discovery.ts';
 import { createLanMdns } from '../mesh/lan-mdns.ts';
 import type { Said } from './doctor-examination.ts';
@@ -59,9 +58,7 @@ export async function lookAround(): Promise<{ cards: Surroundings['interfaces'];
 
 /** Does anybody listen at an address given with --peer? @throws Error with what helps */
 export async function lookAtPeer(peer: string, meshPort: number): Promise<string> {
-  const port = meshPort || settings.meshPort.default;
-  const target = parseAddress(peer, port);
-  if (!target) throw new Error(`This is no address of another machine. Write host:port, for example nas:${port}.`);
+  const target = requireAddress(peer, meshPort);
   const at = formatAddress(target);
   const problem = await knock(target.host, target.port);
   if (problem === null) return `somebody listens at ${at}; whether it is a machine of this cluster can be said while the program runs`;

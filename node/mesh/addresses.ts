@@ -1,6 +1,8 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { multiaddr } from '@multiformats/multiaddr';
+import { settings } from '../config/schema.ts';
+import { PlainError } from '../errors.ts';
 
 /** Where a node can be dialled: a plain TCP address, and the node's id when the address names it. */
 export interface Target {
@@ -17,6 +19,17 @@ export function parseAddress(text: string, defaultPort: number): Target | null {
   const trimmed = text.trim();
   if (trimmed === '' || trimmed.length > 300) return null;
   return trimmed.startsWith('/') ? parseMultiaddr(trimmed) : parseHostPort(trimmed, defaultPort);
+}
+
+/**
+ * An address that a person gave; without a port it is the one that this machine wishes for itself (0: the usual one).
+ * @throws PlainError when it is none
+ */
+export function requireAddress(text: string, meshPort: number): Target {
+  const port = meshPort || settings.meshPort.default;
+  const target = parseAddress(text, port);
+  if (target) return target;
+  throw new PlainError(`"${text.slice(0, 100)}" is no address of another machine. Write host:port, for example nas:${port}.`);
 }
 
 function parseMultiaddr(text: string): Target | null {

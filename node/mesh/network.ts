@@ -6,7 +6,7 @@ import type { Surroundings } from '../core/standing.ts';
 import { PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createAddressBook } from './address-book.ts';
-import { formatAddress, ownInterfaces, parseAddress, toMultiaddr, type Target } from './addresses.ts';
+import { formatAddress, ownInterfaces, parseAddress, requireAddress, toMultiaddr, type Target } from './addresses.ts';
 import { createAskLimit } from './ask-limit.ts';
 import { askSelf, createDelivery } from './delivery.ts';
 import { lanDiscovery } from './discovery.ts';
@@ -74,7 +74,6 @@ const MEND_MS = 10_000;
 /** nothing is waited for longer, whatever the caller's own signal says */
 const LONGEST_MS = 15 * 60_000;
 const STOP_MS = 2500;
-const DEFAULT_PORT = 8266;
 
 export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   const { membership, log } = parts;
@@ -272,10 +271,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   }
 
   function addPeer(text: string): void {
-    const target = parseAddress(text, parts.port || DEFAULT_PORT);
-    if (!target)
-      throw new PlainError(`"${text.slice(0, 100)}" is no address of another machine. Write host:port, for example nas:${DEFAULT_PORT}.`);
-    reconciler.addPeer(target);
+    reconciler.addPeer(requireAddress(text, parts.port));
   }
 
   /** At most every few seconds, whatever is said. */

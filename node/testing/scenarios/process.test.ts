@@ -113,6 +113,13 @@ suite('what is wrong is said in one sentence, with exit code 1', () => {
     oneSentence(end.output);
   });
 
+  test('an address of another machine that is none', async (t) => {
+    const end = await runProgram({ dataDir: temporaryDirectory(t), args: ['--peer', 'nas:port'] });
+    assert.equal(end.code, 1, end.output);
+    assert.match(end.output, /"nas:port" is no address of another machine/);
+    oneSentence(end.output);
+  });
+
   test('a data directory that is a file', async (t) => {
     const dataDir = join(temporaryDirectory(t), 'file');
     writeFileSync(dataDir, '');
