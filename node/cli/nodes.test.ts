@@ -30,6 +30,7 @@ test('a machine is named by its name in any case, or by its id when two have one
     { ...node, id: 'node-b', name: 'Twin' },
     { ...node, id: 'node-c', name: 'twin' },
     { ...node, id: 'node-d', name: 'old', standing: 'revoked' },
+    { ...node, id: 'node-e', name: 'atlas', standing: 'revoked' },
   ];
   assert.equal(findNode(twins, 'ATLAS').id, 'node-a');
   assert.equal(findNode(twins, 'node-c').id, 'node-c');
@@ -37,7 +38,8 @@ test('a machine is named by its name in any case, or by its id when two have one
     () => findNode(twins, 'twin'),
     (e) => e instanceof PlainError && /node-b, node-c/.test(e.message),
   );
-  assert.throws(() => findNode(twins, 'old'), /There is no machine called old/);
+  assert.equal(findNode(twins, 'old').id, 'node-d', 'a removed machine can be approved again by its name');
+  assert.throws(() => findNode(twins, 'older'), /There is no machine called older/);
 });
 
 test('the list shows first who asks, with the code to compare', () => {
@@ -45,6 +47,7 @@ test('the list shows first who asks, with the code to compare', () => {
     node,
     { ...node, id: 'x', name: 'basement', standing: 'pending', code: '4F29KQ', coordinator: false },
     { ...node, id: 'y', name: 'attic', standing: 'rejected' },
+    { ...node, id: 'w', name: 'shed', standing: 'revoked' },
     { ...node, id: 'z', name: 'mac', coordinator: false, away: true, running: [], encoders: [], tempBytes: null },
   ]).split('\n');
   assert.deepEqual(lines, [
@@ -52,6 +55,7 @@ test('the list shows first who asks, with the code to compare', () => {
     '* atlas (coordinator): working, 1 of 2 busy, libx265, 412 GB free, 0.1.0',
     '- mac: away, 0 of 2 busy, no encoder works, 0.1.0',
     'Rejected: attic',
+    'Removed: shed',
   ]);
 });
 

@@ -71,7 +71,10 @@ export function run(args: string[]): Promise<number> {
 export function findNode(nodes: readonly NodeAnswer[], wanted: string): NodeAnswer {
   const exact = nodes.find((n) => n.id === wanted);
   if (exact) return exact;
-  const named = nodes.filter((n) => n.name.toLowerCase() === wanted.toLowerCase() && n.standing !== 'revoked');
+  const called = nodes.filter((n) => n.name.toLowerCase() === wanted.toLowerCase());
+  const here = called.filter((n) => n.standing !== 'revoked');
+  // a removed one can be approved again, but never stands in the way of one that took its name
+  const named = here.length > 0 ? here : called;
   if (named.length === 1) return named[0]!;
   if (named.length === 0)
     throw new PlainError(`There is no machine called ${wanted}. Known: ${nodes.map((n) => n.name).join(', ') || 'none'}.`);
@@ -101,14 +104,15 @@ async function token(api: Api, values: Record<string, unknown>, json: boolean): 
 export function nodeLines(nodes: readonly NodeAnswer[]): string {
   const asking = nodes.filter((n) => n.standing === 'pending');
   const members = nodes.filter((n) => n.standing === 'approved');
-  const rejected = nodes.filter((n) => n.standing === 'rejected');
+  const named = (standing: string): string[] => nodes.filter((n) => n.standing === standing).map((n) => n.name);
   return [
     ...asking.map(
       (n) =>
         `? ${n.name} wants to join${n.address ? ` from ${n.address}` : ''}; code ${n.code ?? 'not shown yet'}. codecshift nodes approve ${n.name}`,
     ),
     ...members.map(memberLine),
-    ...(rejected.length > 0 ? [`Rejected: ${rejected.map((n) => n.name).join(', ')}`] : []),
+    ...(named('rejected').length > 0 ? [`Rejected: ${named('rejected').join(', ')}`] : []),
+    ...(named('revoked').length > 0 ? [`Removed: ${named('revoked').join(', ')}`] : []),
   ].join('\n');
 }
 
