@@ -154,7 +154,7 @@ test('a removed machine is cut off at once, told about, and does not come back',
   const { a, b, one, two, know } = await pair(t);
   one.handle('claim', async () => ({ granted: null, why: null }));
   const gone = new Promise<string>((resolve) => one.onLost(resolve));
-  one.publish('members', house.list(2, a));
+  know[0]!.adoptMembers(house.list(2, a));
   assert.equal(one.connectionsOf(b.id), 0, 'cut off before anything else happens');
   assert.equal(await gone, b.id);
   await until('the other side noticed', () => two.connected().length === 0);
@@ -164,6 +164,18 @@ test('a removed machine is cut off at once, told about, and does not come back',
   );
   assert.deepEqual(one.connected(), []);
   assert.equal(know[1]!.members().version, 1);
+});
+
+test('a list that removes a machine is heard by that machine too before the line is cut', async (t) => {
+  const { a, b, one, know } = await pair(t);
+  const gone = new Promise<string>((resolve) => one.onLost(resolve));
+  await until('it has heard that it was removed', () => {
+    one.publish('members', house.list(2, a)); // gossip begins a moment after the connection
+    return know[1]!.members().version === 2;
+  });
+  assert.deepEqual([know[0]!.members().version, one.connectionsOf(b.id)], [1, 1]);
+  know[0]!.adoptMembers(house.list(2, a));
+  assert.equal(await gone, b.id);
 });
 
 test('a machine of another cluster with the same key is met and not admitted, and both can say why', async (t) => {

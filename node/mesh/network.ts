@@ -142,9 +142,8 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
     handle: (protocol, handler) => delivery.handle(protocol, handler),
     publish(topic, message) {
       const text = encode(message, MAX_TOPIC_BYTES);
-      const copy = delivery.open(topic, text, self);
-      onTopic(topic, copy);
-      delivery.deliver(topic, copy, self);
+      // a list of members is not adopted here: who is removed by it would be cut off before it could hear why
+      delivery.deliver(topic, delivery.open(topic, text, self), self);
       gossip?.publish(topic, text);
     },
     subscribe: (topic, listener) => delivery.subscribe(topic, listener),
