@@ -167,6 +167,7 @@ async function assemble(
           { node: id, addresses: mesh.surroundings().listening.find((l) => l.what === 'mesh')?.addresses ?? [] },
           ...membership.remembered(),
         ],
+        members: () => membership.members().signed,
         onMembers: adopt,
         log: room('coordinator'),
       })

@@ -16,7 +16,7 @@ import { createCommands } from './commands.ts';
 import { createDispatcher, type Dispatcher } from './dispatcher.ts';
 import { createElector, type Elector } from './elector.ts';
 import { createFinisher, type Finisher } from './finisher.ts';
-import { clusterKeyOf, currentMembers, signMembers } from './members.ts';
+import { catchUpMembers, clusterKeyOf, currentMembers, signMembers } from './members.ts';
 import { createPairing } from './pairing.ts';
 import { createPictureKeeping, type PictureKeeping } from './pictures.ts';
 import { createProver, type Prover } from './prover.ts';
@@ -62,6 +62,8 @@ export interface CoordinatorParts {
   network: Network;
   /** addresses by which members are reached, for a machine that becomes one */
   peers: () => { node: string; addresses: string[] }[];
+  /** the newest list of members that this node knows, wherever it came from */
+  members?: () => Signed | null;
   /** signed news of the cluster, for this node itself too */
   onMembers: (signed: Signed) => void;
   log: Log;
@@ -192,6 +194,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     const pairing = createPairing({ db, key, events: parts.events, publishMembers, welcome });
     reign = { term, ask: (asked) => pairing.ask(asked), commands: createCommands(parts, term), end: () => dismantle(term, over, announce) };
     // the one before may have ended between a person's decision and its signature
+    await catchUp();
     await currentMembers(db, key);
     await tellMembers();
     await addActivity(db, { kind: 'coordinator-changed', nodeId: mesh.self, params: { term: number } });
@@ -216,8 +219,15 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       await tellMembers();
     }
 
+    async function catchUp(): Promise<void> {
+      if (!(await catchUpMembers(db, key, parts.members?.() ?? null, mesh.self))) return;
+      log.warn('the machines know a newer list of members than the database, which was put back: their list is taken over');
+      parts.events.emit('node.changed', { nodeId: mesh.self });
+    }
+
     /** Also what a candidate added that was given the database just now: it signs for itself. */
     async function tellMembers(): Promise<void> {
+      await catchUp();
       const cluster = await readCluster(db);
       if (!cluster?.members || cluster.membersVersion <= told) return;
       told = cluster.membersVersion;

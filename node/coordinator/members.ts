@@ -1,4 +1,5 @@
 import type { Members, Signed } from '../core/cluster.ts';
+import { addActivity } from '../db/activity.ts';
 import { foundCluster, readCluster, readClusterKey, saveMembers } from '../db/cluster.ts';
 import { isStaleTerm, type Database, type Queryable } from '../db/connect.ts';
 import { readLease } from '../db/coordinator.ts';
@@ -17,17 +18,57 @@ export async function clusterKeyOf(db: Database, name: string): Promise<ClusterK
 /**
  * Signs the list of approved nodes anew and stores it with the next version. Two that do it at once are put in order by
  * the version: the later one signs what both decided.
+ * @param above a version that the new one has to outrank as well
  */
-export async function signMembers(q: Queryable, key: ClusterKey): Promise<Signed> {
+export async function signMembers(q: Queryable, key: ClusterKey, above = 0): Promise<Signed> {
   for (let tries = 0; tries < 20; tries++) {
-    const cluster = await readCluster(q);
-    const version = (cluster?.membersVersion ?? 0) + 1;
+    const before = (await readCluster(q))?.membersVersion ?? 0;
+    const version = Math.max(before, above) + 1;
     const members: Members = { kind: 'members', cluster: key.cluster, version, nodes: await approvedNodes(q) };
     const signed = sign(key, members);
-    if (await saveMembers(q, version, signed)) return signed;
+    if (await saveMembers(q, before, version, signed)) return signed;
   }
   throw new Error('the list of members could not be stored');
 }
+
+/**
+ * Takes over a list that this cluster signed and that is newer than the database: it was put back from a backup, and
+ * every machine would ignore what is signed from it, a removal too. The list is the later word: who is missing on it was
+ * removed since, who is on it was let in since. This node has the database, and stays. False: there was nothing newer.
+ */
+export async function catchUpMembers(db: Database, key: ClusterKey, newest: Signed | null, self: string): Promise<boolean> {
+  if (!newest || newest.payload === (await readCluster(db))?.members?.payload) return false;
+  const list = openMembers(key.publicKey, newest);
+  if (!list) return false;
+  return await db.tx(async (q) => {
+    const cluster = await readCluster(q);
+    // the same version with other words: the database went on from its backup before anybody was met
+    const isKnown = cluster?.membersVersion === list.version && cluster.members?.payload === newest.payload;
+    if (!cluster || cluster.membersVersion > list.version || isKnown) return false;
+    const listed = new Set(list.nodes.map(({ id }) => id));
+    for (const node of await approvedNodes(q)) if (node.id !== self && !listed.has(node.id)) await decide(q, node, 'revoked');
+    for (const node of list.nodes) {
+      const row = await readNode(q, node.id);
+      if (!row) await askToJoin(q, { ...node, version: '', platform: '', hardware: {}, address: '', code: null });
+      if (row?.standing !== 'approved') await decide(q, node, 'approved');
+    }
+    await signMembers(q, key, list.version);
+    return true;
+  });
+}
+
+async function decide(q: Queryable, { id, name }: { id: string; name: string }, standing: 'approved' | 'revoked'): Promise<void> {
+  await setStanding(q, id, standing, KEPT_LIST);
+  await addActivity(q, {
+    kind: standing === 'approved' ? 'node-approved' : 'node-removed',
+    severity: 1,
+    nodeId: id,
+    by: KEPT_LIST,
+    params: { name },
+  });
+}
+
+const KEPT_LIST = 'the list that the machines kept';
 
 /**
  * The signed list, made anew if it does not say who is approved: between the decision and its signature another question

@@ -15,11 +15,12 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { JoinAnswer, JoinRequest } from '../mesh/messages.ts';
 import { commitOf, pairingCode } from '../mesh/pairing-code.ts';
-import { openCertificate, openMembers } from '../mesh/signing.ts';
+import { makeClusterKey, openCertificate, openMembers, sign } from '../mesh/signing.ts';
 import { eachDatabase, freshDatabase, type DatabaseKind, type TestDatabase } from '../testing/database.ts';
+import { until } from '../testing/mesh-nodes.ts';
 import { aLibrary, aNode, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
-import { admitSelf, clusterKeyOf } from './members.ts';
+import { admitSelf, catchUpMembers, clusterKeyOf } from './members.ts';
 import { createProver } from './prover.ts';
 import { createRoster } from './roster.ts';
 import { createSettingsStore } from './settings.ts';
@@ -36,6 +37,8 @@ interface Stage {
   publicKey: string;
   /** the newest list that was signed */
   members: () => string[];
+  /** this node meets a machine that kept this list */
+  keep(list: Signed): void;
   ask(stranger: Stranger, extra?: Partial<JoinRequest>): Promise<JoinAnswer>;
 }
 
@@ -48,6 +51,7 @@ async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
   const database = await freshDatabase(t, kind);
   const key = await clusterKeyOf(database, 'house');
   let newest: Signed = await admitSelf(database, key, self);
+  let kept: Signed | null = null;
   const mesh = createLocalMesh(testNode, log);
   const events = createEvents((error) => assert.fail(String(error)));
   const coordinator = createCoordinator({
@@ -60,7 +64,8 @@ async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
     events,
     network: { connected: () => [], hostOf: () => null, clockOf: () => null },
     peers: () => [{ node: testNode, addresses: ['/ip4/10.0.0.5/tcp/8266'] }],
-    onMembers: (signed) => void (newest = signed),
+    members: () => kept ?? newest,
+    onMembers: (signed) => void ([newest, kept] = [signed, null]),
     log,
   });
   const led = new Promise<void>((resolve) => events.on('coordinator.changed', ({ term }) => term !== null && resolve()));
@@ -73,6 +78,7 @@ async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
     database,
     publicKey: key.publicKey,
     members: () => openMembers(key.publicKey, newest)!.nodes.map((node) => node.id),
+    keep: (list) => void (kept = list),
     ask: (stranger, extra = {}) =>
       mesh.request(testNode, 'join', {
         asked: {
@@ -146,6 +152,38 @@ eachDatabase((kind) => {
     assert.deepEqual(s.members(), [testNode]);
     assert.equal((await s.ask(cellar, { reveal: cellar.reveal })).state, 'pending');
     assert.deepEqual(s.members(), [testNode]);
+  });
+
+  test('a database that was put back from a backup takes over the newer list that the machines kept, and can remove again', async (t) => {
+    const s = await stage(t, kind);
+    const [removed, later] = [stranger(), stranger()];
+    await s.ask(removed, { reveal: removed.reveal });
+    await s.coordinator.commands.approveNode(removed.id, ada);
+    const key = await clusterKeyOf(s.database, 'house');
+    const version = (await readCluster(s.database))!.membersVersion;
+    const nodes = [
+      { id: testNode, name: 'attic' },
+      { id: later.id, name: 'later' },
+    ];
+    // what happened after the backup, as the machines remember it
+    s.keep(sign(key, { kind: 'members', cluster: key.cluster, version: version + 5, nodes }));
+    await until('the list is taken over', () => s.members().includes(later.id));
+    assert.deepEqual(s.members().toSorted(), [later.id, testNode].toSorted(), 'who was removed after the backup stays out');
+    assert.equal((await readNode(s.database, removed.id))?.standing, 'revoked');
+    assert.equal((await readCluster(s.database))!.membersVersion, version + 6);
+    await s.coordinator.commands.removeNode(later.id, ada);
+    assert.deepEqual(s.members(), [testNode]);
+    assert.ok((await readCluster(s.database))!.membersVersion > version + 6);
+
+    // the database went on to the same number before it met anybody
+    s.keep(sign(key, { kind: 'members', cluster: key.cluster, version: version + 7, nodes }));
+    await until('that list too', () => s.members().includes(later.id));
+    // a list of another cluster is nothing to take over
+    const other = makeClusterKey();
+    assert.equal(
+      await catchUpMembers(s.database, key, sign(other, { kind: 'members', cluster: other.cluster, version: 99, nodes }), testNode),
+      false,
+    );
   });
 
   test('a hello that crosses the removal of its node does not bring back what that node has', async (t) => {

@@ -49,11 +49,13 @@ export async function foundCluster(
 }
 
 /**
- * Stores a new list of members if `version` is the next one. False: somebody else was first; read again and sign anew.
- * A candidate that has just been given the database adds itself, under the term of whoever leads (coordinator/members.ts).
+ * Stores a new list of members in the place of the one with the version `before`. False: somebody else was first; read
+ * again and sign anew. A candidate that has just been given the database adds itself, under the term of whoever leads
+ * (coordinator/members.ts).
  */
-export async function saveMembers(q: Queryable, version: number, members: Signed): Promise<boolean> {
-  const rows = await q.query(`update cluster set members = $2, members_version = $1 where members_version = $1 - 1 returning 1`, [
+export async function saveMembers(q: Queryable, before: number, version: number, members: Signed): Promise<boolean> {
+  const rows = await q.query(`update cluster set members = $3, members_version = $2 where members_version = $1 returning 1`, [
+    before,
     version,
     json(members),
   ]);
