@@ -400,6 +400,10 @@ eachDatabase((kind) => {
     await s.coordinator.commands.changeLibrary(library.id, { name: 'Films', enabled: false }, ada);
     const { kind: last, params } = (await listActivity(s.db)).rows[0]!;
     assert.deepEqual([last, params], ['library-changed', { library: 'Films', enabled: false }]);
+    await s.coordinator.commands.changeLibrary(library.id, { schedule: { atHour: 3 }, watch: false }, ada);
+    const changed = await readLibrary(s.db, library.id);
+    assert.deepEqual([changed?.schedule, changed?.watch, changed?.enabled], [{ atHour: 3 }, false, false]);
+    await assert.rejects(s.coordinator.commands.changeLibrary(library.id, { schedule: { atHour: 24 } }, ada), /at an hour from 0 to 23/);
   });
 
   test('a paused queue grants nothing and says why; resuming grants again', async (t) => {

@@ -4,6 +4,7 @@ import type { Actor, Commands, LibraryChange } from '../core/commands.ts';
 import { priorities } from '../core/job.ts';
 import { profileProblems } from '../core/profile-fields.ts';
 import { defaultProfile, type Profile } from '../core/profile.ts';
+import { parseSchedule } from '../core/scan-schedule.ts';
 import type { ClusterSettings } from '../config/schema.ts';
 import { addActivity } from '../db/activity.ts';
 import { prioritiseJobs, removeJobs } from '../db/jobs.ts';
@@ -60,6 +61,8 @@ export function libraryCommands(parts: CoordinatorParts, term: Term): Pick<Comma
       if (name !== undefined && (name === '' || name.length > 200)) throw new PlainError('A library needs a name of 1 to 200 characters.');
       if (name && (await listLibraries(db)).some((l) => l.id !== libraryId && l.name === name))
         throw new PlainError(`There is a library called "${name}" already.`);
+      if (change.schedule !== undefined && !parseSchedule(change.schedule))
+        throw new PlainError('A library is scanned as the setting says, every 0 to 10,080 minutes, or at an hour from 0 to 23.');
       const { profile: _partial, ...wish } = change;
       const changed = differences(library, { ...wish, ...(name ? { name } : {}), ...(profile ? { profile } : {}) });
       if (Object.keys(changed).length === 0) return;
@@ -171,9 +174,15 @@ function differences(
     ...(wish.enabled !== undefined && wish.enabled !== library.enabled ? { enabled: wish.enabled } : {}),
     ...(wish.priority !== undefined && wish.priority !== priorities[library.priority] ? { priority: wish.priority } : {}),
     ...(wish.profile !== undefined && !isDeepStrictEqual(wish.profile, library.profile) ? { profile: wish.profile } : {}),
+    ...(wish.schedule !== undefined && !isDeepStrictEqual(wish.schedule, library.schedule) ? { schedule: wish.schedule } : {}),
+    ...(wish.watch !== undefined && wish.watch !== library.watch ? { watch: wish.watch } : {}),
   };
 }
 
 function described(change: LibraryChange): Record<string, unknown> {
-  return { ...change, profile: change.profile ? JSON.stringify(change.profile) : undefined };
+  return {
+    ...change,
+    profile: change.profile ? JSON.stringify(change.profile) : undefined,
+    schedule: change.schedule ? JSON.stringify(change.schedule) : undefined,
+  };
 }

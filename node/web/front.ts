@@ -6,6 +6,7 @@ import type { FrontParts, LocalApp } from './front/parts.ts';
 import { forward } from './front/proxy.ts';
 import { createReach } from './front/reach.ts';
 import { refuse } from './errors.ts';
+import { isHook } from './hooks.ts';
 import { bearerOf, isKnownHost, type Visitor } from './security.ts';
 import { loadAssets } from './static.ts';
 
@@ -137,8 +138,10 @@ export function createFront(parts: FrontParts): Front {
 
   /** Gate 1, and the command line's secret; null: come in. */
   function admit(incoming: IncomingMessage, visitor: Visitor): Note['refusal'] | null {
-    if (!isKnownHost(incoming.headers.host, [parts.host, ...parts.allowedHosts()])) return refuse('unknown-host');
     if (!incoming.url?.startsWith('/')) return refuse('not-found');
+    // a media server calls this machine by whatever name leads to it, and shows a secret that no stranger's page has
+    const isMessage = incoming.method === 'POST' && isHook(incoming.url.split('?', 1)[0]!);
+    if (!isMessage && !isKnownHost(incoming.headers.host, [parts.host, ...parts.allowedHosts()])) return refuse('unknown-host');
     const bearer = bearerOf(incoming.headers.authorization, parts.secret);
     if (bearer === 'wrong') return refuse('wrong-token');
     if (bearer === 'right') visitor.asks = 'cli';

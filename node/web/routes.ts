@@ -1,3 +1,4 @@
+import type { SourceKind } from '../core/commands.ts';
 import type { Side } from '../core/pictures.ts';
 
 /**
@@ -17,6 +18,24 @@ export const url = {
   barcode: (id: number, attempt: number): string => `/jobs/${int(id)}/barcode/${int(attempt)}`,
   library: (id?: number): string => (id === undefined ? '/library' : `/library/${int(id)}`),
   libraryLocate: (id: number): string => `/library/${int(id)}/locate`,
+  /** how often this library is scanned */
+  libraryScanning: (id: number): string => `/library/${int(id)}/scanning`,
+  /** media servers, and the programs that fetch films */
+  sources: (): string => '/sources',
+  addSource: (kind: SourceKind): string => `/sources/add/${kind}`,
+  keepSource: (): string => '/sources/keep',
+  signIn: (id?: string): string => (id === undefined ? '/sources/sign-in' : `/sources/sign-in/${encodeURIComponent(id)}`),
+  /** where plex.tv sends a person back to; before the gates (hooks.ts) */
+  signInDone: (): string => '/sources/signed-in',
+  /** whether the person has signed in meanwhile */
+  signInState: (id: string): string => `/sources/sign-in/${encodeURIComponent(id)}/state`,
+  source: (id: number): string => `/sources/${int(id)}`,
+  sourceAction: (id: number, action: 'refresh' | 'enable' | 'disable' | 'change' | 'watch' | 'hook' | 'remove'): string =>
+    `/sources/${int(id)}/${action}`,
+  sourcePaths: (id: number, query: Query = {}): string => `/sources/${int(id)}/paths${search(query)}`,
+  /** names a folder that this house does not know yet */
+  sourceFolder: (id: number): string => `/sources/${int(id)}/folder`,
+  tellAgain: (message: number): string => `/sources/messages/${int(message)}/tell-again`,
   files: (query: Query = {}): string => `/files${search(query)}`,
   file: (id: number): string => `/files/${int(id)}`,
   nodes: (): string => '/nodes',

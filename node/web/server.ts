@@ -5,6 +5,7 @@ import { PlainError } from '../errors.ts';
 import { explain, refuse } from './errors.ts';
 import { createFront } from './front.ts';
 import type { LocalApp } from './front/parts.ts';
+import { hookRoutes, loggedPath } from './hooks.ts';
 import { createLive } from './live.ts';
 import { createPages, makeCsrfMark } from './page.ts';
 import { pageModules } from './pages/all.ts';
@@ -20,7 +21,7 @@ import type { Ctx, Env, Web, WebParts } from './web.ts';
  * through the `Commands` it is handed, and shows with views/. Pages are whole HTML documents that work without JavaScript;
  * htmx adds live data. The socket, the Host gate and the command line's secret belong to the front of each node (front.ts).
  *
- *   front ─▶ id ─▶ headers ─▶ Origin gate ─▶ body limit ─▶ time limit ─▶ page module ─▶ view
+ *   front ─▶ id ─▶ headers ─▶ (webhooks, hooks.ts) ─▶ Origin gate ─▶ body limit ─▶ time limit ─▶ page module ─▶ view
  *                                                                              └─ threw ─▶ error page, toast or JSON
  *
  * How to add a page (see pages/overview.ts for a whole one):
@@ -115,7 +116,7 @@ export async function createApp(parts: WebParts): Promise<App> {
   app.use(securityHeaders());
   app.onError((error, c) => {
     const status = explain(error, '').status;
-    if (status >= 500) log.error({ err: error, requestId: c.get('requestId'), path: c.req.path }, 'a request failed');
+    if (status >= 500) log.error({ err: error, requestId: c.get('requestId'), path: loggedPath(c.req.path) }, 'a request failed');
     return fail(c as Ctx, error);
   });
   app.notFound((c) => fail(c as Ctx, refuse('not-found')));
@@ -125,6 +126,7 @@ export async function createApp(parts: WebParts): Promise<App> {
     if (!asset) throw refuse('not-found');
     return c.body(asset.body, 200, asset.headers);
   });
+  hookRoutes(app, web);
   app.use(
     bodyLimit({
       maxSize: 1_000_000,

@@ -3,6 +3,7 @@ import { Hono, type Context, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { PlainError } from '../../errors.ts';
 import { explain, refuse, type Refusal } from '../errors.ts';
+import { loggedPath } from '../hooks.ts';
 import type { FrontLayout } from '../models/front.ts';
 import { createFlash, makeCsrfMark, themeOf } from '../page.ts';
 import { url } from '../routes.ts';
@@ -148,7 +149,7 @@ export function createFrontApp(parts: FrontParts, reach: Reach, assets: Assets):
 
   function fail(c: FrontCtx, error: unknown): Response {
     const told = explain(error, c.get('requestId') ?? '');
-    if (told.status >= 500) log.error({ err: error, requestId: told.requestId, path: c.req.path }, 'a request failed');
+    if (told.status >= 500) log.error({ err: error, requestId: told.requestId, path: loggedPath(c.req.path) }, 'a request failed');
     const status = told.status as FrontStatus;
     if (c.req.path.startsWith('/api/')) {
       const code = status === 403 ? 'not-allowed' : status === 404 ? 'not-found' : 'refused';

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
+import { isHook } from '../hooks.ts';
 import type { Visitor } from '../security.ts';
 import type { LocalApp, Tunnel } from './parts.ts';
 
@@ -129,6 +130,9 @@ function requestHeaders(incoming: IncomingMessage, visitor: Visitor): OutgoingHt
   const headers = passed(incoming.headers);
   // without it Node.js would send the body of a DELETE unframed, and it would be read as the next request
   if (incoming.headers['transfer-encoding'] !== undefined) headers['transfer-encoding'] = 'chunked';
+  // a webhook's own sign-in; ours is a Bearer and ends at the front
+  const basic = incoming.headers.authorization;
+  if (basic && /^Basic /i.test(basic) && isHook((incoming.url ?? '').split('?', 1)[0]!)) headers['authorization'] = basic;
   return { ...headers, [ASKS]: visitor.asks, [ADDRESS]: visitor.address };
 }
 

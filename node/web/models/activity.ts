@@ -91,6 +91,8 @@ function changeOf(p: Record<string, unknown>): string {
   if (text(p['name'])) parts.push(`is called ${quoted(p['name'])} now`);
   if (text(p['priority'])) parts.push(`has ${text(p['priority'])} priority`);
   if (p['profile'] !== undefined) parts.push('has new rules');
+  if (p['schedule'] !== undefined) parts.push('is looked through at other times');
+  if (p['watch'] !== undefined) parts.push(p['watch'] === true ? 'is watched for changes' : 'is not watched for changes any more');
   return parts.length > 1 ? `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}` : (parts[0] ?? 'was saved without a change');
 }
 

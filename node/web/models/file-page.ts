@@ -3,6 +3,8 @@ import type { Activity } from '../../db/activity.ts';
 import type { JobRow } from '../../db/job-lists.ts';
 import type { MediaFile, MediaFileRow } from '../../db/media-files.ts';
 import type { Original } from '../../db/originals.ts';
+import type { FileItem } from '../../db/source-items.ts';
+import type { SourceMessage } from '../../db/source-messages.ts';
 import { bitrate, clock, codecTone, count, day, saving, size, sizeParts, type Tone } from '../format.ts';
 import { containerName } from '../../core/names.ts';
 import { activityLine, type ActivityLine } from './activity.ts';
@@ -12,6 +14,7 @@ import { fileStatuses, statusWord } from './library.ts';
 import { isFiltered, listQuery, type ListState } from './list-state.ts';
 import { jobFacts, reasonPick, type Pick } from './queue-page.ts';
 import { formatWords } from './queue.ts';
+import { knownAs, messageLine, type KnownAs, type MessageLine } from './source-messages.ts';
 import { streamRows, hdrWord, type StreamRow } from './streams.ts';
 
 export interface FileLine {
@@ -159,6 +162,10 @@ export interface FilePage {
   /** nothing more is done to a converted file, so there is nothing to leave alone */
   converted: boolean;
   originals: { id: number; sizeBytes: number; word: string; words: string; restorable: boolean }[];
+  /** how media servers know it */
+  known: KnownAs[];
+  /** what they were told of it */
+  messages: MessageLine[];
   activity: ActivityLine[];
 }
 
@@ -167,11 +174,13 @@ export interface FilePageFacts {
   library: string;
   jobs: readonly JobRow[];
   originals: readonly Original[];
+  items: readonly FileItem[];
+  messages: readonly SourceMessage[];
   activity: readonly Activity[];
   now: Date;
 }
 
-export function filePage({ file, library, jobs, originals, activity, now }: FilePageFacts): FilePage {
+export function filePage({ file, library, jobs, originals, items, messages, activity, now }: FilePageFacts): FilePage {
   const live = jobs.find((j) => j.state === 'available' || j.state === 'running' || j.state === 'held') ?? null;
   const saved = file.originalBytes !== null && file.originalBytes > file.sizeBytes ? ` instead of ${size(file.originalBytes)}` : '';
   return {
@@ -219,6 +228,8 @@ export function filePage({ file, library, jobs, originals, activity, now }: File
     excludedBy: file.excludedBy,
     converted: file.status === 'done',
     originals: originals.map((o) => originalLine(o, now)),
+    known: knownAs(items),
+    messages: messages.map((m) => messageLine(m, now)),
     activity: activity.map((event) => activityLine(event, false)),
   };
 }

@@ -11,6 +11,7 @@ import type { Attempt } from '../../db/attempts.ts';
 import type { JobDetail } from '../../db/job-lists.ts';
 import type { Original } from '../../db/originals.ts';
 import type { PicturesOfJob } from '../../db/pictures.ts';
+import type { SourceMessage } from '../../db/source-messages.ts';
 import type { Progress } from '../../events.ts';
 import { clock, day, duration, encoder, saving, savingPercent, size, sizeParts } from '../format.ts';
 import { url } from '../routes.ts';
@@ -19,6 +20,7 @@ import { commandLine, jobActions, stateWords, timeline, type JobAction, type Job
 import type { WhereLine } from './job-where.ts';
 import { liveNumbers, type LiveNumbers } from './queue-page.ts';
 import { formatWords, sourceCodec } from './queue.ts';
+import { messageLine, type MessageLine } from './source-messages.ts';
 import { framesView, type FramesView } from './frames.ts';
 import { streamRows, type StreamRow } from './streams.ts';
 
@@ -76,6 +78,8 @@ export interface JobPage {
     instead: string;
   }[];
   activity: ActivityLine[];
+  /** what media servers were told of its new file */
+  messages: MessageLine[];
   where: WhereLine[];
 }
 
@@ -95,6 +99,7 @@ export interface JobPageFacts {
   job: JobDetail;
   original: Original | null;
   activity: readonly Activity[];
+  messages: readonly SourceMessage[];
   progress: Progress | null;
   nodeNames: ReadonlyMap<string, string>;
   queuePaused: boolean;
@@ -178,6 +183,7 @@ export function jobPage(facts: JobPageFacts): JobPage {
     },
     attempts: job.attempts.map((a) => attemptLine(a, job.attempts, facts.nodeNames)),
     activity: facts.activity.map((event) => activityLine(event, false)),
+    messages: facts.messages.map((m) => messageLine(m, now)),
     where: facts.where,
   };
 }

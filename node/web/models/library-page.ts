@@ -5,6 +5,7 @@ import type { CodecBar } from './codec-bar.ts';
 import type { FileList } from './file-page.ts';
 import { profileFields, type ProfileField } from '../../core/profile-fields.ts';
 import { fieldValues, type LibraryFormResult } from './profile-form.ts';
+import type { LibraryOrigin, ScanningForm } from './library-source.ts';
 import type { LibraryView, ScanView } from './library.ts';
 import { formatWords } from './queue.ts';
 
@@ -84,6 +85,8 @@ export interface LibraryPage {
   files: FileList;
   scans: ScanView[];
   locate: LocateForm;
+  origin: LibraryOrigin | null;
+  scanning: ScanningForm | null;
   now: Date;
 }
 

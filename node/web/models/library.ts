@@ -6,6 +6,7 @@ import { plural } from '../format.ts';
 import { codecBar, type CodecBar, type CodecCount } from './codec-bar.ts';
 import { rootLine, type RootLine } from './node-page.ts';
 import { rulesInWords } from './profile-form.ts';
+import { kindWords } from './sources.ts';
 
 /** One library as the list and its own page show it. */
 export interface LibraryView {
@@ -15,6 +16,8 @@ export interface LibraryView {
   /** scanned and planned, and not started yet */
   looking: boolean;
   priority: Priority;
+  /** "Plex"; '' for a plain folder */
+  sourceWord: string;
   /** below the root; '' is the root itself */
   folder: string;
   /** where the machines of this house have it */
@@ -98,6 +101,7 @@ export function libraryView(
     enabled: library.enabled,
     looking: library.looking,
     priority: priorities[library.priority] ?? 'normal',
+    sourceWord: library.source === 'folder' ? '' : kindWords[library.source],
     folder: library.folder,
     places: places.filter((p) => p.rootId === library.rootId).map((p) => placeView(p, library.folder, now)),
     bar: codecBar(counts),

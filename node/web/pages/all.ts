@@ -10,6 +10,7 @@ import { overviewPages } from './overview.ts';
 import { picturePages } from './pictures.ts';
 import { queuePages } from './queue.ts';
 import { settingsPages } from './settings.ts';
+import { sourcePages } from './sources.ts';
 
 /** Every page module, in the order in which routes are tried. */
 export const pageModules: readonly PageModule[] = [
@@ -19,6 +20,7 @@ export const pageModules: readonly PageModule[] = [
   jobPages,
   picturePages,
   libraryPages,
+  sourcePages,
   filePages,
   nodePages,
   historyPages,

@@ -3,6 +3,8 @@ import { jobsOfFile } from '../../db/job-lists.ts';
 import { fileCounts, readLibrary } from '../../db/libraries.ts';
 import { readFile } from '../../db/media-files.ts';
 import { listOriginals } from '../../db/originals.ts';
+import { itemsOfFile } from '../../db/source-items.ts';
+import { messagesOfFile } from '../../db/source-messages.ts';
 import { refuse } from '../errors.ts';
 import { filePage, type FileList, type FilePage } from '../models/file-page.ts';
 import { fileStatuses } from '../models/library.ts';
@@ -89,6 +91,14 @@ export const filePages: PageModule = (app, web) => {
   web.live.register('file', {
     params: ['id'],
     regions: {
+      'file-servers': {
+        on: ['source.changed'],
+        everyMs: 3000,
+        render: async (params) => {
+          const id = idFrom(params.get('id') ?? undefined);
+          return id === null ? '' : web.views.render('files/_servers', await readFilePage(web, id));
+        },
+      },
       'file-state': {
         on: ['job.changed', 'library.changed'],
         when: (_type, event, params) => !('fileId' in event) || event.fileId === null || String(event.fileId) === params.get('id'),
@@ -110,11 +120,13 @@ function fileId(c: Ctx): number {
 async function readFilePage(web: Web, id: number): Promise<FilePage> {
   const file = await readFile(web.db, id);
   if (!file) throw refuse('not-found', `There is no file ${id}. It may have gone with its library.`);
-  const [library, jobs, originals, activity] = await Promise.all([
+  const [library, jobs, originals, items, messages, activity] = await Promise.all([
     readLibrary(web.db, file.libraryId),
     jobsOfFile(web.db, id),
     listOriginals(web.db, id),
+    itemsOfFile(web.db, id),
+    messagesOfFile(web.db, id),
     activityForFile(web.db, id),
   ]);
-  return filePage({ file, library: library?.name ?? '', jobs, originals, activity, now: web.now() });
+  return filePage({ file, library: library?.name ?? '', jobs, originals, items, messages, activity, now: web.now() });
 }

@@ -4,6 +4,7 @@ import { readJob, readJobRow, type JobDetail } from '../../db/job-lists.ts';
 import { listNodes } from '../../db/nodes.ts';
 import { originalOfAttempt, readOriginal, type Original } from '../../db/originals.ts';
 import { lastPictures } from '../../db/pictures.ts';
+import { messagesOfJob } from '../../db/source-messages.ts';
 import { schedulingFactsFor } from '../../db/schedule-facts.ts';
 import { refuse } from '../errors.ts';
 import { jobPage, type JobPage } from '../models/job-page.ts';
@@ -109,6 +110,12 @@ export const jobPages: PageModule = (app, web) => {
       'job-frames': { on, when: concerns, render: region('jobs/_frames') },
       'job-more': { on, when: concerns, render: region('jobs/_more') },
       'job-side': { on, when: concerns, render: region('jobs/_side') },
+      'job-servers': {
+        on: [...on, 'source.changed'],
+        when: (type, event, params) => type === 'source.changed' || concerns(type, event, params),
+        everyMs: 2000,
+        render: region('jobs/_servers'),
+      },
       'job-where': {
         on: ['job.changed', 'node.changed', 'settings.changed'],
         everyMs: 3000,
@@ -139,9 +146,10 @@ function jobId(c: Ctx): number {
 async function readJobPage(web: Web, id: number): Promise<JobPage> {
   const job = await readJob(web.db, id);
   if (!job) throw refuse('not-found', `There is no job ${id}. It may have gone with its library.`);
-  const [original, activity, nodes, where, pictures] = await Promise.all([
+  const [original, activity, messages, nodes, where, pictures] = await Promise.all([
     originalOf(web, job),
     activityForJob(web.db, id),
+    messagesOfJob(web.db, id),
     listNodes(web.db),
     readWhere(web, job),
     lastPictures(web.db, id),
@@ -151,6 +159,7 @@ async function readJobPage(web: Web, id: number): Promise<JobPage> {
     job,
     original,
     activity,
+    messages,
     progress: web.live.progressOf(id),
     nodeNames: new Map(nodes.map((n) => [n.id, n.name])),
     queuePaused: web.settings()['queue.paused'] === true,

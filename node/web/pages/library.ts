@@ -28,6 +28,7 @@ import { readLibraryForm } from '../models/profile-form.ts';
 import { idFrom, url } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
 import { queryOf, readForm } from './form.ts';
+import { readFinding, scanningRoute } from './library-scanning.ts';
 
 /** Libraries: what is in them, what could be won, their scans and their rules. */
 export const libraryPages: PageModule = (app, web) => {
@@ -123,6 +124,7 @@ export const libraryPages: PageModule = (app, web) => {
       }),
     );
   }
+  scanningRoute(app, web, libraryId);
   rulesRoutes(app, web);
   removeRoutes(app, web);
 
@@ -158,6 +160,7 @@ export const libraryPages: PageModule = (app, web) => {
       'lib-count': { on: files, when: concerns, everyMs: 3000, render: page('library/_count', (p) => p.files) },
       'lib-wins': { on: files, when: concerns, everyMs: 3000, render: page('library/_wins', (p) => p) },
       'lib-places': { on: ['library.changed', 'node.changed'], when: concerns, everyMs: 3000, render: page('library/_places', (p) => p) },
+      'lib-origin': { on: ['source.changed', 'library.changed'], everyMs: 3000, render: page('library/_origin', (p) => p) },
       'lib-scans': { on: ['library.changed', 'scan.progressed'], when: concerns, everyMs: 3000, render: page('library/_scans', (p) => p) },
       'lib-card': {
         on: files,
@@ -313,11 +316,12 @@ async function readPage(
 ): Promise<LibraryPage> {
   const library = await readView(web, id);
   if (!library) throw refuse('not-found', 'There is no such library. It may have been removed.');
-  const [files, wins, scans, machines] = await Promise.all([
+  const [files, wins, scans, machines, finding] = await Promise.all([
     readFiles(web, state, id, library.files),
     listFiles(web.db, { libraryId: id, status: 'queued', sort: 'saving' }, { size: 50 }),
     listScans(web.db, id),
     readMachines(web),
+    readFinding(web, id),
   ]);
   return {
     library,
@@ -326,6 +330,7 @@ async function readPage(
     files,
     scans: scans.slice(0, 8).map(scanView),
     locate: { ...typed, libraryId: id, machines, folder: library.folder },
+    ...finding,
     now: web.now(),
   };
 }

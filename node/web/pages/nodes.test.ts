@@ -3,44 +3,13 @@ import { describe, test, type TestContext } from 'node:test';
 import { PlainError } from '../../errors.ts';
 import { fillNodeSample } from '../../testing/node-sample.ts';
 import { webSuite } from '../../testing/web-suite.ts';
-import { startWeb, type TestWeb } from '../../testing/web.ts';
+import { asked, visit as open } from '../../testing/visit.ts';
 
 // The Nodes page as a browser without scripts asks for it; only the commands are written down instead of carried out.
 
 const house = webSuite({ browser: false, fill: fillNodeSample });
 
-interface Visit {
-  web: TestWeb;
-  /** the text of a page */
-  get(path: string): Promise<string>;
-  /** sends a form of /nodes as a browser does, and gives the answer and where it leads */
-  post(path: string, fields?: [string, string][]): Promise<{ status: number; to: string | null; html: string }>;
-}
-
-async function visit(t: TestContext, answer?: (name: string, args: unknown[]) => unknown): Promise<Visit> {
-  const web = await startWeb({ after: (fn) => t.after(fn) }, { db: house.db, ...(answer ? { answer } : {}) });
-  const jar = new Map<string, string>();
-  const ask = async (path: string, init: RequestInit = {}): Promise<Response> => {
-    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
-    const answer = await fetch(web.url + path, { ...init, redirect: 'manual', headers: { cookie, origin: web.url } });
-    for (const line of answer.headers.getSetCookie()) {
-      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
-      jar.set(name!, value!);
-    }
-    return answer;
-  };
-  const csrf = /name="csrf" value="([^"]+)"/.exec(await (await ask('/nodes')).text())?.[1] ?? '';
-  return {
-    web,
-    get: async (path) => (await ask(path)).text(),
-    async post(path, fields = []) {
-      const response = await ask(path, { method: 'POST', body: new URLSearchParams([['csrf', csrf], ...fields]) });
-      return { status: response.status, to: response.headers.get('location'), html: await response.text() };
-    },
-  };
-}
-
-const asked = (web: TestWeb) => web.asked.map(({ name, args }) => ({ name, args }));
+const visit = (t: TestContext, answer?: (name: string, args: unknown[]) => unknown) => open(t, house.db, answer);
 
 describe('the page', () => {
   test('shows who asks with the code to compare, and each member with its state', async (t) => {
@@ -268,7 +237,7 @@ describe('a library and its machines', () => {
       ['name', ''],
     ]);
     assert.equal(answer.status, 303);
-    assert.deepEqual(asked(web), [{ name: 'addLibrary', args: [{ path: '/srv/more', node: house.more.tower }] }]);
+    assert.deepEqual(asked(web), [{ name: 'addLibrary', args: [{ path: '/srv/more', node: house.more.tower, lookFirst: false }] }]);
   });
 
   test('its page says where each machine has it, what the check found, and takes another path', async (t) => {
