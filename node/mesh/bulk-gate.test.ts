@@ -48,7 +48,7 @@ test('a second key for the same ticket ends the first', async (t) => {
 });
 
 test('a ticket that is not right is refused for good, with a reason that people can read', async (t) => {
-  const { mesh } = await gate(t, { isOver: (attempt) => attempt === 99 });
+  const { mesh } = await gate(t);
   const day = 24 * 3600_000;
   const wrong: Record<string, Signed> = {
     'of another cluster': sign(another, { ...ticket(), cluster: another.cluster }),
@@ -58,7 +58,6 @@ test('a ticket that is not right is refused for good, with a reason that people 
     'for another reader': sign(key, { ...ticket(), reader: 'other' }),
     'days old': sign(key, { ...ticket(), issuedAt: NOW - 2 * day - 1 }),
     'from the future': sign(key, { ...ticket(), issuedAt: NOW + 2 * day + 1 }),
-    'of an attempt that is over': sign(key, { ...ticket(), attempt: 99 }),
     'about another size': sign(key, { ...ticket(), sizeBytes: 1 } as Ticket),
   };
   for (const [what, signed] of Object.entries(wrong)) {
@@ -72,6 +71,29 @@ test('a ticket that is not right is refused for good, with a reason that people 
     { ...ticket(), issuedAt: NOW + day },
   ])
     assert.equal((await mesh.request('node', 'bulk', { op: 'file', ticket: sign(key, good) })).op, 'open');
+});
+
+test('once the next run of a film has asked for it, the one before reads not a byte more', async (t) => {
+  const { stage, mesh } = await gate(t);
+  const ask = (more: Partial<Ticket>) =>
+    mesh.request('node', 'bulk', { op: 'file', ticket: sign(key, { ...sourceTicket(), ...more } as Ticket) });
+  const parts = { mesh, hostOf: () => '127.0.0.1' };
+  const before = await openBulk(parts, 'node', sign(key, sourceTicket()))(t.signal);
+  assert.equal((await ask({ attempt: 8 })).op, 'open');
+  assert.deepEqual(await ask({ attempt: 7 }), { op: 'refused', reason: { code: 'lease-lost' }, retry: false });
+  // with the key of before nothing opens; another ticket is asked for, and refused for good
+  const wish = { target: stage.target, sizeBytes: stage.bytes.length, sha256: null, mbps: () => 0, stallMs: 10_000, backoffMs: 1 };
+  let keys = 0;
+  const open = (signal: AbortSignal) =>
+    keys++ === 0 ? Promise.resolve(before) : openBulk(parts, 'node', sign(key, sourceTicket()))(signal);
+  await assert.rejects(
+    fetchFile({ ...wish, open, signal: t.signal }),
+    (error) => error instanceof PlainError && error.reason?.code === 'lease-lost',
+  );
+  assert.equal(keys, 2);
+  assert.equal((await ask({ attempt: 8 })).op, 'open', 'the present one may ask as often as it wants');
+  assert.equal((await ask({ attempt: 2, path: 'another film.mkv' } as Partial<Ticket>)).op, 'open');
+  assert.equal((await ask({ attempt: 3, term: 4 })).op, 'open', 'a later term counts more than any number');
 });
 
 test('what the holder says about the file reaches the reader as it was said', async (t) => {

@@ -22,8 +22,6 @@ export interface BulkGateParts {
   output: (ticket: OutputTicket) => OpenedFile | Promise<OpenedFile>;
   /** null: this node does not coordinate */
   dashboard: () => ((request: IncomingMessage, response: ServerResponse) => void) | null;
-  /** this node knows that the attempt has ended */
-  isOver?: (attempt: number) => boolean;
   log: Log;
   /** milliseconds since 1970 */
   now?: () => number;
@@ -43,6 +41,7 @@ export interface OpenedFile {
 const KEY_SECONDS = 300;
 const LOOK_MS = 45_000;
 const MAX_LOOKING = 32;
+const MAX_REMEMBERED = 1000;
 
 /**
  * A ticket's time is the coordinator's, ours may be off: a machine without a battery clock is a day behind after a power
@@ -58,6 +57,8 @@ export function createBulkGate(parts: BulkGateParts): void {
   const { mesh, server, log } = parts;
   /** the key that was given last, by reader and what it opens: whoever asks again has lost the one before */
   const given = new Map<string, OfferedKey>();
+  /** the run that each film was last opened for: a film has one at a time, so every earlier one is over */
+  const latest = new Map<string, { term: number; attempt: number; reader: string }>();
   let looking = 0;
 
   mesh.handle('bulk', async (asked, from): Promise<Answer> => {
@@ -83,13 +84,25 @@ export function createBulkGate(parts: BulkGateParts): void {
       log.warn({ reader: from, why }, 'a file was not given out');
       return refused({ code: 'ticket-refused', params: { why: why ?? '' } }, false);
     }
-    if (parts.isOver?.(ticket.attempt)) return refused({ code: 'lease-lost' }, false);
+    if (ticket.what === 'source' && !isLatest(ticket)) return refused({ code: 'lease-lost' }, false);
     const opened = ticket.what === 'source' ? await parts.source(ticket, AbortSignal.timeout(LOOK_MS)) : await parts.output(ticket);
     if (ticket.what === 'output' && opened.sizeBytes !== ticket.sizeBytes) return refused({ code: 'hash-mismatch' }, false);
-    const key = replace(`${from} ${ticket.what} ${ticket.attempt}`, () =>
-      server.offerFile({ ...opened, reader: from, seconds: KEY_SECONDS }),
-    );
+    const key = replace(nameOf(ticket), () => server.offerFile({ ...opened, reader: from, seconds: KEY_SECONDS }));
     return { op: 'open', port: server.port(), ...key, sizeBytes: opened.sizeBytes };
+  }
+
+  /** A run that was taken back reads on until the next one of that film asks; then its key dies with it. */
+  function isLatest(ticket: SourceTicket): boolean {
+    const film = `${ticket.root}/${ticket.path}`;
+    const known = latest.get(film);
+    // a database that was put back counts its attempts from an earlier number on, but never its terms
+    const age = known && (ticket.term - known.term || ticket.attempt - known.attempt);
+    if (age && age < 0) return false;
+    if (age) end(nameOf({ ...ticket, ...known }));
+    latest.delete(film);
+    latest.set(film, { term: ticket.term, attempt: ticket.attempt, reader: ticket.reader });
+    if (latest.size > MAX_REMEMBERED) latest.delete(latest.keys().next().value!);
+    return true;
   }
 
   function objectionTo(ticket: Ticket, from: string): string | null {
@@ -107,15 +120,23 @@ export function createBulkGate(parts: BulkGateParts): void {
   }
 
   function replace(what: string, make: () => OfferedKey): OfferedKey {
-    const before = given.get(what);
-    if (before) server.revoke(before.identity);
+    end(what);
     const key = make();
     // the newest last; keys whose offers died long ago are forgotten, revoking them would do nothing
-    given.delete(what);
     given.set(what, key);
-    if (given.size > 1000) given.delete(given.keys().next().value!);
+    if (given.size > MAX_REMEMBERED) given.delete(given.keys().next().value!);
     return key;
   }
+
+  function end(what: string): void {
+    const key = given.get(what);
+    given.delete(what);
+    if (key) server.revoke(key.identity);
+  }
+}
+
+function nameOf({ reader, what, attempt }: Pick<Ticket, 'reader' | 'what' | 'attempt'>): string {
+  return `${reader} ${what} ${attempt}`;
 }
 
 function refused(reason: Reason | { code: string; params?: Record<string, string | number> }, retry: boolean): Answer {
