@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { findBelonging, leaveCluster } from './assembly/belonging.ts';
-import { makeDataDir } from './assembly/data-dir.ts';
+import { findBelonging, leaveCluster, type Belonging } from './assembly/belonging.ts';
+import { makeDataDir, requireFolders } from './assembly/data-dir.ts';
 import { addFolders } from './assembly/folders.ts';
 import type { House } from './assembly/house.ts';
 import { startMember, type Member } from './assembly/member.ts';
 import { withLobby } from './assembly/surroundings.ts';
 import { announceRunning, withdrawRunning } from './cli/running.ts';
 import type { RunOptions } from './config/load.ts';
-import type { Standing } from './core/standing.ts';
+import type { ClusterName, Standing } from './core/standing.ts';
 import { lockDirectory } from './db/directory-lock.ts';
 import { PlainError, messageOf } from './errors.ts';
 import { createEvents } from './events.ts';
@@ -41,6 +40,9 @@ export interface RunningNode {
   stop(how: { how: 'cancel' | 'finish'; hurry: Promise<void> }): Promise<void>;
 }
 
+/** Where this machine shall belong next: null asks whatever is found. */
+type Choice = { join: string | null } | { own: true };
+
 export interface StartOptions {
   options: RunOptions;
   log: Log;
@@ -59,7 +61,7 @@ export interface StartOptions {
 export async function startNode(start: StartOptions): Promise<RunningNode> {
   const { options } = start;
   for (const peer of options.peers) requireAddress(peer, options.meshPort);
-  await prepareDataDir(options.dataDir);
+  await makeDataDir(options.dataDir);
   await requireFolders(options.libraries);
   const lock = lockDirectory(options.dataDir);
   try {
@@ -104,8 +106,10 @@ async function open(start: StartOptions): Promise<RunningNode> {
 
   let standing: Standing = { state: 'starting' };
   let ways: { joining: Joining; lobby: Lobby } | null = null;
+  /** a person took this machine out of it, and nobody has let it in again yet */
+  let removedFrom: ClusterName | null = null;
   /** what a person chose while there was no way to do it at once */
-  let choice = Promise.withResolvers<string | null>();
+  let choice = Promise.withResolvers<Choice>();
   const front = createFront({
     host: options.host,
     port: options.port,
@@ -150,15 +154,14 @@ async function open(start: StartOptions): Promise<RunningNode> {
   return { url, stop };
 
   async function live(): Promise<void> {
-    let wanted: string | null = null;
+    let wanted: Choice = { join: null };
     while (!stopped.signal.aborted) {
-      const belonging = await findBelonging(house, {
-        wanted,
-        say,
-        offer: (now) => void (ways = now),
-        onCode: (code, cluster) => start.onCode?.(code, cluster),
-        signal: stopped.signal,
-      });
+      const belonging = await seek(wanted);
+      if ('join' in belonging || 'own' in belonging) {
+        wanted = belonging;
+        continue;
+      }
+      removedFrom = null;
       if (stopped.signal.aborted) {
         await belonging.db?.close();
         throw cutShort();
@@ -178,11 +181,30 @@ async function open(start: StartOptions): Promise<RunningNode> {
     }
   }
 
-  /** How this membership came to its end; resolves with the cluster to ask next. */
-  async function ended(now: Member): Promise<string | null> {
-    const left = choice.promise.then((into) => ({ why: 'left', into }) as const);
+  /** Resolves with another choice when the database that this machine holds still says that it was removed. */
+  async function seek(wanted: Choice): Promise<Belonging | Choice> {
+    try {
+      return await findBelonging(house, {
+        wanted: 'join' in wanted ? wanted.join : null,
+        own: 'own' in wanted,
+        say,
+        offer: (now) => void (ways = now),
+        onCode: (code, cluster) => start.onCode?.(code, cluster),
+        signal: stopped.signal,
+      });
+    } catch (error) {
+      if (!removedFrom || stopped.signal.aborted || !(error instanceof PlainError)) throw error;
+      log.warn({ why: error.message }, 'this machine is not let back in yet');
+      say({ state: 'rejected', cluster: removedFrom, why: error.message });
+      return await chosen();
+    }
+  }
+
+  /** How this membership came to its end; resolves with what to do next. */
+  async function ended(now: Member): Promise<Choice> {
+    const left = choice.promise.then((next) => ({ why: 'left', next }) as const);
     const ending = await Promise.race([now.over, left, aborted()]);
-    if (ending === null) return null;
+    if (ending === null) return { join: null };
     log.info({ why: ending.why }, 'this membership ended');
     choice = Promise.withResolvers();
     const cluster = now.standing();
@@ -191,17 +213,22 @@ async function open(start: StartOptions): Promise<RunningNode> {
     if (ending.why === 'revoked') return whenRevoked(cluster);
     say({ state: 'starting' });
     await leaveCluster(options.dataDir);
-    return ending.into;
+    return ending.why === 'left' ? ending.next : { join: ending.into };
   }
 
   /** Nothing is done by itself: a person removed this machine, and a person brings it back. */
-  async function whenRevoked(before: Standing): Promise<string | null> {
-    const cluster = before.state === 'member' ? before.cluster : { id: '', name: '' };
-    say({ state: 'revoked', cluster });
-    const into = await Promise.race([choice.promise, aborted()]);
-    choice = Promise.withResolvers();
+  async function whenRevoked(before: Standing): Promise<Choice> {
+    removedFrom = before.state === 'member' ? before.cluster : { id: '', name: '' };
+    say({ state: 'revoked', cluster: removedFrom });
+    const next = await chosen();
     if (!stopped.signal.aborted) await forgetCluster(options.dataDir);
-    return into ?? null;
+    return next;
+  }
+
+  async function chosen(): Promise<Choice> {
+    const next = await Promise.race([choice.promise, aborted()]);
+    choice = Promise.withResolvers();
+    return next ?? { join: null };
   }
 
   /**
@@ -228,20 +255,19 @@ async function open(start: StartOptions): Promise<RunningNode> {
     return {
       async askAgain(cluster) {
         if (ways && cluster) ways.joining.choose(cluster);
-        else if (standing.state === 'revoked') choice.resolve(cluster ?? standing.cluster.id);
+        else if (removedFrom) choice.resolve({ join: cluster ?? removedFrom.id });
         else throw new PlainError('This machine asks already, or has nothing to ask for.');
       },
       async foundOwn() {
-        if (!ways) throw new PlainError('This machine belongs to a cluster already.');
-        ways.joining.foundOwn();
+        if (ways) return ways.joining.foundOwn();
+        if (!removedFrom) throw new PlainError('This machine belongs to a cluster already.');
+        mayLeave();
+        choice.resolve({ own: true });
       },
       async leaveAndJoin(cluster) {
         if (ways) return ways.joining.choose(cluster);
-        if (options.databaseUrl)
-          throw new PlainError(
-            'This machine was given a database, and with it a cluster. Start it without --database-url to join another one.',
-          );
-        choice.resolve(cluster);
+        mayLeave();
+        choice.resolve({ join: cluster });
       },
       async addPeer(address) {
         member?.addPeer(address);
@@ -249,6 +275,12 @@ async function open(start: StartOptions): Promise<RunningNode> {
       },
       neighbours: () => ((member?.lobby ?? ways?.lobby)?.around() ?? []).map(({ node, name, cluster }) => ({ node, name, cluster })),
     };
+  }
+
+  /** @throws PlainError on a machine whose database says which cluster it belongs to */
+  function mayLeave(): void {
+    if (!options.databaseUrl) return;
+    throw new PlainError('This machine was given a database, and with it a cluster. Start it without --database-url to leave that.');
   }
 
   async function stop(how: { how: 'cancel' | 'finish'; hurry: Promise<void> }): Promise<void> {
@@ -278,22 +310,3 @@ function cutShort(): PlainError {
 
 /** How long a start waits for somebody to coordinate before it shows its page, which then says that nobody does. */
 const READY_MS = 15_000;
-
-async function prepareDataDir(dataDir: string): Promise<void> {
-  await makeDataDir(dataDir);
-  try {
-    await writeFile(path.join(dataDir, '.writable'), '', { mode: 0o600 });
-  } catch (error) {
-    throw new PlainError(`The data directory ${dataDir} cannot be used (${messageOf(error)}). Choose another with --data-dir.`, {
-      cause: error,
-    });
-  }
-}
-
-async function requireFolders(folders: readonly string[]): Promise<void> {
-  for (const folder of folders) {
-    const found = await stat(folder).catch(() => null);
-    if (!found) throw new PlainError(`The folder ${path.resolve(folder)} is not there.`);
-    if (!found.isDirectory()) throw new PlainError(`${path.resolve(folder)} is not a folder.`);
-  }
-}

@@ -33,6 +33,8 @@ export interface Belonging {
 export interface Seeking {
   /** a cluster to ask, chosen by a person before */
   wanted: string | null;
+  /** a person wants it to begin a cluster, whatever is around */
+  own: boolean;
   /** what happens now, for the machine's own page */
   say(standing: Standing): void;
   /** the ways out of it that a person has, while there are any */
@@ -143,6 +145,7 @@ async function pin(house: House, db: Database, key: ClusterKey, known: Membershi
  */
 async function modeOf(house: House, seeking: Seeking): Promise<'auto' | 'new' | 'join'> {
   const { cluster, libraries, peers, join } = house.options;
+  if (seeking.own) return 'new';
   if (seeking.wanted) return 'join';
   const named = peers.length > 0 || join !== null;
   const films = libraries.length > 0 || (await house.roots.report()).length > 0;

@@ -1,4 +1,4 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { access, constants, mkdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf, PlainError } from '../errors.ts';
 
@@ -11,8 +11,18 @@ export async function makeDataDir(dataDir: string): Promise<void> {
   try {
     for (const one of await missing(dataDir)) await mkdir(one, { mode: 0o700 }).catch(unlessThere);
     await access(dataDir, constants.W_OK);
+    await writeFile(path.join(dataDir, '.writable'), '', { mode: 0o600 });
   } catch (error) {
     throw new PlainError(`The data directory ${dataDir} cannot be used: ${why(error)}. Choose another with --data-dir.`, { cause: error });
+  }
+}
+
+/** The libraries of the command line. @throws PlainError for the first one that is none */
+export async function requireFolders(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    const found = await stat(folder).catch(() => null);
+    if (!found) throw new PlainError(`The folder ${path.resolve(folder)} is not there.`);
+    if (!found.isDirectory()) throw new PlainError(`${path.resolve(folder)} is not a folder.`);
   }
 }
 

@@ -35,6 +35,7 @@ export function createDoorway(house: House, parts: DoorwayParts): Doorway {
   // only a cluster with an embedded database can be so empty that it gives way
   let established = !db?.embedded;
   let timers: NodeJS.Timeout[] = [];
+  let off = (): void => {};
   const lobby = createLobby({
     key: house.key,
     port: options.meshPort === 0 ? 0 : options.meshPort + 1,
@@ -66,8 +67,10 @@ export function createDoorway(house: House, parts: DoorwayParts): Doorway {
       lobby.onAround(() => quietly(lookWhetherToDissolve));
       timers = [setInterval(() => quietly(lookWhetherToDissolve), 5000), setInterval(() => quietly(lookWhetherRemoved), 15_000)];
       for (const timer of timers) timer.unref();
+      off = mesh.onLost(() => quietly(lookWhetherRemoved));
     },
     async stop() {
+      off();
       for (const timer of timers) clearInterval(timer);
       await lobby.stop();
     },

@@ -39,6 +39,8 @@ export interface Machine {
   api<T = unknown>(path: string, body?: unknown): Promise<T>;
   /** a page or anything else of its dashboard */
   get(path: string): Promise<{ status: number; text: string }>;
+  /** a button of its dashboard; resolves with the status */
+  press(path: string, fields?: Record<string, string>): Promise<number>;
   /** what it keeps of itself, where a test has to look behind it */
   file(path: string): string;
 }
@@ -130,6 +132,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       return (text === '' ? null : JSON.parse(text)) as T;
     },
     get: (path) => ask(path),
+    press: async (path, fields = {}) => (await ask(path, new URLSearchParams({ csrf: '', ...fields }))).status,
     file: (path) => readFileSync(join(dataDir, path), 'utf8'),
   };
   return machine;
@@ -173,7 +176,8 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     const { secret } = JSON.parse(readFileSync(running, 'utf8')) as { secret: string };
     const headers: Record<string, string> = { host: 'localhost', accept: path.startsWith('/api/') ? 'application/json' : 'text/html' };
     headers['authorization'] = `Bearer ${secret}`;
-    if (body !== undefined) headers['content-type'] = 'application/json';
+    if (body !== undefined)
+      headers['content-type'] = body instanceof URLSearchParams ? 'application/x-www-form-urlencoded' : 'application/json';
     return overSocket({ socketPath: socket, path, method: body === undefined ? 'GET' : 'POST', headers }, body);
   }
 }
@@ -217,7 +221,7 @@ function overSocket(
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
     });
     call.on('error', reject);
-    call.end(body === undefined ? undefined : JSON.stringify(body));
+    call.end(body === undefined ? undefined : body instanceof URLSearchParams ? body.toString() : JSON.stringify(body));
   });
 }
 

@@ -193,6 +193,19 @@ suite('three machines and a PostgreSQL', { skip: clusterProblem() ?? false }, ()
       await house.finishOne();
     });
 
+    await step(t, 'a candidate that is removed stays out until it is approved again, database or not', async () => {
+      const { name, other } = await house.leader();
+      const [leads, removed] = [cluster.machine(name), cluster.machine(other)];
+      const { node, standing } = await standsAs(removed, 'member');
+      await leads.api(`/nodes/${node.id}/remove`, {});
+      await standsAs(removed, 'revoked');
+      await removed.press('/node/ask', { cluster: standing.cluster.id });
+      assert.match((await standsAs(removed, 'rejected')).standing.why, /was removed from the cluster/);
+      await leads.api(`/nodes/${node.id}/approve`, {});
+      await removed.press('/node/ask', { cluster: standing.cluster.id });
+      await standsAs(removed, 'member');
+    });
+
     await house.rest();
     const books = database.books();
     assert.deepEqual(await brokenLaws(books), []);
@@ -217,6 +230,21 @@ suite('machines that start or meet without a cluster', { skip: clusterProblem(fa
     await approve(founder, here);
     const member = await standsAs(other, 'member');
     assert.equal(member.standing.cluster.id, (await standsAs(founder, 'member')).standing.cluster.id);
+
+    await step(t, 'one that is removed knows it at once, comes back by a person, or goes its own way', async () => {
+      const cluster = member.standing.cluster.id;
+      const remove = (): Promise<unknown> => founder.api(`/nodes/${member.node.id}/remove`, {});
+      await remove();
+      await standsAs(other, 'revoked');
+      assert.match((await founder.get('/nodes')).text, /Removed by/);
+      assert.equal(await other.press('/node/ask', { cluster }), 303);
+      await approve(founder, await standsAs(other, 'pending'));
+      await standsAs(other, 'member');
+      await remove();
+      await standsAs(other, 'revoked');
+      assert.equal(await other.press('/node/own'), 303);
+      await until('it begins a cluster of its own', async () => (await hereOf(other))?.standing.state === 'founding', 60_000);
+    });
   });
 
   test('two clusters with a history stay apart when they meet, and say so', async (t) => {

@@ -39,7 +39,7 @@ export function registerMachine(app: Hono<FrontEnv>, web: FrontWeb): void {
   app.post('/node/peers', async (c) => {
     const address = (await fields(c)).address.trim();
     if (!isAddress(address)) {
-      const problem = 'Write a name or a number with a port, for example 192.168.1.20:7331 or [fd00::20]:7331.';
+      const problem = 'Write a name or a number with a port, for example 192.168.1.20:8266 or [fd00::20]:8266.';
       return show(c, { address: address.slice(0, 300), problem }, 422);
     }
     return web.act(c, async () => {

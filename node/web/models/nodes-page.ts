@@ -9,7 +9,7 @@ import type { NodeDetail } from './node-page.ts';
 export interface NodesPageView {
   pending: AskingView[];
   nodes: NodeDetail[];
-  /** put off for a while, or rejected */
+  /** put off for a while, rejected, or removed */
   declined: AskingView[];
   side: NodesSide;
 }
@@ -35,8 +35,10 @@ export interface AskingView {
   codeSpoken: string;
   asked: string;
   askedExact: string;
-  /** "Put off until 14:20", "Rejected by dashboard" */
+  /** "Put off until 14:20", "Rejected by dashboard", "Removed by dashboard" */
   declined: string;
+  /** it was a member; once approved again, it comes back when somebody asks it to on its own page */
+  removed: boolean;
 }
 
 export interface NodesSide {
@@ -72,10 +74,10 @@ export interface FreshToken {
 
 export const emptyTokenForm: TokenForm = { label: '', uses: '1', hours: '24', problem: '' };
 
-/** Who asked, the newest first: to be decided now, and put off or rejected. */
+/** Who asked, the newest first: to be decided now, and put off, rejected or removed. */
 export function askingViews(nodes: readonly NodeRow[], now: Date): { pending: AskingView[]; declined: AskingView[] } {
   const asked = nodes
-    .filter((n) => n.standing === 'pending' || n.standing === 'rejected')
+    .filter((n) => n.standing !== 'approved')
     .toSorted((a, b) => (b.askedAt?.getTime() ?? 0) - (a.askedAt?.getTime() ?? 0));
   const waits = (n: NodeRow): boolean => n.standing === 'pending' && (n.putOffUntil === null || n.putOffUntil <= now);
   return {
@@ -99,13 +101,14 @@ function askingView(node: NodeRow, now: Date): AskingView {
     codeSpoken: [...code].join(' '),
     asked: ago(at, now),
     askedExact: exact(at),
-    declined:
-      node.standing === 'rejected'
-        ? `Rejected${node.decidedBy ? ` by ${node.decidedBy}` : ''}`
-        : node.putOffUntil
-          ? `Put off until ${time(node.putOffUntil)}`
-          : '',
+    declined: declinedWords(node),
+    removed: node.standing === 'revoked',
   };
+}
+
+function declinedWords({ standing, decidedBy, putOffUntil }: NodeRow): string {
+  if (standing === 'pending') return putOffUntil ? `Put off until ${time(putOffUntil)}` : '';
+  return `${standing === 'revoked' ? 'Removed' : 'Rejected'}${decidedBy ? ` by ${decidedBy}` : ''}`;
 }
 
 export function tokenView(token: JoinToken, now: Date): TokenView {

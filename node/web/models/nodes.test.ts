@@ -153,7 +153,7 @@ describe('roles and paths', () => {
 });
 
 describe('who wants to join', () => {
-  test('those put off and rejected are not asked about again, the newest comes first', () => {
+  test('those put off, rejected and removed are not asked about again, the newest comes first', () => {
     const at = (minutes: number) => new Date(now.getTime() + minutes * 60_000);
     const list: NodeRow[] = [
       { ...row, id: 'old', standing: 'pending', askedAt: at(-20), code: '4F29KQ' },
@@ -162,7 +162,7 @@ describe('who wants to join', () => {
       { ...row, id: 'again', standing: 'pending', askedAt: at(-30), putOffUntil: at(0) },
       { ...row, id: 'no', standing: 'rejected', askedAt: at(-5), decidedBy: 'anna', code: 'SECRET' },
       { ...row, id: 'member' },
-      { ...row, id: 'gone', standing: 'revoked' },
+      { ...row, id: 'gone', standing: 'revoked', askedAt: at(-40), decidedBy: 'otto' },
     ];
     const { pending, declined } = askingViews(list, now);
     assert.deepEqual(
@@ -178,9 +178,11 @@ describe('who wants to join', () => {
       [
         ['later', ''],
         ['no', ''],
+        ['gone', ''],
       ],
     );
     assert.equal(declined[1]!.declined, 'Rejected by anna');
+    assert.deepEqual([declined[2]!.declined, declined[2]!.removed], ['Removed by otto', true]);
     assert.match(declined[0]!.declined, /^Put off until \d\d:\d\d$/);
     assert.equal(pending[1]!.codeSpoken, '4 F 2 9 K Q');
   });
