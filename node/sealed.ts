@@ -12,6 +12,24 @@ export interface Sealer {
   open(name: string, sealed: string): string;
 }
 
+/** The key in the file of one machine. It may be missing, and it may be another one than the secrets were sealed with. */
+export interface SecretKey {
+  /** tells one key from another and says nothing else of it; null: there is none */
+  id(): string | null;
+  sealer(): Sealer | null;
+  /** makes a key where there is none; resolves with its id. @throws PlainError when it cannot be kept */
+  make(): Promise<string>;
+  /** another key takes the place of this one, which is kept aside */
+  adopt(master: Uint8Array): Promise<void>;
+  /** for handing it to another machine that may coordinate; null: there is none */
+  master(): Uint8Array | null;
+}
+
+/** 64 bits that follow from a key, from which nothing of the key follows. */
+export function keyId(master: Uint8Array): string {
+  return Buffer.from(hkdfSync('sha256', master, new Uint8Array(0), 'codecshift/secrets/id/v1', 8)).toString('hex');
+}
+
 const VERSION = 's1';
 
 /** @param master 32 random bytes */

@@ -1,4 +1,5 @@
 import type { Queryable } from './connect.ts';
+import { json } from './values.ts';
 
 /** A node that holds this database and could coordinate, with how many other members it reaches. */
 export interface Candidate {
@@ -26,4 +27,56 @@ export function listCandidates(q: Queryable): Promise<Candidate[]> {
 
 export async function removeCandidate(q: Queryable, nodeId: string): Promise<void> {
   await q.query(`delete from candidates where node_id = $1`, [nodeId]);
+}
+
+/** A candidate's own key for receiving, signed by its machine; kept as it was written, judged by whoever reads it. */
+export interface Exchange {
+  /** raw X25519, base64url */
+  publicKey: string;
+  signature: string;
+}
+
+/** The key of stored secrets, for the eyes of one candidate. */
+export interface Wrapped {
+  /** which key of the candidate it is for */
+  to: string;
+  /** the machine that wrapped it, and signed everything here */
+  from: string;
+  /** which key is inside */
+  id: string;
+  publicKey: string;
+  box: string;
+  signature: string;
+}
+
+export interface ExchangeRow {
+  nodeId: string;
+  exchange: Exchange | null;
+  wrapped: Wrapped | null;
+}
+
+/** Who asks for the key of stored secrets, and what was handed out; heard of in the last minute. */
+export function readExchanges(q: Queryable): Promise<ExchangeRow[]> {
+  return q.query<ExchangeRow>(
+    `select node_id as "nodeId", exchange, wrapped from candidates where exchange is not null and at > now() - interval '1 minute' order by node_id limit 100`,
+  );
+}
+
+/** Asks for the key, or with null asks no more. False while this candidate has no row yet. */
+export async function writeExchange(q: Queryable, nodeId: string, exchange: Exchange | null): Promise<boolean> {
+  const rows = await q.query(`update candidates set exchange = $2, wrapped = null where node_id = $1 returning 1`, [
+    nodeId,
+    json(exchange),
+  ]);
+  return rows.length > 0;
+}
+
+/** Hands the key to a candidate that still asks with the key that it was wrapped for. */
+export async function writeWrapped(q: Queryable, nodeId: string, wrapped: Wrapped): Promise<boolean> {
+  const rows = await q.query(`update candidates set wrapped = $2 where node_id = $1 and exchange ->> 'publicKey' = $3 returning 1`, [
+    nodeId,
+    json(wrapped),
+    wrapped.to,
+  ]);
+  return rows.length > 0;
 }

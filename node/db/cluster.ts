@@ -70,3 +70,14 @@ export async function establishCluster(q: Queryable): Promise<boolean> {
 export async function renameCluster(q: Queryable, name: string): Promise<void> {
   await q.query(`update cluster set name = $1`, [text(name)]);
 }
+
+/** Which key the stored secrets are sealed with (sealed.ts); null: there are none yet. */
+export async function readSecretId(q: Queryable): Promise<string | null> {
+  return (await q.query<{ id: string | null }>(`select secret_id as id from cluster`))[0]?.id ?? null;
+}
+
+/** From now on secrets are sealed with this key. False: meanwhile it is another one than `before`. */
+export async function writeSecretId(q: Queryable, id: string, before: string | null): Promise<boolean> {
+  const rows = await q.query(`update cluster set secret_id = $1 where secret_id is not distinct from $2 returning 1`, [id, before]);
+  return rows.length > 0;
+}

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign, verify, type KeyObject } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PlainError, codeOf } from '../errors.ts';
@@ -47,6 +47,34 @@ async function makeKey(file: string): Promise<Buffer> {
 function raw(key: KeyObject): Buffer {
   const jwk = key.export({ format: 'jwk' });
   return Buffer.from((key.type === 'private' ? jwk.d : jwk.x) as string, 'base64url');
+}
+
+/** Signed with this machine's own key; `what` keeps a signature of one use from being taken for another. */
+export function signAsNode(key: Uint8Array, what: string, message: string): string {
+  const bytes = Buffer.from(key);
+  const jwk = { kty: 'OKP', crv: 'Ed25519', d: bytes.subarray(4, 36).toString('base64url'), x: bytes.subarray(36).toString('base64url') };
+  return sign(null, Buffer.from(`${what}\0${message}`), createPrivateKey({ format: 'jwk', key: jwk })).toString('base64url');
+}
+
+/** Did the machine of this id sign that? A node's id is its public key, so nothing else has to be known of it. Never throws. */
+export function isSignedByNode(node: string, what: string, message: string, signature: string): boolean {
+  try {
+    const x = publicKeyOf(node).toString('base64url');
+    const key = createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x } });
+    return verify(null, Buffer.from(`${what}\0${message}`), key, Buffer.from(signature, 'base64url'));
+  } catch {
+    return false;
+  }
+}
+
+function publicKeyOf(node: string): Buffer {
+  if (!/^1[1-9A-HJ-NP-Za-km-z]{40,60}$/.test(node)) throw new Error('not the id of a node');
+  let n = 0n;
+  for (const letter of node.slice(1)) n = n * 58n + BigInt(ALPHABET.indexOf(letter));
+  const bytes = Buffer.from(n.toString(16).padStart((ID_PREFIX.length - 1 + 32) * 2, '0'), 'hex');
+  const id = Buffer.concat([Buffer.alloc(1), bytes]);
+  if (!id.subarray(0, ID_PREFIX.length).equals(ID_PREFIX) || id.length !== ID_PREFIX.length + 32) throw new Error('not the id of a node');
+  return id.subarray(ID_PREFIX.length);
 }
 
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
