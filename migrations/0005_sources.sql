@@ -60,9 +60,8 @@ alter table libraries
   add column watch boolean not null default true;                     -- changes on a local disk are noticed at once
 create index libraries_source on libraries (source_library_id) where source_library_id is not null;
 
--- What a scan had to leave out, and how far it goes: a message of a webhook has one folder looked at, not the whole library.
+-- what a media server said to a scan of one of its libraries
 alter table scans
-  add column folder text check (length(folder) <= 8192),              -- a scan of this folder or file alone; null: the whole library
   add column listed int,                                              -- items that the media server listed; null: it was not asked
   add column note jsonb;                                              -- what a person should know of it, as a reason
 
@@ -129,6 +128,9 @@ alter table cluster add column secret_id text;
 alter table candidates
   add column exchange jsonb,                                          -- an X25519 public key, signed by the machine
   add column wrapped  jsonb;                                          -- the key for its eyes alone, signed by who wrapped it
+
+-- everything of it was checked; since then it waits only until nobody uses the original
+alter table attempts add column ready_at timestamptz;
 
 do $$
 declare t text;

@@ -34,6 +34,7 @@ import { createDoorway } from './doorway.ts';
 import { helloFacts } from './facts.ts';
 import type { House } from './house.ts';
 import { dropWorkForOthers } from './leftovers.ts';
+import { openOutward } from './outward.ts';
 import { withData } from './surroundings.ts';
 
 /**
@@ -153,8 +154,13 @@ async function assemble(
     log: room('worker'),
   });
 
+  let dataPort = 0;
+  const outward =
+    db &&
+    (await openOutward(house, { db, membership, meshPorts: () => [...portsOf(mesh.surroundings()), dataPort], log: room('sources') }));
   const coordinator = db
     ? createCoordinator({
+        ...(outward ? { outside: { outward: outward.outward, secretKey: outward.secretKey } } : {}),
         mesh,
         db,
         session: house.session,
@@ -206,7 +212,7 @@ async function assemble(
   });
   const way = dashboardWay({ mesh, coordinator: greeter.coordinator, hostOf: mesh.hostOf, onChange, log: room('web') });
 
-  const dataPort = await bulk.start();
+  dataPort = await bulk.start();
   undo.push(() => bulk.stop());
   // a removed machine keeps neither a film nor the dashboard that it had open
   undo.push(membership.onMembers(() => bulk.keepOnly(membership.isMember)));
@@ -240,6 +246,10 @@ async function assemble(
   greeter.start();
   undo.push(() => greeter.stop());
   undo.push(events.on('coordinator.changed', onChange));
+  if (outward) {
+    outward.start();
+    undo.push(() => outward.stop());
+  }
   if (coordinator) {
     coordinator.start();
     undo.push(() => coordinator.stop());
@@ -327,6 +337,12 @@ function fetcher(mesh: NetworkMesh, mbps: () => number) {
     if (!ticket) throw new PlainError('The coordinator gave no right to read this file from another machine.', { retry: true });
     return fetchFile({ ...rest, open: openBulk({ mesh, hostOf: mesh.hostOf }, holder, ticket), mbps, stallMs: 30_000 });
   };
+}
+
+/** Where the mesh listens; the lobby's port is the one after. */
+function portsOf({ listening }: Surroundings): number[] {
+  const ports = listening.flatMap(({ addresses }) => addresses.map((address) => Number(/:(\d+)$/.exec(address)?.[1] ?? 0)));
+  return [...ports, ...ports.map((port) => port + 1)];
 }
 
 async function takeDown(undo: (() => Promise<unknown> | void)[], log: Log): Promise<void> {

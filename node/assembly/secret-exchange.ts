@@ -59,7 +59,9 @@ export function createSecretExchange(parts: ExchangeParts): SecretExchange {
 
   return {
     start() {
-      timer = setInterval(() => (turn = turn.then(guarded)), parts.everyMs ?? 5000);
+      timer = setInterval(() => {
+        turn = turn.then(guarded);
+      }, parts.everyMs ?? 5000);
       timer.unref();
     },
     async stop() {

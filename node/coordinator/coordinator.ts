@@ -1,5 +1,6 @@
 import { outranks, type Certificate, type Signed } from '../core/cluster.ts';
 import type { Commands } from '../core/commands.ts';
+import type { PlacedFile } from '../core/source-paths.ts';
 import { addActivity } from '../db/activity.ts';
 import { graceLeases } from '../db/claims.ts';
 import { readCluster } from '../db/cluster.ts';
@@ -10,6 +11,7 @@ import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { JoinAnswer } from '../mesh/messages.ts';
 import { openCertificate, sign, type ClusterKey } from '../mesh/signing.ts';
+import type { SecretKey } from '../sealed.ts';
 import { createCleaner, type Cleaner } from './cleaner.ts';
 import { createBenches, type Benches } from './benches.ts';
 import { createCommands } from './commands.ts';
@@ -17,6 +19,7 @@ import { createDispatcher, type Dispatcher } from './dispatcher.ts';
 import { createElector, type Elector } from './elector.ts';
 import { createFinisher, type Finisher } from './finisher.ts';
 import { catchUpMembers, clusterKeyOf, currentMembers, signMembers } from './members.ts';
+import { createOutside, type Outside } from './outside.ts';
 import { createPairing } from './pairing.ts';
 import { createPictureKeeping, type PictureKeeping } from './pictures.ts';
 import { createProver, type Prover } from './prover.ts';
@@ -25,6 +28,8 @@ import { createRescuer, type Rescuer } from './rescuer.ts';
 import { createScanner, type Scanner } from './scanner.ts';
 import { createRoster, type Network, type Roster } from './roster.ts';
 import type { SettingsStore } from './settings.ts';
+import type { Outward } from './source-links.ts';
+import type { FileChange } from './source-tidings.ts';
 import { createTickets, type Tickets } from './tickets.ts';
 import { createTrashCare, type TrashCare } from './trash-care.ts';
 import { createTrash, type Trash } from './trash.ts';
@@ -66,6 +71,8 @@ export interface CoordinatorParts {
   members?: () => Signed | null;
   /** signed news of the cluster, for this node itself too */
   onMembers: (signed: Signed) => void;
+  /** how programs outside of the cluster are reached, and the key of their sign-ins; left out: there are none */
+  outside?: { outward: Outward; secretKey: SecretKey };
   log: Log;
   /** for tests: seconds a lease lives */
   ttlSeconds?: number;
@@ -95,6 +102,8 @@ export interface Term {
   pictures: PictureKeeping;
   trashCare: TrashCare;
   cleaner: Cleaner;
+  /** media servers and fetchers */
+  outside: Outside | null;
 }
 
 interface Beginning {
@@ -202,6 +211,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     tellEveryone();
     parts.events.emit('coordinator.changed', { term: number });
     term.rescuer.start();
+    term.outside?.start();
     void term.scanner.start().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'the first scan could not begin'));
     void term.cleaner.start().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'a begun clean-up could not go on'));
 
@@ -248,6 +258,10 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     const reaches = (node: string): boolean => node === mesh.self || parts.network.connected().includes(node);
     const common = { mesh, reaches, db, term: number, settings, events: parts.events, tickets, log };
     const offer = (): void => dispatcher.offer();
+    // A late refusal of an earlier term says nothing of the present one. It ends by way of the elector: a term that ended
+    // here alone would be renewed for ever, and nobody would coordinate.
+    const onStale = (): void =>
+      void elector.overtaken(number).catch((error: unknown) => log.warn({ why: messageOf(error) }, 'a term did not end'));
     const roster = createRoster({
       ...common,
       certificate: reigning.certificate,
@@ -270,7 +284,12 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       },
     });
     const dispatcher = createDispatcher({ ...common, roster });
-    const trash = createTrash({ ...common, lookInTrash: (rootId) => trashCare.look(rootId) });
+    const toSources = {
+      whyNotNow: async (file: PlacedFile) => (await outside?.whyNotNow(file)) ?? null,
+      tidings: async (change: FileChange) => (await outside?.tidings(change)) ?? [],
+      replaced: () => outside?.messenger.hurry(),
+    };
+    const trash = createTrash({ ...common, ...toSources, lookInTrash: (rootId) => trashCare.look(rootId) });
     const trashCare = createTrashCare({ ...common, expire: (due) => trash.expire(due) });
     const cleaner = createCleaner({ ...common, lookInTrash: (rootId) => trashCare.look(rootId) });
     const pictures = createPictureKeeping({ ...common, reachable: () => [mesh.self, ...parts.network.connected()] });
@@ -278,6 +297,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     const rechecker = createRechecker(common);
     const finisher = createFinisher({
       ...common,
+      ...toSources,
       offer,
       lookAgain: (id) => scanner.scanSoon(id),
       restored: (report) => trash.report(report),
@@ -291,11 +311,26 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       expire: (due) => trash.expire(due),
       recheck: () => rechecker.round(),
       forgetPictures: () => pictures.forgetOld(),
-      // A late refusal of an earlier term says nothing of the present one. It ends by way of the elector: a term that ended
-      // here alone would be renewed for ever, and nobody would coordinate.
-      onStale: () => void elector.overtaken(number).catch((error: unknown) => log.warn({ why: messageOf(error) }, 'a term did not end')),
+      onStale,
     });
-    const scanner = createScanner({ ...common, offer });
+    const scanner = createScanner({
+      ...common,
+      offer,
+      listing: async (library, onItems, signal) => (await outside?.sources.list(library, onItems, signal)) ?? null,
+      settle: async (library) => outside?.sources.settle(library),
+    });
+    const outside = parts.outside
+      ? createOutside({
+          ...common,
+          ...parts.outside,
+          self: mesh.self,
+          clientId: key.cluster,
+          scanner,
+          continue: (attempt) => finisher.continue(attempt),
+          onStale,
+          signal,
+        })
+      : null;
     const { publishMembers, callForHello } = reigning;
     const handOver = (to: string): Promise<void> => elector.handOver(to);
     return {
@@ -320,6 +355,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       pictures,
       trashCare,
       cleaner,
+      outside,
     };
   }
 
@@ -348,5 +384,5 @@ async function dismantle(term: Term, over: AbortController, announce: NodeJS.Tim
   over.abort();
   term.dispatcher.stop();
   term.prover.stop();
-  await Promise.allSettled([term.scanner.stop(), term.rescuer.stop(), term.cleaner.stop(), term.trashCare.stop()]);
+  await Promise.allSettled([term.scanner.stop(), term.rescuer.stop(), term.cleaner.stop(), term.trashCare.stop(), term.outside?.stop()]);
 }

@@ -1,13 +1,14 @@
 import type { ClusterSettings } from '../config/schema.ts';
 import type { Fingerprint, Probe } from '../core/media.ts';
 import type { Reason } from '../core/reasons.ts';
-import { advance, readAttempt, saveEncoded, type Attempt } from '../db/attempts.ts';
+import { readAttempt, saveEncoded, type Attempt } from '../db/attempts.ts';
 import { cancelAttempt, releaseAttempt } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
 import { recordSpeed, speedOf } from '../db/node-speeds.ts';
 import { runContext } from '../db/run-context.ts';
 import { listNodeRoots } from '../db/roots.ts';
 import { completeReplaced } from '../db/results.ts';
+import type { NewSourceMessage } from '../db/source-messages.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
@@ -16,6 +17,7 @@ import { createEnds, isOtherFile, isOutside, late, runOf, yes } from './ends.ts'
 import { giveBack } from './excused.ts';
 import { createOrders, type Orders } from './orders.ts';
 import { createSecondLook } from './second-look.ts';
+import type { FileChange } from './source-tidings.ts';
 import { keepFinding } from './findings.ts';
 import type { Tickets } from './tickets.ts';
 import { createVerdicts } from './verdicts.ts';
@@ -54,6 +56,12 @@ export interface FinisherParts {
   /** is that node connected to this one? */
   reaches?: (node: string) => boolean;
   offer: () => void;
+  /** does anybody use this original? Null: it may be replaced now. Left out: there is nobody to ask */
+  whyNotNow?: (file: { rootId: string; path: string }) => Promise<Reason | null>;
+  /** who has to be told that a file changed, as of before it did */
+  tidings?: (change: FileChange) => Promise<NewSourceMessage[]>;
+  /** a file changed and the books say so */
+  replaced?: () => void;
   /** a file is not what was planned: a scan shall look at it soon */
   lookAgain: (libraryId: number) => void;
   restored: (report: ReportOf<'restored'> | ReportOf<'not-restored'> | ReportOf<'expired'>) => Promise<ReportAnswer>;
@@ -167,11 +175,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
 
   /** Nobody could look a second time. */
   async function goOn(attempt: Attempt): Promise<void> {
-    const run = { jobId: attempt.jobId, attemptId: attempt.id };
-    const replacing = await advance(db, run, ['verifying'], 'replacing', parts.settings()['jobs.leaseSeconds']);
-    if (!replacing) return;
-    ends.changed(attempt.jobId);
-    await orders.proceed(replacing);
+    if (await orders.replace(attempt)) ends.changed(attempt.jobId);
   }
 
   async function replaced(r: ReportOf<'replaced'>): Promise<ReportAnswer> {
@@ -187,10 +191,23 @@ export function createFinisher(parts: FinisherParts): Finisher {
       );
       return late;
     }
+    const probe = r.probe as unknown as Probe | null;
+    const change = context && {
+      kind: 'replaced' as const,
+      fileId: context.fileId,
+      jobId: context.jobId,
+      rootId: context.rootId,
+      from: context.path,
+      to: r.path,
+      before: original.fingerprint.sizeBytes,
+      after: fingerprint.sizeBytes,
+      probe: probe ?? attempt?.outputProbe ?? null,
+    };
     const done = await completeReplaced(db, runOf(r), {
+      tell: (change && (await parts.tidings?.(change))) ?? [],
       path: r.path,
       fingerprint,
-      probe: r.probe as unknown as Probe | null,
+      probe,
       original,
       retentionSeconds: Math.round(parts.settings()['trash.keepDays'] * 86_400),
       reason: { code: 'replaced', params: { saved } },
@@ -201,6 +218,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
     });
     if (attempt) await orders.over(attempt, context);
     ends.changed(r.job);
+    if (done) parts.replaced?.();
     return done ? yes : late;
   }
 }

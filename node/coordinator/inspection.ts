@@ -8,6 +8,7 @@ import type { Database, Queryable } from '../db/connect.ts';
 import { enqueue } from '../db/jobs.ts';
 import type { Library } from '../db/libraries.ts';
 import { readFile, saveInspected, type MediaFile } from '../db/media-files.ts';
+import { itemRefusal } from '../db/source-items.ts';
 import { findByMadeHash, findMoved, moveFile } from '../db/moved-files.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Mesh } from '../mesh/mesh.ts';
@@ -34,6 +35,8 @@ export async function inspectFile(
   const file = await readFile(parts.db, fileId);
   if (!file || file.status !== 'new') return 'gone';
   if (file.excludedBy) return decide(parts, library, file, null, { code: 'excluded-by-person', params: { by: file.excludedBy } });
+  const refusal = await itemRefusal(parts.db, fileId);
+  if (refusal) return decide(parts, library, file, null, refusal);
   const answer = await parts.mesh.request(keeper, 'inspect', { op: 'probe', root: library.rootId, path: file.path }, { signal });
   if (answer.op === 'refused') return refused(parts, library, file, answer.reason as Reason);
   if (answer.op !== 'probed') throw new PlainError(`The keeper answered "${answer.op}" where a probe was asked for.`);
@@ -57,6 +60,8 @@ export async function planAgain(parts: InspectionParts, library: Library, file: 
     hash: file.hash,
   };
   if (file.excludedBy) return decide(parts, library, file, null, { code: 'excluded-by-person', params: { by: file.excludedBy } });
+  const refusal = await itemRefusal(parts.db, file.id);
+  if (refusal) return decide(parts, library, file, null, refusal);
   return plan(parts, library, file, fingerprint, file.probe, file.reason?.code === 'read-only');
 }
 

@@ -1,5 +1,6 @@
 import { targetPath } from '../core/target.ts';
-import { advance, type Attempt } from '../db/attempts.ts';
+import type { Reason } from '../core/reasons.ts';
+import { advance, awaitOutside, awaitUse, type Attempt } from '../db/attempts.ts';
 import { runContext, type RunContext } from '../db/run-context.ts';
 import { messageOf } from '../errors.ts';
 import type { FinisherParts } from './finisher.ts';
@@ -11,34 +12,69 @@ import type { FinisherParts } from './finisher.ts';
 export interface Orders {
   /** asks the keeper, or who shall look a second time, (again) for what an open attempt waits for; never rejects */
   proceed(attempt: Attempt): Promise<void>;
+  /** everything was checked: it is replaced, now or as soon as nobody uses the original. False when the attempt is over */
+  replace(attempt: Attempt): Promise<boolean>;
   /** the attempt is over: keeper and worker throw away what they still hold of it. Lost messages are made good by hello */
   over(attempt: Attempt, context: RunContext | null): Promise<void>;
 }
 
-type OrdersParts = Pick<FinisherParts, 'mesh' | 'db' | 'term' | 'settings' | 'tickets' | 'log'> & {
+type OrdersParts = Pick<FinisherParts, 'mesh' | 'db' | 'term' | 'settings' | 'tickets' | 'whyNotNow' | 'log'> & {
   /** asks the second machine that an attempt waits for */
   lookAgain: (attempt: Attempt, context: RunContext) => Promise<void>;
 };
 
 export function createOrders(parts: OrdersParts): Orders {
   const { db, mesh, log } = parts;
-  return { proceed, over };
+  return { proceed, replace, over };
 
   async function proceed(attempt: Attempt): Promise<void> {
     try {
       const context = await runContext(db, attempt.id);
       if (!context || !attempt.keeperId) return;
-      if (attempt.state === 'verifying' && attempt.lookerId !== null) await parts.lookAgain(attempt, context);
+      if (attempt.state === 'verifying' && attempt.readyAt !== null) await replace(attempt, context);
+      else if (attempt.state === 'verifying' && attempt.lookerId !== null) await parts.lookAgain(attempt, context);
       else if (attempt.state === 'delivering' || attempt.state === 'verifying') await grantVerify(attempt, context);
-      if (attempt.state === 'replacing') await grantReplace(attempt, context);
+      if (attempt.state === 'replacing') await replaceAgain(attempt, context);
     } catch (error) {
       log.info({ attempt: attempt.id, why: messageOf(error) }, 'the keeper could not be asked; it will be asked again');
     }
   }
 
+  async function replace(attempt: Attempt, known?: RunContext): Promise<boolean> {
+    const run = { jobId: attempt.jobId, attemptId: attempt.id };
+    const context = known ?? (await runContext(db, attempt.id));
+    const why = context && (await whyNotNow(context));
+    if (why) return (await awaitUse(db, run, why, lease())) !== null;
+    const replacing = await advance(db, run, ['verifying'], 'replacing', lease());
+    if (replacing) void proceedGranted(replacing, context);
+    return replacing !== null;
+  }
+
+  async function proceedGranted(attempt: Attempt, context: RunContext | null): Promise<void> {
+    if (!context || !attempt.keeperId) return;
+    await grantReplace(attempt, context).catch((error: unknown) =>
+      log.info({ attempt: attempt.id, why: messageOf(error) }, 'the keeper could not be asked; it will be asked again'),
+    );
+  }
+
+  /** The keeper may never have got the grant; meanwhile somebody may have begun to play the film. It can not go back a step. */
+  async function replaceAgain(attempt: Attempt, context: RunContext): Promise<void> {
+    const why = await whyNotNow(context);
+    if (why) await awaitOutside(db, { jobId: attempt.jobId, attemptId: attempt.id }, why, lease());
+    else await grantReplace(attempt, context);
+  }
+
+  async function whyNotNow({ rootId, path }: RunContext): Promise<Reason | null> {
+    return (await parts.whyNotNow?.({ rootId, path })) ?? null;
+  }
+
+  function lease(): number {
+    return parts.settings()['jobs.leaseSeconds'];
+  }
+
   async function grantVerify(attempt: Attempt, context: RunContext): Promise<void> {
     const run = { jobId: attempt.jobId, attemptId: attempt.id };
-    const verifying = await advance(db, run, ['delivering', 'verifying'], 'verifying', parts.settings()['jobs.leaseSeconds']);
+    const verifying = await advance(db, run, ['delivering', 'verifying'], 'verifying', lease());
     if (!verifying) return;
     await mesh.request(attempt.keeperId!, 'grant', {
       op: 'verify',

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Reason } from '../core/reasons.ts';
+import { isScanDue } from '../core/scan-schedule.ts';
 import type { ClusterSettings } from '../config/schema.ts';
 import { addActivity } from '../db/activity.ts';
 import { isStaleTerm, type Database } from '../db/connect.ts';
@@ -7,7 +8,17 @@ import { listLibraries, readLibrary, setLibraryProblem, type Library } from '../
 import { bringBackDue, bringBackUnread } from '../db/file-standing.ts';
 import { filesToInspect, saveInspected } from '../db/media-files.ts';
 import { keepersOf } from '../db/roots.ts';
-import { databaseTime, endAbandonedScans, endScan, lastScans, progressScan, startScan, type Scan, type ScanCounts } from '../db/scans.ts';
+import {
+  databaseTime,
+  endAbandonedScans,
+  endScan,
+  lastScans,
+  noteScan,
+  progressScan,
+  startScan,
+  type Scan,
+  type ScanCounts,
+} from '../db/scans.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -15,6 +26,7 @@ import type { Mesh } from '../mesh/mesh.ts';
 import { createChangedFolders, isWithin, outermost } from './changed-folders.ts';
 import { inspectFile, inspectionProblem } from './inspection.ts';
 import { listLibrary } from './listing.ts';
+import type { Listing } from './sources.ts';
 
 /**
  * Finds out what is in the libraries. A scan has two halves:
@@ -51,6 +63,10 @@ export interface ScannerParts {
   events: Events;
   /** new jobs are there: tell the nodes */
   offer: () => void;
+  /** what the media server of a library lists in it now; null: it is no server's. Left out: there are none */
+  listing?: (library: Library, onItems: (count: number) => Promise<void>, signal: AbortSignal) => Promise<Listing | null>;
+  /** names and standing of files follow from what is listed, before any of them is inspected */
+  settle?: (library: Library) => Promise<void>;
   /** is this node connected to that one now? */
   reaches?: (node: string) => boolean;
   log: Log;
@@ -108,12 +124,14 @@ export function createScanner(parts: ScannerParts): Scanner {
   }
 
   async function scanDue(atStart = false): Promise<void> {
-    const every = parts.settings()['scan.everyMinutes'] * 60_000;
+    const now = Date.now();
+    const clock = { now, offsetMs: -new Date(now).getTimezoneOffset() * 60_000, defaultMinutes: parts.settings()['scan.everyMinutes'] };
     for (const id of await bringBackDue(db)) changed.note(id, []);
     for (const library of await listLibraries(db)) {
       if (!(library.enabled || library.looking) || running.has(library.id)) continue;
-      const age = library.lastScanAt ? Date.now() - library.lastScanAt.getTime() : Infinity;
-      if (age === Infinity || (every > 0 && (age >= every || atStart))) await scan(library.id);
+      // what happened while nobody coordinated is looked for at once, but not where an hour was chosen for it
+      const last = atStart && !('atHour' in library.schedule) ? library.lastScanAt && 0 : (library.lastScanAt?.getTime() ?? null);
+      if (isScanDue(library.schedule, last, clock)) await scan(library.id);
     }
   }
 
@@ -182,6 +200,7 @@ export function createScanner(parts: ScannerParts): Scanner {
       changed.settling(library.id, await list(library, keeper, await databaseTime(db), counts, async () => {}, signal, below));
       for (const key of ['seen', 'added', 'changed', 'missing', 'problems'] as const) counts[key] += before[key];
     }
+    await parts.settle?.(library);
     await inspectNew(library, keeper, counts, async () => {}, signal);
     const found = counts.added + counts.changed + counts.missing + counts.moved + counts.inspected;
     log.debug({ library: library.name, folders: folders.length, ...counts }, 'changed folders were looked at');
@@ -198,7 +217,9 @@ export function createScanner(parts: ScannerParts): Scanner {
     let reason: Reason | null = null;
     try {
       const keeper = await pickKeeper(library);
+      await askServer(library, row, signal);
       changed.settling(library.id, await list(library, keeper, row.startedAt, counts, progress, signal));
+      await parts.settle?.(library);
       await bringBackUnread(db, library.id, unread);
       await inspectNew(library, keeper, counts, progress, signal);
     } catch (error) {
@@ -207,6 +228,16 @@ export function createScanner(parts: ScannerParts): Scanner {
       if (state === 'failed') log.warn({ library: library.name, why: messageOf(error) }, 'a scan failed');
     }
     await finish(library, row, state, counts, reason);
+  }
+
+  /** A media server says what it calls these files, and which of them are one film. */
+  async function askServer(library: Library, row: Scan, signal: AbortSignal): Promise<void> {
+    const onItems = async (listed: number): Promise<void> => {
+      await noteScan(db, row.id, { listed, note: null });
+      events.emit('scan.progressed', { libraryId: library.id, seen: 0, inspected: 0, done: false });
+    };
+    const said = await parts.listing?.(library, onItems, signal);
+    if (said) await noteScan(db, row.id, said);
   }
 
   async function pickKeeper(library: Library): Promise<string> {

@@ -10,11 +10,13 @@ import { readFile } from '../db/media-files.ts';
 import { isDue, markExpired, originalOfAttempt, readOriginal, type Original } from '../db/originals.ts';
 import { completeRestored } from '../db/results.ts';
 import { keepersOf } from '../db/roots.ts';
+import type { NewSourceMessage } from '../db/source-messages.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+import type { FileChange } from './source-tidings.ts';
 
 type Report = Extract<ProtocolRequest<'report'>, { event: 'restored' | 'not-restored' | 'expired' }>;
 
@@ -37,6 +39,12 @@ export function createTrash(parts: {
   reaches?: (node: string) => boolean;
   /** something is not as the books say: compare them with the disk */
   lookInTrash?: (rootId: string) => Promise<void>;
+  /** does anybody use this file? Null: it may be exchanged now */
+  whyNotNow?: (file: { rootId: string; path: string }) => Promise<Reason | null>;
+  /** who has to be told that a file changed, as of before it did */
+  tidings?: (change: FileChange) => Promise<NewSourceMessage[]>;
+  /** an original is back and the books say so */
+  replaced?: () => void;
   log: Log;
 }): Trash {
   const { mesh, db, events, log } = parts;
@@ -51,6 +59,9 @@ export function createTrash(parts: {
       const file = original.fileId === null ? null : await readFile(db, original.fileId);
       if (file && (await jobsOfFile(db, file.id)).some((job) => job.state === 'running'))
         throw new PlainError('This file is being worked on. Cancel that first.');
+      const places = placesOf(original, file);
+      const why = await parts.whyNotNow?.({ rootId: original.rootId, path: places.current });
+      if (why) throw new PlainError(`The original cannot be put back at this moment. ${sentence(why)}`, { reason: why, retry: true });
       const keeper = await keeperOf(original);
       // a second press waits for the first one's outcome
       const begun = asked.get(original.attemptId);
@@ -61,7 +72,7 @@ export function createTrash(parts: {
         await mesh.request(keeper, 'grant', {
           op: 'restore',
           ...ids(original),
-          ...placesOf(original, file),
+          ...places,
           fingerprint: original.fingerprint,
         });
         await Promise.race([waiting.done.promise, patience(60_000)]);
@@ -119,6 +130,7 @@ export function createTrash(parts: {
   async function restored(original: Original, r: Extract<Report, { event: 'restored' }>): Promise<ProtocolResponse<'report'>> {
     const by = asked.get(original.attemptId)?.by.name ?? 'a person';
     const done = await completeRestored(db, original.id, {
+      tell: await tell(original, r),
       path: r.path,
       fingerprint: r.fingerprint as Fingerprint,
       probe: r.probe as unknown as Probe | null,
@@ -126,10 +138,27 @@ export function createTrash(parts: {
       by,
       activity: { kind: 'restored', params: { title: original.title } },
     });
+    if (done) parts.replaced?.();
     asked.get(original.attemptId)?.done.resolve();
     await acknowledge(original, r.path);
     events.emit('job.changed', { jobId: original.jobId, fileId: original.fileId, libraryId: null });
     return { accepted: done, why: done ? null : 'it had left the trash already' };
+  }
+
+  async function tell(original: Original, r: Extract<Report, { event: 'restored' }>): Promise<NewSourceMessage[]> {
+    const file = original.fileId === null ? null : await readFile(db, original.fileId);
+    if (!file || !parts.tidings) return [];
+    return parts.tidings({
+      kind: 'restored',
+      fileId: file.id,
+      jobId: original.jobId,
+      rootId: original.rootId,
+      from: file.path,
+      to: r.path,
+      before: file.sizeBytes,
+      after: (r.fingerprint as Fingerprint).sizeBytes,
+      probe: r.probe as unknown as Probe | null,
+    });
   }
 
   /** The journal has done its duty, and the HEVC file that left its place is not needed any more. */

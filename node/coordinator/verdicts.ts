@@ -1,7 +1,7 @@
 import type { Probe } from '../core/media.ts';
 import { reasonEntry, type Reason } from '../core/reasons.ts';
 import type { Verdict } from '../core/verdict.ts';
-import { advance, awaitOutside, readAttempt, saveVerdict, type Attempt } from '../db/attempts.ts';
+import { awaitOutside, readAttempt, saveVerdict, type Attempt } from '../db/attempts.ts';
 import { cancelAttempt, holdAttempt, releaseAttempt } from '../db/claims.ts';
 import { readNode } from '../db/nodes.ts';
 import { savePictures } from '../db/pictures.ts';
@@ -17,7 +17,7 @@ type Refusal = Extract<Verdict, { accepted: false }>;
 /**
  * What follows from a keeper's verdict, and from a keeper that could not give one.
  *
- *   verified: yes ─┬─▶ replacing
+ *   verified: yes ─┬─▶ replacing, as soon as nobody uses the original
  *                  └─ a second look is wished, and another machine can ─▶ rechecked: yes ─▶ replacing
  *             no, too little saved ─▶ rejected, original kept
  *             no, anything else ────▶ tried once more, then kept
@@ -48,10 +48,10 @@ export function createVerdicts(parts: FinisherParts, { orders, ends, look }: { o
   }
 
   async function replace(r: ReportOf<'verified'> | ReportOf<'rechecked'> | ReportOf<'not-rechecked'>): Promise<ReportAnswer> {
-    const replacing = await advance(db, runOf(r), ['verifying'], 'replacing', lease());
-    if (!replacing) return ends.refuse(r);
+    const attempt = await readAttempt(db, r.attempt);
+    const goesOn = attempt !== null && (await orders.replace(attempt));
+    if (!goesOn) return ends.refuse(r);
     ends.changed(r.job);
-    void orders.proceed(replacing);
     return yes;
   }
 

@@ -150,6 +150,11 @@ export const reasonTable = {
   'retry-later': wait('Tries again later', 'An attempt failed; it is tried again[ at {at}][; the reason was: {message}].'),
   'in-use': wait('In use', 'Somebody is watching or reading it right now; it is tried again later.', { retry: true }),
   playing: wait('Being watched', '{who} {how} it[ on {source}]; it is replaced once nobody does.', { retry: true }),
+  'watched-lately': wait(
+    'Watched lately',
+    'It was played on {source} a moment ago; it is replaced {minutes} minutes after nobody plays it any more.',
+    { retry: true, setting: 'safety' },
+  ),
   'use-unknown': wait(
     'Use unknown',
     'Whether anybody watches it could not be learnt[ from {source}][: {message}]; it is replaced once that is known.',
@@ -306,6 +311,18 @@ export const reasonTable = {
   'source-refuses': fail('Sign in again', '{source} no longer accepts the sign-in. Sign in again on its page.'),
   'source-is-another': fail('Another server', 'Another server answers at the address of {source}; it was told nothing.'),
   'source-odd': fail('Odd answer', '{source} gave an answer that makes no sense[: {message}].', { retry: true }),
+  'source-listing-old': note('Older listing', '{source} could not be asked[: {message}]; what it listed {ago|seconds} ago was used.'),
+  'source-library-gone': note(
+    'Not offered any more',
+    '{source} does not offer the library “{library}” any more; what it listed last was used.',
+  ),
+  'source-told-only': note('Told', '{source} was told and took the message; it has no entry of this file that could be read back.'),
+  'source-new-entry': note(
+    'New entry',
+    '{source} took the new file for a new film: what it knew of the old one (watched, added) is not with it.',
+  ),
+  'source-entry-changed': note('Entry changed', '{source} shows the new file, but {message}.'),
+  'source-off': note('Switched off', '{source} is switched off here, so it was not told.'),
   'source-unmapped': fail('Path unknown', '{source} says “{path}”, and no library here is known under that path.'),
   'source-unconfirmed': fail('Not confirmed', '{source} was told of the new file but still shows the old one.', { retry: true }),
   'secret-lost': fail('Secret lost', 'The stored sign-in cannot be opened with the key of this machine. Enter it again.'),

@@ -28,6 +28,7 @@ export function messageWords(message: {
     return reason ? `${source} is to be told of the ${file}. ${sentence(reason)}` : `${source} is told of the ${file} in a moment.`;
   if (state === 'told') return `${source} was told; it has not shown the ${file} yet.`;
   if (state === 'analyzing') return `${source} shows the ${file} and reads its streams anew.`;
+  if (state === 'confirmed' && (reason?.code === 'source-told-only' || reason?.code === 'source-new-entry')) return sentence(reason);
   if (state === 'confirmed') return reason ? `${source} shows the ${file}. ${sentence(reason)}` : `${source} shows the ${file}.`;
   if (state === 'dropped') return reason ? sentence(reason) : `Nothing was left to tell ${source}: the file changed again.`;
   return `${reason ? sentence(reason) : `${source} has not confirmed the ${file}.`} It is told again once a day.`;

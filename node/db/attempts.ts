@@ -28,11 +28,13 @@ export interface Attempt {
   startedAt: Date;
   encodedAt: Date | null;
   endedAt: Date | null;
+  /** all of it was checked then; since, it waits until nobody uses the original */
+  readyAt: Date | null;
 }
 
 const columns = `a.id, a.job_id as "jobId", a.term, a.node_id as "nodeId", a.keeper_id as "keeperId", a.looker_id as "lookerId", a.number, a.state, a.encoder, a.command,
   a.stderr_tail as "stderrTail", a.output_bytes as "outputBytes", a.sha256, a.output_probe as "outputProbe", a.verdict, a.reason, a.stats,
-  a.started_at as "startedAt", a.encoded_at as "encodedAt", a.ended_at as "endedAt"`;
+  a.started_at as "startedAt", a.encoded_at as "encodedAt", a.ended_at as "endedAt", a.ready_at as "readyAt"`;
 
 /**
  * The current attempt goes one step on and its lease is renewed. The job's row is written too, and that is what shuts the
@@ -73,6 +75,24 @@ export async function awaitOutside(q: Queryable, run: Run, reason: Reason, lease
     [run.jobId, run.attemptId, leaseSeconds, json(reason)],
   );
   return rows.length > 0;
+}
+
+/**
+ * The output may replace the original as soon as nobody uses that: the lease is kept, the job says who does. It stays in
+ * 'verifying', so that a person can still cancel it. Null when the attempt is not the job's current one, or further on.
+ */
+export async function awaitUse(q: Queryable, run: Run, reason: Reason, leaseSeconds: number): Promise<Attempt | null> {
+  const rows = await q.query<Attempt>(
+    `with alive as (
+       update jobs j set lease_until = now() + make_interval(secs => $3), reason = case when j.cancel_requested then j.reason else $4::jsonb end
+         from attempts b where j.id = $1 and j.attempt_id = $2 and j.state = 'running' and b.id = $2 and b.state = 'verifying'
+       returning j.attempt_id
+     )
+     update attempts a set ready_at = coalesce(a.ready_at, now()) from alive where a.id = alive.attempt_id and a.state = 'verifying'
+     returning ${columns}`,
+    [run.jobId, run.attemptId, leaseSeconds, json(reason)],
+  );
+  return rows[0] ?? null;
 }
 
 export interface EncodedFacts {

@@ -7,6 +7,8 @@ import type { Run } from './claims.ts';
 import type { Queryable } from './connect.ts';
 import { probeColumns } from './media-files.ts';
 import { addOriginal } from './originals.ts';
+import { renameItems } from './source-items.ts';
+import { addMessages, type NewSourceMessage } from './source-messages.ts';
 import { addDay, takeBackDay } from './stats.ts';
 import { json, text } from './values.ts';
 
@@ -14,6 +16,9 @@ import { json, text } from './values.ts';
  * How jobs end well: each end is one transaction over job, attempt, file, original, day and activity, and doing it twice
  * does nothing the second time. Reports are repeated until acknowledged, so the second time is normal.
  */
+/** More files of the same folder may follow within so long: a source is told of a folder once. */
+const TELL_SECONDS = 10;
+
 export interface Replaced {
   /** the new file, below the root; differs from before only when the extension changed */
   path: string;
@@ -25,6 +30,8 @@ export interface Replaced {
   retentionSeconds: number;
   reason: Reason;
   activity: NewActivity;
+  /** who is told of it */
+  tell?: NewSourceMessage[];
 }
 
 interface EndedJob {
@@ -85,6 +92,8 @@ export function completeReplaced(q: Queryable, run: Run, done: Replaced): Promis
       libraryId: job.libraryId,
       nodeId: done.activity.nodeId ?? job.nodeId,
     });
+    if (done.path !== done.original.path) await renameItems(t, job.rootId, done.original.path, done.path);
+    await addMessages(t, done.tell ?? [], TELL_SECONDS);
     return true;
   });
 }
@@ -131,6 +140,8 @@ export interface Restored {
   reason: Reason;
   by: string;
   activity: NewActivity;
+  /** who is told of it */
+  tell?: NewSourceMessage[];
 }
 
 /**
@@ -144,10 +155,13 @@ export function completeRestored(q: Queryable, originalId: number, back: Restore
       jobId: number;
       attemptId: number;
       libraryId: number | null;
+      rootId: string;
+      from: string | null;
       probe: Probe | null;
     }>(
       `update originals o set state = 'restored', ended_at = now() where o.id = $1 and o.state in ('kept', 'gone')
        returning o.file_id as "fileId", o.job_id as "jobId", o.attempt_id as "attemptId", (select f.library_id from media_files f where f.id = o.file_id) as "libraryId",
+         o.root_id as "rootId", (select f.path from media_files f where f.id = o.file_id) as "from",
          (select a.stats -> 'originalProbe' from attempts a where a.id = o.attempt_id) as probe`,
       [originalId],
     );
@@ -170,6 +184,8 @@ export function completeRestored(q: Queryable, originalId: number, back: Restore
         madeHash: null,
       });
     }
+    if (original.from !== null && original.from !== back.path) await renameItems(t, original.rootId, original.from, back.path);
+    await addMessages(t, back.tell ?? [], TELL_SECONDS);
     await addActivity(t, { ...back.activity, by: back.by, jobId: original.jobId, fileId: original.fileId, libraryId: original.libraryId });
     return true;
   });

@@ -1,6 +1,6 @@
 import type { Reason } from '../core/reasons.ts';
 import type { Queryable } from './connect.ts';
-import { json, text } from './values.ts';
+import { json } from './values.ts';
 
 export interface Scan extends ScanCounts {
   id: number;
@@ -9,8 +9,6 @@ export interface Scan extends ScanCounts {
   startedAt: Date;
   endedAt: Date | null;
   reason: Reason | null;
-  /** of this folder or file alone, below the root; null: of the whole library */
-  folder: string | null;
   /** items that the media server listed; null: it was not asked */
   listed: number | null;
   /** what a person should know of it, also when it completed */
@@ -28,15 +26,15 @@ export interface ScanCounts {
 }
 
 const columns = `id, library_id as "libraryId", state, started_at as "startedAt", ended_at as "endedAt",
-  seen, added, changed, moved, missing, problems, inspected, reason, folder, listed, note`;
+  seen, added, changed, moved, missing, problems, inspected, reason, listed, note`;
 const counted = `seen = $2, added = $3, changed = $4, moved = $5, missing = $6, problems = $7, inspected = $8`;
 const values = (c: ScanCounts): number[] => [c.seen, c.added, c.changed, c.moved, c.missing, c.problems, c.inspected];
 
-/** Null when a scan of this library is already running (the database allows one). `folder`: of that alone */
-export async function startScan(q: Queryable, libraryId: number, folder: string | null = null): Promise<Scan | null> {
+/** Null when a scan of this library is already running (the database allows one). */
+export async function startScan(q: Queryable, libraryId: number): Promise<Scan | null> {
   const rows = await q.query<Scan>(
-    `insert into scans (library_id, folder) values ($1, $2) on conflict (library_id) where state = 'running' do nothing returning ${columns}`,
-    [libraryId, text(folder)],
+    `insert into scans (library_id) values ($1) on conflict (library_id) where state = 'running' do nothing returning ${columns}`,
+    [libraryId],
   );
   return rows[0] ?? null;
 }
@@ -52,7 +50,7 @@ export async function noteScan(q: Queryable, id: number, said: { listed: number 
   await q.query(`update scans set listed = $2, note = $3 where id = $1 and state = 'running'`, [id, said.listed, json(said.note)]);
 }
 
-/** Ends a scan and stamps the library, unless it was of one folder alone; `reason` is also the library's problem when the scan failed, and clears it when it completed. */
+/** Ends a scan and stamps the library; `reason` is also the library's problem when the scan failed, and clears it when it completed. */
 export async function endScan(
   q: Queryable,
   id: number,
@@ -62,12 +60,12 @@ export async function endScan(
 ): Promise<boolean> {
   const rows = await q.query(
     `with ended as (
-       update scans set ${counted}, state = $9, reason = $10, ended_at = now() where id = $1 and state = 'running' returning library_id, folder
+       update scans set ${counted}, state = $9, reason = $10, ended_at = now() where id = $1 and state = 'running' returning library_id
      ), stamped as (
        update libraries l set last_scan_at = now(),
               known_since = case $9::text when 'completed' then coalesce(l.known_since, now()) else l.known_since end,
               problem = case $9::text when 'completed' then null when 'failed' then $10::jsonb else l.problem end
-         from ended e where l.id = e.library_id and e.folder is null
+         from ended e where l.id = e.library_id
      )
      select 1 from ended`,
     [id, ...values(counts), state, json(reason)],
@@ -93,11 +91,11 @@ export function runningScans(q: Queryable): Promise<Scan[]> {
   return q.query<Scan>(`select ${columns} from scans where state = 'running' order by id`);
 }
 
-/** The newest scan of every library that ever had one; those of single folders do not count. */
+/** The newest scan of every library that ever had one. */
 export function lastScans(q: Queryable): Promise<Scan[]> {
   return q.query<Scan>(
     `select s.* from libraries l
-      cross join lateral (select ${columns} from scans where library_id = l.id and folder is null order by id desc limit 1) s`,
+      cross join lateral (select ${columns} from scans where library_id = l.id order by id desc limit 1) s`,
   );
 }
 

@@ -101,14 +101,16 @@ export async function removeItem(q: Queryable, sourceId: number, ref: string): P
   return rows.length;
 }
 
-/** One item as it was read just now: its parts are exactly these. */
-export async function replaceItem(q: Queryable, sourceLibraryId: number, listing: number, ref: string, parts: ListedItem[]): Promise<void> {
+/** One item as it was read just now: its parts are exactly these. A listing that runs meanwhile takes them for seen. */
+export async function replaceItem(q: Queryable, sourceLibraryId: number, ref: string, parts: ListedItem[]): Promise<void> {
+  const [row] = await q.query<{ listing: number }>(`select listing from source_libraries where id = $1`, [sourceLibraryId]);
+  if (!row) return;
   await q.query(`delete from source_items where source_library_id = $1 and ref = $2 and not (part = any($3::text[]))`, [
     sourceLibraryId,
     text(ref),
     parts.map((p) => text(p.part)),
   ]);
-  await upsertItems(q, sourceLibraryId, listing, parts);
+  await upsertItems(q, sourceLibraryId, row.listing, parts);
 }
 
 /** Who knows a file, as what. */
@@ -121,6 +123,15 @@ export function itemsOfPath(q: Queryable, rootId: string, path: string): Promise
       where i.root_id = $1 and i.file_path = $2 and o.enabled
       order by o.id, i.ref, i.part limit 100`,
     [rootId, text(path)],
+  );
+}
+
+/** Does a source know a file at this path (in its own view), and as what? */
+export async function itemAtPath(q: Queryable, sourceId: number, rootId: string, path: string): Promise<{ ref: string; path: string }[]> {
+  return q.query(
+    `select i.ref, i.path from source_items i join source_libraries l on l.id = i.source_library_id
+      where l.source_id = $1 and i.root_id = $2 and i.file_path = $3 order by i.ref limit 20`,
+    [sourceId, rootId, text(path)],
   );
 }
 
@@ -139,6 +150,20 @@ export async function noteUse(q: Queryable, sourceId: number, ref: string): Prom
     `update source_items set used_at = now() where ref = $2 and source_library_id in (select id from source_libraries where source_id = $1)`,
     [sourceId, text(ref)],
   );
+}
+
+/** In which library of a source an item was listed; null: it is not known. */
+export async function libraryOfItem(q: Queryable, sourceId: number, ref: string): Promise<number | null> {
+  const [row] = await q.query<{ id: number }>(
+    `select l.id from source_items i join source_libraries l on l.id = i.source_library_id where l.source_id = $1 and i.ref = $2 order by l.id limit 1`,
+    [sourceId, text(ref)],
+  );
+  return row?.id ?? null;
+}
+
+/** A file has another name now (its container changed): whoever knew it under the old one knows it under the new one. */
+export async function renameItems(q: Queryable, rootId: string, from: string, to: string): Promise<void> {
+  await q.query(`update source_items set file_path = $3 where root_id = $1 and file_path = $2`, [rootId, text(from), text(to)]);
 }
 
 /** The files behind an item, to have them looked at. */

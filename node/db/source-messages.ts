@@ -160,6 +160,20 @@ export async function stepMessage(q: Queryable, id: number, step: MessageStep): 
   return rows.length > 0;
 }
 
+/** The source said something of this item: whatever waits for it is looked at now. Returns how many messages that are. */
+export async function hurryMessages(q: Queryable, sourceId: number, ref: string): Promise<number> {
+  const rows = await q.query(
+    `update source_messages set next_at = now() where source_id = $1 and ref = $2 and next_at is not null and state <> 'waiting' returning 1`,
+    [sourceId, text(ref)],
+  );
+  return rows.length;
+}
+
+/** A source is well again: what waited for that is told now. */
+export async function dueNow(q: Queryable, sourceId: number): Promise<void> {
+  await q.query(`update source_messages set next_at = now() where source_id = $1 and next_at > now() and reason is not null`, [sourceId]);
+}
+
 /** A person has it told once more. False: it is confirmed, or there is no such message. */
 export async function tellAgain(q: Queryable, id: number): Promise<boolean> {
   const rows = await q.query(

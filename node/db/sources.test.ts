@@ -149,7 +149,7 @@ eachDatabase((kind) => {
     const [item] = await itemsOfFile(q, ids[0]!);
     assert.deepEqual([item!.codec, item!.source, item!.libraryKey, item!.addedAt?.getTime()], ['hevc', 'House', '1', 1e12]);
     assert.ok(item!.usedAgo! >= 0 && item!.usedAgo! < 60);
-    await replaceItem(q, section, two, '1', [anItem(1, { ...here, part: 'new' })]);
+    await replaceItem(q, section, '1', [anItem(1, { ...here, part: 'new' })]);
     assert.deepEqual(
       (await itemsOfFile(q, ids[0]!)).map((i) => i.part),
       ['new'],
