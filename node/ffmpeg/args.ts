@@ -16,6 +16,8 @@ export interface ArgumentsInput {
   encoder: EncoderChoice | null;
   /** of ffmpeg, as Tool.release; null for a nightly build, which is taken as new */
   release: number[] | null;
+  /** processors that the encoder may use; absent: all */
+  threads?: number | undefined;
   /** pictures that had to be taken out beforehand, by stream index: see coversToExtract */
   covers?: Cover[];
 }
@@ -127,7 +129,7 @@ function codecArguments(plan: StreamPlan, stream: Stream, n: number, job: Argume
 
 function encodeVideo(plan: StreamPlan, stream: VideoStream, n: number, job: ArgumentsInput, encoder: EncoderChoice): string[] {
   const bitDepth = job.plan.video?.bitDepth ?? 8;
-  const wish = { quality: job.profile.quality, speed: job.profile.speed, bitDepth, hdr10: stream.hdr };
+  const wish = { quality: job.profile.quality, speed: job.profile.speed, bitDepth, threads: job.threads, hdr10: stream.hdr };
   const filters = [
     ...(job.plan.video?.deinterlace ? [deinterlacer(stream)] : []),
     ...keepRange(stream),

@@ -44,6 +44,11 @@ export function courtesyPrefix(nice: string | null, by: Courtesy | null, wish: C
   ];
 }
 
+/** How many processors an encode may use when so many are left to others; undefined: all of them. */
+export function processorsLeft(by: Courtesy | null, free: number): number | undefined {
+  return by && free >= 1 && by.processors.length >= 2 ? Math.max(1, by.processors.length - free) : undefined;
+}
+
 /** The same by the system's own call, for a platform without such programs; only courtesy is lost where it refuses. */
 export function lowerPriority(pid: number, niceness: Niceness): void {
   const { PRIORITY_BELOW_NORMAL, PRIORITY_LOW } = os.constants.priority;
@@ -55,8 +60,8 @@ export function lowerPriority(pid: number, niceness: Niceness): void {
 }
 
 function processorsFor(by: Courtesy | null, free: number): string[] {
-  if (!by?.taskset || free < 1 || by.processors.length < 2) return [];
-  return [by.taskset, '-c', by.processors.slice(0, Math.max(1, by.processors.length - free)).join(',')];
+  const left = processorsLeft(by, free);
+  return by?.taskset && left !== undefined ? [by.taskset, '-c', by.processors.slice(0, left).join(',')] : [];
 }
 
 /** @param works runs a command to its end and says whether that went well */

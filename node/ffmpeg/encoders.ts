@@ -38,6 +38,8 @@ export interface EncoderWish {
   quality: number;
   speed: Profile['speed'];
   bitDepth: 8 | 10;
+  /** processors it may use; absent: all. x265 asks for those of the whole machine, whatever it was bound to (measured, libnuma) */
+  threads?: number | undefined;
   /** HDR10 values that the encoder must write into its stream; what other encoders get travels with the pictures */
   hdr10?: Hdr | null;
 }
@@ -130,7 +132,7 @@ export const encoderRows: Record<EncoderName, EncoderRow> = {
       ['preset', pick(w.speed, 'fast', 'medium', 'slow')],
       ['crf', w.quality],
       hevcProfile(w),
-      ['x265-params', ['log-level=error', ...x265Hdr10(w.hdr10)].join(':')],
+      ['x265-params', ['log-level=error', ...(w.threads ? [`pools=${w.threads}`] : []), ...x265Hdr10(w.hdr10)].join(':')],
     ],
   },
   hevc_nvenc: { ...nvenc, codec: 'hevc', options: (w) => [...nvencOptions(w, w.quality + 4), hevcProfile(w)] },

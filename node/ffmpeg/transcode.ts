@@ -7,7 +7,7 @@ import type { Profile } from '../core/profile.ts';
 import { reason, type Reason } from '../core/reasons.ts';
 import { codeOf, PlainError } from '../errors.ts';
 import { coversToExtract, encodeArguments, extractArguments, type Cover } from './args.ts';
-import type { CourtesyWish } from './courtesy.ts';
+import { processorsLeft, type CourtesyWish } from './courtesy.ts';
 import { rowOf } from './encoders.ts';
 import type { Tools } from './locate.ts';
 import { lastLine, run, start, ToolError, type Ended, type Running } from './process.ts';
@@ -162,8 +162,9 @@ async function encode(request: TranscodeRequest, covers: Cover[]): Promise<{ end
   const name = path.basename(request.input);
   const maxBytes = request.maxOutputBytes ?? (request.plan.action === 'transcode' ? request.probe.sizeBytes : Infinity);
   const watch = watcher(request, name, maxBytes);
+  const threads = processorsLeft(tools.courtesy ?? null, request.manners?.coresFree ?? 0);
   const running = start({
-    command: [tools.ffmpeg.path, ...encodeArguments({ ...request, covers, release: tools.ffmpeg.release })],
+    command: [tools.ffmpeg.path, ...encodeArguments({ ...request, covers, release: tools.ffmpeg.release, threads })],
     wrapper: wrapper(tools, tools.ffmpeg.path, {
       read: [request.input],
       write: path.dirname(request.output),
