@@ -30,6 +30,7 @@ import type * as v from 'valibot';
 import { cleanupRoutes } from './cleanups.ts';
 import { fileRoutes } from './files.ts';
 import { nodeRoutes } from './nodes.ts';
+import { sourceRoutes } from './sources.ts';
 import {
   ApiProblem,
   bodyAs,
@@ -98,6 +99,7 @@ export const apiRoutes: PageModule = (app, web) => {
   fileRoutes(get, post, web);
   nodeRoutes(get, post, web);
   cleanupRoutes(get, post, web);
+  sourceRoutes(get, post, web);
 
   get('/settings', async (c) => c.json({ items: await settings(web) }));
   post('/settings', async (c) => {
@@ -219,10 +221,11 @@ async function status(web: Web): Promise<object> {
 
 async function libraries(web: Web): Promise<object[]> {
   const [overview, scans] = await Promise.all([libraryOverview(web.db), lastScans(web.db)]);
-  return overview.map(({ problem, rootId: _root, source: _source, priority, ...library }) => {
+  return overview.map(({ problem, rootId, priority, ...library }) => {
     const scan = scans.find((s) => s.libraryId === library.id);
     return {
       ...library,
+      root: rootId,
       priority: priorities[priority] ?? 'normal',
       problem: reasonJson(problem),
       scan: scan ? { ...scan, reason: reasonJson(scan.reason) } : null,

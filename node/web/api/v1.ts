@@ -43,6 +43,23 @@ import { refuse } from '../errors.ts';
  *   GET    /api/v1/nodes/tokens                  those that may still be used; never the token itself
  *   POST   /api/v1/nodes/tokens                  {label?, uses?, hours?}                       201 {id, token}
  *   POST   /api/v1/nodes/tokens/:id/revoke
+ *   GET    /api/v1/sources                       every media server: how it stands, what waits; never its token
+ *   POST   /api/v1/sources/try                   {kind, url, credential}: who answers there; keeps nothing   {draft, name, version, libraries}
+ *   POST   /api/v1/sources                       {kind, url, credential, name?}, {draft, name?} or {signIn, server, name?}   201 {id}
+ *   POST   /api/v1/sources/sign-in               {flow?: "token" | "jwt"}                      201 {signIn, url, code, expiresAt}
+ *   GET    /api/v1/sources/sign-in/:id           {state: "waiting" | "expired" | "signed-in", servers}
+ *   GET    /api/v1/sources/:id                   with libraries and paths
+ *   POST   /api/v1/sources/:id                   {name?, url?, enabled?, credential?}; what is left out stays
+ *   POST   /api/v1/sources/:id/refresh           asks it now
+ *   POST   /api/v1/sources/:id/remove            {confirm: true}: its libraries stay as plain folders
+ *   GET    /api/v1/sources/:id/libraries
+ *   POST   /api/v1/sources/:id/watch             {keys}: exactly these libraries of it         {libraries: [ids]}
+ *   GET    /api/v1/sources/:id/paths             which root each of its folders is
+ *   POST   /api/v1/sources/:id/paths/propose · /paths/prove {rules: [{prefix, root, folder}]}   save nothing
+ *   POST   /api/v1/sources/:id/paths             {rules, anyway?}: all of them; refused while one is not proved
+ *   GET    /api/v1/sources/:id/messages?open=true&after=&before=&limit=
+ *   POST   /api/v1/sources/messages/:id/tell-again
+ *   POST   /api/v1/sources/:id/hook              a new address for its webhook, shown once     201 {path, user, password}
  *   GET    /api/v1/settings                      every setting with value, version, override
  *   POST   /api/v1/settings                      {changes: [{key, value, version}]}            409 or 422 with problems
  *
@@ -160,6 +177,41 @@ export const trashBody = v.strictObject({
   confirm: v.literal(true, 'must be true: these originals are deleted for good'),
 });
 export const nothingBody = v.strictObject({});
+
+const sourceKinds = ['plex', 'jellyfin', 'emby', 'sonarr', 'radarr'] as const;
+const sourceName = v.optional(text(100));
+const reached = { kind: v.picklist(sourceKinds, `must be one of ${sourceKinds.join(', ')}`), url: text(500), credential: text(2000) };
+export const trySourceBody = v.strictObject(reached);
+export const sourceBody = v.union(
+  [
+    v.strictObject({ ...reached, name: sourceName }),
+    v.strictObject({ draft: text(200), name: sourceName }),
+    v.strictObject({ signIn: text(200), server: text(200), name: sourceName }),
+  ],
+  'must hold kind, url and credential, or a draft, or signIn and server',
+);
+export const signInBody = v.strictObject({ flow: v.optional(v.picklist(['token', 'jwt'], 'must be token or jwt'), 'token') });
+export const sourceChangeBody = v.strictObject({
+  name: sourceName,
+  url: v.optional(text(500)),
+  enabled: v.optional(v.boolean('must be true or false')),
+  credential: v.optional(text(2000)),
+});
+export const removeSourceBody = v.strictObject({ confirm: v.literal(true, 'must be true: its sign-in and its paths are forgotten') });
+export const watchBody = v.strictObject({
+  keys: v.pipe(v.array(text(200), 'must be a list'), v.maxLength(200, 'must hold at most 200 keys')),
+});
+export const rulesBody = v.strictObject({
+  rules: v.pipe(
+    v.array(
+      v.strictObject({ prefix: text(1000), root: uuid, folder: v.optional(v.pipe(v.string('must be a text'), v.maxLength(1000)), '') }),
+      'must be a list',
+    ),
+    v.maxLength(200, 'must hold at most 200 rules'),
+  ),
+  anyway: v.optional(v.boolean('must be true or false'), false),
+});
+export const messagesQuery = v.strictObject({ open: v.optional(v.picklist(['true', 'false'], 'must be true or false'), 'false'), ...page });
 export const settingsBody = v.strictObject({
   changes: v.pipe(
     v.array(
