@@ -35,6 +35,8 @@ export function createEncounters(parts: {
   links: Links;
   book: AddressBook;
   sightings: Sightings;
+  /** what the program at the other end says of itself before it is met; null when it said nothing */
+  versionOf: (connection: Connection) => Promise<string | null>;
   log: Log;
 }): Encounters {
   const { membership, meetings, links, book, sightings, log } = parts;
@@ -44,7 +46,7 @@ export function createEncounters(parts: {
       try {
         await meet(connection);
       } catch (error) {
-        failed(connection, error);
+        await failed(connection, error);
       }
     },
     answer(text, connection) {
@@ -108,18 +110,19 @@ export function createEncounters(parts: {
     membership.remember(node, book.of(node).slice(0, 8).map(formatAddress));
   }
 
-  function failed(connection: Connection, error: unknown): void {
+  async function failed(connection: Connection, error: unknown): Promise<void> {
     const node = connection.remotePeer.toString();
     const cause = error instanceof PlainError ? (error.cause as { name?: string } | undefined)?.name : undefined;
     const outdated = cause === 'UnsupportedProtocolError' || / was refused: /.test(messageOf(error));
     const slow = connection.status === 'open' && / did not answer in time/.test(messageOf(error));
+    const theirs = outdated ? await parts.versionOf(connection) : null;
     const trouble: Trouble = outdated
-      ? { state: 'other-version', theirs: null, ours: parts.version }
+      ? { state: 'other-version', theirs: theirs === parts.version ? null : theirs, ours: parts.version }
       : slow
         ? { state: 'unreachable', tried: [{ address: where(connection), why: 'it is connected, but does not answer' }] }
         : { state: 'not-approved', how: 'hung-up' };
     // A connection that lost against another one of the same pair also ends here; then all is well.
-    if (!links.of(node)) sightings.saw(node, { by: book.source(node) ?? 'told', trouble, addresses: [where(connection)] });
+    if (!links.of(node)) sightings.saw(node, { by: book.source(node) ?? 'told', trouble, version: theirs, addresses: [where(connection)] });
     log.debug({ node, why: messageOf(error) }, 'a connection ended before both sides had met');
     connection.abort(new Error('not met'));
   }

@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { PlainError } from '../errors.ts';
 import { cluster, doorOf, machine, machines, memoryMembership, startMesh, until, type Machine } from '../testing/mesh-nodes.ts';
 import { claimOf, presenceOf } from '../testing/mesh-samples.ts';
+import { stranger } from '../testing/mesh-stranger.ts';
 import type { Membership } from './membership.ts';
 import type { NetworkMesh } from './network.ts';
 
@@ -189,6 +190,17 @@ test('a machine of another cluster with the same key is met and not admitted, an
     );
   }
   assert.deepEqual([...one.connected(), ...two.connected()], []);
+});
+
+test('a member whose program is of another time is named with its version, and with what helps', async (t) => {
+  const [a, b] = machines('a', 'b') as [Machine, Machine];
+  const old = await stranger(t, b, '9.8.7');
+  const door = old.getMultiaddrs().map(String)[0]!;
+  const one = await startMesh(t, a, memoryMembership(house, house.list(1, a, b)), { peers: [door] });
+  const seen = await until('it was met in vain', () => one.surroundings().sightings.find(({ state }) => state === 'other-version'));
+  assert.match(seen.says, /^b runs 9\.8\.7, which this one \(0\.0\.0-test\) cannot talk to\. Install the same version/);
+  assert.equal(seen.version, '9.8.7');
+  assert.deepEqual(one.connected(), []);
 });
 
 test('what cannot be reached is told with the address and the reason', async (t) => {

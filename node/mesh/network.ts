@@ -84,7 +84,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   const sightings = createSightings({ nameOf: (node) => membership.nameOf(node) });
   const book = createAddressBook(isMember);
   const meetings = createMeetings({ self, name: parts.name, version: parts.version, membership, book, own: listening });
-  const encounters = createEncounters({ version: parts.version, membership, meetings, links, book, sightings, log });
+  const encounters = createEncounters({ version: parts.version, membership, meetings, links, book, sightings, versionOf, log });
   const mender = createMender({ links, log });
   const limit = createAskLimit();
   const reconciler = createReconciler({
@@ -262,6 +262,12 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
 
   function open(node: string): Connection[] {
     return host?.getConnections(peerIdFromString(node)).filter(({ status }) => status === 'open') ?? [];
+  }
+
+  /** By libp2p's own identify, which every version speaks. */
+  async function versionOf(connection: Connection): Promise<string | null> {
+    const said = await host?.services.identify.identify(connection, { signal: AbortSignal.timeout(2000) }).catch(() => null);
+    return /^codecshift\/(\d[\w.+-]{0,30})(?: |$)/.exec(said?.agentVersion ?? '')?.[1] ?? null;
   }
 
   async function dial(target: Target, signal: AbortSignal): Promise<void> {

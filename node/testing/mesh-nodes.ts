@@ -115,9 +115,11 @@ export function doorOf(mesh: NetworkMesh): string {
 }
 
 /** Waits for something that no event tells; fails with `what` after half a minute: the machine may be busy. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
+export async function until<T>(what: string, condition: () => T | Promise<T>, ms = 30_000): Promise<NonNullable<T>> {
   const end = performance.now() + ms;
-  while (!(await condition())) {
+  for (;;) {
+    const found = await condition();
+    if (found) return found;
     if (performance.now() > end) throw new Error(`never: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

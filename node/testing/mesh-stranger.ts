@@ -16,8 +16,9 @@ import type { Machine } from './mesh-nodes.ts';
 /** A program that speaks libp2p correctly and is none of ours: no rules of the mesh bind it. */
 export type Stranger = Libp2p<{ pubsub: GossipSub; identify: Identify; ping: Ping }>;
 
-export async function stranger(t: TestContext, who: Machine): Promise<Stranger> {
+export async function stranger(t: TestContext, who: Machine, version = '1.0.0'): Promise<Stranger> {
   const host: Stranger = await createLibp2p({
+    nodeInfo: { name: 'codecshift', version },
     privateKey: privateKeyFromProtobuf(who.key),
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
