@@ -8,6 +8,7 @@ import { messageOf, PlainError } from '../errors.ts';
 import { createKeeper, type Keeper } from '../keeper/keeper.ts';
 import { localSource, servedSource } from '../keeper/serve.ts';
 import { openPictures } from '../files/pictures.ts';
+import { openWorkspace } from '../files/workspace.ts';
 import type { Log } from '../log.ts';
 import { fetchFile } from '../mesh/bulk-client.ts';
 import { createBulkGate } from '../mesh/bulk-gate.ts';
@@ -26,6 +27,8 @@ import { createApp, namesOfSetting } from '../web/server.ts';
 import { createAwake } from '../worker/awake.ts';
 import { createHousehold } from '../worker/household.ts';
 import { createFeeler } from '../worker/senses.ts';
+import { createSampler } from '../worker/sampler.ts';
+import type { Sources } from '../worker/source.ts';
 import { attemptSpaces } from '../worker/spaces.ts';
 import { createWorker, type Worker } from '../worker/worker.ts';
 import type { Belonging } from './belonging.ts';
@@ -127,6 +130,19 @@ async function assemble(
     log: room('keeper'),
     ...(house.fault ? { fault: house.fault } : {}),
   });
+  const source: Sources = {
+    local: (grant, stop) =>
+      localSource({ node: id, roots }, grant, stop).catch(async (error: unknown) => {
+        // the next claim must know already that this disk is away, or the whole queue would be tried in seconds
+        if (error instanceof PlainError && error.reason?.code === 'root-not-mounted') await greeter.tell();
+        throw error;
+      }),
+    fetch: async (grant, into, onProgress, signal) => {
+      const sizeBytes = grant.fingerprint.sizeBytes;
+      return (await bring({ holder: grant.keeper, ticket: grant.ticket, target: into, sizeBytes, sha256: null, onProgress, signal }))
+        .sha256;
+    },
+  };
   const household = createHousehold({ feeler: createFeeler(), awake: createAwake() });
   const worker: Worker = createWorker({
     mesh: ordered,
@@ -136,21 +152,17 @@ async function assemble(
     coordinator: greeter.coordinator,
     encoders: house.encoders.known,
     detectAgain: () => void house.encoders.run(),
-    source: {
-      local: (grant, stop) =>
-        localSource({ node: id, roots }, grant, stop).catch(async (error: unknown) => {
-          // the next claim must know already that this disk is away, or the whole queue would be tried in seconds
-          if (error instanceof PlainError && error.reason?.code === 'root-not-mounted') await greeter.tell();
-          throw error;
-        }),
-      fetch: async (grant, into, onProgress, signal) => {
-        const sizeBytes = grant.fingerprint.sizeBytes;
-        return (await bring({ holder: grant.keeper, ticket: grant.ticket, target: into, sizeBytes, sha256: null, onProgress, signal }))
-          .sha256;
-      },
-    },
+    source,
     household,
     workspace: attemptSpaces(workspace),
+    log: room('worker'),
+  });
+  const sampler = createSampler({
+    mesh: ordered,
+    tools,
+    sources: source,
+    lend: () => worker.lend(),
+    workspace: attemptSpaces(await openWorkspace(path.join(options.dataDir, 'samples'))),
     log: room('worker'),
   });
 
@@ -256,6 +268,8 @@ async function assemble(
   }
   await worker.start();
   undo.push(() => worker.stop('cancel'));
+  await sampler.start();
+  undo.push(() => sampler.stop());
   const presence = createPresence({
     mesh,
     name: options.name,

@@ -10,10 +10,15 @@ import { fingerprint } from '../files/fingerprint.ts';
 import { locateTools } from '../ffmpeg/locate.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
 import { command, nodeFlags, print } from './arguments.ts';
+import { planLibrary } from './plan-library.ts';
+import { running } from './running.ts';
 
 const help = `codecshift plan FILE [--json]
+codecshift plan --library NAME [--data-dir DIR] [--json]
 
-Says what CodecShift would do with one file under the default profile, and why. Nothing is changed.
+Says what CodecShift would do with one file under the default profile, and why; or what it would do with every file of a
+library under its rules, what would come back and how long it would take. --json prints a line for each file.
+Nothing is changed.
 `;
 
 interface Answer {
@@ -24,9 +29,14 @@ interface Answer {
 }
 
 export function run(args: string[]): Promise<number> {
-  return command(args, help, nodeFlags(['ffmpeg', 'ffprobe']), async ({ values, positionals }) => {
+  const flags = { ...nodeFlags(['ffmpeg', 'ffprobe', 'data-dir']), library: { type: 'string' } } as const;
+  return command(args, help, flags, async ({ values, positionals }) => {
+    if (typeof values['library'] === 'string') {
+      const { library, ...rest } = values;
+      return planLibrary((await running(rest)).api, library as string, values['json'] === true);
+    }
     const file = positionals[0];
-    if (!file) throw new PlainError(`Name a file: codecshift plan FILE`);
+    if (!file) throw new PlainError(`Name a file: codecshift plan FILE, or a library: codecshift plan --library NAME`);
     const answer = await planFile(path.resolve(file), values);
     print(values['json'] === true, answer, () => words(answer));
   });

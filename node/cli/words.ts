@@ -30,5 +30,6 @@ export function bytes(n: number): string {
 export function duration(ms: number): string {
   const minutes = Math.round(ms / 60_000);
   if (minutes < 1) return `${Math.max(1, Math.round(ms / 1000))} s`;
+  if (minutes >= 48 * 60) return `${Math.round(minutes / 1440)} days`;
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -18,6 +18,7 @@ import { createCommands } from './commands.ts';
 import { createDispatcher, type Dispatcher } from './dispatcher.ts';
 import { createElector, type Elector } from './elector.ts';
 import { createFinisher, type Finisher } from './finisher.ts';
+import { createMeasurer, type Measurer } from './measurer.ts';
 import { catchUpMembers, clusterKeyOf, currentMembers, signMembers } from './members.ts';
 import { createOutside, type Outside } from './outside.ts';
 import { createPairing } from './pairing.ts';
@@ -104,6 +105,7 @@ export interface Term {
   cleaner: Cleaner;
   /** media servers and fetchers */
   outside: Outside | null;
+  measurer: Measurer;
 }
 
 interface Beginning {
@@ -213,6 +215,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     term.rescuer.start();
     term.outside?.start();
     void term.scanner.start().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'the first scan could not begin'));
+    void term.measurer.start().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'old measurements could not be ended'));
     void term.cleaner.start().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'a begun clean-up could not go on'));
 
     function tellEveryone(): void {
@@ -283,7 +286,8 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
         offer();
       },
     });
-    const dispatcher = createDispatcher({ ...common, roster });
+    const dispatcher = createDispatcher({ ...common, roster, wanted: (node) => measurer.wants(node) });
+    const measurer = createMeasurer({ ...common, roster, offer });
     const toSources = {
       whyNotNow: async (file: PlacedFile) => (await outside?.whyNotNow(file)) ?? null,
       tidings: async (change: FileChange) => (await outside?.tidings(change)) ?? [],
@@ -356,6 +360,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       trashCare,
       cleaner,
       outside,
+      measurer,
     };
   }
 
@@ -384,5 +389,12 @@ async function dismantle(term: Term, over: AbortController, announce: NodeJS.Tim
   over.abort();
   term.dispatcher.stop();
   term.prover.stop();
-  await Promise.allSettled([term.scanner.stop(), term.rescuer.stop(), term.cleaner.stop(), term.trashCare.stop(), term.outside?.stop()]);
+  await Promise.allSettled([
+    term.scanner.stop(),
+    term.rescuer.stop(),
+    term.cleaner.stop(),
+    term.trashCare.stop(),
+    term.measurer.stop(),
+    term.outside?.stop(),
+  ]);
 }

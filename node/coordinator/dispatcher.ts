@@ -47,6 +47,8 @@ export interface DispatcherParts {
   events: Events;
   roster: Pick<Roster, 'present' | 'granted'>;
   tickets: Pick<Tickets, 'source'>;
+  /** its next free slot is wanted for something else */
+  wanted?: (node: string) => boolean;
   log: Log;
   /** for tests: milliseconds since 1970 */
   now?: () => number;
@@ -110,6 +112,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   async function give(wish: Wish): Promise<Answer> {
     const settings = parts.settings();
     if (settings['queue.paused']) return refuse({ code: 'paused' });
+    if (!wish.ahead && parts.wanted?.(wish.node)) return refuse({ code: 'measuring-first' });
     if (wish.ahead && !settings['network.fetchAhead']) return refuse({ code: 'fetch-off' });
     const { nodes, open } = await facts.read(wish);
     const lost = lostAnswer(wish, new Set(open.map((run) => run.attemptId)));

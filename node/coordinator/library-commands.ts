@@ -18,7 +18,10 @@ import type { CoordinatorParts, Term } from './coordinator.ts';
 import { planAgain } from './inspection.ts';
 
 /** Adding, changing and removing libraries. No file is ever touched by any of these. */
-export function libraryCommands(parts: CoordinatorParts, term: Term): Pick<Commands, 'addLibrary' | 'changeLibrary' | 'removeLibrary'> {
+export function libraryCommands(
+  parts: CoordinatorParts,
+  term: Term,
+): Pick<Commands, 'addLibrary' | 'changeLibrary' | 'removeLibrary' | 'measureLibrary' | 'cancelMeasure'> {
   const { mesh, events, log } = parts;
   const { db } = term;
 
@@ -79,9 +82,19 @@ export function libraryCommands(parts: CoordinatorParts, term: Term): Pick<Comma
       if (change.enabled) term.offer();
     },
 
+    async measureLibrary(libraryId, by) {
+      await term.measurer.measure(libraryId, by.name);
+      events.emit('library.changed', { libraryId });
+    },
+
+    async cancelMeasure(libraryId) {
+      term.measurer.cancel(libraryId);
+    },
+
     async removeLibrary(libraryId, by: Actor) {
       const library = await known(libraryId);
       term.scanner.cancel(libraryId);
+      term.measurer.cancel(libraryId);
       const running = (await runningJobs(db)).filter((job) => job.libraryId === libraryId);
       if (running.length)
         throw new PlainError(

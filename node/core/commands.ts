@@ -64,6 +64,13 @@ export interface Commands {
   /** forgets the library and its queue; no file is touched, the trash stays until its retention ends */
   removeLibrary(libraryId: number, by: Actor): Promise<void>;
 
+  /**
+   * Encodes short pieces of a few films of each large class on machines with a free slot, so that the forecast becomes
+   * narrow; nothing is written outside their workspaces. Resolves when it began
+   */
+  measureLibrary(libraryId: number, by: Actor): Promise<void>;
+  cancelMeasure(libraryId: number, by: Actor): Promise<void>;
+
   /** tries a server before anything is kept: who answers, which libraries it has; `draft` names the tried server for `addSource` */
   trySource(wish: { kind: SourceKind; url: string; credential: string }, by: Actor): Promise<SourceTry>;
   /** begins a sign-in at plex.tv; the person opens `url` and comes back to `returnTo`. `expiresAt`: milliseconds since 1970 */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { describeWindows, isOpen, minuteOfWeek, opensAt, opensInMinutes, parseWindows } from './hours.ts';
+import { describeWindows, isOpen, minuteOfWeek, opensAt, openShare, opensInMinutes, parseWindows } from './hours.ts';
 import type { Window } from './node-wishes.ts';
 
 const at = (day: number, time: string): number => day * 1440 + Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
@@ -99,4 +99,20 @@ test('a form is read strictly and every mistake is named', () => {
     assert.match(problems.join(' '), problem);
     assert.match(problems[0]!, /^Line 2 /);
   }
+});
+
+test('the share of the week that is open is that of its minutes, however windows overlap or pass its end', () => {
+  const day = fc.integer({ min: 0, max: 6 });
+  const time = fc
+    .integer({ min: 0, max: 95 })
+    .map((n) => `${String(Math.floor(n / 4)).padStart(2, '0')}:${String((n % 4) * 15).padStart(2, '0')}`);
+  const window = fc.record({ days: fc.uniqueArray(day, { minLength: 1, maxLength: 7 }), from: time, to: time });
+  fc.assert(
+    fc.property(fc.array(window, { maxLength: 4 }), (windows) => {
+      let open = 0;
+      for (let minute = 0; minute < 7 * 1440; minute += 15) if (isOpen(windows, minute)) open += 15;
+      assert.ok(Math.abs(openShare(windows) - open / (7 * 1440)) < 1e-9);
+    }),
+    { numRuns: 50 },
+  );
 });

@@ -8,6 +8,27 @@ export function isOpen(windows: readonly Window[], minuteOfWeek: number): boolea
   return windows.length === 0 || windows.some((w) => starts(w).some((start) => since(start, minuteOfWeek) < lengthOf(w)));
 }
 
+/** Share of the week in which it is open, 0…1; windows that overlap count once. */
+export function openShare(windows: readonly Window[]): number {
+  if (windows.length === 0) return 1;
+  const spans = windows.flatMap((w) => starts(w).map((start) => ({ from: start, to: start + lengthOf(w) })));
+  // what passes the end of the week goes on at its beginning
+  const inside = spans.flatMap(({ from, to }) =>
+    to > WEEK
+      ? [
+          { from, to: WEEK },
+          { from: 0, to: to - WEEK },
+        ]
+      : [{ from, to }],
+  );
+  let [open, until] = [0, 0];
+  for (const { from, to } of inside.toSorted((a, b) => a.from - b.from)) {
+    open += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return open / WEEK;
+}
+
 /** Minutes until the next window begins; 0 while one is open, null when none ever will be. */
 export function opensInMinutes(windows: readonly Window[], minuteOfWeek: number): number | null {
   if (isOpen(windows, minuteOfWeek)) return 0;

@@ -210,6 +210,7 @@ export const reasonTable = {
     'Left for {node}, so that this machine, which has the library, can check what another made.',
   ),
   'device-busy': wait('Device busy', 'Every device that may encode it is taken; it begins as soon as one is free.'),
+  'measuring-first': wait('Measuring first', 'Its next free slot measures a few films first, as a person asked.'),
   'no-slots': wait('Encodes nothing', '{node} is set to encode nothing.'),
   'all-slots-busy': wait('Busy', '{node} is busy[: all of its slots ({slots}) are taken].'),
   'better-elsewhere': wait(

@@ -25,6 +25,16 @@ export async function recordSpeed(q: Queryable, nodeId: string, encoder: string,
   );
 }
 
+/** A speed that a few pieces of film told, for a node that has finished nothing with this encoder yet. */
+export async function seedSpeed(q: Queryable, nodeId: string, encoder: string, pixelsPerSecond: number): Promise<void> {
+  if (!Number.isFinite(pixelsPerSecond) || pixelsPerSecond <= 0) return;
+  await q.query(
+    `insert into node_speeds (node_id, encoder, pixels_per_second)
+     select $1, $2, $3 where exists (select 1 from nodes where id = $1) on conflict do nothing`,
+    [nodeId, text(encoder), pixelsPerSecond],
+  );
+}
+
 /** The speed of one film from what an encode reports; null when it does not say enough, or was too short to tell. */
 export function speedOf(film: { width: number; height: number } | null, frames: number | null, encodeMs: unknown): number | null {
   if (!film || frames === null || typeof encodeMs !== 'number' || !(encodeMs >= 2000) || frames < 100) return null;

@@ -87,9 +87,37 @@ export interface Tried {
 
 /**
  * Encodes a piece as the film would be, and scores it.
- * @throws as `transcode` and `scoreWhole`
+ * @throws as `encodePiece` and `scoreWhole`
  */
 export async function trySample(source: SampleSource, sample: Sample, profile: Profile, metric: Metric): Promise<Tried> {
+  const { tools, signal, control, stallMs, manners } = source;
+  const film = { ...filmOf(source.probe), index: 0 };
+  return encodePiece(source, sample, profile, async (output, made) => {
+    const score = await scoreWhole({
+      tools,
+      original: { file: sample.file, film, container: 'matroska' },
+      output: { file: output, film: { ...film, bitDepth: source.plan.video?.bitDepth ?? 8, pixelFormat: null }, container: 'matroska' },
+      deinterlace: source.plan.video?.deinterlace ?? false,
+      metric,
+      manners,
+      signal,
+      control,
+      stallMs,
+    });
+    return { score, ...made };
+  });
+}
+
+/**
+ * Encodes a piece with the very arguments of the film's encode; what came out is gone when `look` has looked at it.
+ * @throws as `transcode`
+ */
+export async function encodePiece<T>(
+  source: SampleSource,
+  sample: Sample,
+  profile: Profile,
+  look: (output: string, made: { encodeMs: number; bytes: number }) => Promise<T>,
+): Promise<T> {
   const { tools, signal, control, stallMs, manners, encoder } = source;
   const film = { ...filmOf(source.probe), index: 0 };
   const output = `${sample.file}.try.mkv`;
@@ -110,18 +138,7 @@ export async function trySample(source: SampleSource, sample: Sample, profile: P
       // a piece may well grow; the film has its own limit
       maxOutputBytes: (await stat(sample.file)).size * 8 + 64 * 1024 * 1024,
     });
-    const score = await scoreWhole({
-      tools,
-      original: { file: sample.file, film, container: 'matroska' },
-      output: { file: output, film: { ...film, bitDepth: source.plan.video?.bitDepth ?? 8, pixelFormat: null }, container: 'matroska' },
-      deinterlace: source.plan.video?.deinterlace ?? false,
-      metric,
-      manners,
-      signal,
-      control,
-      stallMs,
-    });
-    return { score, encodeMs: made.encodeMs, bytes: made.outputBytes };
+    return await look(output, { encodeMs: made.encodeMs, bytes: made.outputBytes });
   } finally {
     await rm(output, { force: true });
   }

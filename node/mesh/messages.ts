@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { PIECE_MS, PIECES_PER_FILM } from '../core/film-sample.ts';
 import { MAX_COLUMNS, MAX_PAIRS, MAX_PICTURE_BYTES, sides } from '../core/pictures.ts';
 
 /**
@@ -15,6 +16,7 @@ import { MAX_COLUMNS, MAX_PAIRS, MAX_PICTURE_BYTES, sides } from '../core/pictur
  *   meet     node ↔ node                 on every new connection: which cluster, the newest list and certificate, other nodes
  *   join     node → coordinator          a stranger asked at this node's lobby
  *   bulk     reader → holder             a ticket for one file becomes a key for the data plane (mesh/bulk-server.ts)
+ *   sample   coordinator → worker        encode short pieces of one film beside the queue; how far; stop
  *   pictures coordinator → keeper        one comparison frame for the page; frames that nobody needs any more
  *
  * Topics carry hints only: presence, offers, progress, coordinator, members.
@@ -434,6 +436,50 @@ export const protocols = {
       v.object({ op: v.literal('picture'), jpeg: base64(MAX_PICTURE_BYTES) }),
       v.object({ op: v.literal('none'), why: text(500) }),
       v.object({ op: v.literal('forgotten') }),
+    ]),
+  },
+  sample: {
+    request: v.variant('op', [
+      v.object({
+        op: v.literal('begin'),
+        term: id,
+        /** like an attempt's, and never one of those */
+        sample: id,
+        keeper: nodeId,
+        /** lets this node read the film from the keeper; null when they are one node */
+        ticket: v.nullable(signed),
+        root: uuid,
+        path: relativePath,
+        fingerprint,
+        probe: data,
+        plan: data,
+        profile: data,
+        places: v.pipe(v.array(id), v.minLength(1), v.maxLength(8)),
+        count: v.pipe(id, v.minValue(1), v.maxValue(PIECES_PER_FILM)),
+        lengthMs: v.pipe(id, v.minValue(100), v.maxValue(2 * PIECE_MS)),
+        benched: v.optional(v.pipe(v.array(v.object({ encoder: text(40), device: text(200) })), v.maxLength(60))),
+      }),
+      v.object({ op: v.literal('ask'), term: id, sample: id }),
+      v.object({ op: v.literal('cancel'), term: id, sample: id }),
+    ]),
+    response: v.variant('state', [
+      /** no slot is free, or nothing may begin there now */
+      v.object({ state: v.literal('busy') }),
+      v.object({ state: v.literal('running'), phase: v.picklist(['fetching', 'measuring']), percent: v.number() }),
+      v.object({
+        state: v.literal('done'),
+        encoder: text(40),
+        device: v.nullable(text(200)),
+        quality: v.pipe(v.number(), v.minValue(0), v.maxValue(63)),
+        pieces: v.pipe(id, v.minValue(1), v.maxValue(PIECES_PER_FILM)),
+        sourceBytes: v.pipe(bytes, v.minValue(1)),
+        outputBytes: v.pipe(bytes, v.minValue(1)),
+        filmMs: v.pipe(v.number(), v.minValue(1), v.maxValue(60_000)),
+        pixelsPerSecond: v.pipe(v.number(), v.minValue(1), v.maxValue(1e12)),
+      }),
+      v.object({ state: v.literal('failed'), reason }),
+      /** never heard of, or over for long */
+      v.object({ state: v.literal('unknown') }),
     ]),
   },
   meet: { request: meeting, response: meeting },

@@ -17,6 +17,11 @@ export const url = {
   /** the colours of a film, as a strip */
   barcode: (id: number, attempt: number): string => `/jobs/${int(id)}/barcode/${int(attempt)}`,
   library: (id?: number): string => (id === undefined ? '/library' : `/library/${int(id)}`),
+  /** what it would become: space and time with ranges */
+  libraryForecast: (id: number): string => `/library/${int(id)}/forecast`,
+  /** every file with what would be done with it */
+  libraryPlan: (id: number, query: Query = {}): string => `/library/${int(id)}/plan${search(query)}`,
+  libraryPlanCsv: (id: number, query: Query = {}): string => `/library/${int(id)}/plan.csv${search(query)}`,
   libraryLocate: (id: number): string => `/library/${int(id)}/locate`,
   /** how often this library is scanned */
   libraryScanning: (id: number): string => `/library/${int(id)}/scanning`,

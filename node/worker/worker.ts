@@ -2,17 +2,18 @@ import { chooseEncoder, type EncoderRef, type EncoderReport } from '../core/enco
 import { encodeClasses, jobClasses, needsOf, type EncodeNeeds } from '../core/job.ts';
 import type { Fingerprint } from '../core/media.ts';
 import type { Ticket } from '../core/cluster.ts';
-import { defaultManners, mannersOf } from '../core/manner-wishes.ts';
+import { defaultManners, mannersOf, type Manners } from '../core/manner-wishes.ts';
 import { isLong, unrestrained, type Conduct } from '../core/manners.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
+import { createControl, type TranscodeControl } from '../ffmpeg/transcode.ts';
 import type { Log } from '../log.ts';
 import type { Welcome } from '../mesh/greeter.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import type { Outbox } from '../mesh/outbox.ts';
 import { runAttempt } from './attempt.ts';
-import { createDevices } from './devices.ts';
+import { createDevices, type Devices } from './devices.ts';
 import { excuse } from './disturbance.ts';
 import type { Household } from './household.ts';
 import { applyPauses, createRun, giveBack, giveSlots, requireRoom, roomForOneMore, stillToWrite, type Running } from './slots.ts';
@@ -52,8 +53,24 @@ export interface Worker {
   outputFor(ticket: Ticket): Promise<{ file: string; sizeBytes: number }>;
   /** encoders that work on films now */
   inUse(): EncoderRef[];
+  /** a slot for something short beside the queue; null while all are taken, or nothing may begin here */
+  lend(): Lent | null;
   /** looks for work now: an offer came, the encoders were tested */
   wake(): void;
+}
+
+/** A slot of this node for something that is no job, until it is given back. */
+export interface Lent {
+  /** aborted when the program ends */
+  signal: AbortSignal;
+  /** stands still while the machine does */
+  control: TranscodeControl;
+  devices: Devices;
+  manners: () => Pick<Manners, 'niceness' | 'coresFree'>;
+  stallMs: () => number;
+  /** of its disk, kept free for others */
+  minFreeBytes: number;
+  giveBack(): void;
 }
 
 export interface WorkerParts {
@@ -97,6 +114,7 @@ const SLEPT_MS = 15_000;
 export function createWorker(parts: WorkerParts): Worker {
   const { mesh, log } = parts;
   const running = new Map<number, Running>();
+  const lent = new Set<Lent & { abort: AbortController }>();
   const devices = createDevices(parts.encoders);
   let limits: Welcome | null = null;
   let stopping = false;
@@ -125,6 +143,7 @@ export function createWorker(parts: WorkerParts): Worker {
       stopping = true;
       for (const run of running.values())
         if (how === 'cancel' || !run.seated) giveBack(run, 'The program was stopped.', { code: 'shut-down' });
+      for (const one of lent) one.abort.abort(new PlainError('The program was stopped.', { reason: { code: 'shut-down' } }));
       await Promise.all([...running.values()].map((run) => run.ended));
       timers.forEach((t) => clearInterval(t));
       parts.household?.stop();
@@ -143,12 +162,34 @@ export function createWorker(parts: WorkerParts): Worker {
     },
     classes,
     slots,
-    busy: () => seated().length,
+    busy: () => seated().length + lent.size,
     mbps: () => limits?.wishes.mbps ?? 0,
     outputFor,
     inUse: devices.inUse,
+    lend,
     wake,
   };
+
+  function lend(): Lent | null {
+    if (!mayBegin() || !limits || limits.wishes.draining || seated().length >= slotsNow()) return null;
+    const abort = new AbortController();
+    const one = {
+      abort,
+      signal: abort.signal,
+      control: createControl(),
+      devices,
+      manners: () => parts.household?.manners() ?? defaultManners,
+      stallMs: () => (limits?.stallSeconds ?? 600) * 1000,
+      minFreeBytes: limits.minFreeBytes,
+      giveBack() {
+        lent.delete(one);
+        stillOrOn();
+        wake();
+      },
+    };
+    lent.add(one);
+    return one;
+  }
 
   function classes(): number[] {
     const able = ({ codec, bitDepth, hdr10 }: EncodeNeeds): boolean =>
@@ -175,15 +216,23 @@ export function createWorker(parts: WorkerParts): Worker {
 
   function stillOrOn(): void {
     applyPauses(running.values(), { conduct: conduct(), machinePaused: limits?.wishes.paused ?? false });
-    parts.household?.encoding(seated().some((run) => !run.control.paused));
+    for (const { control } of lent)
+      if (mayGoOn()) control.resume();
+      else control.pause();
+    parts.household?.encoding([...seated(), ...lent].some((run) => !run.control.paused));
   }
 
   function mayBegin(): boolean {
     return !stopping && !limits?.wishes.paused && conduct().does === 'run';
   }
 
+  function mayGoOn(): boolean {
+    return !limits?.wishes.paused && conduct().does !== 'pause';
+  }
+
+  /** What is lent is not there for the queue. */
   function slotsNow(): number {
-    return Math.min(slots(), conduct().atOnce ?? Infinity);
+    return Math.max(0, Math.min(slots(), conduct().atOnce ?? Infinity) - lent.size);
   }
 
   /** Free slots go to those that wait for one. */

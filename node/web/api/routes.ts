@@ -29,6 +29,7 @@ import type { PageModule, Web } from '../web.ts';
 import type * as v from 'valibot';
 import { cleanupRoutes } from './cleanups.ts';
 import { fileRoutes } from './files.ts';
+import { forecastRoutes } from './forecasts.ts';
 import { nodeRoutes } from './nodes.ts';
 import { sourceRoutes } from './sources.ts';
 import {
@@ -97,6 +98,7 @@ export const apiRoutes: PageModule = (app, web) => {
   get('/jobs/:id', async (c) => c.json(await jobDetail(web, pathId(c, 'job'))));
   jobActions(post, web);
   fileRoutes(get, post, web);
+  forecastRoutes(get, post, web);
   nodeRoutes(get, post, web);
   cleanupRoutes(get, post, web);
   sourceRoutes(get, post, web);

@@ -14,6 +14,10 @@ import { refuse } from '../errors.ts';
  *   GET    /api/v1/libraries                     every library with its counters and last scan
  *   POST   /api/v1/libraries                     {path, node?, name?, profile?, lookFirst?}    201 {id}
  *   POST   /api/v1/libraries/:id/start · stop    its files are converted from now on; not any more
+ *   GET    /api/v1/libraries/:id/forecast        space and time with ranges, by class of film
+ *   GET    /api/v1/libraries/:id/plan?plan=&reason=&format=&q=&after=&before=&limit=      a dry run, file by file
+ *   POST   /api/v1/libraries/:id/measure         pieces of a few films are tried, for a narrow forecast    202
+ *   POST   /api/v1/libraries/:id/measure/cancel
  *   POST   /api/v1/scan                          {library?: id}                                202 {started}
  *   POST   /api/v1/pause · /resume               all work                                      {paused}
  *   GET    /api/v1/jobs?state=&library=&format=&priority=&q=&after=&before=&limit=
@@ -112,6 +116,14 @@ export const filesQuery = v.strictObject({
   reason: v.optional(v.picklist(reasonCodes, 'must be the code of a reason')),
   q,
   sort: v.optional(v.picklist(['recent', 'title', 'saving'], 'must be recent, title or saving'), 'recent'),
+  ...page,
+});
+
+export const planQuery = v.strictObject({
+  plan: v.optional(v.picklist(['convert', 'rewrap', 'done', 'leave', 'later'], 'must be convert, rewrap, done, leave or later')),
+  format,
+  reason: v.optional(v.picklist(reasonCodes, 'must be the code of a reason')),
+  q,
   ...page,
 });
 

@@ -2,6 +2,7 @@ import { apiRoutes } from '../api/routes.ts';
 import type { PageModule } from '../web.ts';
 import { cleanupPages } from './cleanup.ts';
 import { filePages } from './files.ts';
+import { forecastPages } from './forecast.ts';
 import { historyPages } from './history.ts';
 import { jobPages } from './jobs.ts';
 import { libraryPages } from './library.ts';
@@ -21,6 +22,7 @@ export const pageModules: readonly PageModule[] = [
   picturePages,
   libraryPages,
   sourcePages,
+  forecastPages,
   filePages,
   nodePages,
   historyPages,

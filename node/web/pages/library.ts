@@ -59,7 +59,7 @@ export const libraryPages: PageModule = (app, web) => {
       const id = await web.commands.addLibrary(
         {
           path: wish.path,
-          lookFirst: wish.lookFirst,
+          ...(wish.lookFirst ? { lookFirst: true } : {}),
           ...(wish.node ? { node: wish.node } : {}),
           ...(wish.name ? { name: wish.name } : {}),
         },
