@@ -28,7 +28,7 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
   return {
     ...settingCommands(parts, term),
     ...libraryCommands(parts, term),
-    ...sourceCommands(),
+    ...sourceCommands(parts, term),
 
     async scan(libraryId) {
       const wanted = libraryId === null ? (await listLibraries(db)).filter((l) => l.enabled || l.looking).map((l) => l.id) : [libraryId];

@@ -137,7 +137,7 @@ function unquoted(text: string): string {
   return /^(?:"[^"]+"|'[^']+')$/.test(text) ? text.slice(1, -1) : text;
 }
 
-function wishesOf(settings: ClusterSettings): Profile {
+export function wishesOf(settings: ClusterSettings): Profile {
   return {
     ...defaultProfile,
     quality: settings['profile.quality'],

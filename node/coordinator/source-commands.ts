@@ -1,41 +1,41 @@
 import type { Commands } from '../core/commands.ts';
 import { PlainError } from '../errors.ts';
+import type { CoordinatorParts, Term } from './coordinator.ts';
+import { sourceAdding } from './source-adding.ts';
+import { sourceHooks } from './source-hooks.ts';
+import { sourceMapping } from './source-mapping.ts';
+import { sourceWatching } from './source-watching.ts';
+
+const names = [
+  'trySource',
+  'beginPlexSignIn',
+  'askPlexSignIn',
+  'addSource',
+  'changeSource',
+  'removeSource',
+  'refreshSource',
+  'proposePaths',
+  'provePaths',
+  'savePaths',
+  'watchLibraries',
+  'makeHook',
+  'hookCame',
+  'tellSourceAgain',
+] as const;
 
 /** Media servers and the programs that fetch films: adding, mapping, watching and telling them. */
-export type SourceCommands = Pick<
-  Commands,
-  | 'trySource'
-  | 'beginPlexSignIn'
-  | 'askPlexSignIn'
-  | 'addSource'
-  | 'changeSource'
-  | 'removeSource'
-  | 'refreshSource'
-  | 'proposePaths'
-  | 'provePaths'
-  | 'savePaths'
-  | 'watchLibraries'
-  | 'makeHook'
-  | 'hookCame'
-  | 'tellSourceAgain'
->;
+export type SourceCommands = Pick<Commands, (typeof names)[number]>;
 
-export function sourceCommands(): SourceCommands {
-  const notYet = (): Promise<never> => Promise.reject(new PlainError('Media servers cannot be added yet.'));
+export function sourceCommands(parts: CoordinatorParts, term: Term): SourceCommands {
+  const { outside } = term;
+  if (!outside) {
+    const none = (): Promise<never> => Promise.reject(new PlainError('This machine speaks with no media server.'));
+    return Object.fromEntries(names.map((name) => [name, none])) as unknown as SourceCommands;
+  }
   return {
-    trySource: notYet,
-    beginPlexSignIn: notYet,
-    askPlexSignIn: notYet,
-    addSource: notYet,
-    changeSource: notYet,
-    removeSource: notYet,
-    refreshSource: notYet,
-    proposePaths: notYet,
-    provePaths: notYet,
-    savePaths: notYet,
-    watchLibraries: notYet,
-    makeHook: notYet,
-    hookCame: notYet,
-    tellSourceAgain: notYet,
+    ...sourceAdding(parts, term, outside),
+    ...sourceMapping(parts, term, outside),
+    ...sourceWatching(parts, term),
+    ...sourceHooks(parts, term, outside),
   };
 }

@@ -32,8 +32,10 @@ export interface Sources {
   open(sourceId: number): Promise<{ row: SourceRow; source: Source }>;
   /** asks it now who it is and what it offers; resolves with whether it is well */
   look(sourceId: number): Promise<boolean>;
-  /** reads all of its libraries, one after the other, in the background; a second wish is part of the first */
-  listAll(sourceId: number): void;
+  /** reads all of its libraries, one after the other; a second wish is part of the first. Never rejects */
+  listAll(sourceId: number): Promise<void>;
+  /** something in a library changed (null: in any of them): those that are watched are scanned */
+  libraryChanged(row: SourceRow, key: string | null): Promise<void>;
   /** for a scan: what the server lists in this library now; null where the library is no server's */
   list(library: Library, onItems: (count: number) => Promise<void> | void, signal: AbortSignal): Promise<Listing | null>;
   /** names and standing of a library's files follow from what is listed */
@@ -102,12 +104,15 @@ export function createSources(parts: SourcesParts): Sources {
     },
     open,
     look: async (sourceId) => (await check(await known(sourceId))) !== null,
+    libraryChanged,
     listAll(sourceId) {
-      if (listingAll.has(sourceId)) return;
+      const running = listingAll.get(sourceId);
+      if (running) return running;
       const all = listEvery(sourceId)
         .catch(quiet)
         .finally(() => listingAll.delete(sourceId));
       listingAll.set(sourceId, all);
+      return all;
     },
     list,
     settle,

@@ -124,7 +124,7 @@ export async function setLibrarySource(
   id: number,
   to: { source: Library['source']; sourceLibraryId: number | null; enabled: boolean },
 ): Promise<void> {
-  await q.query(`update libraries set source = $2, source_library_id = $3, enabled = $4 where id = $1`, [
+  await q.query(`update libraries set source = $2, source_library_id = $3, enabled = $4, looking = looking and not $4 where id = $1`, [
     id,
     to.source,
     to.sourceLibraryId,

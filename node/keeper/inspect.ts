@@ -10,6 +10,7 @@ import type { Tools } from '../ffmpeg/locate.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import { createLeftovers } from './leftovers.ts';
+import { lookAt } from './look-at.ts';
 import { createListings } from './listings.ts';
 import { rootTrouble, type KeeperRoots } from './roots.ts';
 
@@ -58,6 +59,8 @@ export function createInspector(parts: {
             return await leftovers.delete(ask);
           case 'look-trash':
             return await leftovers.lookInTrash(ask);
+          case 'look-at':
+            return { op: 'looked', sizes: await lookAt(await parts.roots.open(ask.root), ask.paths) };
           case 'probe':
             return await probe(ask.root, ask.path);
           case 'prove-write':

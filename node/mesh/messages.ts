@@ -318,6 +318,8 @@ export const protocols = {
       v.object({ op: v.literal('list'), root: uuid, folder: relativePath, scan: text(64), page: id }),
       v.object({ op: v.literal('end-list'), scan: text(64) }),
       v.object({ op: v.literal('probe'), root: uuid, path: relativePath }),
+      /** are these files there, and of which size? */
+      v.object({ op: v.literal('look-at'), root: uuid, paths: v.pipe(v.array(relativePath), v.maxLength(100)) }),
       /** ended by `end-list` with the same `scan` */
       v.object({ op: v.literal('leftovers'), root: uuid, scan: text(64), page: id }),
       v.object({
@@ -341,6 +343,8 @@ export const protocols = {
       v.object({ op: v.literal('listed'), files: v.array(listed), problems: v.array(listProblem), last: v.boolean() }),
       v.object({ op: v.literal('ended') }),
       v.object({ op: v.literal('probed'), fingerprint, probe: data, readOnly: v.boolean() }),
+      /** in the order of the question; null: no file of that name */
+      v.object({ op: v.literal('looked'), sizes: v.pipe(v.array(v.nullable(bytes)), v.maxLength(100)) }),
       v.object({ op: v.literal('left'), found: v.pipe(v.array(leftover), v.maxLength(500)), looked: id, last: v.boolean() }),
       v.object({
         op: v.literal('cleaned'),
