@@ -76,6 +76,9 @@ function waiting(job: JobFacts, now: Date): StateWords {
   return { word: 'Waiting', tone: 'quiet', next: 'It starts as soon as it is first in the queue and a machine has a free place.' };
 }
 
+/** Why a film that is ready is not exchanged yet. */
+const inUse: ReadonlySet<string> = new Set(['playing', 'use-unknown', 'watched-lately', 'in-use']);
+
 function running(job: JobFacts): StateWords {
   const where = job.nodeName ? ` on ${job.nodeName}` : '';
   if (job.cancelRequested)
@@ -91,6 +94,13 @@ function running(job: JobFacts): StateWords {
         next: `The new file is on its way${where ? ` from${where.slice(3)}` : ''}. Then it is checked.`,
       };
     case 'verifying':
+      // checked completely; only its user is waited for
+      if (job.reason && inUse.has(job.reason.code))
+        return {
+          word: 'Waits to replace',
+          tone: 'quiet',
+          next: `The new file passed every check. ${sentence(job.reason)} Nothing has to be done.`,
+        };
       return {
         word: 'Checking',
         tone: 'busy',

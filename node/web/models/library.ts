@@ -1,12 +1,12 @@
 import { sentence } from '../../core/reasons.ts';
 import { priorities, type FileStatus, type Priority } from '../../core/job.ts';
+import { sourceNames } from '../../core/source-words.ts';
 import type { LibraryOverview } from '../../db/libraries.ts';
 import type { Scan } from '../../db/scans.ts';
 import { plural } from '../format.ts';
 import { codecBar, type CodecBar, type CodecCount } from './codec-bar.ts';
 import { rootLine, type RootLine } from './node-page.ts';
 import { rulesInWords } from './profile-form.ts';
-import { kindWords } from './sources.ts';
 
 /** One library as the list and its own page show it. */
 export interface LibraryView {
@@ -101,7 +101,7 @@ export function libraryView(
     enabled: library.enabled,
     looking: library.looking,
     priority: priorities[library.priority] ?? 'normal',
-    sourceWord: library.source === 'folder' ? '' : kindWords[library.source],
+    sourceWord: library.source === 'folder' ? '' : sourceNames[library.source],
     folder: library.folder,
     places: places.filter((p) => p.rootId === library.rootId).map((p) => placeView(p, library.folder, now)),
     bar: codecBar(counts),

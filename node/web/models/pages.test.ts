@@ -47,6 +47,11 @@ describe('what a job says about itself', () => {
       [{ state: 'running', cancelRequested: true }, 'Stopping', /being stopped/],
       [{ state: 'running', attemptState: 'delivering' }, 'Running', /from atlas/],
       [{ state: 'running', attemptState: 'verifying' }, 'Checking', /decoded and compared/],
+      [
+        { state: 'running', attemptState: 'verifying', reason: { code: 'playing', params: { source: 'Den', who: 'ada', how: 'plays' } } },
+        'Waits to replace',
+        /passed every check\. ada plays it on Den; it is replaced once nobody does\./,
+      ],
       [{ state: 'running', attemptState: 'replacing' }, 'Replacing', /passed every check/],
       [{ state: 'completed', outcome: 'replaced', trashUntil: new Date('2026-12-05T12:00:00') }, 'Finished', /until Sat 5 Dec/],
       [{ state: 'completed', outcome: 'replaced' }, 'Finished', /no longer in the trash/],

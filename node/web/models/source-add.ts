@@ -1,8 +1,9 @@
 import type { PlexSignIn, SourceKind, SourceTry } from '../../core/commands.ts';
+import { sourceNames } from '../../core/source-words.ts';
 import { visibleName } from '../../core/visible-name.ts';
 import { plural, time } from '../format.ts';
 import { secretWord } from './source-page.ts';
-import { kindChoices, kindWords, shownAddress, type KindChoice } from './sources.ts';
+import { kindChoices, shownAddress, type KindChoice } from './sources.ts';
 
 export interface AddSourcePage {
   kind: SourceKind;
@@ -43,7 +44,7 @@ const hints: Record<SourceKind, { where: string; placeholder: string }> = {
 };
 
 export function addSourcePage(kind: SourceKind, form: AddSourceForm, tried: TriedView | null): AddSourcePage {
-  return { kind, kindWord: kindWords[kind], kinds: kindChoices(kind), secretWord: secretWord(kind), ...hints[kind], form, tried };
+  return { kind, kindWord: sourceNames[kind], kinds: kindChoices(kind), secretWord: secretWord(kind), ...hints[kind], form, tried };
 }
 
 /** Who answered, before anything is kept. */
@@ -52,8 +53,8 @@ export function triedView(answer: SourceTry, name: string, kind: SourceKind): Tr
   const rest = answer.libraries.length - shown.length;
   return {
     draft: answer.draft,
-    name: name || answer.name || kindWords[kind],
-    said: [`${kindWords[kind]} ${answer.version}`.trim(), answer.name ? `called “${visibleName(answer.name, 100)}”` : '']
+    name: name || answer.name || sourceNames[kind],
+    said: [`${sourceNames[kind]} ${answer.version}`.trim(), answer.name ? `called “${visibleName(answer.name, 100)}”` : '']
       .filter(Boolean)
       .join(', '),
     libraries: shown.map((l) => ({

@@ -1,4 +1,4 @@
-import { sentence } from '../../core/reasons.ts';
+import { messageWords } from '../../core/source-words.ts';
 import type { MessageState, SourceMessage } from '../../db/source-messages.ts';
 import { visibleName } from '../../core/visible-name.ts';
 import type { FileItem } from '../../db/source-items.ts';
@@ -55,24 +55,16 @@ const words: Record<MessageState, [string, MessageLine['tone']]> = {
   dropped: ['not told', ''],
 };
 
+/** The words of the house, and when something happens next. */
 function textOf(m: SourceMessage, now: Date): string {
-  const what = m.kind === 'restored' ? 'that the original is back' : 'of the new file';
-  const thing = m.kind === 'restored' ? 'the original' : 'the new file';
-  const again = m.nextAt === null || m.nextAt <= now ? 'It is asked again soon.' : `It is asked again ${when(m.nextAt, now)}.`;
-  switch (m.state) {
-    case 'waiting':
-      return m.reason ? `${sentence(m.reason)} ${again.replace('asked', 'told')}` : `It is told ${what} in a moment.`;
-    case 'told':
-      return `It was told ${what}${m.toldAt ? ` ${when(m.toldAt, now)}` : ''} and has not shown it yet. ${again}`;
-    case 'analyzing':
-      return `It has found ${thing} and reads its streams anew. ${again}`;
-    case 'confirmed':
-      return `It shows ${thing}.`;
-    case 'unconfirmed':
-      return `${m.reason ? sentence(m.reason) : `It was told ${what} but still shows the other one.`} ${m.nextAt === null ? '' : again}`.trim();
-    case 'dropped':
-      return m.reason ? sentence(m.reason) : 'There was nothing to tell any more.';
-  }
+  const next = m.nextAt === null || m.nextAt <= now ? 'soon' : when(m.nextAt, now);
+  const again =
+    m.state === 'told' || m.state === 'analyzing'
+      ? `It is asked again ${next}.`
+      : m.state === 'waiting' && m.reason
+        ? `It is told again ${next}.`
+        : '';
+  return [messageWords(m), again].filter(Boolean).join(' ');
 }
 
 /** "at 14:02", or with the day when it is another one */

@@ -1,10 +1,12 @@
-import type { SourceKind } from '../../core/commands.ts';
+import type { PathRule, SourceKind } from '../../core/commands.ts';
+import { placeOf } from '../../core/source-paths.ts';
+import { sourceNames } from '../../core/source-words.ts';
 import { visibleName } from '../../core/visible-name.ts';
 import type { SourceLibraryRow } from '../../db/source-libraries.ts';
 import type { SourcePath } from '../../db/source-paths.ts';
 import { ago, count, plural, size } from '../format.ts';
 import type { MessageLine } from './source-messages.ts';
-import { kindWords, type SourceView } from './sources.ts';
+import type { SourceView } from './sources.ts';
 
 export interface SourceLibraryLine {
   key: string;
@@ -78,7 +80,7 @@ const libraryKinds: Record<SourceLibraryRow['kind'], [string, string, string]> =
 
 export function libraryLine(
   library: SourceLibraryRow,
-  rules: readonly Pick<SourcePath, 'prefix'>[],
+  rules: readonly PathRule[],
   here: readonly { id: number; name: string }[],
   now: Date,
 ): SourceLibraryLine {
@@ -101,18 +103,10 @@ export function libraryLine(
   };
 }
 
-/** A prefix covers a path at a border of folders only: `/data` is not the beginning of `/database`. Windows paths in any case. */
-export function isCovered(path: string, rules: readonly { prefix: string }[]): boolean {
-  return rules.some(({ prefix }) => {
-    const [a, b] = [plainPath(path), plainPath(prefix)];
-    return a === b || a.startsWith(`${b}/`);
-  });
-}
-
-function plainPath(path: string): string {
-  const isWindows = /^[a-z]:/i.test(path) || path.startsWith('\\\\');
-  const slashed = isWindows ? path.replaceAll('\\', '/').toLowerCase() : path;
-  return slashed.replace(/\/+$/, '');
+/** Do the rules say where this folder of the server is? */
+export function isCovered(folder: string, rules: readonly PathRule[]): boolean {
+  // a folder has a place when whatever lies in it has one
+  return placeOf(`${folder.replace(/[\\/]+$/, '')}/x`, rules) !== null;
 }
 
 export function pathLine(rule: Pick<SourcePath, 'prefix' | 'folder' | 'provedAt'>, rootName: string): PathLine {
@@ -155,9 +149,9 @@ export function hookWords(kind: SourceKind): Pick<HookView, 'steps' | 'needs'> {
           ? 'On File Import, On File Upgrade, On Rename and On Episode File Delete'
           : 'On File Import, On File Upgrade, On Rename and On Movie File Delete';
       return {
-        needs: `Without it a new file is found by the next scan; with it, as soon as ${kindWords[kind]} has imported it.`,
+        needs: `Without it a new file is found by the next scan; with it, as soon as ${sourceNames[kind]} has imported it.`,
         steps: [
-          `In ${kindWords[kind]}: Settings, then Connect, then “+”, then Webhook.`,
+          `In ${sourceNames[kind]}: Settings, then Connect, then “+”, then Webhook.`,
           `Tick ${imported}.`,
           'Paste the address as URL, method POST. User name and password may stay empty.',
           'Press Test, then Save.',

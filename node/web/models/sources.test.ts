@@ -48,7 +48,7 @@ describe('how it stands with a server', () => {
 
 describe('paths', () => {
   test('a prefix ends at a border of folders; Windows paths are the same in any case', () => {
-    const rules = [{ prefix: '/data/movies/' }, { prefix: 'O:\\Films' }];
+    const rules = ['/data/movies', 'O:\\Films'].map((prefix) => ({ prefix, rootId: root, folder: '' }));
     for (const path of ['/data/movies', '/data/movies/a', 'o:\\films\\B', 'O:/Films']) assert.ok(isCovered(path, rules), path);
     for (const path of ['/data/movies2', '/Data/movies', '/data', 'O:\\Films2']) assert.ok(!isCovered(path, rules), path);
   });
@@ -178,20 +178,15 @@ test('every state of a message has its sentence, and only what may be told again
     after: { path: '', size: 1, codec: null },
   };
   const line = (change: Partial<SourceMessage>) => messageLine({ ...base, ...change }, now);
-  assert.deepEqual([line({}).text, line({}).again], ['It is told of the new file in a moment.', false]);
+  assert.deepEqual([line({}).text, line({}).again], ['Attic is told of the new file in a moment.', false]);
   const away = line({ tries: 2, reason: { code: 'source-away', params: { source: 'Attic' } } });
-  assert.match(away.text, /^Attic does not answer\. It is told again at \d\d:\d\d\.$/);
+  assert.match(away.text, /^Attic is to be told of the new file\. Attic does not answer\. It is told again at \d\d:\d\d\.$/);
   assert.ok(away.again);
-  assert.match(line({ state: 'told', toldAt: now }).text, /^It was told of the new file at .* has not shown it yet/);
-  assert.match(line({ state: 'analyzing' }).text, /^It has found the new file and reads its streams anew/);
-  assert.deepEqual(
-    [line({ state: 'confirmed', endedAt: now }).text, line({ state: 'confirmed' }).word],
-    ['It shows the new file.', 'confirmed'],
-  );
+  assert.match(line({ state: 'told', toldAt: now }).text, /^Attic was told; it has not shown the new file yet\. It is asked again at/);
+  assert.deepEqual([line({ state: 'confirmed' }).text, line({ state: 'confirmed' }).word], ['Attic shows the new file.', 'confirmed']);
   const stale = line({ state: 'unconfirmed', nextAt: new Date(now.getTime() + 86_400_000) });
-  assert.match(stale.text, /still shows the other one\. It is asked again on Tue 1 Dec at/);
-  assert.ok(stale.again);
-  assert.match(line({ state: 'confirmed', kind: 'restored' }).text, /the original/);
+  assert.deepEqual([stale.word, stale.tone, stale.again], ['not confirmed yet', 'warn', true]);
+  assert.match(line({ state: 'told', nextAt: new Date(now.getTime() + 86_400_000) }).text, /asked again on Tue 1 Dec at/);
   assert.ok(!line({ state: 'dropped' }).again);
 });
 

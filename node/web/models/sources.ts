@@ -1,5 +1,6 @@
 import type { SourceKind } from '../../core/commands.ts';
 import { label, sentence, type Reason } from '../../core/reasons.ts';
+import { isFetcher, sourceNames } from '../../core/source-words.ts';
 import { visibleName } from '../../core/visible-name.ts';
 import type { SourceLibraryRow } from '../../db/source-libraries.ts';
 import type { SourceOverview } from '../../db/sources.ts';
@@ -65,14 +66,6 @@ export interface SourcesPage {
   now: Date;
 }
 
-export const kindWords: Record<SourceKind, string> = {
-  plex: 'Plex',
-  jellyfin: 'Jellyfin',
-  emby: 'Emby',
-  sonarr: 'Sonarr',
-  radarr: 'Radarr',
-};
-
 const kindTexts: Record<SourceKind, string> = {
   plex: 'Sign in at plex.tv, or paste a token',
   jellyfin: 'By address and API key',
@@ -82,20 +75,16 @@ const kindTexts: Record<SourceKind, string> = {
 };
 
 export function kindChoices(current: SourceKind | null): KindChoice[] {
-  return (Object.keys(kindWords) as SourceKind[]).map((kind) => ({
+  return (Object.keys(sourceNames) as SourceKind[]).map((kind) => ({
     kind,
-    word: kindWords[kind],
+    word: sourceNames[kind],
     text: kindTexts[kind],
     current: kind === current,
   }));
 }
 
 export function kindFrom(text: string | undefined): SourceKind | null {
-  return text !== undefined && Object.hasOwn(kindWords, text) ? (text as SourceKind) : null;
-}
-
-export function isServer(kind: SourceKind): boolean {
-  return kind === 'plex' || kind === 'jellyfin' || kind === 'emby';
+  return text !== undefined && Object.hasOwn(sourceNames, text) ? (text as SourceKind) : null;
 }
 
 export function sourceView(
@@ -108,8 +97,8 @@ export function sourceView(
     id: source.id,
     name: source.name,
     kind: source.kind,
-    kindWord: kindWords[source.kind],
-    isServer: isServer(source.kind),
+    kindWord: sourceNames[source.kind],
+    isServer: !isFetcher(source.kind),
     address: shownAddress(source.url),
     version: source.version,
     account: source.account,

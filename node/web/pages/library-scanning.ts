@@ -1,9 +1,10 @@
+import { sourceNames } from '../../core/source-words.ts';
 import { readLibrary } from '../../db/libraries.ts';
 import { readSourceLibrary } from '../../db/source-libraries.ts';
 import { readSource } from '../../db/sources.ts';
 import { PlainError } from '../../errors.ts';
 import { originTitle, readScanningForm, scanningForm, type LibraryOrigin, type ScanningForm } from '../models/library-source.ts';
-import { kindWords, sourceState } from '../models/sources.ts';
+import { sourceState } from '../models/sources.ts';
 import { url } from '../routes.ts';
 import type { PageModule, Web } from '../web.ts';
 import { readForm } from './form.ts';
@@ -34,7 +35,7 @@ export async function readOrigin(web: Web, library: { sourceLibraryId: number | 
   return {
     sourceId: source.id,
     source: source.name,
-    kindWord: kindWords[source.kind],
+    kindWord: sourceNames[source.kind],
     title: originTitle(offered.title),
     state: sourceState(source, web.now()),
     listedAt: offered.listedAt,

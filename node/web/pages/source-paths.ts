@@ -124,7 +124,7 @@ async function guessed(web: Web, source: Source, c: Ctx): Promise<PathRowView[]>
 async function show(c: Ctx, web: Web, source: Source, rows: PathRowView[], watch: readonly string[], shown: Shown): Promise<Response> {
   const [roots, machines, libraries] = await Promise.all([readRoots(web), readMachines(web), listSourceLibraries(web.db, source.id)]);
   const wanted = libraries.filter((l) => l.goneAt === null && watch.includes(l.key));
-  const prefixes = rows.filter((row) => row.prefix !== '' && row.root !== '');
+  const placed = rows.filter((row) => row.prefix !== '' && row.root !== '').map((row) => ({ ...row, rootId: row.root }));
   const matters = libraries.filter((l) => l.goneAt === null && (l.watched || wanted.includes(l)));
   const model: PathsPage = {
     id: source.id,
@@ -140,7 +140,7 @@ async function show(c: Ctx, web: Web, source: Source, rows: PathRowView[], watch
       .filter((l) => !l.watched)
       .map((l) => l.title)
       .join(', '),
-    uncovered: matters.flatMap((l) => l.folders).filter((path) => !isCovered(path, prefixes)),
+    uncovered: matters.flatMap((l) => l.folders).filter((path) => !isCovered(path, placed)),
     machines,
     folder: { path: '', node: '', problem: '' },
     ...shown,

@@ -365,7 +365,12 @@ describe('a library', () => {
     const { get } = await visit(t);
     for (const path of [`/jobs/${house.more.job}`, `/files/${house.more.file}`]) {
       const html = await get(path);
-      for (const words of ['Media servers', 'It shows the new file.', 'was told of the new file but still shows the old one', 'Tell again'])
+      for (const words of [
+        'Media servers',
+        'Living room shows the new file.',
+        'was told of the new file but still shows the old one',
+        'Tell again',
+      ])
         assert.ok(html.includes(words), `${path}: ${words}`);
     }
   });
