@@ -39,7 +39,17 @@ const flags = [
 
 export async function launchBrowser(): Promise<TestBrowser> {
   const browser = await chromium.launch({ executablePath: await locate(), args: flags, timeout: 120_000 });
-  return { open: (t, options) => open(browser, t, options), close: () => browser.close() };
+  return { open: (t, options) => open(browser, t, options), close: () => ended(browser.close()) };
+}
+
+/**
+ * A renderer that hangs under load must not hang the test run. The timer holds the program awake on purpose: a close whose
+ * pipe is gone already holds nothing, and Node would end in the middle of the wait and call that a failure.
+ */
+async function ended(closing: Promise<void>): Promise<void> {
+  const patience = Promise.withResolvers<void>();
+  const timer = setTimeout(patience.resolve, 20_000);
+  await Promise.race([closing, patience.promise]).finally(() => clearTimeout(timer));
 }
 
 async function locate(): Promise<string> {
@@ -60,8 +70,7 @@ async function open(browser: Browser, t: TestContext, options: OpenOptions = {})
   context.setDefaultTimeout(60_000);
   const faults = await watch(context, options.allow);
   t.after(async () => {
-    // a renderer that hangs under load must not hang the test run; the browser itself is closed at the end
-    await Promise.race([context.close(), new Promise((resolve) => setTimeout(resolve, 20_000).unref())]);
+    await ended(context.close());
     if (faults.length > 0) throw new Error(`the page complained:\n${faults.join('\n')}`);
   });
   return context.newPage();
