@@ -1,12 +1,12 @@
 import type * as v from 'valibot';
 import type { PathRule } from '../../core/commands.ts';
 import { sentence, type Reason } from '../../core/reasons.ts';
+import { isProved } from '../../core/source-proof.ts';
 import { listSourceLibraries } from '../../db/source-libraries.ts';
 import { listMessages, readMessage, type SourceMessage } from '../../db/source-messages.ts';
 import { listSourcePaths } from '../../db/source-paths.ts';
 import { sourceOverview, type SourceOverview } from '../../db/sources.ts';
 import { refuse } from '../errors.ts';
-import { isProved } from '../models/source-paths.ts';
 import { shownAddress } from '../models/sources.ts';
 import type { Web } from '../web.ts';
 import {

@@ -1,4 +1,5 @@
 import type { PathProof, PathProposal, PathRule } from '../../core/commands.ts';
+import { isProved } from '../../core/source-proof.ts';
 import { visibleName } from '../../core/visible-name.ts';
 import { plural } from '../format.ts';
 
@@ -138,12 +139,6 @@ export function withProof(rows: readonly PathRowView[], proofs: readonly PathPro
     const proof = proofs.find((p) => p.prefix === row.prefix);
     return proof ? { ...row, proof: proofView(proof) } : row;
   });
-}
-
-/** Proved: at least one machine has every sample with the size that the server says, and none has another file in its place. */
-export function isProved(proof: Pick<PathProof, 'nodes'>): boolean {
-  const asked = proof.nodes.filter((n) => n.problem === null && n.of > 0);
-  return asked.some((n) => n.found === n.of) && asked.every((n) => n.otherSize === 0);
 }
 
 export function proofView(proof: PathProof): ProofView {

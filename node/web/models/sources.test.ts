@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { PathProof } from '../../core/commands.ts';
+import { isProved } from '../../core/source-proof.ts';
 import type { SourceMessage } from '../../db/source-messages.ts';
 import { readScanningForm, scanningForm, scheduleWords } from './library-source.ts';
 import { signInPage, triedView } from './source-add.ts';
 import { messageLine } from './source-messages.ts';
 import { hookWords, isCovered, removeWords } from './source-page.ts';
-import { isProved, proofView, proposedRows, readRules, rootChoices } from './source-paths.ts';
+import { proofView, proposedRows, readRules, rootChoices } from './source-paths.ts';
 import { kindChoices, messagesWords, shownAddress, sourceState } from './sources.ts';
 
 const now = new Date('2026-11-30T12:00:00Z');

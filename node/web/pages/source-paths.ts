@@ -1,11 +1,12 @@
 import type { PathRule } from '../../core/commands.ts';
+import { isProved } from '../../core/source-proof.ts';
 import { listSourceLibraries } from '../../db/source-libraries.ts';
 import { listSourcePaths } from '../../db/source-paths.ts';
 import type { Source } from '../../db/sources.ts';
 import { PlainError } from '../../errors.ts';
 import { readText } from '../models/list-state.ts';
 import { isCovered, watchedWords } from '../models/source-page.ts';
-import { isProved, proposedRows, readRules, withProof, type PathRowView, type PathsPage } from '../models/source-paths.ts';
+import { proposedRows, readRules, withProof, type PathRowView, type PathsPage } from '../models/source-paths.ts';
 import { url } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
 import { queryOf, readForm } from './form.ts';
@@ -50,7 +51,7 @@ export const sourcePathPages: PageModule = (app, web) => {
       if (!(error instanceof PlainError)) throw error;
       return show(c, web, source, await guessed(web, source, c), watch, { folder: { ...typed, problem: error.message } });
     }
-    return web.act(c, async () => 'The folder is known now. Look whether the rows are right.', {
+    return web.act(c, async () => 'The folder is known now and is being looked through. Rows are guessed better when that is over.', {
       back: url.sourcePaths(source.id, { watch: watch.join(',') }),
     });
   });

@@ -112,7 +112,7 @@ function actionRoutes(app: Parameters<PageModule>[0], web: Web): void {
       c,
       async () => {
         await web.commands.watchLibraries(source.id, keys, c.get('actor'));
-        return keys.length === 0 ? 'None of its libraries is watched any more.' : watchedWords(keys.length);
+        return keys.length === 0 ? 'None of its libraries is watched any more. They stay here, switched off.' : watchedWords(keys.length);
       },
       { back: url.source(source.id) },
     );
