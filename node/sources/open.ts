@@ -1,26 +1,18 @@
-import type { SourceKind } from '../core/commands.ts';
-import type { Outgoing } from '../outgoing.ts';
-import type { Learnt, Source } from './source.ts';
-
-export interface SourceParts {
-  kind: SourceKind;
-  /** as people call it, for sentences */
-  name: string;
-  /** http(s)://host[:port][/base] */
-  url: string;
-  /** token or API key; goes into a header and nowhere else */
-  credential: string;
-  /** who must answer there; null while a new server is tried */
-  identity: string | null;
-  outgoing: Outgoing;
-  /** X-Plex-Client-Identifier and device id: one per cluster, made once */
-  clientId: string;
-  learnt?: Learnt;
-  /** milliseconds; Date.now */
-  now?: () => number;
-}
+import { createArrSource } from './arr.ts';
+import { createJellyfinSource } from './jellyfin.ts';
+import { createPlexSource } from './plex.ts';
+import type { Source, SourceParts } from './source.ts';
 
 /** One adapter for each kind of program. Nothing is asked yet. */
-export function openSource(_parts: SourceParts): Source {
-  throw new Error('not yet');
+export function openSource(parts: SourceParts): Source {
+  switch (parts.kind) {
+    case 'plex':
+      return createPlexSource(parts);
+    case 'jellyfin':
+    case 'emby':
+      return createJellyfinSource(parts, parts.kind);
+    case 'sonarr':
+    case 'radarr':
+      return createArrSource(parts, parts.kind);
+  }
 }

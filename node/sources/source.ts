@@ -1,4 +1,5 @@
 import type { SourceKind } from '../core/commands.ts';
+import type { Outgoing } from '../outgoing.ts';
 
 /**
  * What CodecShift needs of a program that knows a film collection: a media server (Plex, Jellyfin, Emby) whose libraries
@@ -22,7 +23,7 @@ export interface Source {
   countItems(libraryKey: string, signal: AbortSignal): Promise<number | null>;
   /** every film and episode, page by page, each once, also when the source ignores the page's size or changes meanwhile */
   listItems(libraryKey: string, signal: AbortSignal): AsyncIterable<SourceItem[]>;
-  /** every file of one item, as in a listing; none: it does not exist (any more) */
+  /** every file of one item, as in a listing; none: it does not exist (any more). Fetchers know no items and never have any */
   readItem(ref: string, signal: AbortSignal): Promise<SourceItem[]>;
   /** does anybody play, pause or download it? What cannot be learnt is `unknown`, which means wait */
   inUse(item: { ref: string; part: string | null; path: string }, signal: AbortSignal): Promise<Use>;
@@ -34,6 +35,27 @@ export interface Source {
   follow?(onNews: (news: SourceNews) => void, signal: AbortSignal): Promise<void>;
   /** what was found out about this server so far, to be kept in `sources.learnt` and handed to the next `openSource` */
   learnt(): Learnt;
+}
+
+/** What it takes to open one (`openSource`). */
+export interface SourceParts {
+  kind: SourceKind;
+  /** as people call it, for sentences */
+  name: string;
+  /** http(s)://host[:port][/base] */
+  url: string;
+  /** token or API key; goes into a header and nowhere else */
+  credential: string;
+  /** who must answer there; null while a new server is tried */
+  identity: string | null;
+  outgoing: Outgoing;
+  /** X-Plex-Client-Identifier and device id: one per cluster, made once */
+  clientId: string;
+  learnt?: Learnt;
+  /** how often a command is looked after; for tests */
+  lookEveryMs?: number;
+  /** milliseconds; Date.now */
+  now?: () => number;
 }
 
 /** Small JSON: which verb it took, which of two ways it knows. Never anything secret. */

@@ -102,9 +102,6 @@ export async function startPlexServer(
     listened: () => (sockets.size > 0 ? Promise.resolve() : new Promise<void>((resolve) => waiting.push(resolve))),
   });
   base.server.on('upgrade', upgrade);
-  t?.after(() => {
-    for (const socket of sockets) socket.destroy();
-  });
   return plex;
 
   function answer(request: Heard): Answer {
@@ -148,7 +145,7 @@ export async function startPlexServer(
     plex.behaves.onPage?.(pages++);
     const { paging, totals, loose } = plex.behaves;
     const type = asked['type'] ?? (section.type === 'show' ? '2' : '1');
-    const all = section.items.filter((item) => type === (item.type === 'episode' ? '4' : '1'));
+    const all = type === (section.type === 'show' ? '4' : '1') ? section.items : [];
     const start = paging === 'ignored' ? 0 : Number(asked['x-plex-container-start'] ?? 0);
     const wanted = Number(asked['x-plex-container-size'] ?? all.length);
     const size =
