@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { PlainError } from '../errors.ts';
 import { placeOf } from '../core/source-paths.ts';
 import { createAsker, type Asker } from './asker.ts';
-import { list, record, text, words, type Loose } from './loose.ts';
+import { list, record, text, words } from './loose.ts';
 import type { Source, SourceChange, SourceParts } from './source.ts';
 import { another, away, odd } from './trouble.ts';
 

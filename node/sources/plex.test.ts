@@ -126,7 +126,7 @@ suite('a Plex server', () => {
     let page = 0;
     // an item of the first page goes while the second is asked for: all behind it move up by one
     plex.behaves.onPage = () => void (++page === 2 && section.items.splice(3, 1));
-    assert.deepEqual([...new Set(await listed())].length, 450, 'the one that went was listed before');
+    assert.equal(new Set(await listed()).size, 450, 'the one that went was listed before');
     page = 0;
     plex.behaves.onPage = () => {
       if (++page !== 2) return;
