@@ -4,7 +4,7 @@ import { placeOf } from '../core/source-paths.ts';
 import { createAsker, type Asker } from './asker.ts';
 import { list, record, text, words } from './loose.ts';
 import type { Source, SourceChange, SourceParts } from './source.ts';
-import { another, away, odd } from './trouble.ts';
+import { away, odd } from './trouble.ts';
 
 /**
  * Sonarr and Radarr: programs that fetch films and only want to be told.
@@ -13,8 +13,8 @@ import { another, away, odd } from './trouble.ts';
  *
  * A rescan reads codec and size of files whose size changed; nothing is renamed and nothing is fetched by it.
  *
- * They have no identity of their own and tell nothing without the key. So the pin is the kind of program and its address,
- * and the key goes to whoever answers there: a person typed this address together with the key.
+ * They have no identity of their own and tell nothing without the key. So the key goes to whoever answers at the address,
+ * which a person typed together with it; that it is the right kind of program is looked at before anything is told.
  */
 export function createArrSource(parts: SourceParts, kind: 'sonarr' | 'radarr'): Source {
   const { name } = parts;
@@ -37,20 +37,18 @@ export function createArrSource(parts: SourceParts, kind: 'sonarr' | 'radarr'): 
       const status = record(await asker.json('/api/v3/system/status', signal));
       if (status['appName'] !== app.name) throw odd(name, `it is no ${app.name}`);
       return {
-        id: arrIdentity(kind, parts.url),
+        id: parts.identity ?? arrIdentity(kind, parts.url),
         name: words(status['instanceName'], 100) || app.name,
         version: words(status['version'], 100),
       };
     },
     listLibraries: () => Promise.resolve([]),
     countItems: () => Promise.resolve(null),
-    // eslint-disable-next-line require-yield
     async *listItems() {},
     readItem: () => Promise.resolve([]),
     inUse: () => Promise.resolve({ use: 'no' }),
     async tellChanged(change, signal) {
-      const { id: there } = await source.identify(signal);
-      if (parts.identity !== null && there !== parts.identity) throw another(name);
+      await source.identify(signal);
       const id = await ownerOf(change, signal);
       const answer = record(await asker.json('/api/v3/command', signal, { method: 'POST', body: { name: app.rescan, [app.idField]: id } }));
       const command = text(answer['id'], 40);
@@ -97,7 +95,7 @@ const BIG = { maxBytes: 96 * 1024 * 1024, timeoutMs: 60_000 };
 const SONARR = { name: 'Sonarr', list: 'series', rescan: 'RescanSeries', idField: 'seriesId' };
 const RADARR = { name: 'Radarr', list: 'movie', rescan: 'RescanMovie', idField: 'movieId' };
 
-/** "sonarr@nas:8989/base": all that tells two of them apart. */
+/** "sonarr@nas:8989/base": all that tells two of them apart when they are added. */
 export function arrIdentity(kind: 'sonarr' | 'radarr', url: string): string {
   const { host, pathname } = new URL(url);
   return `${kind}@${host}${pathname.replace(/\/+$/, '')}`.slice(0, 200);

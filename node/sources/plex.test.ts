@@ -16,7 +16,7 @@ let clock = 0;
 
 suite('a Plex server', () => {
   before(async () => {
-    plex = await startPlexServer(null);
+    plex = await startPlexServer(null, { name: 'Den' });
   });
   beforeEach(() => {
     plex.library.sections.length = 0;
@@ -207,7 +207,7 @@ suite('a Plex server', () => {
     assert.ok(plex.heard.every(({ headers }) => headers['x-plex-token'] === undefined));
     assert.deepEqual(await open({ identity: null }).identify(signal), {
       id: 'somebody-else',
-      name: 'Living room',
+      name: 'Den',
       version: '1.40.2.8395-c67dce28e',
     });
   });

@@ -43,7 +43,7 @@ export function createPlexSource(parts: SourceParts): Source {
       const said = containerOf(await asker.openly('/identity', signal));
       const id = text(said['machineIdentifier'], 200);
       if (id === null) throw odd(name, 'it does not say who it is');
-      return { id, name: words(said['friendlyName'], 100) || name, version: words(said['version'], 100) };
+      return { id, name: (await friendlyName(signal)) || name, version: words(said['version'], 100) };
     },
     async listLibraries(signal) {
       const said = containerOf(await asker.json('/library/sections', signal));
@@ -94,6 +94,13 @@ export function createPlexSource(parts: SourceParts): Source {
     learnt: () => ({ ...learnt }),
   };
   return source;
+
+  /** Only while a server is tried, with the token that was typed for it: `/identity` does not say how it is called. */
+  async function friendlyName(signal: AbortSignal): Promise<string> {
+    if (parts.identity !== null || parts.credential === '') return '';
+    const said = await asker.json('/', signal).catch(() => null);
+    return words(record(record(said)['MediaContainer'])['friendlyName'], 100);
+  }
 
   async function askPage(libraryKey: string, type: string, start: number, signal: AbortSignal): Promise<Page<Loose>> {
     const ask = (sort: boolean): Promise<OutgoingAnswer> =>

@@ -15,7 +15,10 @@ import type { Outgoing } from '../outgoing.ts';
  */
 export interface Source {
   readonly kind: SourceKind;
-  /** who answers there; sends no credential. Compared with the pinned identity before anything else is asked */
+  /**
+   * Who answers there. Sends no credential, except fetchers, which say nothing without, and a Plex that is being tried
+   * (no pinned identity), which is asked its name. Compared with the pinned identity before anything else is asked.
+   */
   identify(signal: AbortSignal): Promise<SourceIdentity>;
   /** empty for fetchers */
   listLibraries(signal: AbortSignal): Promise<SourceLibrary[]>;
@@ -62,7 +65,10 @@ export interface SourceParts {
 export type Learnt = Record<string, string | number | boolean | null>;
 
 export interface SourceIdentity {
-  /** machineIdentifier or server id. Fetchers have none of their own: the program and its address ("sonarr@nas:8989") */
+  /**
+   * machineIdentifier or server id. Fetchers have none: theirs is the program and the address of the first time
+   * ("sonarr@nas:8989"), kept when the address changes
+   */
   id: string;
   name: string;
   version: string;
