@@ -1,6 +1,7 @@
 import { sentence, type Reason } from '../../core/reasons.ts';
 import { plural } from '../format.ts';
 import { url } from '../routes.ts';
+import type { SourceState } from './sources.ts';
 
 /** One thing that needs a person. It is made from how things are now, so that it goes away with its cause. */
 export interface LookItem {
@@ -19,6 +20,7 @@ export interface LookFacts {
   /** new files that were found bad when they were looked at again */
   badCopies: readonly { jobId: number; title: string; note: Reason | null }[];
   benched: readonly { reason: Reason }[];
+  sources: readonly { id: number; name: string; state: SourceState; unconfirmed: number }[];
   roots: readonly { nodeName: string; path: string; problem: string | null; writable: boolean }[];
 }
 
@@ -57,6 +59,7 @@ export function lookItems(facts: LookFacts): LookItem[] {
         href: url.nodes(),
       });
   }
+  items.push(...facts.sources.flatMap(sourceItems));
   for (const library of facts.libraries) {
     if (library.problem && library.enabled)
       items.push({ tone: 'warn', title: library.name, text: sentence(library.problem), href: url.library(library.id) });
@@ -106,4 +109,16 @@ export function lookItems(facts: LookFacts): LookItem[] {
 
 function rootSentence(code: string, path: string): string {
   return sentence({ code, params: { path } });
+}
+
+/** A server that needs a person, or that does not show what it was told; one that is away comes back by itself, and is said all the same. */
+function sourceItems({ id, name, state, unconfirmed }: LookFacts['sources'][number]): LookItem[] {
+  if (state.tone === 'bad' || state.tone === 'warn')
+    return [{ tone: state.tone, title: `${name}: ${state.word.toLowerCase()}`, text: state.why, href: url.source(id) }];
+  if (unconfirmed === 0) return [];
+  const text =
+    unconfirmed === 1
+      ? 'It was told of a new file and still shows the old one.'
+      : `It was told of ${unconfirmed} new files and still shows the old ones.`;
+  return [{ tone: 'warn', title: `${name} does not show everything`, text, href: `${url.source(id)}#messages` }];
 }

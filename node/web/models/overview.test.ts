@@ -118,7 +118,17 @@ describe('the library bar', () => {
 });
 
 describe('what needs a look', () => {
-  const none: LookFacts = { libraries: [], held: [], heldCount: 0, failedCount: 0, nodes: [], badCopies: [], benched: [], roots: [] };
+  const none: LookFacts = {
+    libraries: [],
+    held: [],
+    heldCount: 0,
+    failedCount: 0,
+    nodes: [],
+    badCopies: [],
+    benched: [],
+    sources: [],
+    roots: [],
+  };
 
   test('is nothing when all is well', () => {
     const fine = {
@@ -127,6 +137,23 @@ describe('what needs a look', () => {
       roots: [{ nodeName: 'atlas', path: '/srv', problem: null, writable: true }],
     };
     assert.deepEqual(lookItems(fine), []);
+  });
+
+  test('names a server that needs a person, and one that does not show what it was told', () => {
+    const well = { word: 'Connected', tone: 'good', why: '' } as const;
+    const sources = [
+      { id: 1, name: 'Den', state: well, unconfirmed: 0 },
+      { id: 2, name: 'Attic', state: well, unconfirmed: 2 },
+      { id: 3, name: 'Loft', state: { word: 'Sign in again', tone: 'bad', why: 'Because.' } as const, unconfirmed: 5 },
+      { id: 4, name: 'Off', state: { word: 'Switched off', tone: 'quiet', why: 'By you.' } as const, unconfirmed: 0 },
+    ];
+    assert.deepEqual(
+      lookItems({ ...none, sources }).map((item) => [item.tone, item.title, item.href]),
+      [
+        ['warn', 'Attic does not show everything', '/sources/2#messages'],
+        ['bad', 'Loft: sign in again', '/sources/3'],
+      ],
+    );
   });
 
   test('puts a film whose new file is bad before everything else, and names an encoder that is not used', () => {

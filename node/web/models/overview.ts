@@ -284,4 +284,6 @@ export interface WelcomeView {
   problem: string;
   /** where the folder may be; empty while there is only one machine */
   machines: Machine[];
+  /** servers that are known already, and of which nothing is watched yet */
+  servers: { id: number; name: string }[];
 }

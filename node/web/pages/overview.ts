@@ -9,6 +9,7 @@ import { listNodeRoots } from '../../db/roots.ts';
 import { lastScans } from '../../db/scans.ts';
 import { trashTotals } from '../../db/originals.ts';
 import { badCopies } from '../../db/rechecks.ts';
+import { listSources, sourceOverview } from '../../db/sources.ts';
 import { lastDays, newestRuns, totals } from '../../db/stats.ts';
 import type { EventMap, Progress } from '../../events.ts';
 import { codec, codecTone, fps, resolution, saving, savingPercent, size, sizeLike, sizeParts } from '../format.ts';
@@ -27,6 +28,7 @@ import {
   type OverviewView,
   type RunningView,
 } from '../models/overview.ts';
+import { sourceState } from '../models/sources.ts';
 import { runningJob, runningNow, type RunningFacts } from '../models/running.ts';
 import { refuse } from '../errors.ts';
 import { readMachines } from './library.ts';
@@ -44,7 +46,7 @@ export const overviewPages: PageModule = (app, web) => {
         title: 'Overview',
         section: 'overview',
         view: 'overview/welcome',
-        model: { path: '', problem: '', machines: await readMachines(web) },
+        model: { path: '', problem: '', machines: await readMachines(web), servers: await listSources(web.db) },
         live: { view: 'welcome' },
       });
     return web.page(c, { title: 'Overview', section: 'overview', view: 'overview/index', model: await overview(web), live });
@@ -112,7 +114,7 @@ function registerLive(web: Web): void {
       },
       next: { on: files, everyMs: 2000, render: async () => web.views.render('overview/_next', await readNext(web)) },
       look: {
-        on: ['job.changed', 'library.changed', 'node.changed', 'activity.added'],
+        on: ['job.changed', 'library.changed', 'node.changed', 'activity.added', 'source.changed'],
         everyMs: 2000,
         render: async () => web.views.render('overview/_look', await readLook(web)),
       },
@@ -241,7 +243,7 @@ async function readNext(web: Web): Promise<NextView> {
 }
 
 async function readLook({ db, now, node: self }: Web): Promise<LookView> {
-  const [lease, libraries, held, counts, nodes, roots, bad, benched] = await Promise.all([
+  const [lease, libraries, held, counts, nodes, roots, bad, benched, sources] = await Promise.all([
     readLease(db),
     listLibraries(db),
     listHeld(db, undefined, { size: 3 }),
@@ -250,6 +252,7 @@ async function readLook({ db, now, node: self }: Web): Promise<LookView> {
     listNodeRoots(db),
     badCopies(db),
     listBenched(db),
+    sourceOverview(db),
   ]);
   const names = new Map(nodes.map((n) => [n.id, n.name]));
   // a missing disk is told once, by the name of its library
@@ -265,6 +268,7 @@ async function readLook({ db, now, node: self }: Web): Promise<LookView> {
       failedCount: counts.failed,
       badCopies: bad,
       benched,
+      sources: sources.map((s) => ({ id: s.id, name: s.name, state: sourceState(s, now()), unconfirmed: s.unconfirmed })),
       nodes: nodes
         .filter((n) => n.standing === 'approved')
         .map((n) => ({
