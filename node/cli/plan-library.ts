@@ -30,7 +30,7 @@ interface FilePlan {
 }
 
 /** The dry run of a whole library: JSON lines, one a file, or plain words with the forecast in front. Nothing is changed. */
-export async function planLibrary(api: Api, wanted: string, json: boolean): Promise<void> {
+export async function planLibrary(api: Api, wanted: string, json: boolean, write = toStdout): Promise<void> {
   const { items } = await api<{ items: { id: number; name: string }[] }>('GET', '/libraries');
   const library = items.find((l) => l.name === wanted) ?? items.find((l) => String(l.id) === wanted);
   if (!library)
@@ -46,7 +46,7 @@ export async function planLibrary(api: Api, wanted: string, json: boolean): Prom
 }
 
 /** As fast as it is read: a pipe that is full is waited for, one that was closed ends it. */
-async function write(text: string): Promise<void> {
+async function toStdout(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
