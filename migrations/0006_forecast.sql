@@ -14,6 +14,9 @@ create index media_files_look_at on media_files (look_at) where look_at is not n
 create index media_files_reason on media_files (library_id, (reason ->> 'code'), id);
 create index media_files_codec on media_files (library_id, codec, id);
 
+-- which folders of libraries a node watches for changes, and why not
+alter table nodes add column watching jsonb not null default '[]';
+
 -- a person asked to measure: a few films of each large class are tried by short pieces
 create table measures (
   id          bigint generated always as identity primary key,

@@ -3,13 +3,14 @@ import type { Keeper } from '../keeper/keeper.ts';
 import { listPictures } from '../files/pictures.ts';
 import type { Membership } from '../mesh/membership.ts';
 import { version } from '../version.ts';
+import type { Watcher } from '../keeper/watcher.ts';
 import type { Worker } from '../worker/worker.ts';
 import { hardwareFacts, platformWords, type House } from './house.ts';
 
 /** What a node says of itself in its hello. */
 export async function helloFacts(
   house: House,
-  parts: { worker: Worker; keeper: Keeper; membership: Membership; candidate: boolean },
+  parts: { worker: Worker; keeper: Keeper; watcher: Watcher; membership: Membership; candidate: boolean },
 ): Promise<Hello> {
   const { worker, keeper, membership } = parts;
   const encoders = house.encoders.known();
@@ -27,6 +28,7 @@ export async function helloFacts(
     roots: await house.roots.report(),
     attempts: [...new Set([...(await worker.attempts()), ...(await keeper.attempts())])].slice(0, 200),
     pictures: some(await listPictures(house.options.dataDir).catch(() => [])),
+    watching: parts.watcher.state().slice(0, 200),
     candidate: parts.candidate,
     freeBytes: await house.workspace.freeBytes(),
     usedBytes: await house.workspace.usedBytes(),

@@ -6,6 +6,7 @@ import { createCoordinator, type Coordinator } from '../coordinator/coordinator.
 import { createSettingsStore } from '../coordinator/settings.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import { createKeeper, type Keeper } from '../keeper/keeper.ts';
+import { createWatcher, type Watcher } from '../keeper/watcher.ts';
 import { localSource, servedSource } from '../keeper/serve.ts';
 import { openPictures } from '../files/pictures.ts';
 import { openWorkspace } from '../files/workspace.ts';
@@ -108,7 +109,7 @@ async function assemble(
   });
   const ordered = heedOnlyTheCoordinator({ mesh, membership, log: room('mesh') });
   const bulk = createBulkServer({ port: options.meshPort === 0 ? 0 : options.meshPort + 2, mbps: () => mbps, log: room('mesh') });
-  const facts = (): Promise<Hello> => helloFacts(house, { worker, keeper, membership, candidate: db !== null });
+  const facts = (): Promise<Hello> => helloFacts(house, { worker, keeper, watcher, membership, candidate: db !== null });
   const greeter = createGreeter({ mesh, facts, membership, log: room('mesh') });
   const outbox = createOutbox({
     directory: path.join(options.dataDir, 'outbox'),
@@ -143,6 +144,14 @@ async function assemble(
         .sha256;
     },
   };
+  const watcher: Watcher = createWatcher({
+    mesh,
+    coordinator: greeter.coordinator,
+    roots,
+    onState: () => void greeter.tell(),
+    log: room('keeper'),
+  });
+  undo.push(() => watcher.stop());
   const household = createHousehold({ feeler: createFeeler(), awake: createAwake() });
   const worker: Worker = createWorker({
     mesh: ordered,
@@ -238,6 +247,7 @@ async function assemble(
   greeter.onWelcome((welcome) => {
     mbps = welcome.wishes.mbps ?? 0;
     worker.welcome(welcome);
+    watcher.wish(welcome.watch ?? []);
     void keeper.seek(welcome.roots).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'roots could not be looked for'));
     if (welcome.drop.length)
       void keeper.drop(welcome.drop).catch((error: unknown) => log.debug({ why: messageOf(error) }, 'an output could not be dropped'));

@@ -19,6 +19,7 @@ import { createDispatcher, type Dispatcher } from './dispatcher.ts';
 import { createElector, type Elector } from './elector.ts';
 import { createFinisher, type Finisher } from './finisher.ts';
 import { createMeasurer, type Measurer } from './measurer.ts';
+import { heedFolderChanges } from './folder-changes.ts';
 import { catchUpMembers, clusterKeyOf, currentMembers, signMembers } from './members.ts';
 import { createOutside, type Outside } from './outside.ts';
 import { createPairing } from './pairing.ts';
@@ -144,6 +145,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
   mesh.handle('hello', (facts) => asLeader(({ term }) => term.roster.hello(facts)));
   mesh.handle('claim', (wish, from) => asLeader(({ term }) => term.dispatcher.claim(wish, from)));
   mesh.handle('report', (report, from) => asLeader(({ term }) => term.finisher.report(report, from)));
+  mesh.handle('changed', (news, from) => asLeader(({ term }) => heedFolderChanges(term, news, from)));
   mesh.handle('join', (asked) => asLeader(({ ask }) => ask(asked)));
   mesh.subscribe('presence', (presence) => {
     void reign?.term.roster

@@ -53,6 +53,7 @@ export function libraryCommands(
       await addActivity(db, { kind: 'library-added', libraryId: library.id, by: by.name, params: { name } });
       events.emit('library.changed', { libraryId: library.id });
       if (!answer.writable) log.warn({ library: name }, 'the folder is read-only here; its files can be looked at, but not replaced');
+      term.callForHello();
       await term.scanner.scan(library.id);
       return library.id;
     },
@@ -79,6 +80,7 @@ export function libraryCommands(
         void replan(libraryId).catch((error: unknown) =>
           log.warn({ library: library.name, why: messageOf(error) }, 'files could not be planned again'),
         );
+      if (changed.watch !== undefined || changed.enabled !== undefined) term.callForHello();
       if (change.enabled) term.offer();
     },
 

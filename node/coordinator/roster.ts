@@ -5,7 +5,8 @@ import { forgiveLost, listForJob, openAttempts, overAttempts, type Attempt } fro
 import { failAttempt, releaseAttempt } from '../db/claims.ts';
 import { readCluster } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';
-import { touchNode, upsertNode, wishesOf, type NodeRow } from '../db/nodes.ts';
+import { listLibraries } from '../db/libraries.ts';
+import { setWatching, touchNode, upsertNode, wishesOf, type NodeRow } from '../db/nodes.ts';
 import { needlessPictures } from '../db/pictures.ts';
 import { listRoots, setNodeRoots } from '../db/roots.ts';
 import { PlainError } from '../errors.ts';
@@ -114,6 +115,10 @@ export function createRoster(parts: RosterParts): Roster {
       members: cluster && cluster.membersVersion > facts.membersVersion ? cluster.members : null,
       wishes: { ...wishes, mbps: wishes.mbps ?? (settings['network.mbps'] || null) },
       roots: (await listRoots(db)).map((root) => root.id),
+      watch: (await listLibraries(db))
+        .filter((l) => l.watch && (l.enabled || l.looking))
+        .slice(0, 200)
+        .map((l) => ({ root: l.rootId, folder: l.folder })),
       leaseSeconds: settings['jobs.leaseSeconds'],
       stallSeconds: settings['jobs.stallMinutes'] * 60,
       slots: settings['jobs.atOnce'],
@@ -138,6 +143,7 @@ export function createRoster(parts: RosterParts): Roster {
       // said before it heard that it was removed: what it has is not wanted back in the books
       if (node.standing !== 'approved') throw new PlainError(`${node.name} is no member of this cluster any more.`);
       await setNodeRoots(q, id, facts.roots);
+      await setWatching(q, id, facts.watching ?? []);
       return node;
     });
     seen.set(id, { session: facts.session, at: Date.now() });

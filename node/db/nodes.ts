@@ -4,6 +4,15 @@ import type { NodeWishes, Window } from '../core/node-wishes.ts';
 import type { Queryable } from './connect.ts';
 import { json, text } from './values.ts';
 
+/** A folder of a library that a node was asked to watch. */
+export interface Watching {
+  root: string;
+  folder: string;
+  watching: boolean;
+  /** why not, as a sentence goes on */
+  why: string | null;
+}
+
 export interface NodeRow {
   id: string;
   name: string;
@@ -18,6 +27,7 @@ export interface NodeRow {
   joinedAt: Date;
   lastSeenAt: Date;
   metrics: Record<string, unknown>;
+  watching: Watching[];
   /** host from where it asked, or is connected now */
   address: string | null;
   /** six characters that its own console shows too; while pending */
@@ -70,7 +80,7 @@ export interface NodeRoot {
 }
 
 const columns = `id, name, version, platform, standing, draining, encoders, hardware, slots, classes,
-  joined_at as "joinedAt", last_seen_at as "lastSeenAt", metrics,
+  joined_at as "joinedAt", last_seen_at as "lastSeenAt", metrics, watching,
   address, code, asked_at as "askedAt", put_off_until as "putOffUntil", decided_by as "decidedBy", paused,
   slots_wished as "slotsWished", schedule, mbps, manners, temp_bytes as "tempBytes", temp_used_bytes as "tempUsedBytes", clock_ms as "clockMs", utc_offset as "utcOffset"`;
 
@@ -103,6 +113,11 @@ export async function upsertNode(q: Queryable, facts: NodeFacts, standing: NodeR
     ],
   );
   return row!;
+}
+
+/** Which folders of libraries it watches, as it said it last; written only when that is news. */
+export async function setWatching(q: Queryable, id: string, watching: readonly Watching[]): Promise<void> {
+  await q.query(`update nodes set watching = $2::jsonb where id = $1 and watching <> $2::jsonb`, [id, json(watching)]);
 }
 
 /** A heartbeat. False when the node is not known: it must say hello first. */

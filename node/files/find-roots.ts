@@ -100,18 +100,37 @@ const disks = /^(ext[234]|xfs|btrfs|zfs|f2fs|bcachefs|jfs|reiserfs|vfat|exfat|nt
 const removable = /^\/(media|mnt|run\/media|run\/mount|srv|Volumes)(\/|$)/;
 const system = /^\/(proc|sys|dev|boot|etc|usr|run(?!\/(media|mount))|snap|var\/(run|snap))(\/|$)/;
 
-/** `/proc/self/mountinfo`: "36 35 98:0 / /mnt/films rw,noatime shared:1 - ext4 /dev/sdb1 rw"; blanks in a path are \040. */
+/** Whatever is mounted where a library may be. */
 export function mountsOf(mountinfo: string): Mount[] {
   const mounts = new Map<string, Mount>();
-  for (const line of mountinfo.split('\n')) {
+  for (const { path, type } of mountTypes(mountinfo)) {
+    if (path === '/' || system.test(path)) continue;
+    const remote = network.test(type);
+    if (remote || disks.test(type)) mounts.set(path, { path, apart: remote || removable.test(path) });
+  }
+  return [...mounts.values()];
+}
+
+/**
+ * Every mount point with its kind, the later of two above the earlier. `/proc/self/mountinfo` says "36 35 98:0 / /mnt/films
+ * rw,noatime shared:1 - ext4 /dev/sdb1 rw"; blanks in a path are \\040.
+ */
+export function mountTypes(mountinfo: string): { path: string; type: string }[] {
+  return mountinfo.split('\n').flatMap((line) => {
     const [before, after] = line.split(' - ');
     const path = before
       ?.split(' ')[4]
       ?.replaceAll(/\\([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
     const type = after?.split(' ')[0];
-    if (!path || !type || path === '/' || system.test(path)) continue;
-    const remote = network.test(type);
-    if (remote || disks.test(type)) mounts.set(path, { path, apart: remote || removable.test(path) });
-  }
-  return [...mounts.values()];
+    return path && type ? [{ path, type }] : [];
+  });
+}
+
+/** A network disk, or one that a program in user space stands behind. */
+export function isNetworkType(type: string): boolean {
+  return network.test(type);
+}
+
+export function isDiskType(type: string): boolean {
+  return disks.test(type);
 }

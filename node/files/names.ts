@@ -58,3 +58,16 @@ export function isMediaName(name: string): boolean {
   const dot = name.lastIndexOf('.');
   return dot > 0 && mediaExtensions.has(name.slice(dot + 1).toLowerCase());
 }
+
+const unfinished = /\.(part|partial|!qb|!ut|tmp|temp|crdownload|download|opdownload|filepart|bc!|aria2|incomplete)$/i;
+
+/** A name under which a program leaves what it has not finished yet. */
+export function isUnfinishedName(name: string): boolean {
+  return unfinished.test(name);
+}
+
+/** The names that may be finished under this one: "Film.mkv.part" and "Film.part" both belong to "Film.mkv". */
+export function finishedStem(name: string): string {
+  const whole = name.replace(unfinished, '');
+  return (isMediaName(whole) ? whole.slice(0, whole.lastIndexOf('.')) : whole).toLowerCase();
+}

@@ -183,3 +183,24 @@ async function problems(folder: string): Promise<[string, string][]> {
 async function adoptInner(folder: string): Promise<void> {
   await put(`${folder}/.codecshift/root.json`, JSON.stringify({ id: '00000000-0000-4000-8000-000000000000' }));
 }
+
+test('a film that is still being fetched beside it is not finished, unless that was given up long ago', async () => {
+  for (const name of ['One.mkv', 'One.mkv.part', 'Two.mkv', 'Two.!qB', 'Free.mkv', 'Freed.part']) await put(`a/${name}`, 'x');
+  const now = (): number => Date.now() + 3600_000;
+  const later = (): number => Date.now() + 30 * 3600_000;
+  const ages = async (at: () => number): Promise<Record<string, boolean>> => {
+    const found: Record<string, boolean> = {};
+    for await (const one of walk(root, 'a', { now: at })) if (one.kind === 'file') found[one.path] = one.changedAgoMs < 60_000;
+    return found;
+  };
+  // a change time cannot be set back, so time goes on instead
+  assert.deepEqual(await ages(now), { 'a/Free.mkv': false, 'a/One.mkv': true, 'a/Two.mkv': true });
+  assert.deepEqual(await ages(later), { 'a/Free.mkv': false, 'a/One.mkv': false, 'a/Two.mkv': false });
+});
+
+test('a folder is only missing while its disk is there', async () => {
+  await put('a/film.mkv', 'x');
+  const missing = (error: unknown): boolean => error instanceof PlainError && error.reason?.code === 'missing';
+  await assert.rejects(async () => void (await walk(root, 'gone/deep').next()), missing);
+  await assert.rejects(async () => void (await walk(root, 'a/film.mkv').next()), missing);
+});

@@ -4,7 +4,7 @@ import { TextDecoder } from 'node:util';
 import { reason, type Reason, type ReasonCode } from '../core/reasons.ts';
 import { codeOf, PlainError } from '../errors.ts';
 import { mtimeOf } from './fingerprint.ts';
-import { isMediaName } from './names.ts';
+import { finishedStem, isMediaName, isUnfinishedName } from './names.ts';
 import { hasMarker, requireMounted, resolveInRoot, type Root } from './roots.ts';
 
 export interface WalkedFile {
@@ -73,15 +73,18 @@ async function* walkDirectory(here: Place, now: () => number, signal: AbortSigna
   signal?.throwIfAborted();
   if (!top && (await hasMarker(here.bytes))) return yield problem(`${here.path}/`, 0, 'another-root');
   let entries: Dirent<Buffer>[];
+  let busy: ReadonlySet<string>;
   try {
-    entries = await namesIn(here.bytes, signal);
+    const names = await namesIn(here.bytes, signal);
+    entries = names.filter((entry) => entry.isDirectory() || !isUnfinishedName(entry.name.toString('latin1')));
+    busy = await unfinishedIn(here.bytes, names, now());
   } catch (error) {
     if (codeOf(error) === 'ABORT_ERR' || signal?.aborted) throw error;
     return yield problem(`${here.path}/`, 0, isDenied(error) ? 'no-permission' : 'unreadable', codeOf(error));
   }
   for (const entry of entries) {
     signal?.throwIfAborted();
-    yield* walkEntry(here, entry, now, signal);
+    yield* walkEntry(here, entry, busy, now, signal);
   }
 }
 
@@ -111,15 +114,38 @@ const skippedDirectories = new Set([
   'found.000',
 ]);
 
+/** A folder that a system or a NAS keeps for itself. */
+export function isSkippedDirectory(name: string): boolean {
+  return skippedDirectories.has(name.toLowerCase());
+}
+
 function isWorthALook(entry: Dirent<Buffer>): boolean {
   const name = entry.name.toString('latin1');
   // hidden covers .codecshift, .tmp_*, .Trash-1000, .AppleDouble and macOS' ._ twins
   if (name.startsWith('.')) return false;
-  if (entry.isDirectory()) return !skippedDirectories.has(name.toLowerCase());
-  return isMediaName(name);
+  if (entry.isDirectory()) return !isSkippedDirectory(name);
+  return isMediaName(name) || isUnfinishedName(name);
 }
 
-async function* walkEntry(here: Place, entry: Dirent<Buffer>, now: () => number, signal: AbortSignal | undefined): AsyncGenerator<Walked> {
+/** What is still being fetched here, by the name that it will have. What nobody wrote to for a day was given up. */
+async function unfinishedIn(directory: Buffer, names: readonly Dirent<Buffer>[], now: number): Promise<ReadonlySet<string>> {
+  const stems = new Set<string>();
+  for (const entry of names) {
+    const name = entry.name.toString('latin1');
+    if (entry.isDirectory() || !isUnfinishedName(name)) continue;
+    const stat = await lstat(Buffer.concat([directory, slash, entry.name]), { bigint: true }).catch(() => null);
+    if (stat?.isFile() && age(stat, now) < DAY) stems.add(finishedStem(name));
+  }
+  return stems;
+}
+
+async function* walkEntry(
+  here: Place,
+  entry: Dirent<Buffer>,
+  busy: ReadonlySet<string>,
+  now: () => number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Walked> {
   const bytes = Buffer.concat([here.bytes, slash, entry.name]);
   const name = utf8(entry.name);
   const path = join(here.path, name ?? standIn(entry.name));
@@ -144,7 +170,7 @@ async function* walkEntry(here: Place, entry: Dirent<Buffer>, now: () => number,
     mtimeMs: mtimeOf(stat),
     inode: String(stat.ino),
     links: Number(stat.nlink),
-    changedAgoMs: age(stat, now()),
+    changedAgoMs: busy.has(finishedStem(entry.name.toString('latin1'))) ? 0 : age(stat, now()),
   };
 }
 

@@ -16,6 +16,7 @@ import { MAX_COLUMNS, MAX_PAIRS, MAX_PICTURE_BYTES, sides } from '../core/pictur
  *   meet     node ↔ node                 on every new connection: which cluster, the newest list and certificate, other nodes
  *   join     node → coordinator          a stranger asked at this node's lobby
  *   bulk     reader → holder             a ticket for one file becomes a key for the data plane (mesh/bulk-server.ts)
+ *   changed  keeper → coordinator        something changed in these folders of a root
  *   sample   coordinator → worker        encode short pieces of one film beside the queue; how far; stop
  *   pictures coordinator → keeper        one comparison frame for the page; frames that nobody needs any more
  *
@@ -221,6 +222,13 @@ export const protocols = {
       usedBytes: v.optional(bytes),
       /** attempts of which it has comparison frames; of very many, some each time */
       pictures: v.optional(v.pipe(v.array(id), v.maxLength(200))),
+      /** folders that it was asked to watch, those that lie on its disks, and why some are not watched */
+      watching: v.optional(
+        v.pipe(
+          v.array(v.object({ root: uuid, folder: relativePath, watching: v.boolean(), why: v.nullable(text(300)) })),
+          v.maxLength(200),
+        ),
+      ),
       /** milliseconds since 1970 by its clock, and how far that is from UTC in minutes */
       time: v.number(),
       utcOffset: v.number(),
@@ -242,6 +250,8 @@ export const protocols = {
       minFreeBytes: bytes,
       /** attempts the node believes it runs, but must not any more */
       drop: v.array(id),
+      /** folders of libraries to watch for changes, where they lie on a local disk */
+      watch: v.optional(v.pipe(v.array(v.object({ root: uuid, folder: relativePath })), v.maxLength(200))),
       /** comparison frames of these attempts are of no use to anybody any more */
       dropPictures: v.optional(v.pipe(v.array(id), v.maxLength(200))),
     }),
@@ -441,6 +451,10 @@ export const protocols = {
       v.object({ op: v.literal('none'), why: text(500) }),
       v.object({ op: v.literal('forgotten') }),
     ]),
+  },
+  changed: {
+    request: v.object({ node: nodeId, root: uuid, folders: v.pipe(v.array(relativePath), v.minLength(1), v.maxLength(100)) }),
+    response: v.object({ heard: v.boolean() }),
   },
   sample: {
     request: v.variant('op', [

@@ -43,6 +43,8 @@ export interface PlaceView {
   problem: string | null;
   /** what its check found out, in a sentence */
   text: string;
+  /** whether changes are noticed there at once, in a sentence; '' where nobody wished it or nobody knows */
+  watched: string;
   state: RootLine['state'];
 }
 
@@ -80,6 +82,8 @@ export function statusWord(status: string): string {
 
 export interface Place {
   rootId: string;
+  /** folders of libraries that its machine was asked to watch */
+  watching: readonly { root: string; folder: string; watching: boolean; why: string | null }[];
   path: string;
   writable: boolean;
   problem: string | null;
@@ -103,7 +107,7 @@ export function libraryView(
     priority: priorities[library.priority] ?? 'normal',
     sourceWord: library.source === 'folder' ? '' : sourceNames[library.source],
     folder: library.folder,
-    places: places.filter((p) => p.rootId === library.rootId).map((p) => placeView(p, library.folder, now)),
+    places: places.filter((p) => p.rootId === library.rootId).map((p) => placeView(p, library, now)),
     bar: codecBar(counts),
     bytes: library.bytes,
     files: library.files,
@@ -117,10 +121,24 @@ export function libraryView(
   };
 }
 
-function placeView(place: Place, folder: string, now: Date): PlaceView {
+function placeView(place: Place, { folder, watch }: Pick<LibraryOverview, 'folder' | 'watch'>, now: Date): PlaceView {
   const problem = place.problem && sentence({ code: place.problem, params: { path: place.path } });
   const { state, text } = rootLine({ ...place, problem: problem ?? '', libraries: [] }, now);
-  return { nodeId: place.nodeId, node: place.nodeName, path: joined(place.path, folder), problem, state, text };
+  return {
+    nodeId: place.nodeId,
+    node: place.nodeName,
+    path: joined(place.path, folder),
+    problem,
+    state,
+    text,
+    watched: watch ? watchWords(place, folder) : '',
+  };
+}
+
+function watchWords(place: Place, folder: string): string {
+  const said = place.watching.find((one) => one.root === place.rootId && one.folder === folder);
+  if (!said) return '';
+  return said.watching ? 'Changes are noticed at once.' : `Changes are found by scans only: ${said.why ?? 'it is not watched'}.`;
 }
 
 /** A path as that machine writes it; Windows shares keep their own separator. */

@@ -17,6 +17,7 @@ const row: NodeRow = {
   platform: 'Linux x64',
   standing: 'approved',
   draining: false,
+  watching: [],
   encoders: [
     { name: 'hevc_vaapi', device: null, works: false, tenBit: false, hardware: true, reason: 'No device.', testedAt: now.toISOString() },
     { name: 'libx265', device: null, works: true, tenBit: true, hardware: false, reason: null, testedAt: now.toISOString() },

@@ -298,8 +298,11 @@ function viewOf(
 
 async function readPlaces(web: Web): Promise<Place[]> {
   const [roots, nodes] = await Promise.all([listNodeRoots(web.db), listNodes(web.db)]);
-  const names = new Map(nodes.map((n) => [n.id, n.name]));
-  return roots.map((root) => ({ ...root, nodeName: names.get(root.nodeId) ?? 'a former node' }));
+  const known = new Map(nodes.map((n) => [n.id, n]));
+  return roots.map((root) => {
+    const node = known.get(root.nodeId);
+    return { ...root, nodeName: node?.name ?? 'a former node', watching: node?.watching ?? [] };
+  });
 }
 
 /** Where a new folder may be: see `machineChoices`. */

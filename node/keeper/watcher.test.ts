@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test, type TestContext } from 'node:test';
+import { PlainError } from '../errors.ts';
+import { createLocalMesh } from '../mesh/local.ts';
+import type { ProtocolRequest } from '../mesh/messages.ts';
+import { quietLog } from '../testing/database.ts';
+import { createWatcher, type WatcherParts } from './watcher.ts';
+
+const node = 'keeper-a';
+const root = '11111111-1111-4111-8111-111111111111';
+const base = await mkdtemp(join(tmpdir(), 'codecshift-watcher-'));
+after(() => rm(base, { recursive: true, force: true }));
+
+type News = ProtocolRequest<'changed'>;
+
+async function stage(t: TestContext, change: Partial<WatcherParts> & { refuse?: number } = {}) {
+  const directory = await mkdtemp(join(base, 'disk-'));
+  await mkdir(join(directory, 'Films', 'One'), { recursive: true });
+  const mesh = createLocalMesh(node, quietLog());
+  const news: News[] = [];
+  let refuse = change.refuse ?? 0;
+  let wake = (): void => {};
+  mesh.handle('changed', async (said) => {
+    if (refuse-- > 0) throw new PlainError('Nobody leads.', { retry: true });
+    news.push(said);
+    wake();
+    return { heard: true };
+  });
+  const watcher = createWatcher({
+    ...{ mesh, coordinator: () => node, log: quietLog(), watchable: async () => null, gatherMs: 5, restMs: 10 },
+    roots: { open: async (id) => ({ id, path: directory, writable: true }) as never },
+    onState: () => wake(),
+    ...change,
+  });
+  t.after(() => watcher.stop());
+  const until = async <T>(what: () => T | undefined | false): Promise<T> => {
+    for (;;) {
+      const found = what();
+      if (found) return found;
+      await new Promise<void>((resolve) => (wake = resolve));
+    }
+  };
+  return { directory, watcher, news, until };
+}
+
+test('a library is watched once it is wished, what changed before and since is told by its folder, also after a refusal', async (t) => {
+  const s = await stage(t, { refuse: 2 });
+  s.watcher.wish([{ root, folder: 'Films' }]);
+  // what came before it was watched
+  assert.deepEqual((await s.until(() => s.news[0])).folders, ['Films']);
+  assert.deepEqual(s.watcher.state(), [{ root, folder: 'Films', watching: true, why: null }]);
+  await writeFile(join(s.directory, 'Films', 'One', 'film.mkv'), 'x');
+  const told = await s.until(() => s.news.find((one) => one.folders.includes('Films/One')));
+  assert.deepEqual([told.node, told.root], [node, root]);
+  s.watcher.wish([]);
+  assert.deepEqual(s.watcher.state(), []);
+});
+
+test('a disk that does not tell the truth is not watched, and it is said why; one that is not here is not spoken of', async (t) => {
+  const s = await stage(t, { watchable: async () => 'it is a network disk' });
+  s.watcher.wish([{ root, folder: '' }]);
+  await s.until(() => s.watcher.state().length > 0);
+  assert.deepEqual(s.watcher.state(), [{ root, folder: '', watching: false, why: 'it is a network disk' }]);
+  const away = await stage(t, { roots: { open: async () => Promise.reject(new PlainError('not here')) } });
+  away.watcher.wish([{ root, folder: '' }]);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([away.watcher.state(), away.news], [[], []]);
+});
