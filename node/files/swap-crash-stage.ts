@@ -5,16 +5,19 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { requireTool } from '../testing/tools.ts';
 import type { SwapResult } from './journal.ts';
-import type { CrashOrder } from './swap-crash.child.ts';
+import type { CrashOrder, CrashReport } from './swap-crash.child.ts';
 
-export const execute = promisify(execFile);
+const execute = promisify(execFile);
 const child = fileURLToPath(new URL('./swap-crash.child.ts', import.meta.url));
 
-/** A real film of five frames. */
-export async function film(ffmpeg: string, scratch: string, encoder: string): Promise<Buffer> {
+/** A real film of five frames, of which ffprobe says that it plays to its end: whatever has the same bytes does too. */
+export async function film(scratch: string, encoder: string): Promise<Buffer> {
   const path = join(scratch, `${encoder}.mkv`);
-  await execute(ffmpeg, ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc=s=64x64:r=5:d=1', '-c:v', encoder, path]);
+  await execute(requireTool('ffmpeg'), ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc=s=64x64:r=5:d=1', '-c:v', encoder, path]);
+  const count = ['-v', 'error', '-count_frames', '-show_entries', 'stream=nb_read_frames', '-of', 'csv=p=0', path];
+  assert.equal((await execute(requireTool('ffprobe'), count)).stdout.trim(), '5');
   return await readFile(path);
 }
 
@@ -23,33 +26,23 @@ export async function filesBelow(directory: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
 
-export interface Report {
-  points: string[];
-  reports: { outcomes: { outcome: string; result: SwapResult | null }[]; result?: SwapResult; error?: string }[];
-}
+export type Report = CrashReport & { outcomes: { outcome: string; result: SwapResult | null }[]; result?: SwapResult };
 
 /**
  * A process that does what it is ordered.
- * @param dies it must die by SIGKILL; else it must end well
+ * @returns what became of each task; nothing when it had to die by SIGKILL, with every task at its point
  */
-export async function order(scratch: string, what: CrashOrder, dies: boolean): Promise<Report> {
-  const started = spawn(process.execPath, ['--no-warnings', child, JSON.stringify(what)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+export async function order(scratch: string, what: CrashOrder): Promise<Report[]> {
+  const started = spawn(process.execPath, ['--no-warnings', child], {
+    stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, NODE_COMPILE_CACHE: join(scratch, 'compiled') },
   });
+  started.stdin.end(JSON.stringify(what));
   let text = '';
   started.stdout.on('data', (piece: Buffer) => (text += piece.toString()));
   const [code, signal] = await new Promise<[number | null, string | null]>((done) => started.on('close', (...how) => done(how)));
+  const dies = what.tasks.every(({ dieAt }) => dieAt !== null);
   if (!dies) assert.equal(code, 0, `the child ended with ${code ?? signal}`);
   else assert.equal(signal, 'SIGKILL', 'the child died where it was told');
-  return dies ? { points: [], reports: [] } : (JSON.parse(text) as Report);
-}
-
-export async function inPool(works: (() => Promise<void>)[]): Promise<void> {
-  const queue = [...works];
-  await Promise.all(
-    [1, 2, 3].map(async () => {
-      for (let work = queue.shift(); work; work = queue.shift()) await work();
-    }),
-  );
+  return dies ? [] : (JSON.parse(text) as Report[]);
 }

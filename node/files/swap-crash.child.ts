@@ -1,6 +1,7 @@
-// A process that swaps, restores or recovers, and dies by SIGKILL at the fault point it was told. For swap-crash.test.ts only.
+// A process that swaps, restores or recovers many films, and dies by SIGKILL with each at the fault point it was told. For swap-crash.test.ts only.
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
+import { text } from 'node:stream/consumers';
 import { openRoot } from './roots.ts';
 import { recover } from './recover.ts';
 import { restore, swap, type RestoreWish, type SwapWish } from './swap.ts';
@@ -14,39 +15,71 @@ export interface CrashTask {
 export interface CrashOrder {
   /** recover first runs recovery and then does the task again */
   what: 'perform' | 'recover';
-  tasks: CrashTask[];
-  /** die at the n-th fault point, counted from 0; null: live, and report the points */
-  dieAt: number | null;
-  refuseLinks: boolean;
+  /** dieAt: the n-th fault point, counted from 0; null for all: live, and report the points */
+  tasks: { task: CrashTask; dieAt: number | null }[];
 }
 
-const order = JSON.parse(process.argv[2] ?? '') as CrashOrder;
-if (order.refuseLinks) {
-  fs.link = () => Promise.reject(Object.assign(new Error('link refused'), { code: 'EPERM' }));
-  syncBuiltinESMExports();
+export interface CrashReport {
+  points: string[];
+  outcomes: { outcome: string; result: unknown }[];
+  result?: unknown;
+  error?: string;
 }
 
-const points: string[] = [];
-const fault = (point: string): void => {
-  points.push(point);
-  if (points.length - 1 === order.dieAt) process.kill(process.pid, 'SIGKILL');
-};
+/** A root whose path has this word in it lies on a disk without hard links. */
+export const WITHOUT_LINKS = 'without-links';
 
-const reports: unknown[] = [];
-for (const task of order.tasks) {
-  const root = await openRoot(task.root);
-  const outcomes = order.what === 'recover' ? await recover(root, { node: task.wish.node, fault }) : [];
-  const known = points.length;
-  const again = await perform(task, root).then(
-    (result) => ({ result }),
-    (error: unknown) => ({ error: String(error) }),
+if (process.argv[1] === import.meta.filename) await obey(JSON.parse(await text(process.stdin)) as CrashOrder);
+
+async function obey(order: CrashOrder): Promise<void> {
+  refuseLinks();
+  if (order.tasks.every(({ dieAt }) => dieAt !== null)) return await dieTogether(order);
+  const reports: CrashReport[] = [];
+  for (const { task } of order.tasks) {
+    const points: string[] = [];
+    reports.push({ points, ...(await work(order.what, task, (point) => void points.push(point))) });
+  }
+  process.stdout.write(JSON.stringify(reports));
+}
+
+/** Each film is held at its point; when the last one has come there, everything ends. Whoever misses his point ends it with 1. */
+async function dieTogether({ what, tasks }: CrashOrder): Promise<void> {
+  // held on to: what waits for ever is else collected, and its open files with it
+  const parked: (() => void)[] = [];
+  const park = (): Promise<void> => {
+    const waits = new Promise<void>((resolve) => void parked.push(resolve));
+    if (parked.length === tasks.length) process.kill(process.pid, 'SIGKILL');
+    return waits;
+  };
+  await Promise.race(
+    tasks.map(async ({ task, dieAt }) => {
+      let seen = 0;
+      await work(what, task, () => (seen++ === dieAt ? park() : undefined));
+      process.stderr.write(`${task.op} in ${task.root.path} never came to its point ${dieAt}\n`);
+    }),
   );
-  reports.push({ outcomes, ...again, known });
+  process.exit(1);
 }
-process.stdout.write(JSON.stringify({ points, reports }));
 
-async function perform(task: CrashTask, root: Awaited<ReturnType<typeof openRoot>>): Promise<unknown> {
-  const options = order.what === 'perform' ? { fault } : {};
-  if (task.op === 'swap') return await swap({ ...(task.wish as SwapWish), root, ...options });
-  return await restore({ ...(task.wish as RestoreWish), root, ...options });
+async function work(
+  what: CrashOrder['what'],
+  task: CrashTask,
+  fault: (point: string) => Promise<void> | void,
+): Promise<Omit<CrashReport, 'points'>> {
+  const root = await openRoot(task.root);
+  const outcomes = what === 'recover' ? await recover(root, { node: task.wish.node, fault }) : [];
+  const options = { root, ...(what === 'perform' ? { fault } : {}) };
+  return await (
+    task.op === 'swap' ? swap({ ...(task.wish as SwapWish), ...options }) : restore({ ...(task.wish as RestoreWish), ...options })
+  ).then(
+    (result) => ({ outcomes, result }),
+    (error: unknown) => ({ outcomes, error: String(error) }),
+  );
+}
+
+function refuseLinks(): void {
+  const { link } = fs;
+  fs.link = (from, to) =>
+    String(from).includes(WITHOUT_LINKS) ? Promise.reject(Object.assign(new Error('link refused'), { code: 'EPERM' })) : link(from, to);
+  syncBuiltinESMExports();
 }

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { readJournal, type SwapResult } from './journal.ts';
+import { readJournal } from './journal.ts';
 import { recover } from './recover.ts';
+import { order } from './swap-crash-stage.ts';
 import { code, folder, picture, ready, root, useStage } from './swap-stage.ts';
 import { swap, type SwapWish } from './swap.ts';
 import { listTrash } from './trash.ts';
@@ -120,22 +119,16 @@ test('a disk whose marker vanished is not touched', async () => {
 });
 
 test('two processes that swap one file at once: one wins, the other leaves everything alone', async () => {
-  const child = fileURLToPath(new URL('./swap-crash.child.ts', import.meta.url));
   for (let round = 0; round < 5; round++) {
     const name = `Film ${round}.mkv`;
     const one = await ready(name, { attempt: 100 + round });
     const two = await ready(name, { attempt: 200 + round, original: one.original });
     const start = (wish: SwapWish) => {
       const { root: opened, ...rest } = wish;
-      const order = {
-        what: 'perform',
-        tasks: [{ op: 'swap', root: { path: opened.path, id: opened.id }, wish: rest }],
-        dieAt: null,
-        refuseLinks: false,
-      };
-      return report(spawn(process.execPath, ['--no-warnings', child, JSON.stringify(order)], { stdio: ['ignore', 'pipe', 'inherit'] }));
+      const task = { op: 'swap' as const, root: { path: opened.path, id: opened.id }, wish: rest };
+      return order(root.path, { what: 'perform', tasks: [{ task, dieAt: null }] });
     };
-    const reports = await Promise.all([start(one.wish), start(two.wish)]);
+    const reports = (await Promise.all([start(one.wish), start(two.wish)])).flat();
     const winners = reports.flatMap((r, n) => (r.result ? [n] : []));
     assert.equal(winners.length, 1, JSON.stringify(reports));
     const [winner, loser] = winners[0] === 0 ? [one, two] : [two, one];
@@ -145,10 +138,3 @@ test('two processes that swap one file at once: one wins, the other leaves every
     assert.ok(!(await readdir(folder)).includes(`${name}.lock`));
   }
 });
-
-async function report(child: ReturnType<typeof spawn>): Promise<{ result?: SwapResult; error?: string }> {
-  let text = '';
-  child.stdout?.on('data', (piece: Buffer) => (text += piece.toString()));
-  await new Promise((done) => child.on('close', done));
-  return (JSON.parse(text) as { reports: { result?: SwapResult; error?: string }[] }).reports[0] ?? {};
-}
