@@ -32,13 +32,22 @@ const lossless = ['-c:v', 'libx264', '-preset', 'ultrafast', '-qp', '0', '-g', '
 for (const { name, tools: each } of every) {
   describe(`scores by ${name}`, () => {
     const kinds = [
-      { from: 'mkv', by: ['-c:v', 'libx264', '-g', '30'], to: 'mkv' },
-      { from: 'mp4', by: ['-c:v', 'libx264', '-g', '30'], to: 'mp4' },
-      { from: 'ts', by: ['-c:v', 'libx264', '-g', '30'], to: 'ts' },
+      { from: 'mkv', by: ['-c:v', 'libx264', '-preset', 'superfast', '-g', '30'], to: 'mkv' },
+      { from: 'mp4', by: ['-c:v', 'libx264', '-preset', 'superfast', '-g', '30'], to: 'mp4' },
+      { from: 'ts', by: ['-c:v', 'libx264', '-preset', 'superfast', '-g', '30'], to: 'ts' },
       { from: 'avi', by: ['-c:v', 'mpeg4', '-bf', '2', '-q:v', '2', '-g', '30'], to: 'mkv' },
       {
         from: 'mkv',
-        by: ['-vf', 'select=not(eq(mod(n\\,7)\\,3)),settb=1/1000,setpts=PTS+17*mod(N\\,2)', '-c:v', 'libx264', '-fps_mode', 'passthrough'],
+        by: [
+          '-vf',
+          'select=not(eq(mod(n\\,7)\\,3)),settb=1/1000,setpts=PTS+17*mod(N\\,2)',
+          '-c:v',
+          'libx264',
+          '-preset',
+          'superfast',
+          '-fps_mode',
+          'passthrough',
+        ],
         to: 'mp4',
       },
     ];

@@ -57,7 +57,7 @@ async function stage(
     '-f',
     'lavfi',
     '-i',
-    `testsrc2=s=640x360:d=${options.seconds ?? 1}:r=25`,
+    `testsrc2=s=320x180:d=${options.seconds ?? 1}:r=25`,
     '-c:v',
     'libx264',
     '-crf',
@@ -192,7 +192,7 @@ test('a grant whose answer comes twice is not run again over its finished output
 });
 
 test('a paused encode stands still but keeps telling that it lives, and goes on where it was', async (t) => {
-  const s = await stage(t, { seconds: 6, preset: 'slow' });
+  const s = await stage(t, { seconds: 5, preset: 'slow' });
   await s.progress((p) => p.phase === 'encoding');
   assert.equal(await s.control('pause'), true);
   const first = await s.progress((p) => p.paused);
