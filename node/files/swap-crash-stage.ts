@@ -5,7 +5,6 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { requireTool } from '../testing/tools.ts';
 import type { SwapResult } from './journal.ts';
 import type { CrashOrder, CrashReport } from './swap-crash.child.ts';
 
@@ -13,11 +12,11 @@ const execute = promisify(execFile);
 const child = fileURLToPath(new URL('./swap-crash.child.ts', import.meta.url));
 
 /** A real film of five frames, of which ffprobe says that it plays to its end: whatever has the same bytes does too. */
-export async function film(scratch: string, encoder: string): Promise<Buffer> {
+export async function film(tools: { ffmpeg: string; ffprobe: string }, scratch: string, encoder: string): Promise<Buffer> {
   const path = join(scratch, `${encoder}.mkv`);
-  await execute(requireTool('ffmpeg'), ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc=s=64x64:r=5:d=1', '-c:v', encoder, path]);
+  await execute(tools.ffmpeg, ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc=s=64x64:r=5:d=1', '-c:v', encoder, path]);
   const count = ['-v', 'error', '-count_frames', '-show_entries', 'stream=nb_read_frames', '-of', 'csv=p=0', path];
-  assert.equal((await execute(requireTool('ffprobe'), count)).stdout.trim(), '5');
+  assert.equal((await execute(tools.ffprobe, count)).stdout.trim(), '5');
   return await readFile(path);
 }
 

@@ -8,6 +8,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { requireTool } from '../testing/tools.ts';
 import { deliver } from './deliver.ts';
 import { forget, listJournals, readJournal, type SwapResult } from './journal.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -42,7 +43,8 @@ let scratch: string;
 let films: { original: Buffer; output: Buffer };
 before(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'codecshift-crash-'));
-  films = { original: await film(scratch, 'mjpeg'), output: await film(scratch, 'mpeg4') };
+  const tools = { ffmpeg: requireTool('ffmpeg'), ffprobe: requireTool('ffprobe') };
+  films = { original: await film(tools, scratch, 'mjpeg'), output: await film(tools, scratch, 'mpeg4') };
 });
 after(async () => {
   await rm(scratch, { recursive: true, force: true });
