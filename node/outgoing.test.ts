@@ -98,6 +98,8 @@ suite('requests to typed addresses', () => {
     assert.deepEqual(looked, ['rebinding.test']);
     await assert.rejects(changing.fetch(`http://rebinding.test:${port}/hello`, {}), code('address-forbidden'));
     assert.equal((await outgoing.fetch(`http://mixed.test:${port}/hello`, {})).status, 200, 'the link-local one of two is left out');
+    names['both.test'] = ['::1', '127.0.0.1'];
+    assert.equal((await outgoing.fetch(`http://both.test:${port}/hello`, {})).status, 200, 'nothing listens at the first of two');
   });
 
   test('a redirect is an answer, and nobody goes there', async () => {
@@ -240,8 +242,10 @@ function code(reason: string): (error: unknown) => boolean {
   return (error) => error instanceof PlainError && error.reason?.code === reason;
 }
 
+/** Also what hides in bytes: a parser keeps the packet it could not read. */
 function everythingOf(error: unknown): string {
-  return error instanceof Error
-    ? [error.message, error.stack, JSON.stringify(error, Object.getOwnPropertyNames(error)), everythingOf(error.cause)].join('\n')
-    : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const own = Object.getOwnPropertyNames(error).map((name) => (error as unknown as Record<string, unknown>)[name]);
+  const texts = own.map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString() : JSON.stringify(value)));
+  return [error.message, error.stack, ...texts, everythingOf(error.cause)].join('\n');
 }

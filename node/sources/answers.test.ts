@@ -21,12 +21,12 @@ test('whatever happens to a list while it is read, what was there all the time i
   await fc.assert(
     fc.asyncProperty(servers, async ({ count, size, says, ignores, events }) => {
       const items = Array.from({ length: count }, (_, at) => `i${at}`);
-      let pages = 0;
+      let [pages, added] = [0, 0];
       const ask = (start: number): Promise<Page<string>> => {
         pages++;
         for (const event of events.filter(({ page }) => page === pages)) {
           if (event.what === 'gone') items.splice(event.at % (items.length + 1), 1);
-          else items.push(`new${pages}-${event.at}`);
+          else items.push(`new${added++}`);
         }
         const from = ignores ? 0 : start;
         const page = ignores ? [...items] : items.slice(start, start + size);

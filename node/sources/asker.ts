@@ -75,6 +75,8 @@ export function createAsker(parts: AskerParts): Asker {
   function address(path: string, query: Record<string, string> = {}): URL {
     const url = new URL(`${parts.url.replace(/\/+$/, '')}${path}`);
     for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
+    // "+" is a blank only where somebody reads it as a form; %20 is one everywhere
+    url.search = url.search.replaceAll('+', '%20');
     return url;
   }
 

@@ -286,6 +286,7 @@ suite('a Plex server', () => {
     await open({ learnt: source.learnt() }).tellChanged({ ...change, libraryKey: null }, signal);
     assert.deepEqual(plex.asked(), ['GET /identity', 'GET /library/sections', refresh], 'what was learnt is tried first');
     assert.equal(plex.heard.at(-1)!.query['path'], '/f/Ran (1985)');
+    assert.ok(plex.heard.at(-1)!.raw.includes('%20'), 'not every server takes a plus for a blank');
     plex.heard.length = 0;
     for (const elsewhere of [{ folder: '/films2/x' }, { folder: '/other' }, { libraryKey: '9' }]) {
       await assert.rejects(source.tellChanged({ ...change, ...elsewhere }, signal), code('source-unmapped'));

@@ -26,6 +26,7 @@ export function createPlexSource(parts: SourceParts): Source {
   const { name } = parts;
   const now = parts.now ?? Date.now;
   const learnt: Learnt = { ...parts.learnt };
+  const types = new Map<string, string>();
   const asker: Asker = createAsker({
     name,
     url: parts.url,
@@ -48,6 +49,7 @@ export function createPlexSource(parts: SourceParts): Source {
     async listLibraries(signal) {
       const said = containerOf(await asker.json('/library/sections', signal));
       if (said['Directory'] !== undefined && !Array.isArray(said['Directory'])) throw odd(name, 'a list of libraries that is none');
+      for (const section of list(said['Directory'])) types.set(String(section['key']), String(section['type']));
       return list(said['Directory']).flatMap(readLibrary);
     },
     async countItems(libraryKey, signal) {
@@ -137,13 +139,12 @@ export function createPlexSource(parts: SourceParts): Source {
     };
   }
 
-  /** null: neither films nor shows, so that nothing of it is listed */
+  /** null: neither films nor shows, so that nothing of it is listed. A library keeps its type for life */
   async function typeOf(libraryKey: string, signal: AbortSignal): Promise<string | null> {
-    const section = list(containerOf(await asker.json('/library/sections', signal))['Directory']).find(
-      (one) => text(one['key'], 200) === libraryKey,
-    );
-    if (!section) throw odd(name, 'it does not have that library any more');
-    return PLEX_TYPES[String(section['type'])] ?? null;
+    if (!types.has(libraryKey)) await source.listLibraries(signal);
+    const type = types.get(libraryKey);
+    if (type === undefined) throw odd(name, 'it does not have that library any more');
+    return PLEX_TYPES[type] ?? null;
   }
 
   /** Every doubt is `unknown`: a film is never taken away from under somebody because a question failed. */
@@ -160,9 +161,9 @@ export function createPlexSource(parts: SourceParts): Source {
   }
 
   async function inBackground(ref: string, signal: AbortSignal): Promise<Use> {
-    const answer = await asker.answer('/status/sessions/background', signal, { allow: [404] });
+    const answer = await asker.answer('/status/sessions/background', signal, { allow: NO_SUCH });
     // older servers have no such list, and no downloads that would be in it
-    if (answer.status === 404) return { use: 'no' };
+    if (NO_SUCH.includes(answer.status)) return { use: 'no' };
     const has = backgroundHas(textOf(answer), ref);
     if (has === null) return { use: 'unknown', why: 'its list of downloads could not be read' };
     return has ? { use: 'yes', who: 'A download', how: 'downloading' } : { use: 'no' };
@@ -211,6 +212,8 @@ export function createPlexSource(parts: SourceParts): Source {
 }
 
 const PAGE = 200;
+/** how servers say that they do not know a question */
+const NO_SUCH = [400, 404, 405, 501];
 /** for servers that ignore the size of a page and send fifty thousand episodes at once */
 const BIG = { maxBytes: 96 * 1024 * 1024, timeoutMs: 120_000 };
 

@@ -7,6 +7,8 @@ export interface Heard {
   /** without the query */
   path: string;
   query: Record<string, string>;
+  /** path and query as they came */
+  raw: string;
   headers: Record<string, string>;
   body: string;
 }
@@ -60,7 +62,7 @@ export async function startHeardServer(
     server,
     heard,
     asked: () => heard.map(({ method, path }) => `${method} ${path}`),
-    inAddress: (secret) => heard.filter(({ path, query }) => `${path}${JSON.stringify(query)}`.includes(secret)),
+    inAddress: (secret) => heard.filter(({ raw, query }) => `${raw}${JSON.stringify(query)}`.includes(secret)),
     stop,
   };
 }
@@ -77,6 +79,7 @@ export function heardOf(incoming: IncomingMessage): Heard {
     method: incoming.method!,
     path: url.pathname,
     query: Object.fromEntries(url.searchParams),
+    raw: incoming.url!,
     headers: Object.fromEntries(Object.entries(incoming.headers).map(([name, value]) => [name, String(value)])),
     body: '',
   };
