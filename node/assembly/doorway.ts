@@ -64,7 +64,7 @@ export function createDoorway(house: House, parts: DoorwayParts): Doorway {
     async start() {
       if (!established) await lookWhetherToDissolve();
       await lobby.start();
-      lobby.onAround(() => quietly(lookWhetherToDissolve));
+      lobby.onAround(() => quietly(async () => (await lookWhetherToDissolve(), await (isOut() ? lookWhetherRemoved() : undefined))));
       timers = [setInterval(() => quietly(lookWhetherToDissolve), 5000), setInterval(() => quietly(lookWhetherRemoved), 15_000)];
       for (const timer of timers) timer.unref();
       off = mesh.onLost(() => quietly(lookWhetherRemoved));
@@ -89,8 +89,12 @@ export function createDoorway(house: House, parts: DoorwayParts): Doorway {
     if (other?.cluster) parts.onDissolve(other.cluster.id);
   }
 
+  function isOut(): boolean {
+    return !membership.isMember(id);
+  }
+
   /**
-   * Nobody of this cluster speaks to us: perhaps we were removed while we were away. A lobby of it shows the newest list,
+   * Nobody of this cluster speaks to us: perhaps we were removed while we were away, or let in again. A lobby of it shows the newest list,
    * and that is signed, so that no stranger can make us believe it.
    */
   async function lookWhetherRemoved(): Promise<void> {

@@ -73,6 +73,8 @@ export type Ending = { why: 'revoked' } | { why: 'dissolved'; into: string };
 
 /** A coordinator that is silent for longer is not there, as far as the page is concerned. */
 const SILENT_MS = 10_000;
+/** how long a machine that was removed before its start looks for a newer list */
+const NEWS_MS = 15_000;
 
 export async function startMember(house: House, belonging: Belonging, onChange: () => void): Promise<Member> {
   const undo: (() => Promise<unknown> | void)[] = [() => belonging.db?.close()];
@@ -295,7 +297,11 @@ async function assemble(
   undo.push(() => way.stop());
   await doorway.start();
   undo.push(() => doorway.stop());
-  if (!membership.isMember(id)) over.resolve({ why: 'revoked' });
+  if (!membership.isMember(id)) {
+    // approved again, and started again: a lobby shows the list that says so
+    const outside = setTimeout(() => membership.isMember(id) || over.resolve({ why: 'revoked' }), NEWS_MS).unref();
+    undo.push(() => clearTimeout(outside));
+  }
 
   return {
     over: over.promise,
