@@ -46,7 +46,9 @@ export const sourcePathPages: PageModule = (app, web) => {
     try {
       if (!typed.path) throw new PlainError('Say which folder: its whole path on that machine, for example /mnt/films.');
       // nobody has said yet that its films shall be converted
-      await web.commands.addLibrary({ path: typed.path, ...(typed.node ? { node: typed.node } : {}), lookFirst: true }, c.get('actor'));
+      const name = await nameOfOnly(web, source.id, watch);
+      const wish = { path: typed.path, ...(typed.node ? { node: typed.node } : {}), ...(name ? { name } : {}), lookFirst: true };
+      await web.commands.addLibrary(wish, c.get('actor'));
     } catch (error) {
       if (!(error instanceof PlainError)) throw error;
       return show(c, web, source, await guessed(web, source, c), watch, { folder: { ...typed, problem: error.message } });
@@ -102,6 +104,12 @@ async function save(c: Ctx, web: Web, source: Source, typed: Typed & { sure: boo
 /** Of what a person ticked before he came here, what the server still has. */
 async function stillWanted(web: Web, id: number, watch: readonly string[]): Promise<string[]> {
   return (await listSourceLibraries(web.db, id)).filter((l) => l.goneAt === null && watch.includes(l.key)).map((l) => l.key);
+}
+
+/** The title of the one library that a person came here for: then its folder is called like it. */
+async function nameOfOnly(web: Web, id: number, watch: readonly string[]): Promise<string | null> {
+  const wanted = (await listSourceLibraries(web.db, id)).filter((l) => watch.includes(l.key) && !l.watched);
+  return wanted.length === 1 ? wanted[0]!.title.slice(0, 200) : null;
 }
 
 /** Saved rules, and what the coordinator guesses for the rest; a server that does not answer leaves the saved ones to edit. */

@@ -320,7 +320,9 @@ describe('watching libraries', () => {
       ['watch', '2'],
     ]);
     assert.equal(answer.to, page('/paths?watch=2'));
-    assert.deepEqual(asked(web), [{ name: 'addLibrary', args: [{ path: '/srv/tv', node: house.more.tower, lookFirst: true }] }]);
+    assert.deepEqual(asked(web), [
+      { name: 'addLibrary', args: [{ path: '/srv/tv', node: house.more.tower, name: 'TV Shows', lookFirst: true }] },
+    ]);
     assert.equal((await post(page('/folder'), [['path', ' ']])).status, 422);
   });
 });
