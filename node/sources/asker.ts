@@ -73,7 +73,8 @@ export function createAsker(parts: AskerParts): Asker {
   return asker;
 
   function address(path: string, query: Record<string, string> = {}): URL {
-    const url = new URL(`${parts.url.replace(/\/+$/, '')}${path}`);
+    const base = new URL(parts.url);
+    const url = new URL(`${base.origin}${base.pathname.replace(/\/+$/, '')}${path}`);
     for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
     // "+" is a blank only where somebody reads it as a form; %20 is one everywhere
     url.search = url.search.replaceAll('+', '%20');

@@ -63,27 +63,44 @@ function waysOf(connections: Record<string, unknown>[]): PlexServer['connections
 }
 
 /**
- * The first connection at which this very server answers. No token is sent: `/identity` needs none, and whoever answers
- * with another identity is not asked anything else.
+ * The best connection at which this very server answers. No token is sent: `/identity` needs none, and whoever answers
+ * with another identity is not asked anything else. All are asked at once, because a server in a container offers many
+ * addresses that lead nowhere, and each of those takes seconds to say so.
  * @throws PlainError `source-away` with what each way said, `source-is-another` when only others answered
  */
 export async function findWay(server: PlexServer, outgoing: Outgoing, clientId: string, signal: AbortSignal): Promise<PlexWay> {
-  const said: string[] = [];
-  let others = 0;
-  for (const { url, secure } of server.connections) {
-    try {
-      if ((await identityAt(url, outgoing, clientId, signal)) === server.id) {
-        return { url, secure, others: server.connections.map((way) => way.url).filter((other) => other !== url) };
-      }
-      others++;
-      said.push(`at ${new URL(url).host} another server answers`);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      said.push(error instanceof PlainError ? messageOf(error).replace(/\.$/, '') : `${new URL(url).host} gave no sensible answer`);
+  const enough = new AbortController();
+  const both = AbortSignal.any([signal, enough.signal]);
+  const asked = server.connections.map((way) => lookAt(way.url, outgoing, clientId, both));
+  try {
+    const said: string[] = [];
+    let others = 0;
+    for (const [at, { url, secure }] of server.connections.entries()) {
+      const { id, problem } = await asked[at]!;
+      signal.throwIfAborted();
+      if (id === server.id) return { url, secure, others: server.connections.map((way) => way.url).filter((other) => other !== url) };
+      if (id !== null) others++;
+      said.push(id === null ? problem : `at ${new URL(url).host} another server answers`);
     }
+    if (others > 0 && others === said.length) throw another(server.name);
+    throw away(server.name, said.length === 0 ? 'it has no address that can be used here' : said.join('; ').slice(0, 600));
+  } finally {
+    enough.abort();
   }
-  if (others > 0 && others === said.length) throw another(server.name);
-  throw away(server.name, said.length === 0 ? 'it has no address that can be used here' : said.join('; '));
+}
+
+async function lookAt(
+  url: string,
+  outgoing: Outgoing,
+  clientId: string,
+  signal: AbortSignal,
+): Promise<{ id: string | null; problem: string }> {
+  const nonsense = `${new URL(url).host} gave no sensible answer`;
+  try {
+    return { id: await identityAt(url, outgoing, clientId, signal), problem: nonsense };
+  } catch (error) {
+    return { id: null, problem: error instanceof PlainError ? messageOf(error).replace(/\.$/, '') : nonsense };
+  }
 }
 
 async function identityAt(url: string, outgoing: Outgoing, clientId: string, signal: AbortSignal): Promise<string | null> {

@@ -34,6 +34,7 @@ suite('a Plex server', () => {
       background: true,
       bare: false,
       claims: null,
+      guest: false,
       loose: false,
       totals: true,
     });
@@ -146,7 +147,9 @@ suite('a Plex server', () => {
   test('a listing that ends before its own count is an error and no end', async () => {
     const section = plex.library.addSection({ title: 'Films', folders: ['/f'] });
     for (let n = 0; n < 300; n++) plex.library.add(section, { title: `Film ${n}`, file: `/f/${n}.mkv`, size: n });
-    plex.behaves.paging = 'empty';
+    plex.behaves.guest = true;
+    await assert.rejects(all(open(), '1'), code('source-odd', /only its owner/));
+    Object.assign(plex.behaves, { guest: false, paging: 'empty' });
     await assert.rejects(all(open(), '1'), code('source-odd', /says it has 300 but lists 200/));
   });
 
@@ -193,6 +196,10 @@ suite('a Plex server', () => {
     const source = open();
     await source.listLibraries(signal);
     await source.readItem('9881', signal);
+    await open({ url: `${plex.url}//?X-Plex-Token=${plex.token}#x` }).identify(signal);
+    assert.deepEqual(plex.inAddress(plex.token), [], 'not even when it was typed into the address');
+    assert.equal(plex.asked().pop(), 'GET /identity');
+    plex.heard.pop();
     assert.deepEqual(plex.asked(), ['GET /identity', 'GET /library/sections', 'GET /library/metadata/9881']);
     plex.heard.length = 0;
     clock += 61_000;

@@ -73,6 +73,7 @@ export function createPlexSource(parts: SourceParts): Source {
       )) {
         const files = page.flatMap(readFiles);
         if (files.length > 0) yield files;
+        else if (page.some(hidesItsFiles)) throw odd(name, 'it does not say where its files are, which it tells only its owner');
       }
     },
     async readItem(ref, signal) {
@@ -230,6 +231,11 @@ function readLibrary(section: Loose): SourceLibrary[] {
   const folders = list(section['Location']).flatMap((one) => text(one['path']) ?? []);
   const title = words(section['title']) || 'Unnamed library';
   return [{ key, title, kind: KINDS[String(section['type'])] ?? 'other', folders, changeMark: text(section['contentChangedAt'], 40) }];
+}
+
+/** Guests of a server are shown films without paths; an empty listing would say that all of them are gone. */
+function hidesItsFiles(item: Loose): boolean {
+  return list(item['Media']).some((media) => list(media['Part']).some((part) => part['file'] === undefined));
 }
 
 /** Keys come from the server and go into a path. */

@@ -19,7 +19,11 @@ export function sectionsAnswer(sections: TestSection[]): unknown {
 }
 
 /** `bare`: only what every version of the server says; `streams`: as in the answer for one item. */
-export function itemAnswer(section: TestSection, item: TestItem, how: { bare: boolean; streams: boolean }): Record<string, unknown> {
+export function itemAnswer(
+  section: TestSection,
+  item: TestItem,
+  how: { bare: boolean; guest: boolean; streams: boolean },
+): Record<string, unknown> {
   const { Media: _media, viewOffset: _offset, lastViewedAt: _viewed, ...template } = recordedMovie;
   return {
     ...(how.bare ? {} : (item.more ?? template)),
@@ -41,7 +45,7 @@ export function itemAnswer(section: TestSection, item: TestItem, how: { bare: bo
       Part: parts.map((part) => ({
         id: part.id,
         key: `/library/parts/${part.id}/${part.stamp}/file.${part.file.split('.').at(-1)}`,
-        file: part.file,
+        ...(!how.guest && { file: part.file }),
         ...(!how.bare && { size: part.size, container: 'mkv', duration: 7_011_007 }),
         ...(how.streams && { accessible: true, exists: true, Stream: streamsOf(videoCodec) }),
       })),

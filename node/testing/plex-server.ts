@@ -48,6 +48,8 @@ export interface PlexBehaviour {
   bare: boolean;
   /** who answers at /identity; null: as it is */
   claims: string | null;
+  /** as it shows itself to somebody who is not its owner: no paths */
+  guest: boolean;
   /** numbers as text and the like */
   loose: boolean;
   totals: boolean;
@@ -86,6 +88,7 @@ export async function startPlexServer(
       background: true,
       bare: false,
       claims: null,
+      guest: false,
       loose: false,
       totals: true,
     } as PlexBehaviour,
@@ -154,7 +157,9 @@ export async function startPlexServer(
         : paging === 'empty' && start > 0
           ? 0
           : Math.min(wanted, typeof paging === 'number' ? paging : wanted);
-    const items = all.slice(start, start + size).map((item) => itemAnswer(section, item, { bare: plex.behaves.bare, streams: false }));
+    const items = all
+      .slice(start, start + size)
+      .map((item) => itemAnswer(section, item, { bare: plex.behaves.bare, guest: plex.behaves.guest, streams: false }));
     const counts = { size: items.length, ...(totals && { offset: start, totalSize: all.length }) };
     const said = loose ? Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, String(value)])) : counts;
     const body = { MediaContainer: { ...said, librarySectionID: Number(section.key), ...(items.length > 0 && { Metadata: items }) } };
@@ -165,7 +170,7 @@ export async function startPlexServer(
     const found = plex.library.sections.flatMap((section) =>
       section.items
         .filter(({ ratingKey }) => keys.includes(ratingKey))
-        .map((item) => itemAnswer(section, item, { bare: plex.behaves.bare, streams: true })),
+        .map((item) => itemAnswer(section, item, { bare: plex.behaves.bare, guest: plex.behaves.guest, streams: true })),
     );
     return found.length === 0 ? null : { body: { MediaContainer: { size: found.length, Metadata: found } } };
   }
