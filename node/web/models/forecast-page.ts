@@ -74,7 +74,7 @@ export function forecastPage(
     name: library.name,
     looking: library.looking,
     enabled: library.enabled,
-    saved: converts.files === 0 ? null : { ...sizeParts(saved.value), range: rangeOf(saved, size) },
+    saved: converts.files === 0 ? null : { ...sizeParts(saved.value), range: rangeOf(saved, size, 'and') },
     time: time && converts.files > 0 ? timeWords(time) : null,
     timeWhy: converts.files === 0 ? 'Nothing is to be converted.' : 'No machine that is here now has an encoder for all of it.',
     files: forecast.files,
@@ -165,12 +165,14 @@ function endWords(measure: Measure): string {
   return `${plural(measure.tried, 'film')} ${measure.tried === 1 ? 'was' : 'were'} measured.${failed}`;
 }
 
-/** "330 to 480 GB" */
-function rangeOf({ low, high }: Estimate, words: (value: number) => string): string {
+/** "330 and 480 GB", or "330 MB and 1.2 GB" */
+function rangeOf({ low, high }: Estimate, words: (value: number) => string, word = 'to'): string {
   const [from, to] = [words(low), words(high)];
   if (from === to) return from;
   const [a, unit] = from.split('\u00a0');
-  return unit !== undefined && to.endsWith(`\u00a0${unit}`) && to.split('\u00a0').length === 2 ? `${a} to ${to}` : `${from} to ${to}`;
+  return unit !== undefined && to.endsWith(`\u00a0${unit}`) && to.split('\u00a0').length === 2
+    ? `${a} ${word} ${to}`
+    : `${from} ${word} ${to}`;
 }
 
 function listed(names: readonly string[]): string {
