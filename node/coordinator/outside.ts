@@ -60,6 +60,7 @@ export function createOutside(parts: OutsideParts): Outside {
     scanner: parts.scanner,
     askWaiting: () => void askWaiting().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'who waits could not be asked')),
     hurryMessenger: () => messenger.hurry(),
+    ...parts.outward.pace,
   });
   const messenger = createMessenger({ db, sources, events, log, onStale: parts.onStale, ...parts.outward.pace });
   const use = createSourceUse({ db, sources, settings: parts.settings });

@@ -45,6 +45,7 @@ export function createHealth(parts: HealthParts): Health {
       return source;
     } catch (error) {
       if (signal.aborted && !(signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError')) throw error;
+      links.drop(row.id);
       await say(row, problemOf(row, error));
       if (reasonCode(error) === 'source-away') await tryOtherAddress(row, signal);
       return null;

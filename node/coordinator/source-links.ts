@@ -19,6 +19,8 @@ export interface Links {
   /** the stored sign-in, unsealed. @throws as `open` */
   credential(row: SourceRow): Promise<Credential>;
   seal(kind: string, identity: string, credential: Credential): Promise<string>;
+  /** who answers there is in doubt: the next question proves it anew */
+  drop(sourceId: number): void;
   /** what was found out about a server meanwhile is kept for the next start */
   keepLearnt(row: SourceRow, source: Source): Promise<void>;
   readonly plex: PlexAccount;
@@ -36,7 +38,7 @@ export interface Outward {
   /** stand-ins for plex.tv in tests */
   plexTv?: { plexTv: string; clients: string; app: string };
   /** for tests */
-  pace?: { quietSeconds?: number };
+  pace?: { quietSeconds?: number; gatherMs?: number };
 }
 
 export function createLinks(parts: { db: Database; secrets: Secrets; outward: Outward; clientId: string }): Links {
@@ -60,6 +62,7 @@ export function createLinks(parts: { db: Database; secrets: Secrets; outward: Ou
     draft: ({ kind, name, url, credential, identity }) => openSource({ kind, name, url, credential, identity, outgoing, clientId }),
     credential: async (row) => unseal(row, await sourceCredential(db, row.id)),
     seal: (kind, identity, credential) => secrets.seal(nameOf(kind, identity), JSON.stringify(credential)),
+    drop: (sourceId) => void kept.delete(sourceId),
     async keepLearnt(row, source) {
       const known = kept.get(row.id);
       const now = JSON.stringify(source.learnt());

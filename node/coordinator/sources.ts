@@ -157,6 +157,9 @@ export function createSources(parts: SourcesParts): Sources {
     const row = await known(sourceId);
     if (!row.enabled)
       throw new PlainError(`${row.name} is switched off here.`, { reason: { code: 'source-off', params: { source: row.name } } });
+    // not even the question who is there, before it was found to be the old one again
+    if (row.problem?.code === 'source-is-another')
+      throw new PlainError(`Another server answers at the address of ${row.name}; it is told nothing.`, { reason: row.problem });
     return { row, source: await links.open(row) };
   }
 
@@ -218,7 +221,8 @@ export function createSources(parts: SourcesParts): Sources {
       const offered = (await source.listLibraries(signal)).find(({ key }) => key === section.key);
       if (!offered) return { listed: null, note: { code: 'source-library-gone', params: { source: row.name, library: section.title } } };
       if (isAsListed(section, offered.changeMark)) return { listed: section.items, note: null };
-      return { listed: await listOnce(row, section, onItems, signal), note: null };
+      const files = await listOnce(row, section, onItems, signal);
+      return { listed: (await readSourceLibrary(db, section.id))?.items ?? files, note: null };
     } catch (error) {
       signal.throwIfAborted();
       const problem = problemOf({ name: section.source }, error);
