@@ -163,6 +163,9 @@ function evidenceFor(original: Probe, profile: Profile): Evidence | null {
     outputFrames: { frames: 1500, counted: 'decoded' },
     decodeErrors: [],
     originalDecodeErrors: null,
+    ...(remux
+      ? { copied: { original: 'bits', output: 'bits', messages: filmStreams(original)[0]!.hdr?.kind === 'hdr10plus' } }
+      : { pictures: [{ atMs: 0, pictures: 25, shown: 25, difference: 1, worst: 2, elsewhere: 1, moved: 20, contrast: 40 }] }),
   };
 }
 
@@ -245,6 +248,9 @@ const harms: Record<string, Harm> = {
   'another length': (e, pick) => (e.output.durationMs! += (pick % 2 ? 1 : -1) * (2100 + pick)) > 0,
   'a frame less': (e, pick) => (e.outputFrames.frames -= 1 + (pick % 9)) > 0,
   'a frame more': (e, pick) => (e.outputFrames.frames += 1 + (pick % 9)) > 0,
+  'other bits than were to be copied': (e) => e.copied !== undefined && Boolean((e.copied.output = 'others')),
+  'other pictures': (e) => e.pictures !== undefined && Boolean((e.pictures[0]!.difference = e.pictures[0]!.worst = 200)),
+  'no picture to look at': (e) => e.pictures !== undefined && (e.pictures[0]!.pictures = 0) === 0,
   'decode errors': (e) => e.decodeErrors.push('invalid NAL unit') > 0,
   'no smaller size': (e, pick) => (e.outputBytes = Math.ceil(e.originalBytes * (e.plan.action === 'remux' ? 1.03 : 1)) + pick) > 0,
   'next to nothing in it': (e) => (e.outputBytes = Math.floor(e.originalBytes / 200)) >= 0,

@@ -187,10 +187,35 @@ test('a re-wrap need not be smaller, but must not grow', () => {
   filmStreams(e.original)[0]!.codec = 'hevc';
   filmStreams(e.original)[0]!.bitDepth = 10;
   e.plan = { ...e.plan, action: 'remux', video: null };
+  e.copied = { original: 'a', output: 'a', messages: false };
   e.outputBytes = e.originalBytes + 10;
   assert.equal(codeOf(judge(e)), 'accepted');
   e.outputBytes = e.originalBytes * 1.1;
   assert.equal(codeOf(judge(e)), 'not-smaller');
+});
+
+test('a re-wrap is believed only when its pictures are proved to be the same bits, and with HDR10+ every message, too', () => {
+  const e = evidence('clip-film');
+  const film = filmStreams(e.original)[0]!;
+  film.codec = 'hevc';
+  film.bitDepth = 10;
+  e.plan = { ...e.plan, action: 'remux', video: null };
+  const verdictOn = (copied: Evidence['copied']): string => codeOf(judge({ ...e, copied }));
+  assert.equal(verdictOn({ original: 'a', output: 'a', messages: false }), 'accepted');
+  assert.equal(verdictOn({ original: 'a', output: 'b', messages: false }), 'pictures-differ');
+  for (const copied of [undefined, { original: null, output: null, messages: true }, { original: 'a', output: null, messages: true }])
+    assert.equal(verdictOn(copied), 'not-enough-trust');
+  const hdr10plus = { kind: 'hdr10plus' as const, dolbyVisionProfile: null, masteringDisplay: null, contentLight: null };
+  for (const probe of [e.original, e.output]) filmStreams(probe)[0]!.hdr = hdr10plus;
+  assert.equal(verdictOn({ original: 'a', output: 'a', messages: false }), 'not-enough-trust');
+  assert.equal(verdictOn({ original: 'a', output: 'b', messages: true }), 'hdr-differs');
+  assert.equal(verdictOn({ original: 'a', output: 'a', messages: true }), 'accepted');
+});
+
+test('an encode whose pictures were not looked at, or showed nothing, is not believed', () => {
+  const e = evidence('clip-film');
+  for (const pictures of [undefined, [], [{ ...samePiece, pictures: 0 }]])
+    assert.equal(codeOf(judge({ ...e, pictures })), 'not-enough-trust');
 });
 
 test('every check is shown with both values in words, also after the first that failed', () => {
@@ -199,7 +224,7 @@ test('every check is shown with both values in words, also after the first that 
   const { checks } = judge(e);
   assert.ok(checks.length >= 12);
   assert.ok(checks.every(({ original, output }) => original !== '' && output !== ''));
-  assert.deepEqual(new Set(checks.map(({ name }) => name)).size, 14);
+  assert.deepEqual(new Set(checks.map(({ name }) => name)).size, 15);
 });
 
 /** Each harms any output that was accepted; a number picks where. */
@@ -254,6 +279,8 @@ test('no output is accepted that has fewer streams, another length, other HDR, m
   );
 });
 
+const samePiece = { atMs: 0, pictures: 25, shown: 25, difference: 1, worst: 2, elsewhere: 1, moved: 20, contrast: 40 };
+
 function evidence(name: string): Evidence {
   const { plan, original, output, originalBytes, frames } = capturedPair(name);
   return {
@@ -268,6 +295,7 @@ function evidence(name: string): Evidence {
     outputFrames: { frames: frames[1], counted: 'decoded' },
     decodeErrors: [],
     originalDecodeErrors: null,
+    pictures: [samePiece],
   };
 }
 

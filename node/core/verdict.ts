@@ -27,6 +27,16 @@ export interface Evidence {
   originalDecodeErrors: string[] | null;
   /** pieces of both films side by side; left out where the pictures were copied, not encoded */
   pictures?: PieceFinding[] | undefined;
+  /** left out where the pictures were encoded */
+  copied?: CopiedFinding | undefined;
+}
+
+/** Hashes over every coded picture of both films; null where it could not be read so. */
+export interface CopiedFinding {
+  original: string | null;
+  output: string | null;
+  /** over the messages between them, too, in which HDR10+ is */
+  messages: boolean;
 }
 
 export interface FrameCount {
@@ -96,7 +106,7 @@ function allChecks(e: Evidence, film: VideoStream, made: VideoStream[]): Result[
     decodeCheck(e),
     durationCheck(e),
     framesCheck(e),
-    ...picturesCheck(e),
+    e.plan.action === 'remux' ? copiedCheck(e, film) : picturesCheck(e),
     ...soundLengthCheck(e),
     ...(['film', 'audio', 'subtitle', 'picture', 'attachment', 'data'] as const).flatMap((kind) => streamCheck(e, kind)),
     chaptersCheck(e, film),
@@ -228,22 +238,37 @@ function sameFrames({ originalFrames, outputFrames }: Evidence): boolean {
   return originalFrames.frames > 0 && originalFrames.frames === outputFrames.frames;
 }
 
-/** Fails closed: where the original shows no picture at all, nobody can say that the copy shows the same. */
-function picturesCheck({ pictures }: Evidence): Result[] {
-  if (pictures === undefined) return [];
+/** Fails closed: where the original shows no picture at all, or none was looked at, nobody can say that the copy shows the same. */
+function picturesCheck({ pictures = [] }: Evidence): Result {
   const seen = pictures.filter((piece) => piece.pictures > 0);
   const looked = `${seen.reduce((sum, piece) => sum + piece.pictures, 0)} looked at in ${seen.length} ${seen.length === 1 ? 'place' : 'places'}`;
-  if (seen.length === 0)
-    return [
-      result('pictures', 'none could be shown', '?', false, 'not-enough-trust', { message: 'no picture of the original could be shown' }),
-    ];
+  if (seen.length === 0) return notSeen('none could be shown', 'no picture of the original could be shown');
   const bad = seen.map((piece) => ({ piece, fault: pictureFault(piece) })).find(({ fault }) => fault !== null);
   const farthest = Math.max(...seen.map((piece) => piece.difference));
   const near = `the same, at most ${farthest.toFixed(1)} of 255 levels apart`;
-  if (!bad) return [result('pictures', looked, near, true, 'pictures-differ')];
+  if (!bad) return result('pictures', looked, near, true, 'pictures-differ');
   const at = clockWords(bad.piece.atMs);
   const message = faultWords[bad.fault ?? 'other-pictures'];
-  return [result('pictures', looked, `${message}, at ${at}`, false, 'pictures-differ', { at, message })];
+  return result('pictures', looked, `${message}, at ${at}`, false, 'pictures-differ', { at, message });
+}
+
+/** A re-wrap is proved picture by picture, HDR10+ message by message, or it is not believed. */
+function copiedCheck({ copied }: Evidence, film: VideoStream): Result {
+  const dynamic = film.hdr?.kind === 'hdr10plus';
+  const whole = dynamic ? 'every picture with its HDR10+' : 'every picture';
+  if (!copied || copied.original === null || copied.output === null || (dynamic && !copied.messages))
+    return notSeen(whole, 'its pictures could not be compared bit by bit');
+  const passed = copied.original === copied.output;
+  const message = 'it was copied, but not every bit is the same';
+  return result('pictures', whole, passed ? 'bit by bit the same' : message, passed, dynamic ? 'hdr-differs' : 'pictures-differ', {
+    original: whole,
+    output: message,
+    message,
+  });
+}
+
+function notSeen(original: string, message: string): Result {
+  return result('pictures', original, '?', false, 'not-enough-trust', { message });
 }
 
 const faultWords: Record<PictureFault, string> = {

@@ -4,6 +4,7 @@ import type { WorkPlan } from '../core/plan.ts';
 import type { Profile } from '../core/profile.ts';
 import { reason } from '../core/reasons.ts';
 import { needsOriginalDecode, type Evidence } from '../core/verdict.ts';
+import { compareCopied } from './copied.ts';
 import type { Tools } from './locate.ts';
 import { probeFile } from './probe.ts';
 import { run, start, ToolError } from './process.ts';
@@ -28,7 +29,8 @@ export interface EvidenceRequest {
 /**
  * Measures original and output for core's verdict:
  *
- *   probe both ─▶ decode every stream of the output ─▶ count the original's film packets ─▶ look at pieces of both
+ *   probe both ─▶ decode every stream of the output ─▶ count the original's film packets ─▶ look at pieces of both, or at
+ *                                                        │                                 every bit of what was only copied
  *                                                        │ as many as decoded frames, no errors, the same pictures: done
  *                                                        └ else decode the original too: the exact count, its own errors
  *
@@ -60,6 +62,7 @@ export async function gatherEvidence(request: EvidenceRequest): Promise<Evidence
     decodeErrors: decoded.errors,
     originalDecodeErrors: null,
     pictures,
+    copied: plan.action === 'remux' ? await compareCopied({ ...request, originalProbe: original, outputProbe: output }) : undefined,
   };
   if (needsOriginalDecode(evidence)) {
     const again = await decodeAll(request, request.original, original, say(80, 100));

@@ -67,6 +67,44 @@ export function withCaptions(annexB: Buffer, from: number): Buffer {
   return Buffer.concat([...parts, annexB.subarray(start)]);
 }
 
+/** HDR10+ (SMPTE ST 2094-40 in an SEI message), another one before every picture of an Annex B HEVC stream; `from`: of the first. */
+export function withHdr10plus(annexB: Buffer, from = 0): Buffer {
+  const parts: Buffer[] = [];
+  let [start, pictures] = [0, 0];
+  for (let at = annexB.indexOf('000001', 0, 'hex'); at >= 0; at = annexB.indexOf('000001', at + 3, 'hex')) {
+    const type = ((annexB[at + 3] ?? 0) >> 1) & 63;
+    // first_slice_segment_in_pic_flag
+    if (type > 31 || !((annexB[at + 5] ?? 0) & 0x80)) continue;
+    const cut = annexB[at - 1] === 0 ? at - 1 : at;
+    if (pictures++ >= from) parts.push(annexB.subarray(start, cut), hdr10plusMessage(1000 + 37 * pictures));
+    else parts.push(annexB.subarray(start, cut));
+    start = cut;
+  }
+  return Buffer.concat([...parts, annexB.subarray(start)]);
+}
+
+/** One window without percentiles or curves. */
+function hdr10plusMessage(light: number): Buffer {
+  const fields: [value: number, width: number][] = [
+    [1, 2],
+    [1000, 27],
+    [0, 1],
+    ...[1, 2, 3, 4].map((n): [number, number] => [light * 64 + n + 1, 17]),
+    [0, 4],
+    [513, 10],
+    [0, 3],
+  ];
+  const bits = fields.map(([value, width]) => value.toString(2).padStart(width, '0')).join('');
+  const body = (bits.match(/.{1,8}/g) ?? []).map((byte) => parseInt(byte.padEnd(8, '0'), 2));
+  const message = [0xb5, 0x00, 0x3c, 0x00, 0x01, 0x04, 0x01, ...body];
+  return Buffer.from([0, 0, 0, 1, 39 << 1, 1, 0x04, message.length, ...escaped(message), 0x80]);
+}
+
+/** Two zeros are never followed by less than four in a NAL unit. */
+function escaped(body: number[]): number[] {
+  return body.flatMap((byte, n) => (byte <= 3 && n >= 2 && body[n - 1] === 0 && body[n - 2] === 0 ? [3, byte] : [byte]));
+}
+
 /** The display matrix of the first track, clockwise degrees (ISO/IEC 14496-12, 8.3.2). */
 export function turned(mp4: Buffer, degrees: 0 | 90 | 180 | 270): Buffer {
   const out = Buffer.from(mp4);
