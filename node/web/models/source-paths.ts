@@ -50,6 +50,8 @@ export function rootChoices(
 export interface PathsPage {
   id: number;
   name: string;
+  /** it lists no files, so nothing can be guessed or proved */
+  fetches: boolean;
   rows: PathRowView[];
   roots: RootChoice[];
   problem: string;

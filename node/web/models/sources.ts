@@ -27,6 +27,8 @@ export interface SourceView {
   enabled: boolean;
   state: SourceState;
   remedy: { href: string; label: string } | null;
+  /** it is told nothing before somebody says where its files are */
+  untold: boolean;
   checkedAt: Date | null;
   /** "3 libraries, 2 watched" */
   libraries: string;
@@ -90,6 +92,7 @@ export function kindFrom(text: string | undefined): SourceKind | null {
 export function sourceView(
   source: SourceOverview,
   libraries: readonly Pick<SourceLibraryRow, 'sourceId' | 'watched' | 'listedAt' | 'goneAt'>[],
+  rules: readonly { sourceId: number }[],
   now: Date,
 ): SourceView {
   const own = libraries.filter((l) => l.sourceId === source.id && l.goneAt === null);
@@ -105,6 +108,8 @@ export function sourceView(
     enabled: source.enabled,
     state: sourceState(source, now),
     remedy: remedyOf(source),
+    // a media server has rules by the time something of it is watched
+    untold: isFetcher(source.kind) && !rules.some((rule) => rule.sourceId === source.id),
     checkedAt: source.checkedAt,
     libraries: own.length === 0 ? '' : `${plural(own.length, 'library', 'libraries')}, ${own.filter((l) => l.watched).length} watched`,
     listedAt: latest(own.filter((l) => l.watched).map((l) => l.listedAt)),

@@ -1,5 +1,7 @@
 import { PlainError } from '../../errors.ts';
 import type { PlexSignIn } from '../../core/commands.ts';
+import { isFetcher } from '../../core/source-words.ts';
+import { readSource } from '../../db/sources.ts';
 import { refuse } from '../errors.ts';
 import { readText } from '../models/list-state.ts';
 import { addSourcePage, signInPage, triedView, type AddSourceForm, type BegunSignIn } from '../models/source-add.ts';
@@ -105,14 +107,19 @@ async function ask(web: Web, id: string, c: Ctx): Promise<{ answer: PlexSignIn; 
 }
 
 async function keep(c: Ctx, web: Web, wish: Parameters<Web['commands']['addSource']>[0], back: string): Promise<Response> {
-  let made: number | null = null;
+  let to: string | null = null;
   return web.act(
     c,
     async () => {
-      made = await web.commands.addSource(wish, c.get('actor'));
-      return 'The server is known now. Tick what shall be watched.';
+      const id = await web.commands.addSource(wish, c.get('actor'));
+      const source = await readSource(web.db, id);
+      const fetches = source !== null && isFetcher(source.kind);
+      to = fetches ? url.sourcePaths(id) : url.source(id);
+      return fetches
+        ? `${source.name} is known now. Say where its folders are here, then it is told of new files.`
+        : 'The server is known now. Tick what shall be watched.';
     },
-    { back, to: () => (made === null ? null : url.source(made)) },
+    { back, to: () => to },
   );
 }
 

@@ -1,5 +1,6 @@
 import type { PathRule } from '../../core/commands.ts';
 import { isProved } from '../../core/source-proof.ts';
+import { isFetcher } from '../../core/source-words.ts';
 import { listSourceLibraries } from '../../db/source-libraries.ts';
 import { listSourcePaths } from '../../db/source-paths.ts';
 import type { Source } from '../../db/sources.ts';
@@ -138,10 +139,12 @@ async function show(c: Ctx, web: Web, source: Source, rows: PathRowView[], watch
   const model: PathsPage = {
     id: source.id,
     name: source.name,
+    fetches: isFetcher(source.kind),
     rows,
     roots,
     problem: '',
-    looked: false,
+    // nothing can be looked for: what is typed can be saved at once
+    looked: isFetcher(source.kind),
     allProved: false,
     sure: false,
     watch: wanted.map((l) => l.key),

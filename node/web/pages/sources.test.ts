@@ -166,6 +166,23 @@ describe('adding', () => {
     ]);
   });
 
+  test('one that only fetches films is asked next where its folders are, and is told nothing before', async (t) => {
+    const { sonarr } = house.more;
+    const { get, post } = await visit(t, (name) => (name === 'addSource' ? sonarr : name === 'proposePaths' ? [] : undefined));
+    const kept = await post('/sources/keep', [
+      ['kind', 'sonarr'],
+      ['draft', 'd-1'],
+      ['name', 'Sonarr'],
+    ]);
+    assert.equal(kept.to, `/sources/${sonarr}/paths`);
+    assert.match(await get(kept.to!), /Take the folders from <bdi>Sonarr<\/bdi> itself.*value="save".*Sonarr is known now/s);
+    await house.leader.query(`update sources set problem = null where id = $1`, [sonarr]);
+    assert.match(await get('/sources'), /Until then it is told nothing/);
+    await house.leader.query(`update sources set problem = '{"code":"source-refuses","params":{"source":"Sonarr"}}' where id = $1`, [
+      sonarr,
+    ]);
+  });
+
   test('what does not answer is said beside what was typed, except for the key', async (t) => {
     const { web, post } = await visit(t, () => {
       throw new PlainError('Nobody answers at attic.lan:8096.');

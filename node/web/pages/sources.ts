@@ -1,4 +1,5 @@
 import type { SourceKind } from '../../core/commands.ts';
+import { sentence } from '../../core/reasons.ts';
 import { listLibraries } from '../../db/libraries.ts';
 import { listSourceLibraries } from '../../db/source-libraries.ts';
 import { listMessages, readMessage } from '../../db/source-messages.ts';
@@ -66,7 +67,8 @@ function actionRoutes(app: Parameters<PageModule>[0], web: Web): void {
     web.act(c, async () => {
       const source = await sourceOf(web, c);
       await web.commands.refreshSource(source.id, c.get('actor'));
-      return `${source.name} was asked; its libraries are as it says now.`;
+      const now = await sourceOf(web, c);
+      return now.problem ? sentence(now.problem) : `${source.name} was asked, and answered.`;
     }),
   );
   for (const enabled of [true, false]) {
@@ -216,9 +218,9 @@ async function show(c: Ctx, web: Web, once: Once): Promise<Response> {
 }
 
 async function readList(web: Web): Promise<SourcesPage> {
-  const [sources, libraries] = await Promise.all([sourceOverview(web.db), listSourceLibraries(web.db)]);
+  const [sources, libraries, rules] = await Promise.all([sourceOverview(web.db), listSourceLibraries(web.db), listSourcePaths(web.db)]);
   const now = web.now();
-  return { sources: sources.map((s) => sourceView(s, libraries, now)), kinds: kindChoices(null), now };
+  return { sources: sources.map((s) => sourceView(s, libraries, rules, now)), kinds: kindChoices(null), now };
 }
 
 async function readPage(web: Web, source: SourceOverview, once: Once): Promise<SourcePage> {
@@ -233,7 +235,7 @@ async function readPage(web: Web, source: SourceOverview, once: Once): Promise<S
   const libraries = offered.map((l) => libraryLine(l, rules, here, now));
   const kind: SourceKind = source.kind;
   return {
-    source: sourceView(source, offered, now),
+    source: sourceView(source, offered, rules, now),
     libraries,
     watchLabel: watchLabel(libraries),
     paths: rules.map((rule) => pathLine(rule, roots.find((root) => root.id === rule.rootId)?.label ?? 'a folder that no machine has now')),
