@@ -176,7 +176,7 @@ async function requireStanding(film: Film, name: string, wanted: Buffer): Promis
 }
 
 async function requireNames(film: Film, wanted: string[]): Promise<void> {
-  const names = await readdir(join(film.root.path, film.folder));
+  const names = (await readdir(join(film.root.path, film.folder))).filter((name) => name !== '.codecshift');
   if (names.toSorted().join() !== wanted.toSorted().join())
     throw new Error(`there are ${names.join(', ')} instead of ${wanted.join(', ')}`);
 }
@@ -198,9 +198,9 @@ async function filesOf(film: Film): Promise<Found[]> {
   return found;
 }
 
-/** The trash lies at the top of the film's file system: the root's, or that of a disk mounted inside. */
+/** The trash lies at the top of the film's file system: the root's, or that of a disk mounted inside; else beside the film. */
 async function trashOf(film: Film): Promise<string[]> {
-  const tops = [film.root.path, join(film.root.path, film.folder.split('/')[0] ?? '')];
+  const tops = ['', film.folder.split('/')[0] ?? '', film.folder].map((below) => join(film.root.path, below));
   const found: string[] = [];
   for (const top of tops) {
     const trash = join(top, '.codecshift', 'trash');
