@@ -9,6 +9,7 @@ import { emptyUrl, havePostgres, temporaryDirectory } from '../testing/database.
 import { clip } from '../testing/media.ts';
 import { startPlexServer, type TestPlexServer } from '../testing/plex-server.ts';
 import { startProgram, until, type Program } from '../testing/program.ts';
+import { emptyBooks, startWeb } from '../testing/web.ts';
 
 // From an empty house to a replaced film that Plex shows, as a person goes: in a browser, with the real program, real files
 // and a stand-in for the Plex server.
@@ -114,3 +115,31 @@ test(
     assert.ok(!program.output().includes(token), 'the log has no token');
   },
 );
+
+test('after a sign-in at plex.tv the servers appear by themselves, in the tab that was left open', async (t) => {
+  let state: object = { state: 'waiting' };
+  const web = await startWeb(
+    { after: (fn) => t.after(fn) },
+    {
+      db: emptyBooks,
+      answer: (name) => {
+        if (name === 'beginPlexSignIn')
+          return { signIn: 'pin-1', url: 'https://app.plex.tv/auth#?code=x', code: 'W7QK', expiresAt: Date.now() + 900_000 };
+        return name === 'askPlexSignIn' ? state : undefined;
+      },
+    },
+  );
+  const page = await browser.open(t, { javaScript: true });
+  await page.goto(`${web.url}/sources/add/plex`);
+  await page.getByRole('button', { name: 'Sign in at plex.tv' }).click();
+  await page.getByText('Waiting for plex.tv').waitFor();
+  await looksRight(page, 'a sign-in');
+  state = {
+    state: 'signed-in',
+    account: 'ada',
+    servers: [{ id: 's', name: 'Den', version: '1.43', owned: true, addresses: ['http://nas:32400'] }],
+  };
+  await page.getByRole('button', { name: /Use this server/ }).waitFor();
+  await looksRight(page, 'the servers of an account');
+  assert.deepEqual(web.complaints, []);
+});
