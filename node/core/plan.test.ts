@@ -51,6 +51,10 @@ const firstAudio = (codec: string) => (probe: Probe) => {
 const subtitle = (codec: string, more: Partial<SubtitleStream> = {}) => add({ kind: 'subtitle', codec, ...more });
 const hdr = (kind: 'hdr10' | 'hlg' | 'hdr10plus' | 'dolby-vision', dolbyVisionProfile: number | null = null) =>
   film({ hdr: { kind, dolbyVisionProfile, masteringDisplay: null, contentLight: null } });
+const madeOf = (codec: string, probedBy: string) => (probe: Probe) => {
+  film({ codec })(probe);
+  probe.probedBy = probedBy;
+};
 const notEfficient: Partial<Profile> = { alsoEfficient: [] };
 const wrap: Partial<Profile> = { remux: true };
 const av1: Partial<Profile> = { codec: 'av1' };
@@ -264,6 +268,24 @@ const rows: Record<string, Row> = {
     edit: hdr('hdr10plus'),
     profile: { hdr: 'keep' },
     plan: 'skip hdr10plus',
+  },
+  'HDR10 in AV1, of which an old ffprobe cannot tell whether it is HDR10+': {
+    probe: 'made-hdr10.mkv',
+    edit: madeOf('av1', '5.1.9-0+deb12u1'),
+    profile: notEfficient,
+    plan: 'skip hdr10plus-unseen',
+  },
+  'the same in VP9, by a build that says no release': {
+    probe: 'made-hdr10.mkv',
+    edit: madeOf('vp9', 'N-117234-gabc'),
+    profile: notEfficient,
+    plan: 'skip hdr10plus-unseen',
+  },
+  'HDR10 in AV1, looked at by an ffprobe that would have seen HDR10+': {
+    probe: 'made-hdr10.mkv',
+    edit: madeOf('av1', 'n6.1.1'),
+    profile: notEfficient,
+    plan: 'transcode older-codec → matroska .mkv',
   },
   '4:2:2 colour': { probe: 'clip-chroma422', plan: 'skip chroma' },
   '4:4:4 colour': { probe: 'made-h264-444.mkv', plan: 'skip chroma' },

@@ -149,6 +149,11 @@ const contentRules: Rule[] = [
   // what a new encode would lose or could not make
   ({ film }) => (film.hdr?.kind === 'dolby-vision' ? reason('dolby-vision', { profile: film.hdr.dolbyVisionProfile }) : null),
   whenEncoding(({ film }) => (film.hdr?.kind === 'hdr10plus' ? reason('hdr10plus') : null)),
+  whenEncoding(({ probe, film }) =>
+    film.hdr?.kind === 'hdr10' && hidesHdr10plus.has(film.codec) && !seesHdr10plus(probe.probedBy)
+      ? reason('hdr10plus-unseen', { codec: film.codec, version: probe.probedBy })
+      : null,
+  ),
   ({ film, profile }) =>
     film.hdr && profile.hdr === 'skip' ? reason('hdr-skipped', { kind: film.hdr.kind === 'hlg' ? 'HLG' : 'HDR10' }) : null,
   whenEncoding(({ film }) => (film.hasAlpha ? reason('alpha') : null)),
@@ -190,6 +195,14 @@ const contentRules: Rule[] = [
 /** Rules about encoding do not bind a re-wrap, which leaves the pictures as they are. */
 function whenEncoding(rule: Rule): Rule {
   return (c) => (c.film.codec === 'hevc' ? null : rule(c));
+}
+
+/** In these ffprobe before 6.1 shows no HDR10+ (5.1.9 looked into: only its HEVC decoder reads it), so such a film looks like plain HDR10. */
+const hidesHdr10plus: ReadonlySet<string> = new Set(['av1', 'vp9']);
+
+function seesHdr10plus(version: string): boolean {
+  const [, major = 0, minor = 0] = /^n?(\d{1,3})\.(\d{1,4})/.exec(version)?.map(Number) ?? [];
+  return major > 6 || (major === 6 && minor >= 1);
 }
 
 /** Dolby Vision needs its description in the container, which a re-wrap by ffmpeg does not always write. */

@@ -70,6 +70,10 @@ export const reasonTable = {
   // left alone on purpose: what we can't do without losing something
   'dolby-vision': skip('Dolby Vision', 'It is Dolby Vision[ profile {profile}]; a new encode would lose it.'),
   hdr10plus: skip('HDR10+', 'It carries HDR10+ metadata for every scene; a new encode would lose it.'),
+  'hdr10plus-unseen': skip(
+    'Perhaps HDR10+',
+    'It is HDR, and ffprobe {version} cannot see whether {codec|codec} carries HDR10+, which a new encode would lose. From ffmpeg 6.1 on it can be told.',
+  ),
   chroma: skip('Rich colour', 'Its colour is stored as {chroma}; a new encode would halve it to 4:2:0.'),
   alpha: skip('Transparency', 'The picture has transparency, which a new encode would lose.'),
   'bit-depth': skip('Over 10 bits', 'It has {bitDepth} bits per colour; a new encode would keep only 10.'),
