@@ -20,7 +20,7 @@ const linesSql = `case when coalesce(f.width, 0) = 0 or coalesce(f.height, 0) = 
   .join(' ')} end`;
 
 /**
- * The files of a library in groups of one class, status and reason. It reads every row of the library once (a second for a
+ * The files of a library in groups of one class, status and reason. It reads every row of the library once (some seconds for a
  * million files), so whoever shows it keeps the answer for a while.
  */
 export function classCounts(q: Queryable, libraryId: number): Promise<ClassCount[]> {

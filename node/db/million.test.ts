@@ -6,7 +6,9 @@ import { aLibrary, testNode } from '../testing/records.ts';
 import { claim, claimOne, claimParams, claimSql } from './claims.ts';
 import type { Queryable } from './connect.ts';
 import { headsParams, headsSql, readHeads, readWaiting, waitingClasses } from './heads.ts';
-import { listHistory, listWaiting } from './job-lists.ts';
+import { planSql } from './forecast.ts';
+import { listHistory, listNext, listWaiting } from './job-lists.ts';
+import { keyset } from './page.ts';
 
 interface Plan {
   'Node Type': string;
@@ -61,8 +63,28 @@ test(
     assert.equal((await readWaiting(q, 8)).length, 8);
     assert.deepEqual(await waitingClasses(q, [0, 1, 2]), [0, 1]);
 
+    const files = keyset([{ sql: 'f.id', cast: 'bigint', descending: false }], {}, 5);
+    for (const [what, codec, reason] of [
+      [null, null, null],
+      ['convert', null, null],
+      [null, 'hevc', null],
+      [null, null, 'hard-linked'],
+    ] as const) {
+      const plan = await explain(q, planSql(what, files), [libraries[0]!.id, codec, reason, null]);
+      const scans = flatten(plan).filter((n) => n['Relation Name'] === 'media_files');
+      const looked = scans.reduce((sum, n) => sum + n['Actual Rows'] * n['Actual Loops'], 0);
+      assert.ok(
+        scans.every((n) => n['Index Name'] !== undefined && looked < 100),
+        `a dry run by ${what} ${codec} ${reason}`,
+      );
+    }
+
     const page = await listWaiting(q);
     assert.equal(page.rows.length, 50);
+    assert.deepEqual(
+      (await listNext(q, 7)).map((row) => row.id),
+      page.rows.slice(0, 7).map((row) => row.id),
+    );
     const next = await listWaiting(q, undefined, { after: page.after });
     assert.ok(next.rows.every((row) => !page.rows.some((first) => first.id === row.id)));
     assert.equal((await listHistory(q)).rows.length, 0);
