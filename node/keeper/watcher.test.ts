@@ -46,11 +46,10 @@ async function stage(t: TestContext, change: Partial<WatcherParts> & { refuse?: 
   return { directory, watcher, news, until };
 }
 
-test('a library is watched once it is wished, what changed before and since is told by its folder, also after a refusal', async (t) => {
+test('a library is watched once it is wished, what changes is told by its folder, also after a refusal', async (t) => {
   const s = await stage(t, { refuse: 2 });
   s.watcher.wish([{ root, folder: 'Films' }]);
-  // what came before it was watched
-  assert.deepEqual((await s.until(() => s.news[0])).folders, ['Films']);
+  await s.until(() => s.watcher.state().length > 0);
   assert.deepEqual(s.watcher.state(), [{ root, folder: 'Films', watching: true, why: null }]);
   await writeFile(join(s.directory, 'Films', 'One', 'film.mkv'), 'x');
   const told = await s.until(() => s.news.find((one) => one.folders.includes('Films/One')));
@@ -68,4 +67,15 @@ test('a disk that does not tell the truth is not watched, and it is said why; on
   away.watcher.wish([{ root, folder: '' }]);
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual([away.watcher.state(), away.news], [[], []]);
+});
+
+test('a folder that went away is said, and when it is back the whole of it is looked at', async (t) => {
+  const s = await stage(t, { againMs: 5 });
+  s.watcher.wish([{ root, folder: 'Films' }]);
+  await s.until(() => s.watcher.state()[0]?.watching);
+  await rm(join(s.directory, 'Films'), { recursive: true });
+  await s.until(() => s.watcher.state()[0]?.watching === false);
+  await mkdir(join(s.directory, 'Films'));
+  assert.deepEqual((await s.until(() => s.news.find((one) => one.folders.includes('Films')))).root, root);
+  await s.until(() => s.watcher.state()[0]?.watching);
 });

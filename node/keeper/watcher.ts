@@ -45,6 +45,7 @@ export interface WatcherParts {
   /** for tests */
   watchable?: (directory: string) => Promise<string | null>;
   gatherMs?: number;
+  againMs?: number;
   restMs?: number;
 }
 
@@ -61,6 +62,8 @@ interface Entry extends WatchState {
   changed: Map<string, number>;
   told: Map<string, number>;
   timer: NodeJS.Timeout | null;
+  /** it was watched, or should have been, and was not for a while */
+  lost: boolean;
   over: boolean;
 }
 
@@ -86,7 +89,7 @@ export function createWatcher(parts: WatcherParts): Watcher {
 
   function begin(key: string, { root, folder }: WatchedFolder): void {
     const entry: Entry = {
-      ...{ root, folder, watching: false, why: null, tree: null, over: false, timer: null },
+      ...{ root, folder, watching: false, why: null, tree: null, over: false, lost: false, timer: null },
       changed: new Map<string, number>(),
       told: new Map<string, number>(),
     };
@@ -105,6 +108,7 @@ export function createWatcher(parts: WatcherParts): Watcher {
         onChange: (below) => note(entry, below === '' ? entry.folder : [entry.folder, below].filter(Boolean).join('/')),
         onEnd: (reason) => {
           entry.tree = null;
+          entry.lost = true;
           stands(entry, reason);
           later(entry);
         },
@@ -113,8 +117,9 @@ export function createWatcher(parts: WatcherParts): Watcher {
       if (entry.why !== null) return;
       entry.tree = tree;
       stands(entry, null);
-      // what changed before it was watched
-      note(entry, entry.folder);
+      // what changed while it was not; at a start the scans have seen to that
+      if (entry.lost) note(entry, entry.folder);
+      entry.lost = false;
     } catch (error) {
       // not on this machine, or its disk is away: that is said elsewhere
       log.debug({ root: entry.root, why: messageOf(error) }, 'a library is not watched here');
@@ -136,7 +141,7 @@ export function createWatcher(parts: WatcherParts): Watcher {
       if (entry.over || entry.watching) return;
       entry.why = null;
       void tryToWatch(entry);
-    }, AGAIN_MS).unref();
+    }, parts.againMs ?? AGAIN_MS).unref();
   }
 
   function note(entry: Entry, folder: string): void {
