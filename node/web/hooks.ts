@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Hono } from 'hono';
 import { sourceOfHook } from '../db/sources.ts';
+import { PlainError } from '../errors.ts';
 import { url } from './routes.ts';
 import type { Ctx, Env, Web } from './web.ts';
 
@@ -49,7 +50,7 @@ export function hookRoutes(app: Hono<Env>, web: Web): void {
   };
   const safe = (c: Ctx): Promise<Response> =>
     take(c).catch((error: unknown) => {
-      web.log.warn({ why: error instanceof Error ? error.name : 'unknown' }, 'a webhook could not be taken');
+      web.log.warn({ why: whyOf(error) }, 'a webhook could not be taken');
       return c.text('Not now.', 503);
     });
   app.post('/hooks', safe);
@@ -75,6 +76,12 @@ export function isHook(path: string): boolean {
 /** A path as it may be logged. */
 export function loggedPath(path: string): string {
   return path.startsWith('/hooks/') ? '/hooks/…' : path;
+}
+
+/** What went wrong, without a word of what was sent. */
+function whyOf(error: unknown): string {
+  if (error instanceof PlainError) return error.reason?.code ?? error.name;
+  return error instanceof Error ? error.name : 'unknown';
 }
 
 function secretOf(c: Ctx): string | null {

@@ -1,10 +1,8 @@
 import { clusterKeys, specOf } from '../../config/schema.ts';
 import { overriddenBy } from '../../config/load.ts';
 import type { Progress } from '../../events.ts';
-import { profileProblems } from '../../core/profile-fields.ts';
-import type { Profile } from '../../core/profile.ts';
 import { priorities } from '../../core/job.ts';
-import { sentence, type Reason } from '../../core/reasons.ts';
+import { sentence } from '../../core/reasons.ts';
 import { countsByState } from '../../db/counters.ts';
 import {
   listCancelled,
@@ -20,7 +18,6 @@ import {
 } from '../../db/job-lists.ts';
 import { libraryOverview, readLibrary } from '../../db/libraries.ts';
 import type { Page } from '../../db/page.ts';
-import { lastScans } from '../../db/scans.ts';
 import { readSettings } from '../../db/settings.ts';
 import { totals } from '../../db/stats.ts';
 import { PlainError } from '../../errors.ts';
@@ -30,14 +27,15 @@ import type * as v from 'valibot';
 import { cleanupRoutes } from './cleanups.ts';
 import { fileRoutes } from './files.ts';
 import { forecastRoutes } from './forecasts.ts';
+import { libraryRoutes } from './libraries.ts';
 import { nodeRoutes } from './nodes.ts';
 import { sourceRoutes } from './sources.ts';
+import { reasonJson } from './reason-json.ts';
 import {
   ApiProblem,
   bodyAs,
   clearBody,
   jobsQuery,
-  libraryBody,
   nothingBody,
   pathId,
   priorityBody,
@@ -65,23 +63,6 @@ export const apiRoutes: PageModule = (app, web) => {
     return c.json({ started: await web.commands.scan(library ?? null, c.get('actor')) }, 202);
   });
 
-  get('/libraries', async (c) => c.json({ items: await libraries(web) }));
-  post('/libraries', async (c) => {
-    const body = await bodyAs(c, libraryBody);
-    const profile = body.profile && partialProfile(body.profile);
-    const id = await web.commands.addLibrary(
-      {
-        path: body.path,
-        ...(body.node ? { node: body.node } : {}),
-        ...(body.name ? { name: body.name } : {}),
-        ...(profile ? { profile } : {}),
-        ...(body.lookFirst ? { lookFirst: true } : {}),
-      },
-      c.get('actor'),
-    );
-    return c.json({ id }, 201);
-  });
-
   for (const enabled of [true, false])
     post(`/libraries/:id/${enabled ? 'start' : 'stop'}`, async (c) => {
       const id = pathId(c, 'library');
@@ -99,6 +80,7 @@ export const apiRoutes: PageModule = (app, web) => {
   jobActions(post, web);
   fileRoutes(get, post, web);
   forecastRoutes(get, post, web);
+  libraryRoutes(get, post, web);
   nodeRoutes(get, post, web);
   cleanupRoutes(get, post, web);
   sourceRoutes(get, post, web);
@@ -221,20 +203,6 @@ async function status(web: Web): Promise<object> {
   };
 }
 
-async function libraries(web: Web): Promise<object[]> {
-  const [overview, scans] = await Promise.all([libraryOverview(web.db), lastScans(web.db)]);
-  return overview.map(({ problem, rootId, priority, ...library }) => {
-    const scan = scans.find((s) => s.libraryId === library.id);
-    return {
-      ...library,
-      root: rootId,
-      priority: priorities[priority] ?? 'normal',
-      problem: reasonJson(problem),
-      scan: scan ? { ...scan, reason: reasonJson(scan.reason) } : null,
-    };
-  });
-}
-
 async function jobs(web: Web, query: v.InferOutput<typeof jobsQuery>): Promise<Page<JobRow>> {
   const filter = {
     libraryId: query.library ?? null,
@@ -298,10 +266,6 @@ function jobJson(job: JobRow, progress: Progress | null): object {
   return { ...rest, priority: priorities[priority] ?? 'normal', reason: reasonJson(reason), why: reasonJson(planReason), progress: live };
 }
 
-function reasonJson(reason: Reason | null): object | null {
-  return reason && { code: reason.code, params: reason.params ?? {}, sentence: sentence(reason) };
-}
-
 async function settings(web: Web): Promise<object[]> {
   const stored = new Map((await readSettings(web.db)).map((row) => [row.key, row]));
   const effective = web.settings();
@@ -319,11 +283,4 @@ async function settings(web: Web): Promise<object[]> {
       override: overriddenBy(key),
     };
   });
-}
-
-/** Only what was named, each part checked. @throws ApiProblem 422 */
-function partialProfile(wish: Record<string, unknown>): Partial<Profile> {
-  const problems = profileProblems(wish).map(({ key, problem }) => ({ path: `profile.${key}`, problem }));
-  if (problems.length) throw new ApiProblem(422, 'invalid-input', `${problems.map((p) => `${p.path} ${p.problem}`).join('; ')}.`, problems);
-  return wish as Partial<Profile>;
 }

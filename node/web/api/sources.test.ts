@@ -8,6 +8,7 @@ const house = webSuite({ browser: false, fill: fillSourceSample });
 
 test('media servers by the API: whole, well-formed wishes reach the coordinator, and no token comes out', async (t) => {
   const { plex, filmsRoot, messages, secrets } = house.more;
+  const { films } = house.sample.libraries;
   const answers: Record<string, unknown> = {
     trySource: { draft: 'd', identity: 'i', name: 'n', version: '1', libraries: [] },
     provePaths: [
@@ -54,6 +55,15 @@ test('media servers by the API: whole, well-formed wishes reach the coordinator,
     [`/sources/${plex}/remove`, {}, 422],
     [`/sources/${plex}/remove`, { confirm: true }, 200, ['removeSource', plex]],
     ['/sources/999/refresh', {}, 404],
+    [
+      `/libraries/${films}`,
+      { schedule: { atHour: 3 }, watch: false },
+      200,
+      ['changeLibrary', films, { watch: false, schedule: { atHour: 3 } }],
+    ],
+    [`/libraries/${films}`, { schedule: { atHour: 24 } }, 422],
+    [`/libraries/${films}`, { profile: { minSizeMb: -1 } }, 422],
+    ['/libraries/999', { watch: true }, 404],
   ] as [string, object, number, ...unknown[][]][]) {
     web.asked.length = 0;
     assert.equal((await ask('POST', path, body)).status, status, `${path} ${JSON.stringify(body)}`);

@@ -1,6 +1,5 @@
 import type * as v from 'valibot';
 import type { PathRule } from '../../core/commands.ts';
-import { sentence, type Reason } from '../../core/reasons.ts';
 import { isProved } from '../../core/source-proof.ts';
 import { listSourceLibraries } from '../../db/source-libraries.ts';
 import { listMessages, readMessage, type SourceMessage } from '../../db/source-messages.ts';
@@ -9,6 +8,7 @@ import { sourceOverview, type SourceOverview } from '../../db/sources.ts';
 import { refuse } from '../errors.ts';
 import { shownAddress } from '../models/sources.ts';
 import type { Web } from '../web.ts';
+import { reasonJson } from './reason-json.ts';
 import {
   bodyAs,
   messagesQuery,
@@ -149,10 +149,6 @@ async function pathsOf({ db }: Web, id: number): Promise<object[]> {
 
 function messageJson({ before: _b, after: _a, folder: _f, reason, ...message }: SourceMessage): object {
   return { ...message, reason: reasonJson(reason) };
-}
-
-function reasonJson(reason: Reason | null): object | null {
-  return reason && { code: reason.code, params: reason.params ?? {}, sentence: sentence(reason) };
 }
 
 async function sourceOf({ db }: Web, c: ApiContext): Promise<SourceOverview> {

@@ -13,6 +13,7 @@ import { refuse } from '../errors.ts';
  *   GET    /api/v1/status                        counts, what runs with its progress, paused, reclaimed
  *   GET    /api/v1/libraries                     every library with its counters and last scan
  *   POST   /api/v1/libraries                     {path, node?, name?, profile?, lookFirst?}    201 {id}
+ *   POST   /api/v1/libraries/:id                 {name?, enabled?, priority?, profile?, schedule?: {} | {everyMinutes} | {atHour}, watch?}
  *   POST   /api/v1/libraries/:id/start · stop    its files are converted from now on; not any more
  *   GET    /api/v1/libraries/:id/forecast        space and time with ranges, by class of film
  *   GET    /api/v1/libraries/:id/plan?plan=&reason=&format=&q=&after=&before=&limit=      a dry run, file by file
@@ -141,6 +142,15 @@ export const libraryBody = v.strictObject({
   name: v.optional(text(200)),
   profile: v.optional(v.record(v.string(), v.unknown())),
   lookFirst: v.optional(v.boolean('must be true or false')),
+});
+export const libraryChangeBody = v.strictObject({
+  name: v.optional(text(200)),
+  enabled: v.optional(v.boolean('must be true or false')),
+  priority: v.optional(v.picklist(priorities, 'must be high, normal or low')),
+  profile: v.optional(v.record(v.string(), v.unknown())),
+  /** its shape is checked by core/scan-schedule.ts */
+  schedule: v.optional(v.looseObject({}, 'must be an object')),
+  watch: v.optional(v.boolean('must be true or false')),
 });
 export const scanBody = v.strictObject({
   library: v.optional(v.nullable(v.pipe(v.number('must be a number'), v.integer(), v.minValue(1)))),
