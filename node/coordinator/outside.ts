@@ -48,8 +48,12 @@ export interface OutsideParts {
   log: Log;
 }
 
+/** Not every server says by itself that somebody stopped watching. */
+const ASK_EVERY_MS = 20_000;
+
 export function createOutside(parts: OutsideParts): Outside {
   const { db, events, log, signal } = parts;
+  let timer: NodeJS.Timeout | undefined;
   const secrets = createSecrets({ db, self: parts.self, key: parts.secretKey });
   const links = createLinks({ db, secrets, outward: parts.outward, clientId: parts.clientId });
   const sources = createSources({
@@ -58,7 +62,7 @@ export function createOutside(parts: OutsideParts): Outside {
     events,
     log,
     scanner: parts.scanner,
-    askWaiting: () => void askWaiting().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'who waits could not be asked')),
+    askWaiting: ask,
     hurryMessenger: () => messenger.hurry(),
     ...parts.outward.pace,
   });
@@ -73,11 +77,18 @@ export function createOutside(parts: OutsideParts): Outside {
     start() {
       sources.start();
       messenger.start();
+      timer = setInterval(ask, ASK_EVERY_MS);
+      timer.unref();
     },
     async stop() {
+      clearInterval(timer);
       await Promise.allSettled([sources.stop(), messenger.stop()]);
     },
   };
+
+  function ask(): void {
+    void askWaiting().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'who waits could not be asked'));
+  }
 
   /** Films that wait until nobody plays them: somebody stopped, or a server can be asked again. */
   async function askWaiting(): Promise<void> {

@@ -109,14 +109,16 @@ export function sourceAdding(parts: CoordinatorParts, term: Term, outside: Outsi
       );
       await note('source-changed', name ?? row.name, by);
       changed(sourceId);
-      if (change.enabled !== false) void sources.look(sourceId).catch(() => {});
+      sources.kick();
     },
 
     async removeSource(sourceId, by) {
       const row = await known(sourceId);
       await removeSource(db, sourceId);
+      links.drop(sourceId);
       await note('source-removed', row.name, by);
       changed(sourceId);
+      sources.kick();
     },
 
     async refreshSource(sourceId) {

@@ -19,6 +19,7 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
 import { createOutgoing } from '../outgoing.ts';
+import { startArr } from '../testing/arr-server.ts';
 import { freshDatabase, quietLog, temporaryDirectory } from '../testing/database.ts';
 import { helloOf } from '../testing/mesh-samples.ts';
 import { startPlexServer, type TestPlexServer } from '../testing/plex-server.ts';
@@ -271,6 +272,25 @@ suite('a Plex server whose libraries are watched', () => {
     assert.equal(said[0]!.query['path'], '/data');
     await scanned();
     assert.deepEqual([(await file(1)).status, (await jobsOfFile(db, one.id)).length], ['done', 1]);
+  });
+
+  test('is not the only one who tells: what a fetcher says of our own new file is no news, another file is', async () => {
+    const { commands } = coordinator;
+    const radarr = await startArr(later, 'radarr');
+    const { draft } = await commands.trySource({ kind: 'radarr', url: radarr.url, credential: radarr.key }, ada);
+    const fetcher = await commands.addSource({ draft }, ada);
+    await assert.rejects(commands.watchLibraries(fetcher, ['1'], ada), /no libraries to watch/);
+    const [rule] = await commands.proposePaths(fetcher, ada);
+    await commands.savePaths(fetcher, [{ prefix: '/data', rootId: rule!.rootId, folder: '' }], true, ada);
+    const { password } = await commands.makeHook(fetcher, ada);
+    const imported = (size: number) => {
+      const movieFile = { id: 1, relativePath: 'film-00001.mkv', path: '/data/film-00001.mkv', size };
+      return { json: { eventType: 'Download', movie: { id: 7, title: 'Metropolis', folderPath: '/data' }, movieFile } };
+    };
+    assert.equal(await commands.hookCame(password, imported(400_000)), 0, 'it is the file that we made');
+    assert.equal(await commands.hookCame(password, imported(900_000)), 1);
+    assert.equal(await commands.hookCame(password, imported(900_000)), 0, 'the same import comes more than once');
+    await commands.removeSource(fetcher, ada);
   });
 
   test('is asked before an original is put back, and told of that too', async () => {

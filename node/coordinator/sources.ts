@@ -30,6 +30,8 @@ export interface Sources {
   stop(): Promise<void>;
   /** @throws PlainError when there is none, or with a `source-…` reason why it cannot be asked */
   open(sourceId: number): Promise<{ row: SourceRow; source: Source }>;
+  /** what people wish of sources changed: who is followed is looked at now */
+  kick(): void;
   /** asks it now who it is and what it offers; resolves with whether it is well */
   look(sourceId: number): Promise<boolean>;
   /** reads all of its libraries, one after the other; a second wish is part of the first. Never rejects */
@@ -103,6 +105,9 @@ export function createSources(parts: SourcesParts): Sources {
       await Promise.allSettled([turn, ...listings.values(), ...listingAll.values()]);
     },
     open,
+    kick() {
+      turn = turn.then(round);
+    },
     look: async (sourceId) => (await check(await known(sourceId))) !== null,
     libraryChanged,
     listAll(sourceId) {
@@ -145,6 +150,10 @@ export function createSources(parts: SourcesParts): Sources {
     await dueNow(db, sourceId);
     parts.hurryMessenger();
     parts.askWaiting();
+    // a scan that failed for want of a first listing can begin now
+    const sections = new Set((await listSourceLibraries(db, sourceId)).map(({ id }) => id));
+    for (const library of await listLibraries(db))
+      if (library.problem && sections.has(library.sourceLibraryId ?? -1)) parts.scanner.scanSoon(library.id);
   }
 
   async function known(sourceId: number): Promise<SourceRow> {
