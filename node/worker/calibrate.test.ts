@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import type { EncoderChoice } from '../core/encoder-choice.ts';
 import { filmStreams, type Probe } from '../core/media.ts';
 import { makePlan } from '../core/plan.ts';
+import { sentence } from '../core/reasons.ts';
 import { defaultProfile, type Profile } from '../core/profile.ts';
 import { goals, planSamples, type Finding, type QualityScore } from '../core/quality.ts';
 import { usualCourtesy } from '../ffmpeg/courtesy.ts';
@@ -91,6 +92,15 @@ test('a search that fails leaves the number of the profile, the reason, and noth
   await writeFile(text, 'not a film');
   const unread = await calibrate({ ...broken, encoder: x265, input: text });
   assert.equal(unread?.why?.code, 'goal-not-measured');
+});
+
+test('a search that would take more than its share of the encode ends after the first piece, and says so', needsVmaf, async () => {
+  let steps = 0;
+  const wish = { ...(await requestFor(await film, profile, x265)), freeMs: 0, share: 0, onProgress: () => (steps += 1) };
+  const found = await calibrate(wish);
+  assert.deepEqual([found?.from, found?.quality, found?.measured, steps], ['profile', 30, null, 1]);
+  assert.match(found?.why ? sentence(found.why) : '', /too long beside the encode/);
+  assert.deepEqual(await readdir(wish.folder), []);
 });
 
 test('a profile with a number searches nothing', async () => {

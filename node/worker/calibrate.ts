@@ -20,6 +20,8 @@ export interface CalibrateRequest extends SampleSource {
   findings: readonly Finding[];
   /** a search that takes no longer is not cut short by the clock; default: a quarter of a minute */
   freeMs?: number;
+  /** of the film's own encode, 0…1; only tests ask for another */
+  share?: number;
   /** 0…100 */
   onProgress?: (percent: number) => void;
 }
@@ -92,9 +94,13 @@ async function search(request: CalibrateRequest, target: Target, metric: Metric,
     for (;;) {
       const next = nextTry(wish, spent.tries);
       if ('found' in next) return { tried: next.found, met: next.met };
-      const tried = await trySetting(request, samples, next.quality, metric, spent, plan);
-      spent.tries.push(tried.result);
-      if (tooDear(request, clock.ms(), tried, spent)) wish.tries = spent.tries.length;
+      const tried = await trySetting(request, samples, next.quality, metric, spent, plan, clock);
+      const whole = tried.pieces === samples.length;
+      // on fewer pieces than the tries before it cannot be compared with them, and half of them say too little of a film
+      if (whole || (spent.tries.length === 0 && tried.pieces > samples.length / 2)) spent.tries.push(tried.result);
+      if (spent.tries.length === 0) return { why: reason('goal-not-measured', { message: 'it would take too long beside the encode' }) };
+      const another = clock.ms() / spent.tries.length;
+      if (!whole || tooDear(request, clock.ms() + another, tried)) wish.tries = spent.tries.length;
     }
   } finally {
     await removeSamples(samples);
@@ -103,6 +109,8 @@ async function search(request: CalibrateRequest, target: Target, metric: Metric,
 
 interface Setting {
   result: Try;
+  /** on so many it was tried: fewer than there are when the rest would have taken too long */
+  pieces: number;
   encodeMs: number;
   filmMs: number;
 }
@@ -114,8 +122,10 @@ async function trySetting(
   metric: Metric,
   spent: Spent,
   plan: SamplePlan,
+  clock: Stopwatch,
 ): Promise<Setting> {
   const scores: number[] = [];
+  const began = clock.ms();
   let [encodeMs, filmMs] = [0, 0];
   for (const sample of samples) {
     const share = (spent.tries.length + scores.length / samples.length) / plan.tries;
@@ -125,20 +135,23 @@ async function trySetting(
     encodeMs += tried.encodeMs;
     filmMs += sample.lengthMs;
     spent.sampledMs += sample.lengthMs;
+    if (tooDear(request, clock.ms() + (clock.ms() - began) / scores.length, { encodeMs, filmMs })) break;
   }
   const mean = scores.reduce((a, b) => a + b, 0) / scores.length;
-  return { result: { quality, mean, worst: Math.min(...scores) }, encodeMs, filmMs };
+  return { result: { quality, mean, worst: Math.min(...scores) }, pieces: scores.length, encodeMs, filmMs };
 }
 
 /** Share of the film's own encode that its search may take. */
 const DEAR = 0.08;
 const FREE_MS = 15_000;
 
-/** By the clock: where the encoder is faster than the judge, the pieces are not what takes the time. */
-function tooDear(request: CalibrateRequest, spentMs: number, last: Setting, spent: Spent): boolean {
-  const whole = (last.encodeMs / last.filmMs) * (request.probe.durationMs ?? 0);
-  const another = spentMs / spent.tries.length;
-  return spentMs + another > Math.max(request.freeMs ?? FREE_MS, whole * DEAR);
+/**
+ * By the clock, before every piece and every try: where the encoder is faster than the judge, the pieces are not what takes
+ * the time. @param untilMs what the search would have taken after one more
+ */
+function tooDear(request: CalibrateRequest, untilMs: number, speed: Pick<Setting, 'encodeMs' | 'filmMs'>): boolean {
+  const whole = (speed.encodeMs / speed.filmMs) * (request.probe.durationMs ?? 0);
+  return untilMs > Math.max(request.freeMs ?? FREE_MS, whole * (request.share ?? DEAR));
 }
 
 /** x265 and SVT-AV1 count finer than in whole steps; the scales of hardware do not. */
