@@ -19,21 +19,30 @@ export interface DashboardWayParts {
   hostOf: (node: string) => string | null;
   onChange: () => void;
   log: Log;
+  /** for tests: how often is looked, and after how long without use the way is tried */
+  everyMs?: number;
+  keepMs?: number;
 }
+
+/** The coordinator forgets a key that nobody used for five minutes: then whoever opens the page next would find no way. */
+const KEEP_MS = 60_000;
+const TRY_MS = 5000;
 
 /**
  * Keeps the address of the coordinator's dashboard: asked for over the authenticated mesh, used over the data plane. A
- * request that fails throws the address away, and a second later a new one is asked for.
+ * request that fails throws the address away, and a second later a new one is asked for. While nobody uses it, it is tried
+ * now and then, so that it still is one when somebody does.
  */
 export function dashboardWay(parts: DashboardWayParts): DashboardWay {
   const { mesh, log } = parts;
-  let known: { node: string; address: BulkAddress } | null = null;
+  /** `usedAt`: milliseconds since 1970, because other clocks stand still while a machine sleeps */
+  let known: { node: string; address: BulkAddress; usedAt: number } | null = null;
   let asking = false;
   let timer: NodeJS.Timeout | undefined;
 
   return {
     start() {
-      timer = setInterval(look, 1000);
+      timer = setInterval(look, parts.everyMs ?? 1000);
       timer.unref();
       look();
     },
@@ -42,9 +51,22 @@ export function dashboardWay(parts: DashboardWayParts): DashboardWay {
     tunnel() {
       const way = known;
       if (!way || way.node !== parts.coordinator()) return null;
-      return (options) => requestOver(way.address, options).once('error', () => forget(way));
+      return (options) => {
+        way.usedAt = Date.now();
+        return requestOver(way.address, options).once('error', () => forget(way));
+      };
     },
   };
+
+  function keep(way: NonNullable<typeof known>): void {
+    if (Math.abs(Date.now() - way.usedAt) < (parts.keepMs ?? KEEP_MS)) return;
+    way.usedAt = Date.now();
+    const request = requestOver(way.address, { method: 'GET', path: '/healthz', headers: { host: 'localhost' } });
+    request.setTimeout(TRY_MS, () => request.destroy(new Error('no answer in time')));
+    request.once('response', (answer) => answer.resume());
+    request.once('error', () => (forget(way), look()));
+    request.end();
+  }
 
   function forget(way: NonNullable<typeof known>): void {
     if (known === way) known = null;
@@ -53,7 +75,8 @@ export function dashboardWay(parts: DashboardWayParts): DashboardWay {
   function look(): void {
     const node = parts.coordinator();
     if (known && known.node !== node) known = null;
-    if (known || asking || !node || node === mesh.self || !parts.hostOf(node)) return;
+    if (known) return keep(known);
+    if (asking || !node || node === mesh.self || !parts.hostOf(node)) return;
     asking = true;
     void ask(node)
       .catch((error: unknown) => log.debug({ node, why: messageOf(error) }, 'the dashboard of the coordinator could not be reached'))
@@ -64,7 +87,7 @@ export function dashboardWay(parts: DashboardWayParts): DashboardWay {
     const answer = await mesh.request(node, 'bulk', { op: 'dashboard' }, { signal: AbortSignal.timeout(8000) });
     const host = parts.hostOf(node);
     if (answer.op !== 'open' || !host) return;
-    known = { node, address: { host, port: answer.port, identity: answer.identity, key: answer.key } };
+    known = { node, address: { host, port: answer.port, identity: answer.identity, key: answer.key }, usedAt: Date.now() };
     parts.onChange();
   }
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { PlainError } from '../errors.ts';
 import { createLog } from '../log.ts';
+import { until } from '../testing/mesh-nodes.ts';
 import { helloOf, welcomeOf } from '../testing/mesh-samples.ts';
 import { createGreeter } from './greeter.ts';
 import { loadIdentity, loadSecret } from './identity.ts';
@@ -96,6 +97,7 @@ test('a report waits on disk until a coordinator acknowledged it, also over a re
   assert.equal(readdirSync(dir).filter((f) => f.endsWith('.json')).length, 3);
 
   writeFileSync(path.join(dir, '000-broken.json'), '{"half');
+  writeFileSync(path.join(dir, '000-unposted.json.tmp'), '{"event"');
   const heard: number[] = [];
   let refusals = 2;
   mesh.handle('report', async (report) => {
@@ -109,6 +111,7 @@ test('a report waits on disk until a coordinator acknowledged it, also over a re
   assert.deepEqual(second.waiting(), [7, 7, 7]);
   while (second.waiting().length) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(heard, [1, 2, 3]);
+  await until('only what cannot be read is left', () => readdirSync(dir).join() === '000-broken.json');
 });
 
 test('a report that cannot be written down is delivered all the same', async (t) => {

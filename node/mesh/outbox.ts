@@ -39,7 +39,10 @@ export function createOutbox(options: {
   return {
     async start() {
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      for (const file of (await readdir(directory)).filter((f) => f.endsWith('.json')).toSorted()) await load(file);
+      const found = (await readdir(directory)).toSorted();
+      // what a killed process was still writing was posted by nobody
+      for (const file of found.filter((f) => f.endsWith('.json.tmp'))) await unlink(path.join(directory, file)).catch(() => {});
+      for (const file of found.filter((f) => f.endsWith('.json'))) await load(file);
       timer = setInterval(kick, options.retryMs ?? 2000);
       timer.unref();
     },
