@@ -72,12 +72,6 @@ export function readScanningForm(form: URLSearchParams): { schedule: ScanSchedul
   return { problem: how === 'minutes' ? 'Say how many minutes, from 0 to 10,080.' : 'Say at which hour, from 0 to 23.' };
 }
 
-/** How often a library is looked through, as a sentence goes on. */
-export function scheduleWords(schedule: ScanSchedule, everyMinutes: number): string {
-  if ('atHour' in schedule) return `once a day at ${String(schedule.atHour).padStart(2, '0')}:00`;
-  return everyWords('everyMinutes' in schedule ? schedule.everyMinutes : everyMinutes);
-}
-
 function everyWords(minutes: number): string {
   if (minutes === 0) return 'only when you ask for it';
   return minutes === 1

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { PathProof } from '../../core/commands.ts';
 import { isProved } from '../../core/source-proof.ts';
 import type { SourceMessage } from '../../db/source-messages.ts';
-import { readScanningForm, scanningForm, scheduleWords } from './library-source.ts';
+import { readScanningForm, scanningForm } from './library-source.ts';
 import { signInPage, triedView } from './source-add.ts';
 import { messageLine } from './source-messages.ts';
 import { hookWords, isCovered, removeWords } from './source-page.ts';
@@ -249,16 +249,14 @@ describe('how often a library is looked through', () => {
   });
 
   test('it is said in words', () => {
-    assert.equal(scheduleWords({}, 60), 'every 60 minutes');
-    assert.equal(scheduleWords({ everyMinutes: 0 }, 60), 'only when you ask for it');
-    assert.equal(scheduleWords({ everyMinutes: 720 }, 60), 'every 12 hours');
-    assert.equal(scheduleWords({ atHour: 3 }, 60), 'once a day at 03:00');
-    assert.deepEqual(
-      [
-        scanningForm({ id: 1, schedule: { atHour: 3 }, watch: true }, 60).how,
-        scanningForm({ id: 1, schedule: {}, watch: true }, 90).setting,
-      ],
-      ['hour', 'every 90 minutes'],
-    );
+    const said = (minutes: number): string => scanningForm({ id: 1, schedule: {}, watch: true }, minutes).setting;
+    assert.deepEqual([0, 1, 60, 90, 720].map(said), [
+      'only when you ask for it',
+      'every minute',
+      'every 60 minutes',
+      'every 90 minutes',
+      'every 12 hours',
+    ]);
+    assert.equal(scanningForm({ id: 1, schedule: { atHour: 3 }, watch: true }, 60).how, 'hour');
   });
 });
