@@ -36,6 +36,8 @@ const paths = (): string[] => [
   '/library',
   `/library/${house.sample.libraries.films}`,
   `/library/${house.sample.libraries.shorts}`,
+  `/library/${house.sample.libraries.films}/forecast`,
+  `/library/${house.sample.libraries.films}/plan`,
   `/library/${house.sample.libraries.films}/rules`,
   `/library/${house.sample.libraries.films}/remove`,
   `/files/${house.more.replacedFile}`,
