@@ -357,6 +357,21 @@ eachDatabase((kind) => {
     assert.equal((await verified(s, s.ids, { accepted: true })).accepted, false, 'a late verdict replaces nothing');
   });
 
+  test('a copy that grew too large is no failure: the original is kept, once and for all, and nobody is alarmed', async (t) => {
+    const s = await withJob(t, kind);
+    const reason = { code: 'output-too-large', params: { limit: 1000 } };
+    const report = { event: 'failed' as const, ...s.ids, reason, retry: false, encoder: 'libx265', command: ['ffmpeg'], stderrTail: 'bye' };
+    assert.equal((await s.mesh.request(testNode, 'report', report)).accepted, true);
+    const job = await readJobRow(s.db, s.ids.job);
+    assert.deepEqual([job?.state, job?.outcome, job?.failures, job?.reason], ['completed', 'kept', 0, reason]);
+    assert.equal((await readFile(s.db, job!.fileId))?.status, 'kept');
+    const attempt = await readAttempt(s.db, s.ids.attempt);
+    assert.deepEqual([attempt?.state, attempt?.encoder, attempt?.command], ['rejected', 'libx265', ['ffmpeg']]);
+    const [event] = await activityForJob(s.db, s.ids.job);
+    assert.deepEqual([event?.kind, event?.severity], ['kept', 0]);
+    assert.equal((await s.mesh.request(testNode, 'report', report)).accepted, false, 'told twice, it ends once');
+  });
+
   test('a job that fails for good is told with the name of its film and the reason', async (t) => {
     const s = await withJob(t, kind);
     await s.mesh.request(testNode, 'report', {

@@ -4,6 +4,7 @@ import { addActivity } from '../db/activity.ts';
 import { readAttempt, type Attempt } from '../db/attempts.ts';
 import { cancelAttempt, failAttempt, type EndedRun } from '../db/claims.ts';
 import { setStatus } from '../db/file-standing.ts';
+import { completeKept } from '../db/results.ts';
 import { runContext } from '../db/run-context.ts';
 import type { Report, ReportAnswer, ReportOf, FinisherParts } from './finisher.ts';
 import type { Orders } from './orders.ts';
@@ -15,6 +16,8 @@ export const late: ReportAnswer = { accepted: false, why: 'this attempt is over'
 export interface Ends {
   /** the run failed; when no further try follows, that is a part of the story */
   failed(r: Report, failure: Parameters<typeof failAttempt>[2]): Promise<EndedRun | null>;
+  /** its copy grew past what is worth it: nothing broke, the original is kept, and another try would end the same way */
+  outgrown(r: ReportOf<'failed'>): Promise<ReportAnswer>;
   /** a run that ended before there was an output to check */
   before(r: Report, end: () => Promise<EndedRun | null>): Promise<ReportAnswer>;
   /** what was planned is not what stands there now: no failure; the file is looked at again */
@@ -28,7 +31,7 @@ export interface Ends {
 
 export function createEnds(parts: FinisherParts, orders: Orders): Ends {
   const { db } = parts;
-  return { failed, before, changedMeanwhile, settle, refuse, changed };
+  return { failed, outgrown, before, changedMeanwhile, settle, refuse, changed };
 
   async function failed(r: Report, failure: Parameters<typeof failAttempt>[2]): Promise<EndedRun | null> {
     const run = await failAttempt(db, runOf(r), failure);
@@ -40,6 +43,15 @@ export function createEnds(parts: FinisherParts, orders: Orders): Ends {
     if (run?.state === 'failed')
       await addActivity(db, { kind: 'failed', severity: 2, jobId: run.jobId, nodeId: run.nodeId, params: { reason: failure.reason } });
     return run;
+  }
+
+  async function outgrown(r: ReportOf<'failed'>): Promise<ReportAnswer> {
+    const reason = r.reason as Reason;
+    const { encoder, command, stderrTail } = r;
+    const activity = { kind: 'kept' as const, severity: 0 as const, params: { reason } };
+    if (!(await completeKept(db, runOf(r), { reason, verdict: null, activity, by: { encoder, command, stderrTail } }))) return refuse(r);
+    changed(r.job);
+    return yes;
   }
 
   async function before(r: Report, end: () => Promise<EndedRun | null>): Promise<ReportAnswer> {

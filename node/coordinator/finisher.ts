@@ -169,6 +169,7 @@ export function createFinisher(parts: FinisherParts): Finisher {
     const { retry, encoder, command, stderrTail } = r;
     const reason = r.reason as Reason;
     if (isOtherFile(reason.code)) return ends.changedMeanwhile(r);
+    if (reason.code === 'output-too-large') return ends.outgrown(r);
     if (isOutside(reason.code)) return ends.before(r, () => releaseAttempt(db, runOf(r), reason, OUTSIDE_SECONDS));
     return ends.before(r, () => ends.failed(r, { reason, retry, encoder, command, stderrTail }));
   }

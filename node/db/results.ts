@@ -10,7 +10,7 @@ import { addOriginal } from './originals.ts';
 import { renameItems } from './source-items.ts';
 import { addMessages, type NewSourceMessage } from './source-messages.ts';
 import { addDay, takeBackDay } from './stats.ts';
-import { json, text } from './values.ts';
+import { json, tail, text } from './values.ts';
 
 /**
  * How jobs end well: each end is one transaction over job, attempt, file, original, day and activity, and doing it twice
@@ -102,6 +102,8 @@ export interface Kept {
   reason: Reason;
   verdict: Verdict | null;
   activity: NewActivity;
+  /** what the worker told of an encode that it stopped itself */
+  by?: { encoder: string | null; command: string[] | null; stderrTail: string };
 }
 
 /** The output may not replace the original, which stays. False when this attempt is not the current one: nothing changed. */
@@ -116,6 +118,11 @@ export function completeKept(q: Queryable, run: Run, kept: Kept): Promise<boolea
       verdict: kept.verdict,
     });
     if (!job) return false;
+    if (kept.by)
+      await t.query(
+        `update attempts set encoder = coalesce($2, encoder), command = coalesce($3::jsonb, command), stderr_tail = $4 where id = $1`,
+        [run.attemptId, kept.by.encoder, json(kept.by.command), tail(kept.by.stderrTail, 32_768)],
+      );
     await t.query(`update media_files set status = 'kept', reason = $2, updated_at = now() where id = $1 and status <> 'missing'`, [
       job.fileId,
       json(kept.reason),
