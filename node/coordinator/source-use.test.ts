@@ -14,8 +14,13 @@ test('a film may be exchanged when every server says that nobody uses it; every 
   const { row, library } = await aWatchedSource(db, [aSourceItem(), aSourceItem({ ref: '2' })]);
   const source = fakeSource();
   let minutes = 5;
+  let listed = 0;
   let opens: () => Promise<{ row: typeof row; source: typeof source }> = async () => ({ row, source });
-  const use = createSourceUse({ db, sources: { open: () => opens() }, settings: () => ({ 'sources.restMinutes': minutes }) });
+  const use = createSourceUse({
+    db,
+    sources: { open: () => opens(), listAll: async () => void listed++ },
+    settings: () => ({ 'sources.restMinutes': minutes }),
+  });
   const film = { rootId: library.rootId, path: 'film-00001.mkv' };
   const ask = (file = film) => use.whyNot(file, new AbortController().signal);
 
@@ -39,6 +44,15 @@ test('a film may be exchanged when every server says that nobody uses it; every 
   assert.equal(await ask(), null);
   await noteUse(db, row.id, '2');
   assert.equal((await ask())?.code, 'watched-lately', 'of any of its entries');
+
+  // a film that came after the last listing: the server has changed since, so what it knows is not known here
+  const newer = { ...film, path: 'new/film.mkv' };
+  assert.equal(await ask(newer), null);
+  source.listLibraries = async () => [{ key: '1', title: 'Films', kind: 'movies', folders: ['/data'], changeMark: 'newer' }];
+  await db.query(`update source_libraries set listed_at = now() - interval '1 hour'`);
+  assert.deepEqual([(await ask(newer))?.code, listed], ['use-unknown', 1]);
+  await db.query(`update source_libraries set listed_at = now(), change_mark = 'newer'`);
+  assert.deepEqual([await ask(newer), listed], [null, 1], 'it was listed, and does not have it');
 
   opens = () => Promise.reject(new PlainError('The stored sign-in cannot be opened.', { reason: { code: 'secret-lost' } }));
   assert.equal((await ask())?.code, 'use-unknown');

@@ -4,10 +4,12 @@ import { sourcePathOf, type PlacedFile } from '../core/source-paths.ts';
 import { isFetcher } from '../core/source-words.ts';
 import type { Database } from '../db/connect.ts';
 import { itemsOfPath, noteUse, type FileItem } from '../db/source-items.ts';
+import { listSourceLibraries } from '../db/source-libraries.ts';
 import { listSourcePaths } from '../db/source-paths.ts';
 import { listSources, type Source as SourceRow } from '../db/sources.ts';
 import { messageOf } from '../errors.ts';
-import type { Use } from '../sources/source.ts';
+import type { Source, Use } from '../sources/source.ts';
+import { isBelowFolder } from './source-tidings.ts';
 import type { Sources } from './sources.ts';
 
 /**
@@ -22,7 +24,7 @@ export interface SourceUse {
 
 export interface SourceUseParts {
   db: Database;
-  sources: Pick<Sources, 'open'>;
+  sources: Pick<Sources, 'open' | 'listAll'>;
   settings: () => Pick<ClusterSettings, 'sources.restMinutes'>;
 }
 
@@ -34,6 +36,8 @@ interface Question {
 }
 
 const ASK_MS = 20_000;
+/** A library in which something changes all the time is not listed for every film. */
+const LIST_AGAIN_MS = 10 * 60_000;
 
 export function createSourceUse(parts: SourceUseParts): SourceUse {
   const { db } = parts;
@@ -54,6 +58,8 @@ export function createSourceUse(parts: SourceUseParts): SourceUse {
     if (questions.length === 0) return null;
     try {
       const { source } = await parts.sources.open(row.id);
+      if (items.length === 0 && (await knowsMore(row, source, questions[0]!.path, signal)))
+        return reasonOf(row, { use: 'unknown', why: 'it has changed since it was listed, and is listed anew' });
       for (const question of questions) {
         const use = await source.inUse(question, AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]));
         if (use.use === 'yes' && question.ref) await noteUse(db, row.id, question.ref);
@@ -66,7 +72,23 @@ export function createSourceUse(parts: SourceUseParts): SourceUse {
     }
   }
 
-  /** It may know a file that came after its last listing. */
+  /**
+   * It may have found this file after its last listing, and then nobody here knows its entry: it is listed once more. One
+   * that has no mark of its changes is asked by path.
+   */
+  async function knowsMore(row: SourceRow, source: Source, path: string, signal: AbortSignal): Promise<boolean> {
+    const covering = (await listSourceLibraries(db, row.id)).filter(({ folders }) => folders.some((folder) => isBelowFolder(path, folder)));
+    if (covering.length === 0) return false;
+    const offered = await source.listLibraries(AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]));
+    const older = covering.filter(({ key, changeMark, listedAt }) => {
+      const mark = offered.find((library) => library.key === key)?.changeMark ?? null;
+      return mark !== null && mark !== changeMark && (listedAt === null || Date.now() - listedAt.getTime() > LIST_AGAIN_MS);
+    });
+    if (older.length > 0) void parts.sources.listAll(row.id);
+    return older.length > 0;
+  }
+
+  /** It has no entry of this file that is known here, but calls a folder of it its own. */
   async function byPath(row: SourceRow, file: PlacedFile): Promise<Question[]> {
     const path = sourcePathOf(file, await listSourcePaths(db, row.id));
     return path === null ? [] : [{ ref: '', part: null, path }];
