@@ -1,20 +1,32 @@
-import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
 import { findPostgres, startPostgres } from '../node/testing/postgres.ts';
 import type { TestPostgres } from '../node/testing/postgres.ts';
 import { repository } from '../node/testing/tools.ts';
 
 /**
- * Runs the tests: `npm test`, or `npm test -- queue --test-only` for the files whose path contains "queue". One real
- * PostgreSQL serves the whole run; its address reaches the tests by CODECSHIFT_TEST_DATABASE_URL. Ends with the test
- * runner's own summary and exit code.
+ * Runs the tests: `npm test`, or `npm test -- queue` for the files whose path contains "queue"; `--times` lists the slowest
+ * files; other words with `--` go to Node, as `--test-name-pattern=…`. One real PostgreSQL serves the whole run; its address
+ * reaches the tests by CODECSHIFT_TEST_DATABASE_URL. Ends with the test runner's own summary and exit code.
  */
 const words = process.argv.slice(2);
 const filters = words.filter((word) => !word.startsWith('--'));
 const options = words.filter((word) => word.startsWith('--'));
 
 /** These run for minutes: started first, they overlap with everything else instead of trailing behind it. */
-const long = ['scenarios/chaos', 'scenarios/crash', 'scenarios/mesh', 'scenarios/folder', 'pages.browser', 'scenarios/', 'swap-crash'];
+const long = [
+  'scenarios/chaos',
+  'scenarios/crash',
+  'scenarios/mesh',
+  'scenarios/folder',
+  'scenarios/',
+  'pages.browser',
+  'swap-crash',
+  'db/',
+];
 
 const database = await startDatabase();
 // Also when the run is interrupted: a server of its own must not outlive it.
@@ -36,20 +48,37 @@ function longestFirst(a: string, b: string): number {
   return place(a) - place(b) || a.localeCompare(b);
 }
 
-function runTests(files: string[], env: Record<string, string>): Promise<number> {
+/**
+ * By the runner's own interface and not by `node --test`, which runs files in the order of the alphabet: what takes longest
+ * would begin when everything else has ended.
+ */
+async function runTests(files: string[], env: Record<string, string>): Promise<number> {
+  Object.assign(process.env, env, { NODE_ENV: 'test' });
+  const times = new Map<string, number>();
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
   // Node's own default would be one file at a time on two cores, while most tests wait for leases, networks and processes:
   // one after the other they would take an hour, of which the CPU has work for ten minutes.
-  const defaults = ['--test', '--test-concurrency=6', '--test-reporter=spec', '--test-timeout=300000'];
-  const child = spawn(process.execPath, [...defaults, ...options, ...files], {
+  const testing = run({
+    files: files.map((file) => join(repository, file)),
     cwd: repository,
-    stdio: 'inherit',
-    env: { ...process.env, ...env, NODE_ENV: 'test' },
+    concurrency: 6,
+    execArgv: ['--test-timeout=300000', ...options.filter((word) => word !== '--times')],
+    signal: interrupted.signal,
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code, signal) => resolve(signal ? 1 : (code ?? 1)));
+  let passed = false;
+  testing.on('test:summary', ({ file, success, duration_ms }) => {
+    if (file === undefined) passed = success;
+    else times.set(relative(repository, file), duration_ms);
   });
+  await pipeline(testing, new spec(), process.stdout, { end: false });
+  if (options.includes('--times')) console.log(slowest(times));
+  return passed ? 0 : 1;
+}
+
+function slowest(times: Map<string, number>): string {
+  const longest = [...times].toSorted(([, a], [, b]) => b - a).slice(0, 40);
+  return longest.map(([file, ms]) => `${(ms / 1000).toFixed(1).padStart(7)} s  ${file}`).join('\n');
 }
 
 /** Without a PostgreSQL on this machine the tests on it skip themselves and say so. */
