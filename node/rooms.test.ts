@@ -43,6 +43,8 @@ const packageHomes: Record<string, readonly string[]> = {
   '@libp2p/gossipsub': ['mesh'],
   '@multiformats/multiaddr': ['mesh'],
   'multicast-dns': ['mesh'],
+  oauth4webapi: ['web'],
+  'oidc-provider': ['testing'],
   postgres: ['testing'],
   yaml: ['testing'],
   'playwright-core': ['testing'],
