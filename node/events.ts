@@ -20,6 +20,8 @@ export interface EventMap {
   /** a media server: what is known of it, its libraries, its paths, or what it was told */
   'source.changed': { sourceId: number };
   'coordinator.changed': { term: number | null };
+  /** people, their sessions or tokens, or how they are let in: whoever remembers some reads them anew */
+  'access.changed': { what: 'people' | 'sessions' | 'tokens' | 'setup' };
 }
 
 /** Live numbers of one running attempt; percent 0…100, times in milliseconds, sizes in bytes. */

@@ -1,4 +1,5 @@
 import { outranks, type Certificate, type Signed } from '../core/cluster.ts';
+import type { Access } from '../core/access.ts';
 import type { Commands } from '../core/commands.ts';
 import type { PlacedFile } from '../core/source-paths.ts';
 import { addActivity } from '../db/activity.ts';
@@ -13,6 +14,7 @@ import type { JoinAnswer } from '../mesh/messages.ts';
 import { openCertificate, sign, type ClusterKey } from '../mesh/signing.ts';
 import type { SecretKey } from '../sealed.ts';
 import { createCleaner, type Cleaner } from './cleaner.ts';
+import { createAccess } from './access.ts';
 import { createBenches, type Benches } from './benches.ts';
 import { createCommands } from './commands.ts';
 import { createDispatcher, type Dispatcher } from './dispatcher.ts';
@@ -51,6 +53,8 @@ export interface Coordinator {
   stop(): Promise<void>;
   /** acts through whichever node coordinates; throws while there is none */
   readonly commands: Commands;
+  /** the same for people, sessions and tokens */
+  readonly access: Access;
   term(): number | null;
   /** this node shall not coordinate for now; another candidate may at once */
   resign(to: string): Promise<void>;
@@ -124,6 +128,7 @@ interface Reign {
   term: Term;
   ask: ReturnType<typeof createPairing>['ask'];
   commands: Commands;
+  access: Access;
   end: () => Promise<void>;
 }
 
@@ -157,7 +162,8 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
   return {
     start: () => elector.start(),
     stop: () => elector.stop(),
-    commands: whicheverLeads(),
+    commands: whicheverLeads(({ commands }) => commands),
+    access: whicheverLeads(({ access }) => access),
     term: () => reign?.term.number ?? null,
     resign: (to) => elector.handOver(to),
   };
@@ -177,12 +183,12 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
   }
 
   /** The same object for the whole life of the process, so that pages can hold it. */
-  function whicheverLeads(): Commands {
-    return new Proxy({} as Commands, {
+  function whicheverLeads<T extends object>(of: (reign: Reign) => T): T {
+    return new Proxy({} as T, {
       get:
         (_, name) =>
         async (...args: unknown[]) =>
-          asLeader(({ commands }) => (commands[name as keyof Commands] as (...a: unknown[]) => Promise<unknown>)(...args)),
+          asLeader((reign) => (of(reign)[name as keyof T] as (...a: unknown[]) => Promise<unknown>)(...args)),
     });
   }
 
@@ -205,7 +211,13 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     }, 2000);
     announce.unref();
     const pairing = createPairing({ db, key, events: parts.events, publishMembers, welcome });
-    reign = { term, ask: (asked) => pairing.ask(asked), commands: createCommands(parts, term), end: () => dismantle(term, over, announce) };
+    reign = {
+      term,
+      ask: (asked) => pairing.ask(asked),
+      commands: createCommands(parts, term),
+      access: createAccess({ db, events: parts.events }),
+      end: () => dismantle(term, over, announce),
+    };
     // the one before may have ended between a person's decision and its signature
     await catchUp();
     await currentMembers(db, key);

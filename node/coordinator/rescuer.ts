@@ -1,5 +1,7 @@
 import type { ClusterSettings } from '../config/schema.ts';
 import type { Reason } from '../core/reasons.ts';
+import { forgetOldAudit } from '../db/audit.ts';
+import { forgetOldSessions } from '../db/sessions.ts';
 import { addActivity, forgetActivity } from '../db/activity.ts';
 import { openAttempts, setEncoder, type Attempt } from '../db/attempts.ts';
 import { graceLeases, promoteDue, reapExpired, renewLeases, type EndedRun, type Renewed, type Run } from '../db/claims.ts';
@@ -204,6 +206,8 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     const today = new Date().toISOString().slice(0, 10);
     if (today === lastDay) return;
     await forgetActivity(db, parts.settings()['history.keepDays']);
+    await forgetOldAudit(db);
+    await forgetOldSessions(db);
     // only so many may ask at once: those that went away must not keep the others out for ever
     await forgetPending(db);
     lastDay = today;

@@ -130,6 +130,8 @@ export interface Commands {
 export interface Actor {
   name: string;
   via: 'page' | 'api' | 'cli' | 'system';
+  /** who signed in, if somebody did */
+  user?: number;
 }
 
 /** Either named jobs or everything waiting that a filter of the queue page matches. */

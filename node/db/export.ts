@@ -52,11 +52,20 @@ export const exportedTables = [
   'settings',
   'settings_history',
   'activity',
+  'users',
+  'identities',
+  'api_tokens',
+  'audit',
+  'access_setup',
 ] as const;
 export const derivedTables = [
   'coordinator',
   'candidates',
   'schema_migrations',
+  // whoever is signed in signs in again, and nobody is kept waiting for what he did elsewhere
+  'sessions',
+  'throttles',
+  'oidc_logins',
   'job_deltas',
   'job_counts',
   'file_deltas',

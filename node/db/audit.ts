@@ -1,0 +1,51 @@
+import type { AuditEntry, From } from '../core/access.ts';
+import type { Actor } from '../core/commands.ts';
+import type { Queryable } from './connect.ts';
+import { limit, text } from './values.ts';
+
+/** Who did what from where, and what came of it. Rows are only ever appended; the database refuses anything else. */
+export interface AuditRow {
+  id: number;
+  at: Date;
+  actor: string;
+  userId: number | null;
+  via: string;
+  address: string;
+  agent: string;
+  action: string;
+  object: string;
+  result: AuditEntry['result'];
+  says: string;
+}
+
+export async function addAudit(q: Queryable, entry: AuditEntry, by: Actor, from: From): Promise<void> {
+  const short = (value: string, length: number): string => text(value).slice(0, length).toWellFormed();
+  await q.query(
+    `insert into audit (actor, user_id, via, address, agent, action, object, result, says) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    [
+      short(by.name, 100),
+      by.user ?? null,
+      by.via,
+      short(from.address, 64),
+      short(from.agent, 200),
+      short(entry.action, 60),
+      short(entry.object ?? '', 300),
+      entry.result,
+      short(entry.says ?? '', 500),
+    ],
+  );
+}
+
+/** Newest first; `beforeId` continues. */
+export function listAudit(q: Queryable, beforeId: number | null, many = 50): Promise<AuditRow[]> {
+  return q.query<AuditRow>(
+    `select id, at, actor, user_id as "userId", via, address, agent, action, object, result, says from audit
+      where $1::bigint is null or id < $1 order by id desc limit ${limit(many, 200)}`,
+    [beforeId],
+  );
+}
+
+/** What is older than 400 days, a little at a time. */
+export async function forgetOldAudit(q: Queryable): Promise<void> {
+  await q.query(`delete from audit where id in (select id from audit where at < now() - interval '400 days' order by at limit 5000)`);
+}
