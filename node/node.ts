@@ -26,6 +26,7 @@ import { forgetCluster } from './mesh/membership.ts';
 import { version } from './version.ts';
 import { createFront } from './web/front.ts';
 import type { FrontActions } from './web/front/parts.ts';
+import type { TlsWish } from './web/front/tls.ts';
 
 /**
  * The life of a running node: its front first, then one membership after the other.
@@ -116,6 +117,8 @@ async function open(start: StartOptions): Promise<RunningNode> {
     secret: house.secret,
     node: { id: house.id, name: options.name, version },
     log: log.child({ room: 'web' }),
+    tls: tlsOf(options),
+    onRenewed: () => void announce().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'the command line was not told')),
     local: () => member?.local() ?? null,
     tunnel: () => member?.tunnel() ?? null,
     standing: () => (member && standing.state === 'member' ? member.standing() : standing),
@@ -133,7 +136,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
     allowedHosts: () => member?.hostNames() ?? [],
   });
   ({ url } = await front.start());
-  await announceRunning(options.dataDir, { url, pid: process.pid, secret: house.secret });
+  await announce();
   const ready = Promise.withResolvers<void>();
   let isRunning = false;
   const life = live().catch((error: unknown) => {
@@ -152,6 +155,10 @@ async function open(start: StartOptions): Promise<RunningNode> {
   }
   log.info({ node: options.name, id: house.id, url, ffmpeg: tools.ffmpeg.version, standing: standing.state }, 'this node is running');
   return { url, stop };
+
+  function announce(): Promise<void> {
+    return announceRunning(options.dataDir, { url, pid: process.pid, secret: house.secret, certificate: front.certificate() });
+  }
 
   async function live(): Promise<void> {
     let wanted: Choice = { join: null };
@@ -302,6 +309,14 @@ async function open(start: StartOptions): Promise<RunningNode> {
       else stopped.signal.addEventListener('abort', () => resolve(null), { once: true });
     });
   }
+}
+
+/** @throws PlainError when only one of the two files was named */
+function tlsOf({ tls, tlsCert, tlsKey, dataDir }: RunOptions): TlsWish {
+  if (tlsCert !== null && tlsKey !== null) return { kind: 'files', cert: path.resolve(tlsCert), key: path.resolve(tlsKey) };
+  if (tlsCert !== null || tlsKey !== null)
+    throw new PlainError('A certificate needs its key and a key its certificate: give both --tls-cert and --tls-key.');
+  return tls === 'own' ? { kind: 'own', dataDir } : { kind: 'off' };
 }
 
 function cutShort(): PlainError {

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { chmod, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import path from 'node:path';
 import { loadOptions } from '../config/load.ts';
 import { PlainError } from '../errors.ts';
@@ -8,6 +11,8 @@ interface Runtime {
   pid: number;
   /** lets the command line in; readable by the owner of the data directory only */
   secret: string;
+  /** PEM of what it shows at that address; absent without TLS */
+  certificate?: string | null;
 }
 
 const file = (dataDir: string): string => path.join(dataDir, 'running.json');
@@ -39,14 +44,39 @@ export async function running(
     async api(method, route, body) {
       const headers: Record<string, string> = { accept: 'application/json', authorization: `Bearer ${runtime.secret}` };
       if (body !== undefined) headers['content-type'] = 'application/json';
-      const init: RequestInit = { method, headers, signal: AbortSignal.timeout(timeoutMs) };
-      if (body !== undefined) init.body = JSON.stringify(body);
-      const answer = await fetch(new URL(`/api/v1${route}`, runtime.url), init).catch((error: unknown) => {
-        throw new PlainError(`CodecShift does not answer at ${runtime.url}. ${hint}`, { cause: error });
-      });
-      const data = (await answer.json().catch(() => null)) as { error?: { message?: string } } | null;
-      if (!answer.ok) throw new PlainError(data?.error?.message ?? `CodecShift answered with ${answer.status}.`);
+      const sent = body === undefined ? null : JSON.stringify(body);
+      const answer = await ask(new URL(`/api/v1${route}`, runtime.url), { method, headers, sent, timeoutMs, runtime }).catch(
+        (error: unknown) => {
+          throw new PlainError(`CodecShift does not answer at ${runtime.url}. ${hint}`, { cause: error });
+        },
+      );
+      const data = answer.data as { error?: { message?: string } } | null;
+      if (answer.status < 200 || answer.status > 299)
+        throw new PlainError(data?.error?.message ?? `CodecShift answered with ${answer.status}.`);
       return data as never;
     },
   };
+}
+
+/**
+ * One request and its JSON, null where it is none. Over TLS exactly the certificate is believed that the program itself wrote
+ * down, whatever names are in it: what leads here is the address of this machine, not a name of the certificate.
+ */
+async function ask(
+  url: URL,
+  wish: { method: string; headers: Record<string, string>; sent: string | null; timeoutMs: number; runtime: Runtime },
+): Promise<{ status: number; data: unknown }> {
+  const { method, headers, sent, timeoutMs, runtime } = wish;
+  const init = { method, headers, agent: false, signal: AbortSignal.timeout(timeoutMs) };
+  const pinned = { ca: runtime.certificate ?? [], allowPartialTrustChain: true, checkServerIdentity: () => undefined };
+  const request = url.protocol === 'https:' ? httpsRequest(url, { ...init, ...pinned }) : httpRequest(url, init);
+  request.end(sent ?? undefined);
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  try {
+    return { status: response.statusCode ?? 0, data: JSON.parse(Buffer.concat(chunks).toString('utf8')) };
+  } catch {
+    return { status: response.statusCode ?? 0, data: null };
+  }
 }

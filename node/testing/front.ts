@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Sighting, Standing, Surroundings } from '../core/standing.ts';
 import { createLog } from '../log.ts';
 import { createFront } from '../web/front.ts';
-import type { LocalApp, NeighbourNode, Tunnel } from '../web/front/parts.ts';
+import type { FrontParts, LocalApp, NeighbourNode, Tunnel } from '../web/front/parts.ts';
 import { tunnelEntrance } from '../web/front/proxy.ts';
 
 /** The real front of one node on a real port; what the node knows is set by the test. */
@@ -14,6 +14,7 @@ export interface TestFront {
   /** change it, then call `changed` */
   knows: FrontKnowledge;
   changed(): void;
+  certificate(): string | null;
   /** what a person pressed, oldest first */
   asked: [string, ...unknown[]][];
   complaints: string[];
@@ -37,7 +38,7 @@ export function member(coordinator: { node: string; name: string } | null, hosts
   return { state: 'member', cluster: home, hosts, coordinator };
 }
 
-export async function startFront(t: T, name: string, first: Partial<FrontKnowledge>): Promise<TestFront> {
+export async function startFront(t: T, name: string, first: Partial<FrontKnowledge>, more: Partial<FrontParts> = {}): Promise<TestFront> {
   const knows: FrontKnowledge = {
     standing: { state: 'starting' },
     local: null,
@@ -73,6 +74,7 @@ export async function startFront(t: T, name: string, first: Partial<FrontKnowled
     },
     allowedHosts: () => [],
     strict: true,
+    ...more,
   });
   const { url } = await front.start();
   t.after(() => front.stop());
@@ -82,6 +84,7 @@ export async function startFront(t: T, name: string, first: Partial<FrontKnowled
     secret,
     knows,
     changed: () => front.changed(),
+    certificate: () => front.certificate(),
     asked,
     complaints,
     stop: () => front.stop(),

@@ -1,10 +1,12 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { createFrontApp, isOwn, type Note } from './front/app.ts';
-import { closeServer, listen, nameInUrl } from './front/listen.ts';
+import { listen, nameInUrl } from './front/listen.ts';
 import type { FrontParts, LocalApp } from './front/parts.ts';
-import { forward } from './front/proxy.ts';
+import { forward, hostOf } from './front/proxy.ts';
 import { createReach } from './front/reach.ts';
+import { openListener, type FrontListener } from './front/tls.ts';
+import { visitorOf } from './front/visitor.ts';
 import { refuse } from './errors.ts';
 import { isHook } from './hooks.ts';
 import { bearerOf, isKnownHost, type Visitor } from './security.ts';
@@ -30,6 +32,8 @@ export interface Front {
   stop(): Promise<void>;
   /** the standing, the coordinator or what is around changed; missed calls are made good within a second */
   changed(): void;
+  /** PEM of the certificate that it shows; null while it speaks without TLS */
+  certificate(): string | null;
 }
 
 const LOOK_MS = 1000;
@@ -41,7 +45,7 @@ export function createFront(parts: FrontParts): Front {
   /** what is under way outside this node's own pages, with the way it went */
   const underway = new Map<ServerResponse, { key: string; stream: boolean; end: () => void }>();
   const visits = new WeakMap<IncomingMessage, { visitor: Visitor; app?: LocalApp; note?: Note }>();
-  let server: Server | null = null;
+  let listener: FrontListener | null = null;
   let own: ReturnType<typeof createFrontApp> | null = null;
   let assets: Awaited<ReturnType<typeof loadAssets>> | null = null;
   let timer: NodeJS.Timeout | null = null;
@@ -57,36 +61,36 @@ export function createFront(parts: FrontParts): Front {
     async start() {
       assets = await loadAssets();
       own = createFrontApp(parts, reach, assets);
-      server = createServer((incoming, outgoing) => {
-        try {
-          handle(incoming, outgoing);
-        } catch (error) {
-          parts.log.error({ err: error }, 'a request failed before anybody had it');
-          outgoing.destroy();
-        }
-      });
-      server.headersTimeout = 20_000;
-      server.requestTimeout = 60_000;
-      server.keepAliveTimeout = 5_000;
-      const port = await listen(server, parts.host, parts.port);
+      listener = await openListener(parts.tls ?? { kind: 'off' }, receive, { log: parts.log, onRenewed: () => parts.onRenewed?.() });
+      const port = await listen(listener.server, parts.host, parts.port);
       reach.look();
       timer = setInterval(changed, LOOK_MS).unref();
-      return { url: `http://${nameInUrl(parts.host)}:${port}/` };
+      return { url: `${listener.secure ? 'https' : 'http'}://${nameInUrl(parts.host)}:${port}/` };
     },
 
     /** Streams end at once, requests under way are finished, for at most five seconds. */
     async stop() {
-      const closing = server;
-      server = null;
+      const closing = listener;
+      listener = null;
       if (timer) clearInterval(timer);
       reach.stop();
       own?.streams.stop();
       for (const { stream, end } of underway.values()) if (stream) end();
-      if (closing?.listening) await closeServer(closing);
+      if (closing?.server.listening) await closing.close();
     },
 
     changed,
+    certificate: () => listener?.certificate() ?? null,
   };
+
+  function receive(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    try {
+      handle(incoming, outgoing);
+    } catch (error) {
+      parts.log.error({ err: error }, 'a request failed before anybody had it');
+      outgoing.destroy();
+    }
+  }
 
   function changed(): void {
     try {
@@ -102,7 +106,7 @@ export function createFront(parts: FrontParts): Front {
 
   function handle(incoming: IncomingMessage, outgoing: ServerResponse): void {
     outgoing.on('error', () => {});
-    const visitor: Visitor = { asks: 'page', address: incoming.socket.remoteAddress ?? 'unknown' };
+    const visitor = visitorOf(incoming);
     const path = (incoming.url ?? '').split('?', 1)[0]!;
     const refusal = admit(incoming, visitor);
     if (refusal) return answer(incoming, outgoing, visitor, { refusal });
@@ -141,7 +145,7 @@ export function createFront(parts: FrontParts): Front {
     if (!incoming.url?.startsWith('/')) return refuse('not-found');
     // a media server calls this machine by whatever name leads to it, and shows a secret that no stranger's page has
     const isMessage = incoming.method === 'POST' && isHook(incoming.url.split('?', 1)[0]!);
-    if (!isMessage && !isKnownHost(incoming.headers.host, [parts.host, ...parts.allowedHosts()])) return refuse('unknown-host');
+    if (!isMessage && !isKnownHost(hostOf(incoming), [parts.host, ...parts.allowedHosts()])) return refuse('unknown-host');
     const bearer = bearerOf(incoming.headers.authorization, parts.secret);
     if (bearer === 'wrong') return refuse('wrong-token');
     if (bearer === 'right') visitor.asks = 'cli';

@@ -22,8 +22,17 @@ import type { Env } from './web.ts';
  */
 export interface Visitor {
   asks: 'page' | 'cli';
-  /** where the request came from, for the log */
+  /** where the request came from: for throttling, the audit log and the log (front/visitor.ts says when a proxy is believed) */
   address: string;
+  /** the other end of the socket itself */
+  peer: string;
+  /** it came through the front of another node, which says all this */
+  tunnelled: boolean;
+  /** the browser speaks TLS, to the front or to a trusted proxy before it */
+  secure: boolean;
+  /** what headers said, raw: nothing to believe by itself */
+  forwardedFor: string | null;
+  forwardedProto: string | null;
 }
 
 const CSP = [

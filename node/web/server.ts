@@ -5,6 +5,7 @@ import { PlainError } from '../errors.ts';
 import { explain, refuse } from './errors.ts';
 import { createFront } from './front.ts';
 import type { LocalApp } from './front/parts.ts';
+import { judgeVisitor } from './front/visitor.ts';
 import { hookRoutes, loggedPath } from './hooks.ts';
 import { createLive } from './live.ts';
 import { createPages, makeCsrfMark } from './page.ts';
@@ -113,6 +114,12 @@ export async function createApp(parts: WebParts): Promise<App> {
     c.header('X-Request-Id', id);
     await next();
   });
+  app.use(async (c, next) => {
+    if (c.env?.visitor) c.env.visitor = judgeVisitor(c.env.visitor, web.settings()['web.proxies']);
+    await next();
+    if (c.env?.visitor?.secure && isOwnHttps(c.req.header('host'), web.settings()['web.url']))
+      c.res.headers.set('Strict-Transport-Security', 'max-age=31536000');
+  });
   app.use(securityHeaders());
   app.onError((error, c) => {
     const status = explain(error, '').status;
@@ -152,6 +159,12 @@ export function namesOfSetting(settings: Record<string, unknown>): string[] {
     .split(',')
     .map((name) => name.trim())
     .filter(Boolean);
+}
+
+/** A browser shall insist on https only for the name that a person gave this page with https. */
+function isOwnHttps(host: string | undefined, address: unknown): boolean {
+  const url = typeof address === 'string' ? URL.parse(address) : null;
+  return url?.protocol === 'https:' && url.host === host?.toLowerCase();
 }
 
 /** Never a redirect: hx-sse takes any 200 for the stream and would loop on a page (research/ux §1.3). */

@@ -1,11 +1,12 @@
 import type { Server } from 'node:http';
+import type { Server as AnyServer } from 'node:net';
 import { codeOf, PlainError } from '../../errors.ts';
 
 /**
  * Resolves with the port.
  * @throws PlainError when the address cannot be used, with one sentence that says why
  */
-export async function listen(server: Server, host: string, port: number): Promise<number> {
+export async function listen(server: AnyServer, host: string, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port }, () => {

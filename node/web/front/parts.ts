@@ -2,6 +2,7 @@ import type { ClientRequest, OutgoingHttpHeaders } from 'node:http';
 import type { ClusterName, Standing, Surroundings } from '../../core/standing.ts';
 import type { Log } from '../../log.ts';
 import type { Visitor } from '../security.ts';
+import type { TlsWish } from './tls.ts';
 
 /** What the composition root hands to the front. Everything is read anew for every use. */
 export interface FrontParts {
@@ -11,6 +12,10 @@ export interface FrontParts {
   port: number;
   /** this node's own secret: lets the command line in and signs the forms of this machine's own pages */
   secret: string;
+  /** without TLS unless said */
+  tls?: TlsWish;
+  /** its certificate is another one now */
+  onRenewed?: () => void;
   node: { id: string; name: string; version: string };
   log: Log;
   /** the application while this node coordinates, else null */

@@ -11,6 +11,9 @@ import type { LocalApp, Tunnel } from './parts.ts';
  */
 const ASKS = 'x-codecshift-asks';
 const ADDRESS = 'x-codecshift-visitor';
+const SECURE = 'x-codecshift-secure';
+const FOR = 'x-codecshift-for';
+const PROTO = 'x-codecshift-proto';
 /** the answer of a node that no longer coordinates */
 const MOVED = 'x-codecshift-moved';
 /** later than the application's own limit of 30 s, whose answer says more */
@@ -39,7 +42,7 @@ export interface ForwardOptions {
 export function forward(incoming: IncomingMessage, outgoing: ServerResponse, options: ForwardOptions): Forwarding {
   const { open, visitor, failed, firstByteMs = FIRST_BYTE_MS } = options;
   const request = { method: incoming.method ?? 'GET', path: incoming.url ?? '/', headers: requestHeaders(incoming, visitor) };
-  const hasBody = incoming.headers['transfer-encoding'] !== undefined || Number(incoming.headers['content-length'] ?? 0) > 0;
+  const withBody = hasBody(incoming);
   let upstream: ClientRequest | null = null;
   let connected = false;
   let over = false;
@@ -67,10 +70,10 @@ export function forward(incoming: IncomingMessage, outgoing: ServerResponse, opt
     out.on('error', (error) => {
       if (answered || over || out !== upstream) return;
       // an idle connection that the other side closed in this moment; only what can be repeated is repeated
-      if (!again && out.reusedSocket && !hasBody && (request.method === 'GET' || request.method === 'HEAD')) return attempt(true);
+      if (!again && out.reusedSocket && !withBody && (request.method === 'GET' || request.method === 'HEAD')) return attempt(true);
       giveUp(error);
     });
-    if (hasBody) incoming.pipe(out);
+    if (withBody) incoming.pipe(out);
     else out.end();
   }
 
@@ -111,7 +114,7 @@ export function forward(incoming: IncomingMessage, outgoing: ServerResponse, opt
 /** Serves what fronts of other nodes send. `local` gives null once this node does not coordinate any more. */
 export function tunnelEntrance(local: () => LocalApp | null): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
   const listener = getRequestListener(
-    (request, env) => local()?.(request, { visitor: visitorOf((env as { incoming: IncomingMessage }).incoming.headers) }) ?? moved(),
+    (request, env) => local()?.(request, { visitor: visitorFrom((env as { incoming: IncomingMessage }).incoming.headers) }) ?? moved(),
     { overrideGlobalObjects: false },
   );
   return (incoming, outgoing) => void listener(incoming, outgoing);
@@ -122,18 +125,48 @@ function moved(): Response {
 }
 
 /** Anything but the front's own words gets the lesser right. */
-function visitorOf(headers: IncomingHttpHeaders): Visitor {
-  return { asks: headers[ASKS] === 'cli' ? 'cli' : 'page', address: String(headers[ADDRESS] ?? 'unknown').slice(0, 64) };
+function visitorFrom(headers: IncomingHttpHeaders): Visitor {
+  const text = (name: string): string | null => (headers[name] === undefined ? null : String(headers[name]).slice(0, 500));
+  const peer = (text(ADDRESS) ?? 'unknown').slice(0, 64);
+  return {
+    asks: headers[ASKS] === 'cli' ? 'cli' : 'page',
+    address: peer,
+    peer,
+    tunnelled: true,
+    secure: headers[SECURE] === 'yes',
+    forwardedFor: text(FOR),
+    forwardedProto: text(PROTO),
+  };
 }
 
 function requestHeaders(incoming: IncomingMessage, visitor: Visitor): OutgoingHttpHeaders {
   const headers = passed(incoming.headers);
+  // HTTP/2 has the host in a field of its own
+  headers['host'] ??= hostOf(incoming);
   // without it Node.js would send the body of a DELETE unframed, and it would be read as the next request
-  if (incoming.headers['transfer-encoding'] !== undefined) headers['transfer-encoding'] = 'chunked';
+  if (hasBody(incoming) && headers['content-length'] === undefined) headers['transfer-encoding'] = 'chunked';
   // a webhook's own sign-in; ours is a Bearer and ends at the front
   const basic = incoming.headers.authorization;
   if (basic && /^Basic /i.test(basic) && isHook((incoming.url ?? '').split('?', 1)[0]!)) headers['authorization'] = basic;
-  return { ...headers, [ASKS]: visitor.asks, [ADDRESS]: visitor.address };
+  return {
+    ...headers,
+    [ASKS]: visitor.asks,
+    [ADDRESS]: visitor.peer,
+    [SECURE]: visitor.secure ? 'yes' : 'no',
+    ...(visitor.forwardedFor === null ? {} : { [FOR]: visitor.forwardedFor }),
+    ...(visitor.forwardedProto === null ? {} : { [PROTO]: visitor.forwardedProto }),
+  };
+}
+
+/** What the browser calls this machine, over either protocol. */
+export function hostOf(incoming: IncomingMessage): string | undefined {
+  return incoming.headers.host ?? (incoming.headers[':authority'] as string | undefined);
+}
+
+function hasBody(incoming: IncomingMessage): boolean {
+  const { stream } = incoming as IncomingMessage & { stream?: { endAfterHeaders: boolean } };
+  if (stream) return !stream.endAfterHeaders;
+  return incoming.headers['transfer-encoding'] !== undefined || Number(incoming.headers['content-length'] ?? 0) > 0;
 }
 
 function passed(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
@@ -142,7 +175,12 @@ function passed(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   named.delete('content-length');
   return Object.fromEntries(
     Object.entries(headers).filter(
-      ([name]) => !notForwarded.has(name) && !named.has(name) && !name.startsWith('x-codecshift-') && !name.startsWith('x-forwarded-'),
+      ([name]) =>
+        !name.startsWith(':') &&
+        !notForwarded.has(name) &&
+        !named.has(name) &&
+        !name.startsWith('x-codecshift-') &&
+        !name.startsWith('x-forwarded-'),
     ),
   );
 }

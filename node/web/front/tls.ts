@@ -1,0 +1,149 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import { hostname, networkInterfaces } from 'node:os';
+import { messageOf, PlainError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { closeServer } from './listen.ts';
+import { ownCertificate, readPair, type CertificatePair } from './own-certificate.ts';
+
+/** How the dashboard speaks: openly, with a certificate that it made itself, or with one from files. */
+export type TlsWish = { kind: 'off' } | { kind: 'own'; dataDir: string } | { kind: 'files'; cert: string; key: string };
+
+/**
+ * The listener of the front. With a certificate it speaks HTTP/2, and HTTP/1.1 with whoever asks for that (ALPN); both get the
+ * same requests. Files are looked at again and again: what renews a certificate need not restart this program.
+ */
+export interface FrontListener {
+  server: Server | Http2SecureServer;
+  secure: boolean;
+  /** PEM of what it shows; null without TLS */
+  certificate(): string | null;
+  /** requests under way are finished, for at most five seconds */
+  close(): Promise<void>;
+}
+
+type Handler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+
+const LOOK_MS = 10_000;
+const CLOSE_MS = 5000;
+
+/** @throws PlainError when the files cannot be read or do not belong together */
+export async function openListener(
+  wish: TlsWish,
+  handler: Handler,
+  parts: { log: Log; onRenewed?: () => void; lookMs?: number },
+): Promise<FrontListener> {
+  if (wish.kind === 'off') {
+    const server = createServer(handler);
+    setTimeouts(server);
+    return { server, secure: false, certificate: () => null, close: () => closeServer(server) };
+  }
+  let pair = await load(wish);
+  // the compatible request and answer of HTTP/2 do what the ones of HTTP/1.1 do, as far as the front uses them
+  const server = createSecureServer({ allowHTTP1: true, minVersion: 'TLSv1.2', ...pair, ...limits }, handler as never);
+  setTimeouts(server as unknown as Server);
+  const sessions = new Set<ServerHttp2Session>();
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+  });
+  const stopLooking = wish.kind === 'files' ? follow(wish, (next) => renew(next), parts.lookMs ?? LOOK_MS) : () => {};
+  return {
+    server,
+    secure: true,
+    certificate: () => pair.cert,
+    async close() {
+      stopLooking();
+      await closeSecure(server, sessions);
+    },
+  };
+
+  function renew(next: CertificatePair | Error): void {
+    try {
+      if (next instanceof Error) throw next;
+      if (next.cert === pair.cert && next.key === pair.key) return;
+      requirePair(next);
+      server.setSecureContext({ ...next, minVersion: 'TLSv1.2' });
+      pair = next;
+      parts.log.info({ until: new X509Certificate(next.cert).validTo }, 'the certificate of the dashboard was renewed');
+      parts.onRenewed?.();
+    } catch (error) {
+      parts.log.warn({ why: messageOf(error) }, 'the new certificate cannot be used; the one before stays');
+    }
+  }
+}
+
+/** One session of HTTP/2 carries what would be six connections; a live page holds one stream of it. */
+const limits = { settings: { maxConcurrentStreams: 100 }, maxSessionMemory: 32 } as const;
+
+function setTimeouts(server: Server): void {
+  server.headersTimeout = 20_000;
+  server.requestTimeout = 60_000;
+  server.keepAliveTimeout = 5_000;
+}
+
+async function load(wish: Exclude<TlsWish, { kind: 'off' }>): Promise<CertificatePair> {
+  if (wish.kind === 'own') return ownCertificate(wish.dataDir, namesOfThisMachine());
+  try {
+    const pair = await readPair(wish.cert, wish.key);
+    requirePair(pair);
+    return pair;
+  } catch (error) {
+    throw new PlainError(`The certificate in ${wish.cert} with the key in ${wish.key} cannot be used: ${messageOf(error)}.`, {
+      cause: error,
+    });
+  }
+}
+
+function requirePair({ cert, key }: CertificatePair): void {
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) throw new Error('certificate and key do not belong together');
+}
+
+export function namesOfThisMachine(): string[] {
+  const name = hostname().toLowerCase();
+  const short = name.split('.')[0]!;
+  const addresses = Object.values(networkInterfaces()).flatMap((cards) => (cards ?? []).map(({ address }) => address));
+  return [...new Set([name, short, `${short}.local`, 'localhost', ...addresses])].filter((text) => /^[\w.:%-]+$/.test(text));
+}
+
+/** Asked by the clock: folders of containers and secrets change in ways that no watcher hears of. */
+function follow(files: { cert: string; key: string }, then: (pair: CertificatePair | Error) => void, everyMs: number): () => void {
+  let seen = '';
+  const timer = setInterval(() => {
+    void look().catch((error: unknown) => then(error as Error));
+  }, everyMs).unref();
+  void stamp().then(
+    (first) => (seen ||= first),
+    () => {},
+  );
+  return () => clearInterval(timer);
+
+  async function look(): Promise<void> {
+    const now = await stamp();
+    if (now === seen) return;
+    seen = now;
+    then(await readPair(files.cert, files.key));
+  }
+
+  async function stamp(): Promise<string> {
+    const found = await Promise.all([files.cert, files.key].map((file) => stat(file)));
+    return found.map(({ mtimeMs, size, ino }) => `${mtimeMs} ${size} ${ino}`).join(' ');
+  }
+}
+
+async function closeSecure(server: Http2SecureServer, sessions: Set<ServerHttp2Session>): Promise<void> {
+  const idle = server as unknown as Partial<Pick<Server, 'closeIdleConnections' | 'closeAllConnections'>>;
+  const sweep = setInterval(() => idle.closeIdleConnections?.(), 50);
+  const sockets = setTimeout(() => {
+    for (const session of sessions) session.destroy();
+    idle.closeAllConnections?.();
+  }, CLOSE_MS);
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    for (const session of sessions) session.close();
+  });
+  clearInterval(sweep);
+  clearTimeout(sockets);
+}
