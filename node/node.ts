@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { findBelonging, leaveCluster, type Belonging } from './assembly/belonging.ts';
 import { makeDataDir, requireFolders } from './assembly/data-dir.ts';
 import { addFolders } from './assembly/folders.ts';
+import { requireSoundAccess } from './assembly/first-start.ts';
 import type { House } from './assembly/house.ts';
 import { startMember, type Member } from './assembly/member.ts';
 import { withLobby } from './assembly/surroundings.ts';
@@ -24,6 +26,7 @@ import type { Joining } from './mesh/join.ts';
 import type { Lobby } from './mesh/lobby.ts';
 import { forgetCluster } from './mesh/membership.ts';
 import { version } from './version.ts';
+import { createSetupToken } from './web/auth/setup-token.ts';
 import { createFront } from './web/front.ts';
 import type { FrontActions } from './web/front/parts.ts';
 import type { TlsWish } from './web/front/tls.ts';
@@ -51,6 +54,8 @@ export interface StartOptions {
   signal?: AbortSignal;
   /** a person at the console has to compare this with the page */
   onCode?: (code: string, cluster: string) => void;
+  /** a person has to show that he has this machine: an address with its token behind the `#`, and the token */
+  onToken?: (address: string, token: string, why: 'set-up' | 'machine') => void;
   /** for crash tests only */
   fault?: Fault;
 }
@@ -62,6 +67,7 @@ export interface StartOptions {
 export async function startNode(start: StartOptions): Promise<RunningNode> {
   const { options } = start;
   for (const peer of options.peers) requireAddress(peer, options.meshPort);
+  requireSoundAccess(options);
   await makeDataDir(options.dataDir);
   await requireFolders(options.libraries);
   const lock = lockDirectory(options.dataDir);
@@ -85,10 +91,15 @@ async function open(start: StartOptions): Promise<RunningNode> {
   });
   let member: Member | null = null;
   let url = '';
+  const told = new Set<string>();
+  let lastTold: 'set-up' | 'machine' | null = null;
   const encoders = provedEncoders(tools, log.child({ room: 'ffmpeg' }), () => member?.encodersChanged(), {
     inUse: () => member?.inUse() ?? [],
   });
+  const setup = options.auth === 'none' ? null : createSetupToken({ fixed: options.setupToken, onNew: (token) => keepToken(token) });
   const house: House = {
+    setup,
+    onClosed: () => tell('set-up'),
     options,
     log,
     signal: stopped.signal,
@@ -116,6 +127,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
     port: options.port,
     secret: house.secret,
     node: { id: house.id, name: options.name, version },
+    access: { open: options.auth === 'none', token: setup },
     log: log.child({ room: 'web' }),
     tls: tlsOf(options),
     onRenewed: () => void announce().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'the command line was not told')),
@@ -254,8 +266,27 @@ async function open(start: StartOptions): Promise<RunningNode> {
   function say(now: Standing): void {
     standing = now;
     // whoever waits for a person is as ready as can be: the page says for what
+    if (now.state === 'pending' || now.state === 'rejected' || now.state === 'revoked') tell('machine');
     if (now.state === 'asking' || now.state === 'pending' || now.state === 'rejected' || now.state === 'revoked') ready.resolve();
     front.changed();
+  }
+
+  /** On the console, where only somebody is who has this machine. */
+  function tell(why: 'set-up' | 'machine'): void {
+    if (!setup || told.has(`${why} ${setup.current()}`)) return;
+    told.add(`${why} ${setup.current()}`);
+    lastTold = why;
+    const page = new URL(why === 'set-up' ? '/setup' : '/node/token', url);
+    if (['127.0.0.1', '0.0.0.0', '[::1]', '[::]'].includes(page.hostname)) page.hostname = 'localhost';
+    start.onToken?.(`${page.href}#token=${setup.current()}`, setup.current(), why);
+  }
+
+  /** Beside the console, for whoever cannot see it. A new one is told again. */
+  function keepToken(token: string): void {
+    const again = lastTold;
+    void writeFile(path.join(options.dataDir, 'setup-token'), `${token}\n`, { mode: 0o600 })
+      .then(() => void (again && tell(again)))
+      .catch((error: unknown) => log.warn({ why: messageOf(error) }, 'the set-up token could not be written into the data directory'));
   }
 
   function actions(): FrontActions {
@@ -300,6 +331,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
     encoders.stop();
     await front.stop();
     await withdrawRunning(options.dataDir);
+    await rm(path.join(options.dataDir, 'setup-token'), { force: true });
     if (isRunning) log.info('stopped');
   }
 

@@ -6,6 +6,7 @@ import type { Fault } from '../files/durable.ts';
 import type { Workspace } from '../files/workspace.ts';
 import type { KeeperRoots } from '../keeper/roots.ts';
 import type { Log } from '../log.ts';
+import type { SetupToken } from '../web/auth/setup-token.ts';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 
 /** What a node has before it belongs to any cluster, and keeps through all of them. */
@@ -19,6 +20,10 @@ export interface House {
   key: Uint8Array;
   /** this machine's own secret: lets its command line in */
   secret: string;
+  /** shows that somebody has this machine; null where nobody has to show anything */
+  setup: SetupToken | null;
+  /** a person has to decide on the page who may come in */
+  onClosed: () => void;
   /** one per process */
   session: string;
   tools: Tools;

@@ -35,6 +35,7 @@ import { createWorker, type Worker } from '../worker/worker.ts';
 import type { Belonging } from './belonging.ts';
 import { dashboardWay } from './dashboard.ts';
 import { createDoorway } from './doorway.ts';
+import { firstStart } from './first-start.ts';
 import { helloFacts } from './facts.ts';
 import type { House } from './house.ts';
 import { dropWorkForOthers } from './leftovers.ts';
@@ -209,12 +210,23 @@ async function assemble(
         // of the whole cluster, so that an open form stays valid when another node coordinates
         secret: createHmac('sha256', key!.privateKey).update('form tokens').digest('base64url'),
         commands: coordinator.commands,
+        auth: { access: coordinator.access, open: options.auth === 'none', setup: house.setup },
         node: { id, name: options.name, version },
         settings: () => ({ ...settings.current() }),
         around: () => doorway.others(),
       })
     : null;
   if (app) undo.push(() => app.stop());
+  if (coordinator)
+    undo.push(
+      events.on('coordinator.changed', ({ term }) => {
+        if (term === null) return;
+        firstStart({ db: db!, access: coordinator.access, options }).then(
+          (closed) => void (closed && house.onClosed()),
+          (error: unknown) => log.warn({ why: messageOf(error) }, 'it could not be looked up who may come in'),
+        );
+      }),
+    );
   const local = (): LocalApp | null => (app && coordinator?.term() != null ? app.fetch : null);
   createBulkGate({
     mesh,

@@ -23,7 +23,7 @@ export function run(args: string[]): Promise<number> {
     surviveTheNetwork(log);
     const stopped = new AbortController();
     const signals = listenForStop(stopped);
-    const node = await startNode({ options, log, signal: stopped.signal, onCode });
+    const node = await startNode({ options, log, signal: stopped.signal, onCode, onToken });
     process.stdout.write(`CodecShift ${version}\nDashboard: ${node.url}\n`);
     const [first, second] = [await signals.first, signals.second];
     if (first !== 'stopped')
@@ -38,6 +38,13 @@ function onCode(code: string, cluster: string): void {
   process.stdout.write(
     `This machine asks to join "${cluster}". Its code: ${code}\nApprove it on the Nodes page of that cluster if the code there is the same.\n`,
   );
+}
+
+/** Only here and in the data directory: whoever knows it has the machine. */
+function onToken(address: string, token: string, why: 'set-up' | 'machine'): void {
+  const what =
+    why === 'set-up' ? 'Nobody has decided yet who may open the dashboard. Set it up:' : 'To decide something at this machine itself:';
+  process.stdout.write(`${what}\n  ${address}\n  Set-up token: ${token}\n`);
 }
 
 /** First signal: stop in order. Second: cancel what still runs. Third: leave at once. */

@@ -198,6 +198,7 @@ function environment(clock: string, { databaseUrl }: MachineOptions): NodeJS.Pro
     CODECSHIFT_SPEED: 'fast',
     CODECSHIFT_MIN_FREE: '0',
     CODECSHIFT_PICTURES: 'off',
+    CODECSHIFT_AUTH: 'none',
   };
 }
 

@@ -59,6 +59,7 @@ export async function startFront(t: T, name: string, first: Partial<FrontKnowled
     host: '127.0.0.1',
     port: 0,
     secret,
+    access: { open: true, token: null },
     node: { id: `node-${name}`, name, version: '0.1.0' },
     log: createLog({ level: 'error', pretty: false, write: (line) => complaints.push(line) }),
     local: () => knows.local,

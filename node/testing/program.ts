@@ -55,6 +55,8 @@ const defaults: Record<string, string> = {
   CODECSHIFT_DISCOVERY: 'off',
   CODECSHIFT_CLUSTER: 'new',
   CODECSHIFT_MESH_PORT: '0',
+  // who may come in has tests of its own
+  CODECSHIFT_AUTH: 'none',
 };
 
 /** Starts the program and waits for the line with its address. Throws with its whole output when it ends before. */

@@ -2,6 +2,7 @@ import type { Actor, Commands } from '../core/commands.ts';
 import { createEvents, type Events } from '../events.ts';
 import { createLog } from '../log.ts';
 import type { Queryable } from '../db/connect.ts';
+import { openHouse, type AuthParts } from '../web/auth/auth.ts';
 import { createWeb, type AloneParts } from '../web/server.ts';
 
 /** The real web room on a real port, with commands that are written down instead of carried out. */
@@ -25,6 +26,8 @@ export interface TestWebOptions {
   answer?: (name: string, args: unknown[]) => unknown;
   port?: number;
   allowedHosts?: string[];
+  /** who may come in; everybody unless said */
+  auth?: AuthParts;
 }
 
 /** Books without a film and without a coordinator, for tests that need no rows. */
@@ -71,6 +74,7 @@ export function webParts(options: TestWebOptions): TestWebParts {
     settings: () => settings,
     secret: 'a-secret-of-this-test',
     strict: true,
+    auth: options.auth ?? openHouse,
     allowedHosts: options.allowedHosts ?? [],
   };
   return { parts, events, settings, asked, complaints };

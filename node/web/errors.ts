@@ -8,7 +8,7 @@ export interface Refusal extends PlainError {
   todo: string;
 }
 
-export type Status = 400 | 403 | 404 | 409 | 413 | 421 | 422 | 429 | 500 | 503 | 504;
+export type Status = 400 | 401 | 403 | 404 | 409 | 413 | 421 | 422 | 429 | 500 | 503 | 504;
 
 const words = {
   'unknown-host': [
@@ -35,6 +35,27 @@ const words = {
     'The command line showed a token that does not belong to this node.',
     'Use the data directory of the running program.',
   ],
+  'wrong-api-token': [
+    401,
+    'This token is not valid',
+    'The API token is wrong, was revoked, or has expired.',
+    'Make a new one on the page Tokens.',
+  ],
+  'no-token': [
+    401,
+    'Who are you?',
+    'The API needs a token, sent as “Authorization: Bearer cs_…”.',
+    'Make one on the page Tokens; it says once what it is.',
+  ],
+  'not-allowed': [403, 'Not for you', 'Your account may look at this, but not change it.', 'Ask an admin to do it, or to make you one.'],
+  'not-set-up': [
+    503,
+    'Not set up yet',
+    'Nobody has decided yet who may open this dashboard, so it stays closed.',
+    'Open /setup with the set-up token. It is on the console of the program, and in the file setup-token of its data directory.',
+  ],
+  busy: [429, 'Too many at once', 'Too many people are signing in at this moment.', 'Try again in a few seconds.'],
+  wait: [429, 'Not so fast', 'Too many wrong tries.', 'Nobody is locked out: after the wait the right password works.'],
   'too-large': [413, 'That is too much at once', 'The request was larger than one megabyte.', 'Send less at a time.'],
   'too-many': [
     429,

@@ -24,7 +24,8 @@ import { loadAssets } from './static.ts';
  *   front:  starting ─ start() ─▶ open ◀── changed(): streams that lead to the former coordinator end, pages load themselves again
  *
  * The node that the browser talks to knows its own names and its own secret, so the first two gates are here, for both ways.
- * Origin and form token are checked by whoever acts: the application with the cluster's secret, `/node` with this node's own.
+ * Origin and form token are checked by whoever acts: the application with the cluster's secret, `/node` with this node's own. Who
+ * may act at all is decided by the application (auth/gate.ts), and for `/node` by its door (front/door.ts).
  */
 export interface Front {
   /** @throws PlainError when the address cannot be used, with one sentence that says why */

@@ -1,3 +1,4 @@
+import { readOnly } from './auth/read-only.ts';
 import type { Partial } from './live.ts';
 
 /** One open page. `send` never waits: while the browser is slow only the latest partial per target is kept. */
@@ -15,7 +16,7 @@ const WINDOW = 64 * 1024;
 /** a browser that is so far behind that even the merged partials pile up is sent away; it reconnects and gets a snapshot */
 const MAX_PENDING = 2000;
 
-export function createClient(options: { csrf: string; csrfMark: string; onClose: () => void }): Client {
+export function createClient(options: { csrf: string; csrfMark: string; readOnly?: boolean; onClose: () => void }): Client {
   const pending = new Map<string, Partial>();
   let controller: ReadableStreamDefaultController<Uint8Array>;
   let closed = false;
@@ -54,7 +55,8 @@ export function createClient(options: { csrf: string; csrfMark: string; onClose:
 
   function flush(): void {
     if (closed || pending.size === 0 || (controller.desiredSize ?? 0) <= 0) return;
-    const html = [...pending.values()].map(markup).join('\n').replaceAll(options.csrfMark, options.csrf);
+    const all = [...pending.values()].map(markup).join('\n').replaceAll(options.csrfMark, options.csrf);
+    const html = options.readOnly ? readOnly(all) : all;
     pending.clear();
     write(`${lines(html)}\n`);
   }

@@ -36,7 +36,11 @@ export interface Live {
   /** the newest progress of one job that is running now, or null */
   progressOf(jobId: number): Progress | null;
   /** opens a stream, or null when the view is unknown or there are too many */
-  open(name: string, query: URLSearchParams, options: { csrf: string; signal: AbortSignal }): ReadableStream<Uint8Array> | null;
+  open(
+    name: string,
+    query: URLSearchParams,
+    options: { csrf: string; signal: AbortSignal; readOnly?: boolean },
+  ): ReadableStream<Uint8Array> | null;
   /** says something to every open page */
   broadcast(partials: Partial[]): void;
   /** ends all streams; browsers try to come back by themselves */
@@ -113,11 +117,11 @@ export function createLive(options: LiveOptions): Live {
       views.set(name, view);
     },
     progressOf: (jobId) => running.get(jobId)?.progress ?? null,
-    open(name, query, { csrf, signal }) {
+    open(name, query, { csrf, signal, readOnly = false }) {
       const names = name === 'shell' ? ['shell'] : ['shell', name];
       if (clients.size >= maxClients || !views.has(name) || signal.aborted) return null;
       const joined = names.filter((each) => views.has(each)).map((each) => join(each, query));
-      const client = createClient({ csrf, csrfMark: options.csrfMark, onClose: () => leave(client, joined) });
+      const client = createClient({ csrf, csrfMark: options.csrfMark, readOnly, onClose: () => leave(client, joined) });
       clients.add(client);
       signal.addEventListener('abort', () => client.close(), { once: true });
       client.event('build', options.build);

@@ -3,9 +3,12 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { PlainError } from '../errors.ts';
 import { explain } from './errors.ts';
+import { readOnly } from './auth/read-only.ts';
+import { mayChange, type Who } from './auth/who.ts';
 import type { Live } from './live.ts';
+import type { FrontLayout } from './models/front.ts';
 import type { ErrorView } from './models/error.ts';
-import type { Section, ShellStatus, Theme, ToastView } from './models/shell.ts';
+import type { Me, Section, ShellStatus, Theme, ToastView } from './models/shell.ts';
 import { safeBack, url, type Query } from './routes.ts';
 import type { Assets } from './static.ts';
 import type { Views } from './views.ts';
@@ -32,6 +35,9 @@ export interface PageWish {
 
 /** A whole page in the frame; for a request by htmx the same page, so that a view never has two shapes. */
 export type RenderPage = (c: Ctx, wish: PageWish) => Promise<Response>;
+
+/** A page for somebody of whom nothing is known yet: its frame shows nothing of the house. */
+export type RenderBare = (c: Ctx, wish: Pick<PageWish, 'title' | 'view' | 'model' | 'status'>) => Response;
 
 /**
  * Does what a form asked for and answers: without htmx 303 back to where the person was, with a sentence at the top;
@@ -63,15 +69,44 @@ export interface PageParts {
   status(): Promise<ShellStatus>;
   /** names of other clusters in this network */
   around(): readonly string[];
+  /** nobody signs in here, because a person decided so: said on every page */
+  isUnguarded(): Promise<boolean>;
 }
 
-export function createPages(parts: PageParts): { page: RenderPage; act: Act; fail: (c: Ctx, error: unknown) => Promise<Response> } {
+export function createPages(parts: PageParts): {
+  page: RenderPage;
+  bare: RenderBare;
+  act: Act;
+  fail: (c: Ctx, error: unknown) => Promise<Response>;
+} {
   const flash = createFlash(parts.secret);
 
   const page: RenderPage = async (c, wish) => {
     const body = parts.views.render(wish.view, wish.model);
     const status = await parts.status();
-    return html(c, frame(c, { ...wish, body, status, toasts: flash.take(c) }), wish.status ?? 200);
+    const unguarded = await parts.isUnguarded();
+    return html(c, frame(c, { ...wish, body, status, unguarded, toasts: flash.take(c) }), wish.status ?? 200);
+  };
+
+  const bare: RenderBare = (c, wish) => {
+    const layout: FrontLayout = {
+      title: wish.title,
+      heading: wish.title,
+      body: parts.views.render(wish.view, wish.model),
+      theme: themeOf(c),
+      css: parts.assets.css,
+      frontCssHref: parts.assets.frontCss,
+      js: parts.assets.js,
+      favicon: parts.assets.favicon,
+      build: parts.assets.build,
+      live: null,
+      refresh: false,
+      nodeName: parts.node.name,
+      version: '',
+      toasts: flash.take(c),
+      here: 'door',
+    };
+    return html(c, parts.views.render('front/layout', layout), wish.status ?? 200);
   };
 
   const act: Act = async (c, action, options = {}) => {
@@ -112,6 +147,10 @@ export function createPages(parts: PageParts): { page: RenderPage; act: Act; fai
       );
     if (c.req.path === '/events') return c.text(told.message, status);
     if (c.req.header('hx-request') === 'true') return html(c, toastPartial({ tone: 'error', text: told.message }), status);
+    if (status === 503 && told.title === 'Not set up yet')
+      return bare(c, { title: told.title, view: 'access/closed', model: parts.node, status });
+    // a stranger's mistake shows nothing of the house either
+    if ((whoOf(c)?.kind ?? 'nobody') === 'nobody') return bare(c, { title: told.title, view: 'access/error', model: told, status });
     return html(
       c,
       frame(c, {
@@ -119,13 +158,14 @@ export function createPages(parts: PageParts): { page: RenderPage; act: Act; fai
         section: null,
         body: parts.views.render('errors/error', told satisfies ErrorView),
         status: await statusOrNone(),
+        unguarded: false,
         toasts: [],
       }),
       status,
     );
   };
 
-  return { page, act, fail };
+  return { page, bare, act, fail };
 
   function frame(
     c: Ctx,
@@ -134,6 +174,7 @@ export function createPages(parts: PageParts): { page: RenderPage; act: Act; fai
       section: Section | null;
       body: string;
       status: ShellStatus;
+      unguarded: boolean;
       toasts: ToastView[];
       live?: PageWish['live'];
       search?: string;
@@ -145,6 +186,8 @@ export function createPages(parts: PageParts): { page: RenderPage; act: Act; fai
       section: view.section,
       body: view.body,
       status: view.status,
+      me: meOf(c),
+      unguarded: view.unguarded,
       toasts: view.toasts,
       live,
       refresh: view.live !== undefined && view.live.refresh !== false,
@@ -163,7 +206,9 @@ export function createPages(parts: PageParts): { page: RenderPage; act: Act; fai
 
   function html(c: Ctx, text: string, status: ContentfulStatusCode): Response {
     c.header('Vary', 'HX-Request, Cookie');
-    return c.html(text.replaceAll(parts.csrfMark, c.get('csrf') ?? ''), status);
+    const who = whoOf(c);
+    const seen = who?.kind === 'person' && !mayChange(who) ? readOnly(text) : text;
+    return c.html(seen.replaceAll(parts.csrfMark, c.get('csrf') ?? ''), status);
   }
 
   function toastPartial(toast: ToastView): string {
@@ -175,6 +220,16 @@ export function createPages(parts: PageParts): { page: RenderPage; act: Act; fai
     const none: ShellStatus = { waiting: 0, paused: null, scanning: [], hasLibraries: true };
     return parts.status().catch(() => none);
   }
+}
+
+/** Absent when a request fails before it is known who sent it. */
+function whoOf(c: Ctx): Who | undefined {
+  return c.get('who') as Who | undefined;
+}
+
+function meOf(c: Ctx): Me | null {
+  const who = whoOf(c);
+  return who?.kind === 'person' ? { name: who.session.displayName || who.session.name, role: who.session.role } : null;
 }
 
 /** The form may say where it stands; otherwise the browser does. */

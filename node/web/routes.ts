@@ -70,10 +70,29 @@ export const url = {
   scan: (): string => '/scan',
   addLibrary: (): string => '/library',
   theme: (): string => '/theme',
+  setup: (): string => '/setup',
+  setupAction: (action: 'token' | 'none'): string => `/setup/${action}`,
+  signInPage: (back = '/'): string => `/sign-in${search({ back: back === '/' ? null : back })}`,
+  /** a front asks who a visitor is */
+  whoAsks: (): string => '/auth/check',
+  signOut: (): string => '/sign-out',
+  /** one's own password and sessions */
+  account: (): string => '/account',
+  accountAction: (action: 'password' | 'sessions/end' | 'sessions/end-others'): string => `/account/${action}`,
+  /** "enter your password again" */
+  prove: (back = '/'): string => `/prove${search({ back: back === '/' ? null : back })}`,
+  people: (): string => '/people',
+  person: (id: number): string => `/people/${int(id)}`,
+  personAction: (id: number, action: 'role' | 'disable' | 'enable' | 'reset' | 'remove' | 'end-sessions'): string =>
+    `/people/${int(id)}/${action}`,
+  apiTokens: (): string => '/api-tokens',
+  apiTokenRevoke: (id: string): string => `/api-tokens/${encodeURIComponent(id)}/revoke`,
+  audit: (query: Query = {}): string => `/audit${search(query)}`,
   /** the machine that the browser talks to; served by its front, also while nobody coordinates */
   machine: (): string => '/node',
   machineEvents: (view: 'waiting' | 'node'): string => `/node/events${search({ view })}`,
   machineAction: (action: 'ask' | 'own' | 'peers'): string => `/node/${action}`,
+  machineToken: (): string => '/node/token',
   machineLeave: (cluster: string | null): string => `/node/leave${search({ cluster })}`,
 } as const;
 

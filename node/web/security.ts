@@ -4,17 +4,18 @@ import { hostname, networkInterfaces } from 'node:os';
 import type { MiddlewareHandler } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { refuse } from './errors.ts';
+import type { Who } from './auth/who.ts';
 import type { Env } from './web.ts';
 
 /**
- * Who may talk to this page, as long as there is no sign-in and behind it. Three gates, in this order:
+ * Which requests are heard at all, whoever sends them; who may do what is decided behind it (auth/gate.ts). Three gates, in this order:
  *
  *   1. Host     must be a name of this machine: stops DNS rebinding (a stranger's page whose name suddenly points here).
  *               Held by the front (front.ts), because only the node that the browser talks to knows its own names.
  *   2. Origin   a request that changes something must come from this very page: `Sec-Fetch-Site: same-origin`, or where
  *               the browser sends none (plain http on a LAN name), an `Origin` equal to the Host.
- *   3. token    and carry the form's token, bound by HMAC to a cookie: another port of the same host is "same site" for
- *               cookies, and old browsers send neither header.
+ *   3. token    and carry the form's token, bound by HMAC to a cookie and to the session: another port of the same host is
+ *               "same site" for cookies, and old browsers send neither header.
  *
  * The command line shows `Authorization: Bearer <secret>` instead and needs no browser's proof. The front checks it too,
  * against the secret of its own node, and tells the application who asks (`Visitor`).
@@ -75,18 +76,29 @@ export function isKnownHost(header: string | undefined, extra: readonly string[]
   return host !== null && isOurName(host, new Set(extra.map((name) => name.toLowerCase())));
 }
 
-/** Does the command line show the secret of this node? `none`: it is no command line. */
+/** Does the command line show the secret of this node? `none`: it is no command line. A token of the API is for the application. */
 export function bearerOf(header: string | undefined, secret: string): 'none' | 'right' | 'wrong' {
-  if (header === undefined || !/^Bearer /i.test(header)) return 'none';
+  if (header === undefined || !/^Bearer /i.test(header) || isApiToken(header)) return 'none';
   return same(header.slice(7).trim(), secret) ? 'right' : 'wrong';
+}
+
+export function isApiToken(header: string | undefined): boolean {
+  return header !== undefined && /^Bearer cs_/i.test(header);
+}
+
+/** What the application tells a front about a visitor; anything else is nobody. */
+export function whoAsks(answer: unknown): { role: 'admin' | 'viewer' | 'nobody'; proved: boolean } {
+  const { role, proved } = (answer ?? {}) as { role?: unknown; proved?: unknown };
+  return { role: role === 'admin' || role === 'viewer' ? role : 'nobody', proved: proved === true };
 }
 
 /** Gates 2 and 3, for every request that may change something; also gives each visitor the cookie of gate 3. */
 export function originGate(options: { secret: string }): MiddlewareHandler<Env> {
   const key = createHmac('sha256', options.secret).update('form token').digest();
   return async (c, next) => {
-    if (c.env?.visitor?.asks === 'cli') {
-      c.set('actor', { name: 'the command line', via: 'cli' });
+    const who: Who | undefined = c.get('who');
+    // programs show a secret that no browser adds by itself
+    if (c.env?.visitor?.asks === 'cli' || who?.kind === 'token') {
       c.set('csrf', '');
       return next();
     }
@@ -95,9 +107,9 @@ export function originGate(options: { secret: string }): MiddlewareHandler<Env> 
       cookie = randomBytes(16).toString('base64url').slice(0, 22);
       setCookie(c, 'codecshift_form', cookie, { httpOnly: true, sameSite: 'Strict', path: '/' });
     }
-    const token = createHmac('sha256', key).update(cookie).digest('base64url');
+    const of = who?.kind === 'person' ? `${cookie} ${who.session.id}` : cookie;
+    const token = createHmac('sha256', key).update(of).digest('base64url');
     c.set('csrf', token);
-    c.set('actor', { name: 'the dashboard', via: c.req.path.startsWith('/api/') ? 'api' : 'page' });
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
       if (!fromOurPage(c.req.header('sec-fetch-site'), c.req.header('origin'), c.req.header('host'))) throw refuse('foreign-origin');
       const sent = c.req.header('x-csrf-token') ?? (await c.req.parseBody().catch(() => ({}) as Record<string, unknown>))['csrf'];

@@ -10,6 +10,7 @@ import type { Commands } from '../core/commands.ts';
 import { freshDatabase, havePostgres } from '../testing/database.ts';
 import { fillSample } from '../testing/sample.ts';
 import { emptyBooks, startWeb } from '../testing/web.ts';
+import { openHouse } from './auth/auth.ts';
 import { createWeb } from './server.ts';
 
 test('a port that is taken is one sentence that names the port', async (t) => {
@@ -26,6 +27,7 @@ test('a port that is taken is one sentence that names the port', async (t) => {
     port,
     node: { id: 'n', name: 'n', version: '0' },
     settings: () => ({}),
+    auth: openHouse,
     secret: 's',
   });
   await assert.rejects(web.start(), (error) => error instanceof PlainError && error.message.includes(`Port ${port} is already in use`));

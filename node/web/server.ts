@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { PlainError } from '../errors.ts';
+import { createAuth } from './auth/auth.ts';
+import { gate, identify } from './auth/gate.ts';
+import { mayChange } from './auth/who.ts';
 import { explain, refuse } from './errors.ts';
 import { createFront } from './front.ts';
 import type { LocalApp } from './front/parts.ts';
@@ -22,8 +25,8 @@ import type { Ctx, Env, Web, WebParts } from './web.ts';
  * through the `Commands` it is handed, and shows with views/. Pages are whole HTML documents that work without JavaScript;
  * htmx adds live data. The socket, the Host gate and the command line's secret belong to the front of each node (front.ts).
  *
- *   front ─▶ id ─▶ headers ─▶ (webhooks, hooks.ts) ─▶ Origin gate ─▶ body limit ─▶ time limit ─▶ page module ─▶ view
- *                                                                              └─ threw ─▶ error page, toast or JSON
+ *   front ─▶ id ─▶ headers ─▶ (webhooks, hooks.ts) ─▶ body limit ─▶ who? ─▶ Origin gate ─▶ may he? ─▶ time limit ─▶ page module ─▶ view
+ *                                                               (auth/gate.ts)                           └─ threw ─▶ error page, toast or JSON
  *
  * How to add a page (see pages/overview.ts for a whole one):
  *
@@ -65,6 +68,7 @@ export function createWeb(parts: AloneParts): { start(): Promise<{ url: string }
     port: parts.port,
     secret: parts.secret,
     node: parts.node,
+    access: { open: parts.auth.open, token: parts.auth.setup },
     log: parts.log,
     local: () => app?.fetch ?? null,
     tunnel: () => null,
@@ -94,7 +98,8 @@ export async function createApp(parts: WebParts): Promise<App> {
   const live = createLive({ events: parts.events, log, build: assets.build, csrfMark });
   const views = createViews({ strict: parts.strict ?? false, icons: assets.icons, csrf: csrfMark });
   const now = parts.now ?? (() => new Date());
-  const { page, act, fail } = createPages({
+  const auth = createAuth({ ...parts, ...parts.auth, log, now });
+  const { page, bare, act, fail } = createPages({
     views,
     assets,
     live,
@@ -103,9 +108,10 @@ export async function createApp(parts: WebParts): Promise<App> {
     node: parts.node,
     status: () => readShellStatus(web),
     around: () => parts.around?.() ?? [],
+    isUnguarded: async () => (await auth.state()) === 'none',
   });
   const barcodes = createBarcodes(parts.db, parts.events);
-  const web: Web = { ...parts, log, now, views, live, barcodes, page, act };
+  const web: Web = { ...parts, auth, log, now, views, live, barcodes, page, bare, act };
 
   const app = new Hono<Env>();
   app.use(async (c, next) => {
@@ -142,13 +148,15 @@ export async function createApp(parts: WebParts): Promise<App> {
       },
     }),
   );
+  app.use(identify(web));
   app.use(originGate({ secret: parts.secret }));
+  app.use(gate(web));
   app.get('/events', (c) => events(c, web));
   app.use(timeLimit(30_000));
 
   registerShell(web);
   for (const module of pageModules) module(app, web);
-  return { app, web, fetch: (request, env) => app.fetch(request, env), stop: () => (barcodes.stop(), live.stop()) };
+  return { app, web, fetch: (request, env) => app.fetch(request, env), stop: () => (barcodes.stop(), live.stop(), auth.stop()) };
 }
 
 /** The names of the setting `web.hosts`, for the front's `allowedHosts`. */
@@ -170,7 +178,15 @@ function isOwnHttps(host: string | undefined, address: unknown): boolean {
 /** Never a redirect: hx-sse takes any 200 for the stream and would loop on a page (research/ux §1.3). */
 function events(c: Ctx, web: Web): Response {
   const query = new URL(c.req.url).searchParams;
-  const stream = web.live.open(query.get('view') ?? '', query, { csrf: c.get('csrf'), signal: c.req.raw.signal });
+  const who = c.get('who');
+  const valid = who.kind === 'person' ? web.auth.sessions.whileValid(who.session) : null;
+  const signal = valid ? AbortSignal.any([c.req.raw.signal, valid.signal]) : c.req.raw.signal;
+  c.req.raw.signal.addEventListener('abort', () => valid?.release(), { once: true });
+  const stream = web.live.open(query.get('view') ?? '', query, {
+    csrf: c.get('csrf'),
+    signal,
+    readOnly: who.kind === 'person' && !mayChange(who),
+  });
   if (!stream) throw refuse('too-many');
   return c.body(stream, 200, {
     'Content-Type': 'text/event-stream; charset=utf-8',

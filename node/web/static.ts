@@ -37,7 +37,7 @@ interface Asset {
 }
 
 const root = path.join(import.meta.dirname, '../../static');
-const styles = ['tokens', 'base', 'layout', 'components', 'charts', 'pages', 'overview', 'nodes', 'cleanup', 'sources'];
+const styles = ['tokens', 'base', 'layout', 'components', 'charts', 'pages', 'overview', 'nodes', 'cleanup', 'sources', 'access'];
 const scripts = ['trusted', 'live', 'page'];
 
 export async function loadAssets(): Promise<Assets> {

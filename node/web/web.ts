@@ -3,8 +3,10 @@ import type { Actor, Commands } from '../core/commands.ts';
 import type { Queryable } from '../db/connect.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
-import type { Act, RenderPage } from './page.ts';
+import type { Act, RenderBare, RenderPage } from './page.ts';
 import type { Visitor } from './security.ts';
+import type { Auth, AuthParts } from './auth/auth.ts';
+import type { Who } from './auth/who.ts';
 import type { Live } from './live.ts';
 import type { Views } from './views.ts';
 import type { Barcodes } from './barcodes.ts';
@@ -16,6 +18,8 @@ export interface WebParts {
   commands: Commands;
   events: Events;
   log: Log;
+  /** who may come in; `openHouse` (auth/auth.ts) lets everybody in */
+  auth: AuthParts;
   /** the node that makes this page: the one that coordinates */
   node: { id: string; name: string; version: string };
   /** names of other clusters in this network, for the link to "This machine" */
@@ -30,12 +34,14 @@ export interface WebParts {
 }
 
 /** What a page module works with. */
-export interface Web extends WebParts {
+export interface Web extends Omit<WebParts, 'auth'> {
+  auth: Auth;
   now(): Date;
   views: Views;
   live: Live;
   barcodes: Barcodes;
   page: RenderPage;
+  bare: RenderBare;
   act: Act;
 }
 
@@ -45,7 +51,12 @@ export interface Env {
   Variables: {
     requestId: string;
     csrf: string;
+    who: Who;
     actor: Actor;
+    /** what a change was about, for the audit log: names, never a secret */
+    object?: string;
+    /** this change is in the audit log already */
+    noted?: boolean;
   };
 }
 

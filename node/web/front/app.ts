@@ -11,6 +11,7 @@ import { originGate, securityHeaders } from '../security.ts';
 import type { Assets } from '../static.ts';
 import { createViews } from '../views.ts';
 import type { Ctx, Env } from '../web.ts';
+import { createDoor, type Door } from './door.ts';
 import { registerMachine } from './machine.ts';
 import type { FrontParts } from './parts.ts';
 import type { Reach } from './reach.ts';
@@ -32,6 +33,7 @@ export interface FrontWeb {
   reach: Reach;
   assets: Assets;
   streams: FrontStreams;
+  door: Door;
   /** HTML of a view */
   render(view: string, model: object): string;
   /** a whole page in the front's own frame */
@@ -65,10 +67,20 @@ export function createFrontApp(parts: FrontParts, reach: Reach, assets: Assets):
     csrfMark,
     build: assets.build,
     isReady: () => reach.way().kind !== 'nowhere',
-    render: (view) => renderPart(web, view),
+    render: (view, acts) => renderPart(web, view, acts),
     onError: (error) => log.error({ err: error }, 'a part of this machine’s own page could not be made'),
   });
-  const web: FrontWeb = { parts, reach, assets, streams, render: (view, model) => views.render(view, model), page, act, html };
+  const web: FrontWeb = {
+    parts,
+    reach,
+    assets,
+    streams,
+    door: createDoor(parts, reach),
+    render: (view, model) => views.render(view, model),
+    page,
+    act,
+    html,
+  };
   const app = new Hono<FrontEnv>();
 
   app.use(async (c, next) => {

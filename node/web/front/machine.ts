@@ -4,23 +4,44 @@ import { PlainError } from '../../errors.ts';
 import { refuse } from '../errors.ts';
 import { leaveView, type MachinePage } from '../models/machine.ts';
 import { clustersAround } from '../models/standing.ts';
+import { url } from '../routes.ts';
 import type { FrontCtx, FrontEnv, FrontWeb } from './app.ts';
 import { machine, stream } from './waiting.ts';
 
 /** `/node`: this machine as it sees itself and what is around it, and what a person may do about it. */
 export function registerMachine(app: Hono<FrontEnv>, web: FrontWeb): void {
-  const { parts } = web;
+  const { parts, door } = web;
 
-  app.get('/api/v1/node', (c) =>
-    c.json({
+  app.get('/api/v1/node', async (c) => {
+    if ((await door.of(c)).may === 'nothing') throw refuse('no-token', 'This needs the command line of this machine.');
+    return c.json({
       node: parts.node,
       standing: parts.standing(),
       surroundings: parts.surroundings(),
       reached: web.reach.way().kind !== 'nowhere',
-    }),
-  );
-  app.get('/node', (c) => show(c, { address: '', problem: '' }));
-  app.get('/node/events', (c) => stream(web, c, c.req.query('view') === 'waiting' ? 'waiting' : 'node'));
+    });
+  });
+  app.get('/node', async (c) => {
+    const now = await door.of(c);
+    if (now.may === 'nothing') return c.redirect(now.reached ? url.signInPage(url.machine()) : url.machineToken(), 303);
+    return show(c, { address: '', problem: '' });
+  });
+  app.get('/node/events', async (c) => {
+    const { may } = await door.of(c);
+    if (c.req.query('view') === 'waiting') return stream(web, c, 'waiting', may === 'act');
+    return may === 'nothing' ? c.text('', 401) : stream(web, c, 'node', may === 'act');
+  });
+
+  app.get('/node/token', (c) => ask(c, '', 200));
+  app.post('/node/token', async (c) => {
+    const problem = door.enter(c, (await fields(c)).token);
+    return problem ? ask(c, problem, 403) : c.redirect(url.machine(), 303);
+  });
+  // every form below this line
+  app.use('/node/*', async (c, next) => {
+    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') await door.mustAct(c);
+    await next();
+  });
 
   app.post('/node/ask', async (c) => {
     const { cluster } = await fields(c);
@@ -48,8 +69,15 @@ export function registerMachine(app: Hono<FrontEnv>, web: FrontWeb): void {
     });
   });
 
-  app.get('/node/leave', (c) => question(c, known(c.req.query('cluster') ?? ''), ''));
+  app.get('/node/leave', async (c) => {
+    const now = await door.of(c);
+    if (now.may !== 'act') return c.redirect(url.machine(), 303);
+    return now.proved ? leave(c) : c.redirect(url.prove(url.machineLeave(c.req.query('cluster') ?? null)), 303);
+  });
+  const leave = (c: FrontCtx): Response => question(c, known(c.req.query('cluster') ?? ''), '');
   app.post('/node/leave', async (c) => {
+    const now = await door.of(c);
+    if (now.may !== 'act' || !now.proved) return c.redirect(url.prove(url.machine()), 303);
     const { cluster, confirm } = await fields(c);
     const to = known(cluster);
     const name = own()?.name.trim();
@@ -60,11 +88,17 @@ export function registerMachine(app: Hono<FrontEnv>, web: FrontWeb): void {
     });
   });
 
-  function show(c: FrontCtx, form: Pick<MachinePage, 'address' | 'problem'>, status: 200 | 422 = 200): Response {
+  function ask(c: FrontCtx, problem: string, status: 200 | 403): Response {
+    const model = { nodeName: parts.node.name, problem };
+    return web.page(c, { title: 'This machine', view: 'front/token', model, here: 'waiting', live: null, status });
+  }
+
+  async function show(c: FrontCtx, form: Pick<MachinePage, 'address' | 'problem'>, status: 200 | 422 = 200): Promise<Response> {
+    const acts = (await door.of(c)).may === 'act';
     return web.page(c, {
       title: 'This machine',
       view: 'front/machine',
-      model: { machine: machine(web), ...form },
+      model: { machine: machine(web, acts), acts, ...form },
       here: 'machine',
       live: 'node',
       status,
@@ -98,12 +132,12 @@ export function registerMachine(app: Hono<FrontEnv>, web: FrontWeb): void {
   }
 }
 
-async function fields(c: FrontCtx): Promise<Record<'cluster' | 'confirm' | 'address', string>> {
+async function fields(c: FrontCtx): Promise<Record<'cluster' | 'confirm' | 'address' | 'token', string>> {
   const body = await c.req.parseBody().catch(() => {
     throw new PlainError('The form could not be read.');
   });
   const text = (name: string): string => (typeof body[name] === 'string' ? body[name] : '');
-  return { cluster: text('cluster'), confirm: text('confirm'), address: text('address') };
+  return { cluster: text('cluster'), confirm: text('confirm'), address: text('address'), token: text('token') };
 }
 
 /** host:port, [IPv6]:port, or a multiaddr. */

@@ -1,6 +1,7 @@
 import type { ClientRequest, OutgoingHttpHeaders } from 'node:http';
 import type { ClusterName, Standing, Surroundings } from '../../core/standing.ts';
 import type { Log } from '../../log.ts';
+import type { SetupToken } from '../auth/setup-token.ts';
 import type { Visitor } from '../security.ts';
 import type { TlsWish } from './tls.ts';
 
@@ -17,6 +18,7 @@ export interface FrontParts {
   /** its certificate is another one now */
   onRenewed?: () => void;
   node: { id: string; name: string; version: string };
+  access: FrontAccess;
   log: Log;
   /** the application while this node coordinates, else null */
   local: () => LocalApp | null;
@@ -32,6 +34,13 @@ export interface FrontParts {
   allowedHosts: () => readonly string[];
   /** true in tests and development: a view that prints undefined fails instead of printing nothing */
   strict?: boolean;
+}
+
+/** How somebody shows that he has this very machine (door.ts). */
+export interface FrontAccess {
+  /** CODECSHIFT_AUTH=none */
+  open: boolean;
+  token: SetupToken | null;
 }
 
 /** `fetch` of the application (server.ts). */

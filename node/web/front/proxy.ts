@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { isHook } from '../hooks.ts';
-import type { Visitor } from '../security.ts';
+import { isApiToken, type Visitor } from '../security.ts';
 import type { LocalApp, Tunnel } from './parts.ts';
 
 /**
@@ -145,11 +145,16 @@ function requestHeaders(incoming: IncomingMessage, visitor: Visitor): OutgoingHt
   headers['host'] ??= hostOf(incoming);
   // without it Node.js would send the body of a DELETE unframed, and it would be read as the next request
   if (hasBody(incoming) && headers['content-length'] === undefined) headers['transfer-encoding'] = 'chunked';
-  // a webhook's own sign-in; ours is a Bearer and ends at the front
-  const basic = incoming.headers.authorization;
-  if (basic && /^Basic /i.test(basic) && isHook((incoming.url ?? '').split('?', 1)[0]!)) headers['authorization'] = basic;
+  // a webhook's own sign-in; the secret of this machine is a Bearer too and ends here, a token of the API does not
+  const shown = incoming.headers.authorization;
+  if (shown && /^Basic /i.test(shown) && isHook((incoming.url ?? '').split('?', 1)[0]!)) headers['authorization'] = shown;
+  if (isApiToken(shown)) headers['authorization'] = shown;
+  return { ...headers, ...visitorHeaders(visitor) };
+}
+
+/** How a front says who asks; whatever came from outside under these names was thrown away. */
+export function visitorHeaders(visitor: Visitor): OutgoingHttpHeaders {
   return {
-    ...headers,
     [ASKS]: visitor.asks,
     [ADDRESS]: visitor.peer,
     [SECURE]: visitor.secure ? 'yes' : 'no',

@@ -13,7 +13,7 @@ export type StreamView = 'waiting' | 'node' | 'away';
 
 export interface FrontStreams {
   /** null when too many are open */
-  open(view: StreamView, options: { csrf: string; signal: AbortSignal }): ReadableStream<Uint8Array> | null;
+  open(view: StreamView, options: { csrf: string; signal: AbortSignal; acts: boolean }): ReadableStream<Uint8Array> | null;
   /** renders and sends what changed */
   refresh(): void;
   stop(): void;
@@ -24,7 +24,8 @@ export interface FrontStreamParts {
   build: string;
   /** is somebody reached who serves the dashboard? */
   isReady: () => boolean;
-  render: (view: StreamView) => Partial[];
+  /** `acts`: for somebody who may do something here */
+  render: (view: StreamView, acts: boolean) => Partial[];
   onError: (error: unknown) => void;
 }
 
@@ -32,14 +33,14 @@ const HEARTBEAT_MS = 10_000;
 const MAX_CLIENTS = 256;
 
 export function createFrontStreams(parts: FrontStreamParts): FrontStreams {
-  const clients = new Map<Client, { view: StreamView; last: string }>();
+  const clients = new Map<Client, { view: StreamView; acts: boolean; last: string }>();
   const heart = setInterval(() => clients.forEach((_, client) => client.event('hb', '')), HEARTBEAT_MS).unref();
 
   return {
-    open(view, { csrf, signal }) {
+    open(view, { csrf, signal, acts }) {
       if (clients.size >= MAX_CLIENTS || signal.aborted) return null;
       const client = createClient({ csrf, csrfMark: parts.csrfMark, onClose: () => clients.delete(client) });
-      clients.set(client, { view, last: '' });
+      clients.set(client, { view, acts, last: '' });
       signal.addEventListener('abort', () => client.close(), { once: true });
       if (view === 'away') client.event('away', '');
       else client.event('build', parts.build);
@@ -58,7 +59,7 @@ export function createFrontStreams(parts: FrontStreamParts): FrontStreams {
     if (!state) return;
     try {
       if (state.view !== 'node' && parts.isReady()) return release(client, state.view);
-      const partials = parts.render(state.view);
+      const partials = parts.render(state.view, state.acts);
       const text = JSON.stringify(partials);
       if (text === state.last) return;
       state.last = text;

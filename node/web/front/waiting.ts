@@ -1,7 +1,7 @@
 import type { Standing } from '../../core/standing.ts';
 import type { Partial } from '../live.ts';
 import type { AwayBanner } from '../models/front.ts';
-import { machineView } from '../models/machine.ts';
+import { machineView, type MachineView } from '../models/machine.ts';
 import { standingView, type StandingFacts, type StandingView } from '../models/standing.ts';
 import { refuse } from '../errors.ts';
 import { safeBack } from '../routes.ts';
@@ -9,9 +9,9 @@ import type { FrontCtx, FrontWeb } from './app.ts';
 import type { StreamView } from './stream.ts';
 
 /** In place of the dashboard while nobody is reached who could make it: what is the matter, and what happens next. */
-export function waiting(web: FrontWeb, c: FrontCtx): Response {
+export async function waiting(web: FrontWeb, c: FrontCtx): Promise<Response> {
   const { path } = c.req;
-  if (path === '/events' && c.req.method === 'GET') return stream(web, c, 'away');
+  if (path === '/events' && c.req.method === 'GET') return stream(web, c, 'away', false);
   if (path.startsWith('/static/')) throw refuse('not-found');
   const view = standing(web);
   const changes = c.req.method !== 'GET' && c.req.method !== 'HEAD';
@@ -29,10 +29,11 @@ export function waiting(web: FrontWeb, c: FrontCtx): Response {
     c.header('X-Says', encodeURIComponent(`${view.title}. ${unsaved || view.says[0]}`));
     return c.text('', 503);
   }
+  const acts = (await web.door.of(c)).may === 'act';
   return web.page(c, {
     title: view.title,
     view: 'front/waiting',
-    model: { standing: changes ? { ...view, offers: [] } : view, unsaved, backHref: backOf(c) },
+    model: { standing: changes || !acts ? withoutOffers(view) : view, unsaved, backHref: backOf(c), acts },
     here: 'waiting',
     // the answer to a form must not load itself again: the browser would send the form again
     live: changes ? null : 'waiting',
@@ -40,19 +41,30 @@ export function waiting(web: FrontWeb, c: FrontCtx): Response {
   });
 }
 
-export function stream(web: FrontWeb, c: FrontCtx, view: StreamView): Response {
-  const body = web.streams.open(view, { csrf: c.get('csrf') ?? '', signal: c.req.raw.signal });
+/** What can be done is not even shown to somebody who may not do it. */
+function withoutOffers(view: StandingView): StandingView {
+  return { ...view, offers: [] };
+}
+
+export function stream(web: FrontWeb, c: FrontCtx, view: StreamView, acts: boolean): Response {
+  const body = web.streams.open(view, { csrf: c.get('csrf') ?? '', signal: c.req.raw.signal, acts });
   if (!body) throw refuse('too-many');
   return c.body(body, 200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
 }
 
-export function renderPart(web: FrontWeb, view: StreamView): Partial[] {
+export function renderPart(web: FrontWeb, view: StreamView, acts: boolean): Partial[] {
   if (view === 'away') {
     return [{ target: 'banner', swap: 'innerMorph', html: web.render('front/_away', awayBanner(standing(web), web.parts.standing())) }];
   }
   if (view === 'waiting')
-    return [{ target: 'standing', swap: 'innerMorph', html: web.render('front/_standing', { standing: standing(web) }) }];
-  return [{ target: 'machine', swap: 'innerMorph', html: web.render('front/_machine', { machine: machine(web) }) }];
+    return [
+      {
+        target: 'standing',
+        swap: 'innerMorph',
+        html: web.render('front/_standing', { standing: acts ? standing(web) : withoutOffers(standing(web)) }),
+      },
+    ];
+  return [{ target: 'machine', swap: 'innerMorph', html: web.render('front/_machine', { machine: machine(web, acts) }) }];
 }
 
 /** Only a member's page goes on by itself; whoever was removed, or left, looks at what was. */
@@ -72,8 +84,9 @@ export function facts({ parts, reach }: FrontWeb): StandingFacts & { node: Front
   };
 }
 
-export function machine(web: FrontWeb) {
-  return machineView({ ...facts(web), surroundings: web.parts.surroundings() });
+export function machine(web: FrontWeb, acts: boolean): MachineView {
+  const view = machineView({ ...facts(web), surroundings: web.parts.surroundings() });
+  return acts ? view : { ...view, standing: withoutOffers(view.standing), clusters: [] };
 }
 
 function standing(web: FrontWeb): StandingView {

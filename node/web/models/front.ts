@@ -17,8 +17,8 @@ export interface FrontLayout {
   nodeName: string;
   version: string;
   toasts: ToastView[];
-  /** the machine's own page offers the way to the dashboard, all others the way to it */
-  here: 'machine' | 'waiting';
+  /** the machine's own page offers the way to the dashboard, all others the way to it; at the door there is only the door */
+  here: 'machine' | 'waiting' | 'door';
 }
 
 /** What an open page of the dashboard shows while nobody coordinates. */

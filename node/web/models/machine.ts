@@ -34,6 +34,13 @@ export interface MachinePage {
   machine: MachineView;
   address: string;
   problem: string;
+  /** the visitor may do something here */
+  acts: boolean;
+}
+/** Who has the machine shows it with its token. */
+export interface MachineTokenPage {
+  nodeName: string;
+  problem: string;
 }
 export interface MachineStandingPart {
   standing: StandingView;
@@ -46,6 +53,8 @@ export interface WaitingPage {
   /** "Nothing was changed." for a form that came while nobody could take it */
   unsaved: string;
   backHref: string;
+  /** the visitor may do something here; otherwise he is told how he could */
+  acts: boolean;
 }
 
 const states: Record<Sighting['state'], [string, SeenView['tone']]> = {

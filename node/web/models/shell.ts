@@ -17,11 +17,20 @@ export interface ShellView {
   nodeName: string;
   version: string;
   status: ShellStatus;
+  /** who is signed in; null where nobody has to */
+  me: Me | null;
+  /** everybody who reaches this page may change everything, because a person decided so */
+  unguarded: boolean;
   toasts: ToastView[];
   /** what the search field holds */
   search: string;
   /** this page's own address, to come back to after an action */
   here: string;
+}
+
+export interface Me {
+  name: string;
+  role: 'admin' | 'viewer';
 }
 
 export type Section = 'overview' | 'queue' | 'library' | 'nodes' | 'history' | 'settings';

@@ -1,5 +1,8 @@
 import { apiRoutes } from '../api/routes.ts';
 import type { PageModule } from '../web.ts';
+import { accountPages } from './account.ts';
+import { apiTokenPages } from './api-tokens.ts';
+import { auditPages } from './audit.ts';
 import { cleanupPages } from './cleanup.ts';
 import { filePages } from './files.ts';
 import { forecastPages } from './forecast.ts';
@@ -8,14 +11,23 @@ import { jobPages } from './jobs.ts';
 import { libraryPages } from './library.ts';
 import { nodePages } from './nodes.ts';
 import { overviewPages } from './overview.ts';
+import { peoplePages } from './people.ts';
 import { picturePages } from './pictures.ts';
 import { queuePages } from './queue.ts';
 import { settingsPages } from './settings.ts';
+import { setupPages } from './setup.ts';
+import { signInPages } from './sign-in.ts';
 import { sourcePages } from './sources.ts';
 
 /** Every page module, in the order in which routes are tried. */
 export const pageModules: readonly PageModule[] = [
   apiRoutes,
+  setupPages,
+  signInPages,
+  accountPages,
+  peoplePages,
+  apiTokenPages,
+  auditPages,
   overviewPages,
   queuePages,
   jobPages,

@@ -1,0 +1,134 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Access, From, SetupMethod } from '../../core/access.ts';
+import { readApiToken } from '../../db/api-tokens.ts';
+import type { Queryable } from '../../db/connect.ts';
+import { readSetup } from '../../db/users.ts';
+import { messageOf } from '../../errors.ts';
+import type { Events } from '../../events.ts';
+import type { Log } from '../../log.ts';
+import { refuse } from '../errors.ts';
+import type { Ctx } from '../web.ts';
+import { createCookies, externalUrl, type Cookies } from './cookies.ts';
+import { createGuessing, type Guessing } from './guessing.ts';
+import { createPasswords, type Passwords } from './password.ts';
+import { createSessions, hashOf, type Sessions } from './sessions.ts';
+import type { SetupToken } from './setup-token.ts';
+import type { Who } from './who.ts';
+
+/**
+ * Who may come in, on the node that coordinates. `gate.ts` asks it before every page; the pages of signing in act through it.
+ *
+ *   request ─▶ who is it? ─┬─ the machine's own secret ─▶ the command line        (front.ts)
+ *                          ├─ Authorization: Bearer cs_… ─▶ a token, by its scopes
+ *                          ├─ nobody has to sign in ─▶ everybody
+ *                          └─ cookie ─▶ a session, by its person's role            (sessions.ts)
+ */
+export interface Auth {
+  access: Access;
+  cookies: Cookies;
+  sessions: Sessions;
+  guessing: Guessing;
+  passwords: Passwords;
+  /** of this machine; null in tests that never set anything up */
+  setup: SetupToken | null;
+  /** `open`: by the environment nobody signs in here, whatever was decided */
+  state(): Promise<SetupMethod | 'undecided' | 'open'>;
+  who(c: Ctx): Promise<Who>;
+  from(c: Ctx): From;
+  stop(): void;
+}
+
+/** What the composition root hands in. */
+export interface AuthParts {
+  access: Access;
+  /** CODECSHIFT_AUTH=none */
+  open: boolean;
+  setup: SetupToken | null;
+  passwords?: Passwords;
+}
+
+export interface AuthNeeds extends AuthParts {
+  db: Queryable;
+  events: Events;
+  settings(): Record<string, unknown>;
+  secret: string;
+  now(): Date;
+  log: Log;
+}
+
+const USED_MS = 60_000;
+
+export function createAuth(needs: AuthNeeds): Auth {
+  const { db, access, events, secret } = needs;
+  const cookies = createCookies({ secret, externalUrl: () => externalUrl(needs.settings()) });
+  const sessions = createSessions({ ...needs, cookies });
+  const used = new Map<string, number>();
+  let decided: SetupMethod | null = null;
+  const off = events.on('access.changed', ({ what }) => void (what === 'setup' && (decided = null)));
+  const offTerm = events.on('coordinator.changed', () => (decided = null));
+
+  return {
+    access,
+    cookies,
+    sessions,
+    guessing: createGuessing({ db, access, secret }),
+    passwords: needs.passwords ?? createPasswords(),
+    setup: needs.setup,
+    state,
+    async who(c) {
+      const visitor = c.env?.visitor;
+      if (visitor?.asks === 'cli') return { kind: 'host', remote: visitor.tunnelled };
+      const bearer = /^Bearer (cs_\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
+      if (bearer !== undefined) return token(bearer);
+      const now = await state();
+      if (now === 'open' || now === 'none') return { kind: 'open' };
+      // a program shows a token: what a browser has with it opens no interface for programs
+      if (c.req.path.startsWith('/api/')) return { kind: 'nobody' };
+      const session = await sessions.of(c);
+      return session ? { kind: 'person', session } : { kind: 'nobody' };
+    },
+    from: (c) => ({ address: c.env?.visitor?.address ?? '', agent: (c.req.header('user-agent') ?? '').slice(0, 200) }),
+    stop() {
+      off();
+      offTerm();
+      sessions.stop();
+    },
+  };
+
+  async function state(): Promise<SetupMethod | 'undecided' | 'open'> {
+    if (needs.open) return 'open';
+    // it never goes back to undecided, so only that is asked again
+    decided ??= (await readSetup(db))?.method ?? null;
+    return decided ?? 'undecided';
+  }
+
+  async function token(bearer: string): Promise<Who> {
+    const match = /^cs_([a-z0-9]{10})_([\w-]{43})$/.exec(bearer);
+    const row = match ? await readApiToken(db, match[1]!) : null;
+    if (!row || !same(row.hash, hashOf(bearer))) throw refuse('wrong-api-token');
+    const { hash: _, role, ...rest } = row;
+    noteUse(rest.id);
+    return { kind: 'token', token: rest, role };
+  }
+
+  function noteUse(id: string): void {
+    const now = needs.now().getTime();
+    if (now - (used.get(id) ?? 0) < USED_MS) return;
+    if (used.size > 1000) used.clear();
+    used.set(id, now);
+    access
+      .usedToken(id)
+      .catch((error: unknown) => needs.log.debug({ why: messageOf(error) }, 'the use of a token could not be written down'));
+  }
+}
+
+/** A house without a door, for tests about everything behind it. */
+export const openHouse: AuthParts = {
+  access: new Proxy({} as Access, { get: (_, name) => () => Promise.reject(new Error(`nobody signs in here: ${String(name)}`)) }),
+  open: true,
+  setup: null,
+};
+
+function same(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+}

@@ -1,0 +1,72 @@
+import type { Right } from '../../core/access.ts';
+
+/**
+ * Which right a route asks for. What is not named here is closed as far as it can be: looking needs somebody who is signed in,
+ * and everything else an admin, so that a new route that nobody thought about opens nothing. `auth/matrix.test.ts` holds the whole
+ * table and fails until a new route is in it.
+ *
+ *   method and pattern as Hono knows them, "POST /jobs/:id/pause"
+ */
+export function rightOf(method: string, pattern: string): Right {
+  const named = rights.get(`${method} ${pattern}`);
+  if (named) return named;
+  if (method === 'POST' && queueWork.some((each) => each.test(pattern))) return 'queue';
+  return method === 'GET' ? 'read' : 'admin';
+}
+
+/** Does it need a fresh proof of who somebody is? An open browser in an empty room must not be enough. */
+export function needsProof(method: string, pattern: string): boolean {
+  return dangerous.some((each) => each.test(`${method} ${pattern}`));
+}
+
+const rights: ReadonlyMap<string, Right> = new Map(
+  Object.entries({
+    public: [
+      'GET /sign-in',
+      'POST /sign-in',
+      'GET /signed-out',
+      'GET /setup',
+      'POST /setup',
+      'POST /setup/token',
+      'POST /setup/none',
+      'POST /theme',
+      'GET /auth/check',
+      // the provider leads a stranger back here; what he is shows itself there
+      'GET /sign-in/oidc',
+      'POST /sign-in/oidc',
+      'GET /sign-in/oidc/callback',
+    ],
+    self: [
+      'POST /sign-out',
+      'GET /account',
+      'POST /account/password',
+      'POST /account/sessions/end',
+      'POST /account/sessions/end-others',
+      'GET /prove',
+      'POST /prove',
+    ],
+    admin: ['GET /people', 'GET /people/:id', 'GET /audit', 'GET /api-tokens', 'GET /settings/access', 'GET /api/v1/nodes/tokens'],
+    host: ['POST /api/v1/admin/reset'],
+  } satisfies Partial<Record<Right, string[]>>).flatMap(([right, routes]) => routes.map((route) => [route, right as Right])),
+);
+
+/** Order, pause and repeat work; nothing that is lost for good and nothing that changes the rules. */
+const queueWork = [
+  /^\/api\/v1\/(pause|resume|scan)$/,
+  /^\/api\/v1\/jobs\/:id\/[a-z]+$/,
+  /^\/api\/v1\/files\/:id\/(retry|exclude|include)$/,
+  /^\/(pause|resume|scan)$/,
+  /^\/jobs\/:id\/(pause|resume|cancel|retry|top|end)$/,
+];
+
+const dangerous = [
+  /^(GET|POST) \/people\b/,
+  /^(GET|POST) \/api-tokens\b/,
+  /^POST \/settings\/(access|oidc|sign-in|secrets)\b/,
+  /^POST \/account\/(identities|link)\b/,
+  /^POST \/nodes\/:id\/(approve|remove)$/,
+  /^POST \/nodes\/tokens$/,
+  /^POST \/nodes\/settings$/,
+  /^POST \/settings\/clean-up\/(trash|:id\/delete)/,
+  /^POST \/sources?\b/,
+];
