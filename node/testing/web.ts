@@ -27,7 +27,8 @@ export interface TestWebOptions {
   port?: number;
   allowedHosts?: string[];
   /** who may come in; everybody unless said */
-  auth?: AuthParts;
+  auth?: (events: Events) => AuthParts;
+  now?: () => Date;
 }
 
 /** Books without a film and without a coordinator, for tests that need no rows. */
@@ -74,7 +75,8 @@ export function webParts(options: TestWebOptions): TestWebParts {
     settings: () => settings,
     secret: 'a-secret-of-this-test',
     strict: true,
-    auth: options.auth ?? openHouse,
+    auth: options.auth?.(events) ?? openHouse,
+    ...(options.now ? { now: options.now } : {}),
     allowedHosts: options.allowedHosts ?? [],
   };
   return { parts, events, settings, asked, complaints };

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { createAccess } from '../coordinator/access.ts';
+import type { Access, Role } from '../core/access.ts';
+import type { Database } from '../db/connect.ts';
+import { createPasswords } from '../web/auth/password.ts';
+import { createSetupToken, type SetupToken } from '../web/auth/setup-token.ts';
+import { startWeb, type TestWeb } from './web.ts';
+
+/** A dashboard with its door, on a real port; the books are written as a coordinator would. */
+export interface Guarded extends TestWeb {
+  access: Access;
+  token: SetupToken;
+  /** a browser of its own, with its own cookies */
+  browser(headers?: Record<string, string>): Caller;
+  /** makes somebody and signs him in */
+  signedIn(role: Role, name?: string): Promise<Caller>;
+  /** so much later for the web room; the database's clock goes on as it does */
+  later(ms: number): void;
+}
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+/** What a browser does without JavaScript: cookies, and a form's token from the page that it was on. */
+export interface Caller {
+  cookies: Map<string, string>;
+  get(path: string, headers?: Record<string, string>): Promise<Answer>;
+  /** sends a form of this site; reads the sign-in or account page for its token unless one is given */
+  post(path: string, fields?: Record<string, string>, headers?: Record<string, string>): Promise<Answer>;
+  send(method: string, path: string, headers?: Record<string, string>, body?: string): Promise<Answer>;
+  csrf(): Promise<string>;
+}
+
+export const PASSWORD = 'four old films on a shelf';
+let hashed: Promise<string> | null = null;
+/** Made once: a hash takes a tenth of a second. */
+export function hashedPassword(): Promise<string> {
+  return (hashed ??= createPasswords().hash(PASSWORD));
+}
+
+export async function startGuarded(
+  t: { after(fn: () => Promise<void> | void): void },
+  { db, leader }: { db: Database; leader: Database },
+): Promise<Guarded> {
+  const token = createSetupToken({});
+  let ahead = 0;
+  let access!: Access;
+  const web = await startWeb(
+    { after: (fn) => t.after(fn) },
+    {
+      db,
+      now: () => new Date(Date.now() + ahead),
+      auth: (events) => ({ access: (access = createAccess({ db: leader, events })), open: false, setup: token }),
+    },
+  );
+  const browser = (headers: Record<string, string> = {}): Caller => caller(web.port, headers);
+  return Object.assign(web, {
+    access,
+    token,
+    browser,
+    later: (ms: number) => void (ahead += ms),
+    async signedIn(role: Role, name = `${role}-${Math.random().toString(36).slice(2, 8)}`) {
+      const user = { name, displayName: '', role, password: await hashedPassword(), oneTime: false };
+      await access.addUser(user, { name: 'test', via: 'system' }, { address: '', agent: '' });
+      const visitor = browser();
+      const answer = await visitor.post('/sign-in', { name, password: PASSWORD });
+      assert.equal(answer.status, 303, answer.body);
+      return visitor;
+    },
+  });
+}
+
+/** Everybody gone, nothing decided. */
+export async function emptyHouse(leader: Database): Promise<void> {
+  for (const table of ['users', 'access_setup', 'api_tokens', 'throttles', 'oidc_logins']) await leader.query(`delete from ${table}`);
+}
+
+function caller(port: number, always: Record<string, string>): Caller {
+  const cookies = new Map<string, string>();
+  const made: Caller = {
+    cookies,
+    get: (path, headers) => made.send('GET', path, { accept: 'text/html', ...headers }),
+    async post(path, fields = {}, headers = {}) {
+      const csrf = fields['csrf'] ?? (await made.csrf());
+      const body = new URLSearchParams({ csrf, ...fields }).toString();
+      const form = { 'content-type': 'application/x-www-form-urlencoded', origin: `http://127.0.0.1:${port}`, accept: 'text/html' };
+      return made.send('POST', path, { ...form, ...headers }, body);
+    },
+    async csrf() {
+      for (const path of ['/setup', '/sign-in', '/account', '/prove']) {
+        const found = /name="csrf" value="([\w-]+)"/.exec((await made.get(path)).body)?.[1];
+        if (found) return found;
+      }
+      return 'none';
+    },
+    send: (method, path, headers = {}, body = '') =>
+      new Promise((resolve, reject) => {
+        const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+        const all = { host: `127.0.0.1:${port}`, ...(cookie ? { cookie } : {}), ...always, ...headers };
+        const req = request({ host: '127.0.0.1', port, method, path, headers: all }, (res) => {
+          for (const line of res.headers['set-cookie'] ?? []) keep(cookies, line);
+          let text = '';
+          res
+            .setEncoding('utf8')
+            .on('data', (chunk: string) => (text += chunk))
+            .on('end', () => resolve({ status: res.statusCode ?? 0, headers: res.headers, body: text }))
+            .on('error', reject);
+        });
+        req.on('error', reject).end(body);
+      }),
+  };
+  return made;
+}
+
+function keep(cookies: Map<string, string>, line: string): void {
+  const [pair = ''] = line.split(';');
+  const at = pair.indexOf('=');
+  if (/max-age=0|expires=thu, 01 jan 1970/i.test(line)) cookies.delete(pair.slice(0, at));
+  else cookies.set(pair.slice(0, at), pair.slice(at + 1));
+}
