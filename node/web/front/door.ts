@@ -79,8 +79,8 @@ async function local(
   return answer.ok ? whoAsks(await answer.json()) : null;
 }
 
-function remote(open: NonNullable<ReturnType<FrontParts['tunnel']>>, headers: OutgoingHttpHeaders): Promise<Answer | null> {
-  return new Promise((resolve, reject) => {
+async function remote(open: NonNullable<ReturnType<FrontParts['tunnel']>>, headers: OutgoingHttpHeaders): Promise<Answer | null> {
+  const text = await new Promise<string>((resolve, reject) => {
     const request = open({ method: 'GET', path: url.whoAsks(), headers });
     request.setTimeout(ANSWER_MS, () => request.destroy(new Error('no answer in time')));
     request.on('error', reject);
@@ -90,14 +90,9 @@ function remote(open: NonNullable<ReturnType<FrontParts['tunnel']>>, headers: Ou
         .setEncoding('utf8')
         .on('data', (chunk: string) => (text.length < 1000 ? (text += chunk) : request.destroy(new Error('too long'))));
       answer.once('error', reject);
-      answer.once('end', () => {
-        try {
-          resolve(answer.statusCode === 200 ? whoAsks(JSON.parse(text)) : null);
-        } catch (error) {
-          reject(error as Error);
-        }
-      });
+      answer.once('end', () => resolve(answer.statusCode === 200 ? text : ''));
     });
     request.end();
   });
+  return text === '' ? null : whoAsks(JSON.parse(text));
 }

@@ -26,7 +26,7 @@ export const signInPages: PageModule = (app, web) => {
     try {
       if (!(await isRight(c, web, user, name, form.get('password') ?? ''))) {
         await refused(c, user);
-        return show(c, web, { back, name, problem: 'Name or password is wrong.' }, 401);
+        return await show(c, web, { back, name, problem: 'Name or password is wrong.' }, 401);
       }
     } catch (error) {
       if ((error as Partial<Refusal>).status !== 429) throw error;
@@ -65,7 +65,7 @@ export const signInPages: PageModule = (app, web) => {
     try {
       if (!(await isRight(c, web, user, who.session.name, form.get('password') ?? ''))) {
         await refused(c, user);
-        return prove(c, back, 'The password is wrong.', 401);
+        return await prove(c, back, 'The password is wrong.', 401);
       }
     } catch (error) {
       if ((error as Partial<Refusal>).status !== 429) throw error;
