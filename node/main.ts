@@ -13,6 +13,7 @@ const commands: Record<string, { help: string; load: () => Promise<{ run: (args:
   jobs: { help: 'list the queue, or act on one job', load: () => import('./cli/jobs.ts') },
   nodes: { help: 'list the machines, approve one, make a join token', load: () => import('./cli/nodes.ts') },
   sources: { help: 'list the media servers, add one, choose its libraries', load: () => import('./cli/sources.ts') },
+  admin: { help: 'a new password for an admin who cannot sign in any more', load: () => import('./cli/admin.ts') },
   cleanup: { help: 'list what killed programs left in the libraries; delete it with --delete', load: () => import('./cli/cleanup.ts') },
   plan: { help: 'say what would be done with one file, and why', load: () => import('./cli/plan.ts') },
   encoders: { help: 'test the encoders of this machine by real encodes', load: () => import('./cli/encoders.ts') },

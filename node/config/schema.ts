@@ -65,7 +65,7 @@ export const settings = {
   },
   'web.hosts': {
     scope: 'cluster',
-    group: 'general',
+    group: 'access',
     type: 'text',
     default: null,
     env: 'CODECSHIFT_HOSTS',
@@ -74,7 +74,7 @@ export const settings = {
   },
   'web.proxies': {
     scope: 'cluster',
-    group: 'general',
+    group: 'access',
     type: 'text',
     default: null,
     env: 'CODECSHIFT_PROXIES',

@@ -20,12 +20,12 @@ export type Right = 'public' | 'self' | 'read' | 'queue' | 'admin' | 'metrics' |
 
 export const scopes: readonly Scope[] = ['read', 'queue', 'admin', 'metrics', 'hook'];
 
-/** What a token's scopes allow. `queue` and `admin` include looking; nothing includes `metrics` and `hook` but themselves and `admin`. */
+/** What a token's scopes allow. `queue` includes looking and telling of films; `admin` includes everything. */
 export function scopesAllow(granted: readonly string[], right: Right): boolean {
   if (right === 'public') return true;
   if (right === 'self' || right === 'host') return false;
   if (granted.includes('admin') || granted.includes(right)) return true;
-  return right === 'read' && granted.includes('queue');
+  return (right === 'read' || right === 'hook') && granted.includes('queue');
 }
 
 /** A viewer looks, and looks after himself. */

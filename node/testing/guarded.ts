@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { createAccess } from '../coordinator/access.ts';
 import type { Access, Role } from '../core/access.ts';
 import type { Database } from '../db/connect.ts';
-import { createPasswords } from '../web/auth/password.ts';
+import { builtInEngine, createPasswords, type Passwords } from '../web/auth/password.ts';
 import { createSetupToken, type SetupToken } from '../web/auth/setup-token.ts';
 import { startWeb, type TestWeb } from './web.ts';
 
@@ -36,15 +36,17 @@ export interface Caller {
 }
 
 export const PASSWORD = 'four old films on a shelf';
+/** The real form and the real runtime, with a thousandth of the work: what is tested here is not the hash. */
+const light = (): Passwords => createPasswords(async () => (wish) => builtInEngine({ ...wish, memory: 64 }));
 let hashed: Promise<string> | null = null;
-/** Made once: a hash takes a tenth of a second. */
 export function hashedPassword(): Promise<string> {
-  return (hashed ??= createPasswords().hash(PASSWORD));
+  return (hashed ??= light().hash(PASSWORD));
 }
 
 export async function startGuarded(
   t: { after(fn: () => Promise<void> | void): void },
   { db, leader }: { db: Database; leader: Database },
+  passwords = light(),
 ): Promise<Guarded> {
   const token = createSetupToken({});
   let ahead = 0;
@@ -54,7 +56,7 @@ export async function startGuarded(
     {
       db,
       now: () => new Date(Date.now() + ahead),
-      auth: (events) => ({ access: (access = createAccess({ db: leader, events })), open: false, setup: token }),
+      auth: (events) => ({ access: (access = createAccess({ db: leader, events })), open: false, setup: token, passwords }),
     },
   );
   const browser = (headers: Record<string, string> = {}): Caller => caller(web.port, headers);

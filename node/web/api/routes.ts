@@ -24,6 +24,7 @@ import { PlainError } from '../../errors.ts';
 import { explain, refuse } from '../errors.ts';
 import type { PageModule, Web } from '../web.ts';
 import type * as v from 'valibot';
+import { adminRoutes } from './admin.ts';
 import { cleanupRoutes } from './cleanups.ts';
 import { fileRoutes } from './files.ts';
 import { forecastRoutes } from './forecasts.ts';
@@ -83,6 +84,7 @@ export const apiRoutes: PageModule = (app, web) => {
   libraryRoutes(get, post, web);
   nodeRoutes(get, post, web);
   cleanupRoutes(get, post, web);
+  adminRoutes(post, web);
   sourceRoutes(get, post, web);
 
   get('/settings', async (c) => c.json({ items: await settings(web) }));

@@ -7,7 +7,7 @@ import { refuse } from '../errors.ts';
 
 /**
  * The JSON API, for the command line and scripts: /api/v1. The same Host and Origin gates as the pages stand before it;
- * a program shows `Authorization: Bearer <secret of this node>`. There is no CORS: other web pages cannot read it.
+ * a program shows `Authorization: Bearer cs_…`, a token with scopes, and the command line the secret of its node. There is no CORS: other web pages cannot read it.
  *
  *   GET    /api/v1/node                          where this machine stands and what is around it; also while nobody coordinates
  *   GET    /api/v1/status                        counts, what runs with its progress, paused, reclaimed
@@ -67,6 +67,7 @@ import { refuse } from '../errors.ts';
  *   POST   /api/v1/sources/:id/hook              a new address for its webhook, shown once     201 {path, user, password}
  *   GET    /api/v1/settings                      every setting with value, version, override
  *   POST   /api/v1/settings                      {changes: [{key, value, version}]}            409 or 422 with problems
+ *   POST   /api/v1/admin/reset                   {name?}: only by the command line of the coordinating machine  {name, password}
  *
  * A list answers {items, before, after}: give a cursor back to go on. Sizes are bytes, times are ISO 8601 in UTC or
  * milliseconds where the name ends in Ms. An error answers {error: {status, code, message, …}}; an input that does not

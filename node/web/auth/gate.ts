@@ -61,11 +61,13 @@ export function gate(web: Pick<Web, 'auth' | 'log'>): MiddlewareHandler<Env> {
   }
 }
 
-/** The last of what matched is the page; before it are the gates, which match everything. */
+/** Of several patterns that fit, the one that was registered first answers; the gates themselves match every method. */
 export function routeOf(c: Ctx): { method: string; pattern: string } {
-  const route = matchedRoutes(c).findLast(({ method }) => method !== 'ALL');
+  const route = matchedRoutes(c).find(({ method }) => method !== 'ALL');
   const method = c.req.method === 'HEAD' ? 'GET' : c.req.method;
-  return { method, pattern: route?.path ?? '' };
+  const pattern = route?.path ?? '';
+  // some groups of settings are more dangerous than others
+  return { method, pattern: pattern === '/settings/:group' ? c.req.path : pattern };
 }
 
 function toSignIn(c: Ctx): Response {

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { nameProblem, type Role } from '../../core/access.ts';
 import { listSessions } from '../../db/sessions.ts';
 import { identitiesOf, listUsers, readUser, type User } from '../../db/users.ts';
 import { PlainError } from '../../errors.ts';
+import { givenPassword } from '../auth/given-password.ts';
 import { refuse } from '../errors.ts';
 import { sessionLine, type PeoplePage } from '../models/access.ts';
 import { editableGroups } from '../models/settings.ts';
@@ -144,14 +144,4 @@ export const peoplePages: PageModule = (app, web) => {
 function roleFrom(value: string | null): Role {
   if (value !== 'admin' && value !== 'viewer') throw refuse('not-found', 'There is no such role.');
   return value;
-}
-
-/** 100 random bits that can be read aloud. */
-export function givenPassword(): string {
-  const letters = 'abcdefghjkmnpqrstuvwxyz23456789';
-  const text = [...randomBytes(64)]
-    .filter((byte) => byte < 248)
-    .map((byte) => letters[byte % 31])
-    .join('');
-  return [0, 5, 10, 15].map((at) => text.slice(at, at + 5)).join('-');
 }

@@ -1,7 +1,7 @@
 import { nameProblem, type NewUser } from '../../core/access.ts';
+import { PlainError } from '../../errors.ts';
 import { passwordProblem } from '../auth/password.ts';
 import { providersOf } from '../auth/providers.ts';
-import { refuse } from '../errors.ts';
 import { url } from '../routes.ts';
 import type { Ctx, PageModule } from '../web.ts';
 import { readForm } from './form.ts';
@@ -36,7 +36,7 @@ export const setupPages: PageModule = (app, web) => {
 
   app.post('/setup', async (c) => {
     const state = await auth.state();
-    if (state !== 'undecided' && state !== 'none') throw refuse('not-allowed', 'This dashboard is set up already.');
+    if (state !== 'undecided' && state !== 'none') throw new PlainError('This dashboard is set up already.');
     const form = await readForm(c);
     if (state === 'undecided') {
       const problem = mayDecide(c) ? null : check(c, form.get('token') ?? '');
@@ -59,7 +59,7 @@ export const setupPages: PageModule = (app, web) => {
   });
 
   app.post('/setup/none', async (c) => {
-    if ((await auth.state()) !== 'undecided') throw refuse('not-allowed', 'This dashboard is set up already.');
+    if ((await auth.state()) !== 'undecided') throw new PlainError('This dashboard is set up already.');
     const form = await readForm(c);
     if (!mayDecide(c)) return ask(c, '', 403);
     if ((form.get('confirm') ?? '').trim().toLowerCase() !== OPEN_PHRASE)
