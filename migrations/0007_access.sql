@@ -99,25 +99,18 @@ create table access_setup (
   address    text not null default ''
 );
 
--- a sign-in that is under way at a provider; used once, also when it fails
-create table oidc_logins (
-  state      text primary key check (length(state) = 64),             -- sha256
-  browser    text not null check (length(browser) = 64),              -- sha256 of the cookie of the browser that began it
-  issuer     text not null check (length(issuer) <= 500),
-  nonce      text not null check (length(nonce) <= 200),
-  verifier   text not null check (length(verifier) <= 200),
-  purpose    text not null default 'sign-in' check (purpose in ('sign-in', 'link', 'step-up', 'setup', 'test')),
-  user_id    int references users(id) on delete cascade,              -- of 'link' and 'step-up'
-  return_to  text not null default '/' check (length(return_to) <= 1000),
-  created_at timestamptz not null default now(),
-  expires_at timestamptz not null
+-- secrets of the cluster by name, sealed with a key that is not in the database; they can be replaced and are never shown
+create table secrets (
+  name       text primary key check (length(name) between 1 and 100),
+  sealed     text not null check (length(sealed) <= 20000),
+  changed_at timestamptz not null default now(),
+  changed_by text not null
 );
-create index oidc_logins_expired on oidc_logins (expires_at);
 
 do $$
 declare t text;
 begin
-  foreach t in array array['users', 'identities', 'sessions', 'api_tokens', 'throttles', 'audit', 'access_setup', 'oidc_logins'] loop
+  foreach t in array array['users', 'identities', 'sessions', 'api_tokens', 'throttles', 'audit', 'access_setup', 'secrets'] loop
     execute format('create trigger %I before insert or update or delete on %I for each statement execute function assert_term()', t || '_term', t);
   end loop;
 end $$;

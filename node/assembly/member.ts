@@ -210,7 +210,14 @@ async function assemble(
         // of the whole cluster, so that an open form stays valid when another node coordinates
         secret: createHmac('sha256', key!.privateKey).update('form tokens').digest('base64url'),
         commands: coordinator.commands,
-        auth: { access: coordinator.access, open: options.auth === 'none', setup: house.setup },
+        auth: {
+          access: coordinator.access,
+          open: options.auth === 'none',
+          setup: house.setup,
+          ...(outward
+            ? { provider: { safe: coordinator.safe, outgoing: outward.outward.outgoing, clientSecret: options.oidcClientSecret } }
+            : {}),
+        },
         node: { id, name: options.name, version },
         settings: () => ({ ...settings.current() }),
         around: () => doorway.others(),

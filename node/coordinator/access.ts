@@ -3,16 +3,7 @@ import type { Actor } from '../core/commands.ts';
 import { deleteApiToken, insertApiToken, stampApiToken } from '../db/api-tokens.ts';
 import { addAudit } from '../db/audit.ts';
 import type { Database, Queryable } from '../db/connect.ts';
-import {
-  deleteSession,
-  deleteSessions,
-  insertLogin,
-  insertSession,
-  readSession,
-  renewSession,
-  sawSession,
-  takeLogin,
-} from '../db/sessions.ts';
+import { deleteSession, deleteSessions, insertSession, readSession, renewSession, sawSession } from '../db/sessions.ts';
 import { addFailure, clearThrottles } from '../db/throttles.ts';
 import {
   changeSetup,
@@ -175,8 +166,6 @@ export function createAccess({ db, events }: { db: Database; events: Events }): 
     },
 
     usedIdentity: (issuer, subject) => stampIdentity(db, issuer, subject),
-    beginLogin: (login) => insertLogin(db, login),
-    takeLogin: (state) => takeLogin(db, state),
 
     addToken(token, by, from) {
       return change('tokens', async (q) => {

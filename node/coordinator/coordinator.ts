@@ -1,5 +1,6 @@
 import { outranks, type Certificate, type Signed } from '../core/cluster.ts';
 import type { Access } from '../core/access.ts';
+import type { Safe } from '../core/safe.ts';
 import type { Commands } from '../core/commands.ts';
 import type { PlacedFile } from '../core/source-paths.ts';
 import { addActivity } from '../db/activity.ts';
@@ -28,6 +29,8 @@ import { createPairing } from './pairing.ts';
 import { createPictureKeeping, type PictureKeeping } from './pictures.ts';
 import { createProver, type Prover } from './prover.ts';
 import { createRechecker, type Rechecker } from './rechecker.ts';
+import { createSafe } from './safe.ts';
+import { createSecrets, type Secrets } from './secrets.ts';
 import { createRescuer, type Rescuer } from './rescuer.ts';
 import { createScanner, type Scanner } from './scanner.ts';
 import { createRoster, type Network, type Roster } from './roster.ts';
@@ -55,6 +58,8 @@ export interface Coordinator {
   readonly commands: Commands;
   /** the same for people, sessions and tokens */
   readonly access: Access;
+  /** and for the secrets of the cluster */
+  readonly safe: Safe;
   term(): number | null;
   /** this node shall not coordinate for now; another candidate may at once */
   resign(to: string): Promise<void>;
@@ -129,6 +134,7 @@ interface Reign {
   ask: ReturnType<typeof createPairing>['ask'];
   commands: Commands;
   access: Access;
+  safe: Safe;
   end: () => Promise<void>;
 }
 
@@ -164,6 +170,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     stop: () => elector.stop(),
     commands: whicheverLeads(({ commands }) => commands),
     access: whicheverLeads(({ access }) => access),
+    safe: whicheverLeads(({ safe }) => safe),
     term: () => reign?.term.number ?? null,
     resign: (to) => elector.handOver(to),
   };
@@ -216,6 +223,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       ask: (asked) => pairing.ask(asked),
       commands: createCommands(parts, term),
       access: createAccess({ db, events: parts.events }),
+      safe: createSafe({ db, secrets: secretsOf(db), events: parts.events }),
       end: () => dismantle(term, over, announce),
     };
     // the one before may have ended between a person's decision and its signature
@@ -266,6 +274,10 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       const members = await currentMembers(db, key);
       return { members, certificate, peers: parts.peers().slice(0, 100) };
     }
+  }
+
+  function secretsOf(db: Database): Secrets | null {
+    return parts.outside ? createSecrets({ db, self: mesh.self, key: parts.outside.secretKey }) : null;
   }
 
   function assemble(reigning: Beginning): Term {

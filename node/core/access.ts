@@ -84,18 +84,6 @@ export interface NewUser {
   oneTime: boolean;
 }
 
-/** Everything that a sign-in at a provider has to find again when it comes back. Hashes are sha256 in hex. */
-export interface PendingLogin {
-  state: string;
-  browser: string;
-  issuer: string;
-  nonce: string;
-  verifier: string;
-  purpose: 'sign-in' | 'link' | 'step-up' | 'setup' | 'test';
-  userId: number | null;
-  returnTo: string;
-}
-
 /**
  * What writes about people, their sessions and tokens. The pages act only through this; the coordinator implements it
  * (coordinator/access.ts). Whatever changes what somebody may do ends the sessions that it must not outlive, in the same
@@ -142,9 +130,6 @@ export interface Access {
   linkIdentity(wish: { userId: number; issuer: string; subject: string; label: string }, by: Actor, from: From): Promise<void>;
   unlinkIdentity(wish: { userId: number; issuer: string; subject: string }, by: Actor, from: From): Promise<void>;
   usedIdentity(issuer: string, subject: string): Promise<void>;
-  beginLogin(login: PendingLogin): Promise<void>;
-  /** gives it once, never again, whatever comes of it */
-  takeLogin(state: string): Promise<PendingLogin | null>;
 
   addToken(
     token: { id: string; hash: string; name: string; scopes: Scope[]; userId: number | null; days: number | null },

@@ -57,6 +57,7 @@ export const exportedTables = [
   'api_tokens',
   'audit',
   'access_setup',
+  'secrets',
 ] as const;
 export const derivedTables = [
   'coordinator',
@@ -65,7 +66,6 @@ export const derivedTables = [
   // whoever is signed in signs in again, and nobody is kept waiting for what he did elsewhere
   'sessions',
   'throttles',
-  'oidc_logins',
   'job_deltas',
   'job_counts',
   'file_deltas',

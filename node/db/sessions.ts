@@ -1,4 +1,4 @@
-import type { From, PendingLogin, Role, SignInMethod } from '../core/access.ts';
+import type { From, Role, SignInMethod } from '../core/access.ts';
 import type { Queryable } from './connect.ts';
 import { text } from './values.ts';
 
@@ -91,30 +91,8 @@ export async function deleteSessions(q: Queryable, userId: number, except: strin
   return (await q.query(`delete from sessions where user_id = $1 and id is distinct from $2 returning 1`, [userId, except])).length;
 }
 
-/** What no setting lets live, and what was never finished. */
+/** What no setting lets live. */
 export async function forgetOldSessions(q: Queryable): Promise<void> {
   await q.query(`delete from sessions where created_at < now() - interval '400 days'`);
-  await q.query(`delete from oidc_logins where expires_at < now()`);
   await q.query(`delete from throttles where last_at < now() - interval '1 day'`);
-}
-
-/** For ten minutes. */
-export async function insertLogin(q: Queryable, login: PendingLogin): Promise<void> {
-  await q.query(
-    `insert into oidc_logins (state, browser, issuer, nonce, verifier, purpose, user_id, return_to, expires_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, now() + interval '10 minutes')`,
-    [login.state, login.browser, text(login.issuer), login.nonce, login.verifier, login.purpose, login.userId, text(login.returnTo)],
-  );
-}
-
-/** Used once, also when nothing comes of it. */
-export async function takeLogin(q: Queryable, state: string): Promise<PendingLogin | null> {
-  const rows = await q.query<PendingLogin & { valid: boolean }>(
-    `delete from oidc_logins where state = $1
-     returning state, browser, issuer, nonce, verifier, purpose, user_id as "userId", return_to as "returnTo", expires_at > now() as valid`,
-    [state],
-  );
-  if (!rows[0]?.valid) return null;
-  const { valid: _, ...login } = rows[0];
-  return login;
 }

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { createAccess } from '../coordinator/access.ts';
+import { createSafe } from '../coordinator/safe.ts';
 import type { Access, Role } from '../core/access.ts';
+import type { Safe } from '../core/safe.ts';
 import type { Database } from '../db/connect.ts';
+import type { Events } from '../events.ts';
+import type { Outgoing } from '../outgoing.ts';
+import { createSealer } from '../sealed.ts';
 import { builtInEngine, createPasswords, type Passwords } from '../web/auth/password.ts';
 import { createSetupToken, type SetupToken } from '../web/auth/setup-token.ts';
 import { startWeb, type TestWeb } from './web.ts';
@@ -47,6 +53,7 @@ export async function startGuarded(
   t: { after(fn: () => Promise<void> | void): void },
   { db, leader }: { db: Database; leader: Database },
   passwords = light(),
+  outside: { outgoing: Outgoing } | null = null,
 ): Promise<Guarded> {
   const token = createSetupToken({});
   let ahead = 0;
@@ -56,7 +63,13 @@ export async function startGuarded(
     {
       db,
       now: () => new Date(Date.now() + ahead),
-      auth: (events) => ({ access: (access = createAccess({ db: leader, events })), open: false, setup: token, passwords }),
+      auth: (events) => ({
+        access: (access = createAccess({ db: leader, events })),
+        open: false,
+        setup: token,
+        passwords,
+        ...(outside ? { provider: { safe: memorySafe(leader, events), outgoing: outside.outgoing, clientSecret: null } } : {}),
+      }),
     },
   );
   const browser = (headers: Record<string, string> = {}): Caller => caller(web.port, headers);
@@ -76,9 +89,15 @@ export async function startGuarded(
   });
 }
 
+/** The real one, with a key that is nowhere but here. */
+function memorySafe(leader: Database, events: Events): Safe {
+  const sealer = createSealer(new Uint8Array(randomBytes(32)));
+  return createSafe({ db: leader, events, secrets: { seal: async (name, secret) => sealer.seal(name, secret), open: sealer.open } });
+}
+
 /** Everybody gone, nothing decided. */
 export async function emptyHouse(leader: Database): Promise<void> {
-  for (const table of ['users', 'access_setup', 'api_tokens', 'throttles', 'oidc_logins']) await leader.query(`delete from ${table}`);
+  for (const table of ['users', 'access_setup', 'api_tokens', 'throttles', 'secrets']) await leader.query(`delete from ${table}`);
 }
 
 function caller(port: number, always: Record<string, string>): Caller {

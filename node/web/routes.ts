@@ -77,8 +77,13 @@ export const url = {
   whoAsks: (): string => '/auth/check',
   signOut: (): string => '/sign-out',
   /** one's own password and sessions */
+  providerSignIn: (back = '/'): string => `/sign-in/oidc${search({ back: back === '/' ? null : back })}`,
+  providerProve: (back = '/'): string => `/prove/oidc${search({ back: back === '/' ? null : back })}`,
+  providerSetup: (): string => '/setup/oidc',
+  providerSettings: (action: 'secret' | 'test' | 'trial'): string => `/settings/provider/${action}`,
+  proxySettings: (action: 'secret'): string => `/settings/proxy/${action}`,
   account: (): string => '/account',
-  accountAction: (action: 'password' | 'sessions/end' | 'sessions/end-others'): string => `/account/${action}`,
+  accountAction: (action: 'link' | 'unlink' | 'password' | 'sessions/end' | 'sessions/end-others'): string => `/account/${action}`,
   /** "enter your password again" */
   prove: (back = '/'): string => `/prove${search({ back: back === '/' ? null : back })}`,
   people: (): string => '/people',

@@ -19,10 +19,11 @@ import {
 import { libraryOverview, readLibrary } from '../../db/libraries.ts';
 import type { Page } from '../../db/page.ts';
 import { readSettings } from '../../db/settings.ts';
+import { objectionsTo } from '../auth/objections.ts';
 import { totals } from '../../db/stats.ts';
 import { PlainError } from '../../errors.ts';
 import { explain, refuse } from '../errors.ts';
-import type { PageModule, Web } from '../web.ts';
+import type { Ctx, PageModule, Web } from '../web.ts';
 import type * as v from 'valibot';
 import { adminRoutes } from './admin.ts';
 import { cleanupRoutes } from './cleanups.ts';
@@ -90,10 +91,9 @@ export const apiRoutes: PageModule = (app, web) => {
   get('/settings', async (c) => c.json({ items: await settings(web) }));
   post('/settings', async (c) => {
     const { changes } = await bodyAs(c, settingsBody);
-    const problems = await web.commands.saveSettings(
-      changes.map((change) => ({ ...change, value: change.value ?? null })),
-      c.get('actor'),
-    );
+    const wished = changes.map((change) => ({ ...change, value: change.value ?? null }));
+    const objections = await objectionsTo(c as Ctx, web, wished);
+    const problems = objections.length > 0 ? objections : await web.commands.saveSettings(wished, c.get('actor'));
     if (problems.length === 0) return c.json({ saved: changes.length });
     const conflict = problems.some((p) => 'current' in p);
     return c.json(

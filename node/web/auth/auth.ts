@@ -2,7 +2,8 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Access, From, SetupMethod } from '../../core/access.ts';
 import { readApiToken } from '../../db/api-tokens.ts';
 import type { Queryable } from '../../db/connect.ts';
-import { readSetup } from '../../db/users.ts';
+import type { SessionOwner } from '../../db/sessions.ts';
+import { readSetup, userByIdentity } from '../../db/users.ts';
 import { messageOf } from '../../errors.ts';
 import type { Events } from '../../events.ts';
 import type { Log } from '../../log.ts';
@@ -12,7 +13,10 @@ import { createCookies, externalUrl, type Cookies } from './cookies.ts';
 import { createGuessing, type Guessing } from './guessing.ts';
 import { createPasswords, type Passwords } from './password.ts';
 import { createSessions, hashOf, type Sessions } from './sessions.ts';
+import { createProvider, type Provider, type ProviderParts } from './provider.ts';
+import { strangerOfProxy } from './proxy-sign-in.ts';
 import type { SetupToken } from './setup-token.ts';
+import { personHere } from './strangers.ts';
 import type { Who } from './who.ts';
 
 /**
@@ -31,6 +35,8 @@ export interface Auth {
   passwords: Passwords;
   /** of this machine; null in tests that never set anything up */
   setup: SetupToken | null;
+  /** null in tests that speak with nobody outside */
+  provider: Provider | null;
   /** `open`: by the environment nobody signs in here, whatever was decided */
   state(): Promise<SetupMethod | 'undecided' | 'open'>;
   who(c: Ctx): Promise<Who>;
@@ -45,6 +51,7 @@ export interface AuthParts {
   open: boolean;
   setup: SetupToken | null;
   passwords?: Passwords;
+  provider?: ProviderParts;
 }
 
 export interface AuthNeeds extends AuthParts {
@@ -62,6 +69,9 @@ export function createAuth(needs: AuthNeeds): Auth {
   const { db, access, events, secret } = needs;
   const cookies = createCookies({ secret, externalUrl: () => externalUrl(needs.settings()) });
   const sessions = createSessions({ ...needs, cookies });
+  const provider = needs.provider
+    ? createProvider({ ...needs.provider, db, values: () => needs.settings(), now: needs.now, log: needs.log })
+    : null;
   const used = new Map<string, number>();
   let decided: SetupMethod | null = null;
   const off = events.on('access.changed', ({ what }) => void (what === 'setup' && (decided = null)));
@@ -74,6 +84,7 @@ export function createAuth(needs: AuthNeeds): Auth {
     guessing: createGuessing({ db, access, secret }),
     passwords: needs.passwords ?? createPasswords(),
     setup: needs.setup,
+    provider,
     state,
     async who(c) {
       const visitor = c.env?.visitor;
@@ -85,9 +96,10 @@ export function createAuth(needs: AuthNeeds): Auth {
       // a program shows a token: what a browser has with it opens no interface for programs
       if (c.req.path.startsWith('/api/')) return { kind: 'nobody' };
       const session = await sessions.of(c);
-      return session ? { kind: 'person', session } : { kind: 'nobody' };
+      if (session && session.method !== 'proxy') return { kind: 'person', session };
+      return provider ? throughProxy(c, provider, session) : { kind: 'nobody' };
     },
-    from: (c) => ({ address: c.env?.visitor?.address ?? '', agent: (c.req.header('user-agent') ?? '').slice(0, 200) }),
+    from: fromOf,
     stop() {
       off();
       offTerm();
@@ -100,6 +112,24 @@ export function createAuth(needs: AuthNeeds): Auth {
     // it never goes back to undecided, so only that is asked again
     decided ??= (await readSetup(db))?.method ?? null;
     return decided ?? 'undecided';
+  }
+
+  /** What the proxy says counts at every request: without its word a session that it began is nobody's. */
+  async function throughProxy(c: Ctx, provider: Provider, session: SessionOwner | null): Promise<Who> {
+    const spoken = await strangerOfProxy(c, needs.settings(), provider).catch((error: unknown) => {
+      needs.log.warn({ why: messageOf(error) }, 'the word of the proxy could not be checked, so it was not believed');
+      return null;
+    });
+    if (!spoken) return { kind: 'nobody' };
+    const known = session && (await userByIdentity(db, spoken.stranger.issuer, spoken.stranger.subject));
+    if (session && known?.id === session.userId) return { kind: 'person', session };
+    // pages only: whoever keeps no cookies must not fill the books with sessions
+    if (c.req.method !== 'GET' || !(c.req.header('accept') ?? '').includes('text/html')) return { kind: 'nobody' };
+    const from = fromOf(c);
+    const found = await personHere({ db, access }, spoken.stranger, spoken.rules, from);
+    if (!found.user) return { kind: 'nobody', why: found.why };
+    const opened = await sessions.open(c, { userId: found.user.id, method: 'proxy', says: spoken.stranger.label }, from);
+    return opened ? { kind: 'person', session: opened } : { kind: 'nobody' };
   }
 
   async function token(bearer: string): Promise<Who> {
@@ -120,6 +150,10 @@ export function createAuth(needs: AuthNeeds): Auth {
       .usedToken(id)
       .catch((error: unknown) => needs.log.debug({ why: messageOf(error) }, 'the use of a token could not be written down'));
   }
+}
+
+function fromOf(c: Ctx): From {
+  return { address: c.env?.visitor?.address ?? '', agent: (c.req.header('user-agent') ?? '').slice(0, 200) };
 }
 
 /** A house without a door, for tests about everything behind it. */

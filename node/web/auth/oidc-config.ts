@@ -22,6 +22,8 @@ export interface OidcSettings {
   enabled: boolean;
   /** words on the button: "Sign in with …" */
   label: string;
+  /** of a reverse proxy too */
+  rules: SignInRules;
   config: Omit<OidcConfig, 'clientSecret'> | null;
 }
 
@@ -31,9 +33,18 @@ export function readOidcSettings(values: Readonly<Record<string, unknown>>): Oid
   const issuer = text('oidc.issuer');
   const clientId = text('oidc.clientId');
   const clientAuth = text('oidc.clientAuth');
+  const rules: SignInRules = {
+    groupsClaim: text('oidc.groupsClaim') || 'groups',
+    adminGroups: namesIn(values['oidc.adminGroups']),
+    viewerGroups: namesIn(values['oidc.viewerGroups']),
+    adminEmails: namesIn(values['oidc.adminEmails']),
+    viewerEmails: namesIn(values['oidc.viewerEmails']),
+    requireVerified: values['oidc.requireVerified'] !== false,
+  };
   return {
     enabled: values['oidc.enabled'] === true,
     label: text('oidc.label') || 'your provider',
+    rules,
     config:
       issuer === '' || clientId === ''
         ? null
@@ -44,14 +55,7 @@ export function readOidcSettings(values: Readonly<Record<string, unknown>>): Oid
             scopes: scopesOf(text('oidc.scopes')),
             allowHttp: values['oidc.allowHttp'] === true,
             hosts: namesIn(text('oidc.hosts')).map((host) => host.toLowerCase()),
-            rules: {
-              groupsClaim: text('oidc.groupsClaim') || 'groups',
-              adminGroups: namesIn(values['oidc.adminGroups']),
-              viewerGroups: namesIn(values['oidc.viewerGroups']),
-              adminEmails: namesIn(values['oidc.adminEmails']),
-              viewerEmails: namesIn(values['oidc.viewerEmails']),
-              requireVerified: values['oidc.requireVerified'] !== false,
-            },
+            rules,
           },
   };
 }

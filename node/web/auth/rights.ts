@@ -39,7 +39,7 @@ const rights: ReadonlyMap<string, Right> = new Map(
       'GET /sources/signed-in',
       // the provider leads a stranger back here; what he is shows itself there
       'GET /sign-in/oidc',
-      'POST /sign-in/oidc',
+      'GET /setup/oidc',
       'GET /sign-in/oidc/callback',
     ],
     self: [
@@ -50,6 +50,9 @@ const rights: ReadonlyMap<string, Right> = new Map(
       'POST /account/sessions/end-others',
       'GET /prove',
       'POST /prove',
+      'GET /prove/oidc',
+      'POST /account/link',
+      'POST /account/unlink',
     ],
     admin: [
       'GET /people',
@@ -57,6 +60,8 @@ const rights: ReadonlyMap<string, Right> = new Map(
       'GET /audit',
       'GET /api-tokens',
       'GET /settings/access',
+      'GET /settings/provider',
+      'GET /settings/proxy',
       'GET /api/v1/nodes/tokens',
       // questions before something is changed
       'GET /queue/clear',
@@ -90,8 +95,8 @@ const queueWork = [
 const dangerous = [
   /^(GET|POST) \/people\b/,
   /^(GET|POST) \/api-tokens\b/,
-  /^POST \/settings\/(access|oidc|sign-in|secrets)\b/,
-  /^POST \/account\/(identities|link)\b/,
+  /^POST \/settings\/(access|provider|proxy)\b/,
+  /^POST \/account\/(link|unlink)$/,
   /^POST \/nodes\/:id\/approve$/,
   /^(GET|POST) \/nodes\/:id\/remove$/,
   /^POST \/nodes\/tokens$/,

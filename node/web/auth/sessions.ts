@@ -20,7 +20,11 @@ export interface Sessions {
   of(c: Ctx): Promise<SessionOwner | null>;
   /** a person did something: it lives on. Written at most once a minute */
   deed(session: SessionOwner): void;
-  open(c: Ctx, wish: { userId: number; method: SignInMethod; idToken?: string | null; says?: string }, from: From): Promise<void>;
+  open(
+    c: Ctx,
+    wish: { userId: number; method: SignInMethod; idToken?: string | null; says?: string },
+    from: From,
+  ): Promise<SessionOwner | null>;
   renew(c: Ctx, session: SessionOwner, from: From): Promise<boolean>;
   isProved(session: SessionOwner): boolean;
   /** aborted when the session ends; looked at every half minute and at every change */
@@ -79,6 +83,7 @@ export function createSessions(parts: SessionParts): Sessions {
         from,
       );
       cookies.write(c, 'session', secret);
+      return valid(hashOf(secret));
     },
 
     async renew(c, session, from) {

@@ -5,7 +5,8 @@ import type { SessionOwner } from '../../db/sessions.ts';
 
 /** Who sends a request, as far as it is proved. */
 export type Who =
-  | { kind: 'nobody' }
+  /** `why`: a proxy says who it is, and that is nobody here */
+  | { kind: 'nobody'; why?: string }
   /** nobody has to sign in here */
   | { kind: 'open' }
   /** the command line, with the secret of a machine; `remote`: of another machine than this one */

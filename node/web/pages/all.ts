@@ -10,9 +10,11 @@ import { historyPages } from './history.ts';
 import { jobPages } from './jobs.ts';
 import { libraryPages } from './library.ts';
 import { nodePages } from './nodes.ts';
+import { oidcPages } from './oidc.ts';
 import { overviewPages } from './overview.ts';
 import { peoplePages } from './people.ts';
 import { picturePages } from './pictures.ts';
+import { providerSettingsPages } from './provider-settings.ts';
 import { queuePages } from './queue.ts';
 import { settingsPages } from './settings.ts';
 import { setupPages } from './setup.ts';
@@ -24,6 +26,7 @@ export const pageModules: readonly PageModule[] = [
   apiRoutes,
   setupPages,
   signInPages,
+  oidcPages,
   accountPages,
   peoplePages,
   apiTokenPages,
@@ -40,5 +43,6 @@ export const pageModules: readonly PageModule[] = [
   historyPages,
   // before the groups of settings, whose routes would take its name for one
   cleanupPages,
+  providerSettingsPages,
   settingsPages,
 ];

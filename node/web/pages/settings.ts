@@ -3,6 +3,7 @@ import type { SettingChange, SettingProblem } from '../../core/commands.ts';
 import { readHistory, readSettings } from '../../db/settings.ts';
 import { refuse } from '../errors.ts';
 import { changeLine, editableGroups, readChanges, settingFields, type FormFacts, type SettingsPage } from '../models/settings.ts';
+import { objectionsTo } from '../auth/objections.ts';
 import { url } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
 import { readForm } from './form.ts';
@@ -16,21 +17,24 @@ export const settingsPages: PageModule = (app, web) => {
     return web.page(c, { title: 'Settings', section: 'settings', view: 'settings/index', model: await readSettingsPage(web, group, null) });
   });
 
-  app.post('/settings/:group', async (c) => {
-    const group = groupOf(c);
-    const form = await readForm(c);
-    const facts = await readFacts(web);
-    const changes = form.has('reset') ? resetOf(group, form) : readChanges(group, form, facts);
-    const back = { back: url.settings(group) };
-    if (changes.length === 0) return web.act(c, async () => 'Nothing was different, so nothing was saved.', back);
-    const problems = await web.commands.saveSettings(changes, c.get('actor'));
-    if (problems.length === 0)
-      return web.act(c, async () => (form.has('reset') ? 'Back to the default. It applies at once.' : 'Saved. It applies at once.'), back);
-    const conflict = problems.some((p) => 'current' in p);
-    const model = await readSettingsPage(web, group, { form, problems });
-    return web.page(c, { title: 'Settings', section: 'settings', view: 'settings/index', model, status: conflict ? 409 : 422 });
-  });
+  app.post('/settings/:group', (c) => saveGroup(c, web, groupOf(c)));
 };
+
+/** Saves one group, whole or not at all, and says what came of it. */
+export async function saveGroup(c: Ctx, web: Web, group: SettingGroup): Promise<Response> {
+  const form = await readForm(c);
+  const facts = await readFacts(web);
+  const changes = form.has('reset') ? resetOf(group, form) : readChanges(group, form, facts);
+  const back = { back: url.settings(group) };
+  if (changes.length === 0) return web.act(c, async () => 'Nothing was different, so nothing was saved.', back);
+  const objections = await objectionsTo(c, web, changes);
+  const problems = objections.length > 0 ? objections : await web.commands.saveSettings(changes, c.get('actor'));
+  if (problems.length === 0)
+    return web.act(c, async () => (form.has('reset') ? 'Back to the default. It applies at once.' : 'Saved. It applies at once.'), back);
+  const conflict = problems.some((p) => 'current' in p);
+  const model = await readSettingsPage(web, group, { form, problems });
+  return web.page(c, { title: 'Settings', section: 'settings', view: 'settings/index', model, status: conflict ? 409 : 422 });
+}
 
 function groupOf(c: Ctx): SettingGroup {
   const group = editableGroups().find((g) => g.name === c.req.param('group'));
@@ -50,7 +54,7 @@ async function readFacts(web: Web): Promise<FormFacts> {
   return { stored: await readSettings(web.db), effective: web.settings(), env: process.env };
 }
 
-async function readSettingsPage(
+export async function readSettingsPage(
   web: Web,
   group: SettingGroup,
   refused: { form: URLSearchParams; problems: SettingProblem[] } | null,

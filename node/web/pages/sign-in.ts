@@ -14,8 +14,9 @@ export const signInPages: PageModule = (app, web) => {
 
   app.get('/sign-in', async (c) => {
     const back = safeBack(c.req.query('back'), '/');
-    if (c.get('who').kind !== 'nobody') return c.redirect(back, 303);
-    return show(c, web, { back, name: '', problem: '' }, 200);
+    const who = c.get('who');
+    if (who.kind !== 'nobody') return c.redirect(back, 303);
+    return show(c, web, { back, name: '', problem: who.why ?? '' }, 200);
   });
 
   app.post('/sign-in', async (c) => {
@@ -40,8 +41,11 @@ export const signInPages: PageModule = (app, web) => {
 
   app.post('/sign-out', async (c) => {
     const who = c.get('who');
+    const elsewhere = who.kind === 'person' && who.session.method === 'oidc' ? await auth.provider?.signOutAddress(who.session.id) : null;
     if (who.kind === 'person') await auth.access.endSession(who.session.id, c.get('actor'), auth.from(c), 'signed-out');
     auth.cookies.drop(c, 'session');
+    // shown at once and kept nowhere: the address holds a hint of the provider's
+    if (elsewhere) return web.bare(c, { title: 'Signed out', view: 'access/signed-out', model: { elsewhereHref: elsewhere } });
     return c.redirect('/signed-out', 303);
   });
 
