@@ -85,6 +85,11 @@ export function refuse(code: RefusalCode, message?: string): Refusal {
   return Object.assign(new PlainError(message ?? standard), { status, title, todo });
 }
 
+/** Nobody decided yet who may come in: no fault of anybody, and not worth a line in the log. */
+export function isClosed(error: unknown): boolean {
+  return isRefusal(error) && error.title === words['not-set-up'][1];
+}
+
 /** What the error page and the toast say about anything that was thrown. Only a PlainError's own words reach a person. */
 export function explain(error: unknown, requestId: string): ErrorView {
   if (isRefusal(error)) return { status: error.status, title: error.title, message: error.message, todo: error.todo, requestId };

@@ -2,7 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { PlainError } from '../errors.ts';
-import { explain } from './errors.ts';
+import { explain, isClosed } from './errors.ts';
 import { readOnly } from './auth/read-only.ts';
 import { mayChange, type Who } from './auth/who.ts';
 import type { Live } from './live.ts';
@@ -147,8 +147,7 @@ export function createPages(parts: PageParts): {
       );
     if (c.req.path === '/events') return c.text(told.message, status);
     if (c.req.header('hx-request') === 'true') return html(c, toastPartial({ tone: 'error', text: told.message }), status);
-    if (status === 503 && told.title === 'Not set up yet')
-      return bare(c, { title: told.title, view: 'access/closed', model: parts.node, status });
+    if (isClosed(error)) return bare(c, { title: told.title, view: 'access/closed', model: parts.node, status });
     // a stranger's mistake shows nothing of the house either
     if ((whoOf(c)?.kind ?? 'nobody') === 'nobody') return bare(c, { title: told.title, view: 'access/error', model: told, status });
     return html(

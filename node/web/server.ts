@@ -5,7 +5,7 @@ import { PlainError } from '../errors.ts';
 import { createAuth } from './auth/auth.ts';
 import { gate, identify } from './auth/gate.ts';
 import { mayChange } from './auth/who.ts';
-import { explain, refuse } from './errors.ts';
+import { explain, isClosed, refuse } from './errors.ts';
 import { createFront } from './front.ts';
 import type { LocalApp } from './front/parts.ts';
 import { judgeVisitor } from './front/visitor.ts';
@@ -129,7 +129,8 @@ export async function createApp(parts: WebParts): Promise<App> {
   app.use(securityHeaders());
   app.onError((error, c) => {
     const status = explain(error, '').status;
-    if (status >= 500) log.error({ err: error, requestId: c.get('requestId'), path: loggedPath(c.req.path) }, 'a request failed');
+    if (status >= 500 && !isClosed(error))
+      log.error({ err: error, requestId: c.get('requestId'), path: loggedPath(c.req.path) }, 'a request failed');
     return fail(c as Ctx, error);
   });
   app.notFound((c) => fail(c as Ctx, refuse('not-found')));
