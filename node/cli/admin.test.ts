@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { temporaryDirectory } from '../testing/database.ts';
-import { runProgram, startProgram, until, type Program } from '../testing/program.ts';
+import { startProgram, until, type Program } from '../testing/program.ts';
 import { repository } from '../testing/tools.ts';
 
 // The program as a person starts it: what the console says, what the first visit asks, and the way back in.
@@ -58,14 +58,19 @@ describe('the program and its door', () => {
     assert.equal(statSync(join(dataDir, 'setup-token')).mode & 0o777, 0o600);
     const ada = browser(program.url);
     assert.equal((await ada.get('/')).status, 503);
-    assert.equal((await ada.post('/setup/token', { token })).status, 303);
+    assert.equal((await ada.post('/setup/token', { token }, '/setup')).status, 303);
     assert.equal((await ada.post('/setup', { name: 'ada', password, again: password })).headers.get('location'), '/');
     assert.equal((await ada.get('/')).status, 200);
     const made = await ada.post('/api-tokens', { name: 'a program', scope: 'read', days: '1' });
     const apiToken = /cs_[a-z0-9]{10}_[\w-]{43}/.exec(await made.text())![0];
     const status = await fetch(`${program.url}/api/v1/status`, { headers: { authorization: `Bearer ${apiToken}` } });
     assert.equal(status.status, 200);
-    const planted = [password, token, apiToken, ...[...ada.cookies].filter(([name]) => name.startsWith('cs_')).map(([, value]) => value)];
+    const planted = [
+      password,
+      token,
+      apiToken,
+      ...[...ada.cookies].filter(([name, value]) => name.startsWith('cs_') && value !== '').map(([, value]) => value),
+    ];
     // a request that fails must not write down what it carried
     await fetch(`${program.url}/api/v1/status`, { headers: { authorization: `Bearer ${apiToken.slice(0, -1)}Z` } });
     await browser(program.url).post('/sign-in', { name: password, password });
@@ -89,21 +94,5 @@ describe('the program and its door', () => {
       if (statSync(file).isFile()) look(name, (await readFile(file)).toString('latin1'));
     }
     assert.deepEqual(hits, []);
-  });
-
-  test('a first admin from the environment needs no visit, and later starts change nothing', async (t) => {
-    const folder = temporaryDirectory(t);
-    const [dataDir, file] = [join(folder, 'data'), join(folder, 'password')];
-    writeFileSync(file, `${password}\n`, { mode: 0o600 });
-    const env = { CODECSHIFT_ADMIN_USER: 'ada', CODECSHIFT_ADMIN_PASSWORD_FILE: file };
-    const program = await start(t, dataDir, env);
-    const ada = browser(program.url);
-    await until('a sign-in page', async () => (await ada.get('/')).headers.get('location') === '/sign-in');
-    assert.equal((await ada.post('/sign-in', { name: 'ada', password })).headers.get('location'), '/');
-    assert.ok(!program.output().includes('/setup#token='));
-    await program.stop();
-    const weak = await runProgram({ dataDir, env: { CODECSHIFT_AUTH: 'page', CODECSHIFT_ADMIN_USER: 'ada' } });
-    assert.notEqual(weak.code, 0);
-    assert.match(weak.output, /belong together/);
   });
 });

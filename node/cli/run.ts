@@ -23,8 +23,13 @@ export function run(args: string[]): Promise<number> {
     surviveTheNetwork(log);
     const stopped = new AbortController();
     const signals = listenForStop(stopped);
-    const node = await startNode({ options, log, signal: stopped.signal, onCode, onToken });
+    // the way in is the last thing a person reads, and not lost above the lines of the start
+    let say: typeof onToken = (...token) => void (early = token);
+    let early: Parameters<typeof onToken> | null = null;
+    const node = await startNode({ options, log, signal: stopped.signal, onCode, onToken: (...token) => say(...token) });
     process.stdout.write(`CodecShift ${version}\nDashboard: ${node.url}\n`);
+    say = onToken;
+    if (early) onToken(...(early as Parameters<typeof onToken>));
     const [first, second] = [await signals.first, signals.second];
     if (first !== 'stopped')
       process.stderr.write(options.stop === 'finish' ? 'Finishing what runs. Press Ctrl-C again to give it up.\n' : 'Stopping.\n');
