@@ -140,6 +140,9 @@ export function createFinisher(parts: FinisherParts): Finisher {
   }
 
   async function encoded(r: ReportOf<'encoded'>): Promise<ReportAnswer> {
+    const limit = mostBytes((await runContext(db, r.attempt))?.fingerprint.sizeBytes ?? Infinity);
+    if (r.output.sizeBytes > limit)
+      return ends.before(r, () => ends.failed(r, { reason: { code: 'output-too-large', params: { limit } }, retry: true }));
     const facts = {
       outputBytes: r.output.sizeBytes,
       sha256: r.output.sha256,
@@ -222,6 +225,14 @@ export function createFinisher(parts: FinisherParts): Finisher {
     if (done) parts.replaced?.();
     return done ? yes : late;
   }
+}
+
+/**
+ * No output is worth more than its original; headers and a film of a few seconds get some room. A machine that promises more is
+ * mistaken or hostile, and the disk of the library is not filled to find out which.
+ */
+function mostBytes(originalBytes: number): number {
+  return Math.round(originalBytes * 1.05 + 50_000_000);
 }
 
 /** What expires later is deleted: nobody may name the place of another original. */
