@@ -26,7 +26,7 @@ let outgoing: Outgoing;
 let ownPort = 0;
 let port = 0;
 
-suite('requests to typed addresses', () => {
+suite('18. requests to typed addresses', () => {
   before(async () => {
     plain = createServer(answer).on('upgrade', upgrade).listen(0, '127.0.0.1');
     secure = createSecureServer({ cert: testCertificate, key: testCertificateKey }, answer).listen(0, '127.0.0.1');

@@ -3,6 +3,7 @@ import type { Certificate, Signed } from '../core/cluster.ts';
 import { addActivity } from '../db/activity.ts';
 import { forgiveLost, listForJob, openAttempts, overAttempts, type Attempt } from '../db/attempts.ts';
 import { failAttempt, releaseAttempt } from '../db/claims.ts';
+import { visibleName } from '../core/visible-name.ts';
 import { readCluster } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';
 import { listLibraries } from '../db/libraries.ts';
@@ -128,7 +129,8 @@ export function createRoster(parts: RosterParts): Roster {
     };
   }
 
-  async function remember(facts: Hello): Promise<NodeRow> {
+  async function remember(hello: Hello): Promise<NodeRow> {
+    const facts = plainly(hello);
     const returned = seen.get(facts.node)?.session !== facts.session;
     const { node: id, name, version, platform, slots, classes, encoders, hardware, utcOffset } = facts;
     const here = {
@@ -173,4 +175,22 @@ export function createRoster(parts: RosterParts): Roster {
       await addActivity(db, { kind: 'failed', severity: 2, jobId: ended.jobId, nodeId: ended.nodeId, params: { reason } });
     if (ended) events.emit('job.changed', { jobId: ended.jobId, fileId: ended.fileId, libraryId: ended.libraryId });
   }
+}
+
+/** What a machine says of itself is read by people: what moves a cursor or turns the writing round is shown, not done. */
+function plainly(facts: Hello): Hello {
+  const plain = (value: unknown, depth: number): unknown => {
+    if (typeof value === 'string') return visibleName(value, 300);
+    if (Array.isArray(value)) return depth > 4 ? [] : value.slice(0, 200).map((inner) => plain(inner, depth + 1));
+    if (typeof value !== 'object' || value === null) return value;
+    const pairs = depth > 4 ? [] : Object.entries(value).slice(0, 200);
+    return Object.fromEntries(pairs.map(([key, inner]) => [visibleName(key, 60), plain(inner, depth + 1)]));
+  };
+  return {
+    ...facts,
+    name: visibleName(facts.name, 63),
+    version: visibleName(facts.version, 40),
+    platform: visibleName(facts.platform, 60),
+    hardware: plain(facts.hardware, 0) as Hello['hardware'],
+  };
 }

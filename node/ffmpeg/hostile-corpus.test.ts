@@ -27,7 +27,7 @@ const skip = process.platform === 'win32' ? 'names and /proc of a POSIX system a
 const MAX_MEMORY = 1.5 * 1024 ** 3;
 const MAX_SECONDS = 60;
 
-suite('a hostile file', { skip }, () => {
+suite('19. a hostile file', { skip }, () => {
   let folder: string;
   let bait: Bait;
   let door: Awaited<ReturnType<typeof listener>>;

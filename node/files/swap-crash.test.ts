@@ -73,7 +73,7 @@ for (const way of ways) {
   );
 }
 
-test('recovery killed at each of its own points is finished by the next one', { timeout: 600_000 }, async () => {
+test('22. recovery killed at each of its own points is finished by the next one', { timeout: 600_000 }, async () => {
   const which = ways
     .filter((way) => !['otherNameWithoutLinks', 'restoreOtherName'].includes(way.name))
     .map((way) => ({ way, dieAt: way.op === 'restore' ? 3 : 1, round: 0 }));
@@ -89,7 +89,7 @@ test('recovery killed at each of its own points is finished by the next one', { 
   await recoverAndCheck(stages);
 });
 
-test('taking back, killed at each of its points, leaves the changed original alone', { timeout: 600_000 }, async () => {
+test('22. taking back, killed at each of its points, leaves the changed original alone', { timeout: 600_000 }, async () => {
   const which = ways
     .filter((way) => way.op === 'swap')
     .flatMap((way) =>

@@ -46,7 +46,7 @@ const got = (h: House): unknown[] => h.asked.filter(({ name }) => name === 'hook
 /** the test's commands take the last argument for the person; a webhook is nobody */
 const message = (json: unknown): unknown => [[secret], { json }];
 
-describe('a webhook', () => {
+describe('25. a webhook', () => {
   test('is taken at every machine by its secret alone, in the address, as a password or in a header', async (t) => {
     const h = await house(t);
     const basic = (password: string) => ({ authorization: `Basic ${Buffer.from(`codecshift:${password}`).toString('base64')}` });
