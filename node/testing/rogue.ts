@@ -27,7 +27,11 @@ export interface Rogue {
   /** a job of its own, as soon as there is one */
   granted(): Promise<GrantedJob>;
   /** says that an attempt is encoded, and gives out this file when its keeper comes for it */
-  deliver(grant: Pick<GrantedJob, 'job' | 'attempt'>, file: string, change?: { sizeBytes?: number; sha256?: string }): Promise<Answer>;
+  deliver(
+    grant: Pick<GrantedJob, 'job' | 'attempt'>,
+    file: string,
+    change?: { sizeBytes?: number; sha256?: string; encoder?: string },
+  ): Promise<Answer>;
   report(report: ProtocolRequest<'report'>): Promise<Answer>;
   /** attempts whose output a keeper came for */
   fetched: number[];
@@ -45,15 +49,17 @@ export interface RogueOptions {
   token: string;
 }
 
-const encoder = {
-  name: 'libx265',
+/** An encoder with two bad copies is benched: a machine that wants to go on lying says that it has others. */
+export const claimed = ['libx265', 'hevc_nvenc', 'hevc_qsv', 'hevc_vaapi', 'hevc_amf'];
+const encoders = claimed.map((name) => ({
+  name,
   device: null,
   works: true,
   tenBit: true,
-  hardware: false,
+  hardware: name !== 'libx265',
   reason: null,
   testedAt: '2026-01-01T00:00:00Z',
-};
+}));
 
 export async function joinAsRogue(t: { after(fn: () => Promise<void>): void }, options: RogueOptions): Promise<Rogue> {
   const { key, id } = machine(options.name);
@@ -79,7 +85,7 @@ export async function joinAsRogue(t: { after(fn: () => Promise<void>): void }, o
       session,
       slots: 3,
       classes: [1, 2, 3],
-      encoders: [encoder],
+      encoders,
       candidate: false,
       freeBytes: 1e12,
       ...said,
@@ -121,10 +127,10 @@ export async function joinAsRogue(t: { after(fn: () => Promise<void>): void }, o
       return mesh.request(coordinator, 'hello', facts());
     },
     granted: () => until('a job for the rogue', async () => (await claim()).granted, 60_000),
-    deliver({ job, attempt }, file, change = {}) {
+    deliver({ job, attempt }, file, { encoder = 'libx265', ...change } = {}) {
       outputs.set(attempt, file);
       const output = { node: id, sizeBytes: statSync(file).size, sha256: sha256Of(file), frames: null, ...change };
-      return report({ event: 'encoded', job, attempt, output, encoder: 'libx265', command: [], stderrTail: '', stats: {} });
+      return report({ event: 'encoded', job, attempt, output, encoder, command: [], stderrTail: '', stats: {} });
     },
     stop,
   };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { GrantedJob } from '../../mesh/messages.ts';
 import { startProgram, until, type Program } from '../program.ts';
-import { forged, joinAsRogue, sha256Of, type Answer, type Rogue } from '../rogue.ts';
+import { claimed, forged, joinAsRogue, sha256Of, type Answer, type Rogue } from '../rogue.ts';
 import { requireTool } from '../tools.ts';
 
 /**
@@ -72,10 +72,10 @@ suite('an approved machine that is hostile', () => {
       ['H.264 instead of HEVC', 'h264.mkv', /^video-differs$/],
       ['an attachment more', 'attached.mkv', /^(attachments|streams)-differ$/],
     ];
-    for (const [what, file, code] of tries) {
+    for (const [index, [what, file, code]] of tries.entries()) {
       await rogue.hello();
       const grant = await rogue.granted();
-      assert.deepEqual(await rogue.deliver(grant, join(outputs, file)), { accepted: true, why: null }, what);
+      assert.deepEqual(await rogue.deliver(grant, join(outputs, file), { encoder: claimed[index]! }), { accepted: true, why: null }, what);
       const end = await endOf(grant);
       assert.match(end, code, what);
       await good.api(`/jobs/${grant.job}/cancel`, {}).catch(() => null);

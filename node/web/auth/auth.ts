@@ -75,7 +75,10 @@ export function createAuth(needs: AuthNeeds): Auth {
   const used = new Map<string, number>();
   let decided: SetupMethod | null = null;
   const off = events.on('access.changed', ({ what }) => void (what === 'setup' && (decided = null)));
-  const offTerm = events.on('coordinator.changed', () => (decided = null));
+  const offTerm = events.on('coordinator.changed', ({ term }) => {
+    decided = null;
+    if (term !== null) provider?.warm();
+  });
 
   return {
     access,

@@ -41,7 +41,7 @@ export function createDiscovery(parts: { outgoing: Pick<Outgoing, 'fetch'>; log:
   const { outgoing, log, now = Date.now } = parts;
   let known: { key: string; at: number; server: oauth.AuthorizationServer } | null = null;
 
-  return {
+  const discovery: Discovery = {
     async get(config, signal) {
       const key = `${config.issuer} ${config.allowHttp}`;
       const kept = known?.key === key ? known : null;
@@ -63,12 +63,15 @@ export function createDiscovery(parts: { outgoing: Pick<Outgoing, 'fetch'>; log:
       return { server, otherHosts: otherHostsOf(server, config) };
     },
     warm(config) {
-      void this.get(config, AbortSignal.timeout(ASK_MS)).catch((error: unknown) =>
-        log.warn({ why: messageOf(error) }, 'the sign-in provider could not be asked; it is asked again when somebody signs in'),
-      );
+      void discovery
+        .get(config, AbortSignal.timeout(ASK_MS))
+        .catch((error: unknown) =>
+          log.warn({ why: messageOf(error) }, 'the sign-in provider could not be asked; it is asked again when somebody signs in'),
+        );
     },
     options,
   };
+  return discovery;
 
   async function ask(config: OidcConfig, signal: AbortSignal, key: string): Promise<oauth.AuthorizationServer> {
     const issuer = issuerUrl(config);

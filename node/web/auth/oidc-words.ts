@@ -11,11 +11,6 @@ export function oidcWords(error: unknown, issuer: string): PlainError {
   return new PlainError(sentence(error, issuer.slice(0, 200)), { cause, retry: codeOfError(error) === null });
 }
 
-/** A person said no at the provider: nothing is broken. */
-export function isCancelled(error: unknown): boolean {
-  return error instanceof oauth.AuthorizationResponseError && error.error === 'access_denied';
-}
-
 function sentence(error: unknown, issuer: string): string {
   if (error instanceof oauth.AuthorizationResponseError) return fromAuthorization(error.error);
   const said = errorOf(error);

@@ -32,14 +32,13 @@ after(async () => {
 });
 
 beforeEach(async () => {
-  // one address begins twenty sign-ins a minute
-  web.later(61_000);
   await emptyHouse(house.leader);
   await house.leader.query(`insert into access_setup (method, decided_by) values ('local', 'test')`);
   web.events.emit('access.changed', { what: 'setup' });
   for (const key of Object.keys(web.settings)) if (/^(oidc|proxy|web)\./.test(key)) delete web.settings[key];
   Object.assign(web.settings, {
     'web.url': `http://localhost:${web.port}`,
+    'web.proxies': '127.0.0.1',
     'oidc.enabled': true,
     'oidc.label': 'Home',
     'oidc.issuer': provider.issuer,
@@ -59,6 +58,12 @@ beforeEach(async () => {
   });
   await secretOf(provider.client.secret);
 });
+
+let visitors = 0;
+/** A browser at an address of its own: from one alone only twenty sign-ins a minute are begun. */
+function fresh(): Caller {
+  return web.browser({ 'x-forwarded-for': `198.51.100.${++visitors}` });
+}
 
 /** There and back; resolves with the answer to the callback. */
 async function through(
@@ -83,7 +88,7 @@ const isIn = async (visitor: Caller): Promise<boolean> => (await visitor.get('/q
 
 describe('through a provider', () => {
   test('the page of signing in has its button, and whoever has the group comes in as what the group says', async () => {
-    const visitor = web.browser();
+    const visitor = fresh();
     assert.match((await visitor.get('/sign-in?back=/queue')).body, /href="\/sign-in\/oidc\?back=%2Fqueue"[^]*Sign in with Home/);
     assert.deepEqual((await through(visitor, 'ann', '/sign-in/oidc?back=/queue')).to, '/queue');
     const user = (await userByIdentity(house.db, provider.issuer, 'ann'))!;
@@ -94,28 +99,28 @@ describe('through a provider', () => {
   });
 
   test('13. the callback once more, in another browser, cancelled, or without anything begun signs nobody in', async () => {
-    const visitor = web.browser();
+    const visitor = fresh();
     const { callback } = await through(visitor, 'ann');
-    const other = web.browser();
+    const other = fresh();
     assert.equal((await other.get(callback)).headers['location'], '/sign-in');
     assert.match(await said(other), /already used/);
     assert.ok(!(await isIn(other)));
-    const mine = web.browser();
+    const mine = fresh();
     const sent = await mine.get('/sign-in/oidc');
     const back = await provider.visit(String(sent.headers['location']), 'ann');
-    const thief = web.browser();
+    const thief = fresh();
     await thief.get('/sign-in/oidc');
     await thief.get(back.pathname + back.search);
     assert.match(await said(thief), /another browser/);
     assert.ok(!(await isIn(thief)));
-    const tired = web.browser();
+    const tired = fresh();
     assert.equal((await through(tired, null)).to, '/sign-in');
     assert.match(await said(tired), /cancelled at the provider/);
-    assert.equal((await web.browser().get('/sign-in/oidc/callback?code=x&state=y')).headers['location'], '/sign-in');
+    assert.equal((await fresh().get('/sign-in/oidc/callback?code=x&state=y')).headers['location'], '/sign-in');
   });
 
   test('14. no group, an unverified address, the same address or name, the same subject elsewhere: nobody is let in or merged', async () => {
-    const stranger = web.browser();
+    const stranger = fresh();
     provider.people.set('bob', { preferred_username: 'bob', email: 'bob@example.org', groups: ['cooks'] });
     await through(stranger, 'bob');
     assert.match(await said(stranger), /not among those that may sign in here/);
@@ -134,7 +139,7 @@ describe('through a provider', () => {
       { name: 'test', via: 'system' },
       { address: '', agent: '' },
     );
-    const ann = web.browser();
+    const ann = fresh();
     await through(ann, 'ann');
     const made = (await userByIdentity(house.db, provider.issuer, 'ann'))!;
     assert.notEqual(made.id, local.id);
@@ -143,7 +148,7 @@ describe('through a provider', () => {
   });
 
   test('14. what somebody may is decided anew at each sign-in, and ends what was open when it became less', async () => {
-    const [first, second] = [web.browser(), web.browser()];
+    const [first, second] = [fresh(), fresh()];
     await through(first, 'ann');
     assert.equal((await first.get('/audit')).status, 200);
     await web.signedIn('admin', 'other');
@@ -152,7 +157,7 @@ describe('through a provider', () => {
     assert.ok(!(await isIn(first)), 'the admin’s session of before is over');
     assert.equal((await second.get('/audit')).status, 403);
     provider.people.get('ann')!['groups'] = [];
-    const third = web.browser();
+    const third = fresh();
     await through(third, 'ann');
     assert.match(await said(third), /named no group of yours/);
     assert.ok(!(await isIn(third)) && !(await isIn(second)));
@@ -160,7 +165,7 @@ describe('through a provider', () => {
 
   test('15. a provider that is down costs its own button only: the page is there and a password works', async () => {
     await provider.stop();
-    const visitor = web.browser();
+    const visitor = fresh();
     web.settings['oidc.allowHttp'] = true;
     web.settings['oidc.issuer'] = `${provider.issuer}/`;
     assert.equal((await visitor.get('/sign-in/oidc')).headers['location'], '/sign-in');
@@ -171,7 +176,7 @@ describe('through a provider', () => {
 
   test('16. the way back leads to own paths only', async () => {
     for (const back of ['//evil.test', '/\\evil.test', 'https://evil.test/', '/%0d%0aLocation:x', 'javascript:alert(1)', '/\u2025/x']) {
-      const visitor = web.browser();
+      const visitor = fresh();
       const { to } = await through(visitor, 'ann', `/sign-in/oidc?back=${encodeURIComponent(back)}`);
       assert.equal(new URL(to, 'http://here.test').origin, 'http://here.test', back);
     }
@@ -187,7 +192,7 @@ describe('through a provider', () => {
     const back = await provider.visit(href, 'ann');
     assert.equal((await viewer.get(back.pathname + back.search)).headers['location'], '/account');
     assert.equal((await userByIdentity(house.db, provider.issuer, 'ann'))!.id, vic.id);
-    const again = web.browser();
+    const again = fresh();
     await through(again, 'ann');
     assert.ok(await isIn(again));
     assert.equal((await again.get('/audit')).status, 403, 'the group makes nobody an admin who was made here');
@@ -195,8 +200,27 @@ describe('through a provider', () => {
     assert.equal(await userByIdentity(house.db, provider.issuer, 'ann'), null);
   });
 
+  test('what is dangerous is proved at the provider again, by the same person and by nobody else', async () => {
+    const visitor = fresh();
+    await through(visitor, 'ann');
+    const before = new Map(visitor.cookies);
+    await house.leader.query(`update sessions set authenticated_at = now() - interval '16 minutes'`);
+    web.events.emit('access.changed', { what: 'sessions' });
+    assert.equal((await visitor.get('/people')).headers['location'], '/prove?back=%2Fpeople');
+    assert.match((await visitor.get('/prove?back=/people')).body, /href="\/prove\/oidc\?back=%2Fpeople"/);
+    provider.people.set('bob', { preferred_username: 'bob', groups: ['media-admins'] });
+    assert.match((await through(visitor, 'bob', '/prove/oidc?back=/people')).to, /^\/prove/);
+    assert.match(await said(visitor, '/prove?back=/people'), /another account than the one you are signed in with/);
+    assert.equal((await visitor.get('/people')).status, 303);
+    assert.equal((await through(visitor, 'ann', '/prove/oidc?back=/people')).to, '/people');
+    assert.equal((await visitor.get('/people')).status, 200);
+    const old = fresh();
+    for (const [name, value] of before) old.cookies.set(name, value);
+    assert.ok(!(await isIn(old)), 'the session has another id now');
+  });
+
   test('signing out leads on to the provider, with its own hint and back to here', async () => {
-    const visitor = web.browser();
+    const visitor = fresh();
     await through(visitor, 'ann');
     const page = await visitor.post('/sign-out');
     const out = new URL(/href="(http:\/\/localhost:[^"]+)"/.exec(page.body)![1]!.replaceAll('&amp;', '&'));
@@ -235,7 +259,7 @@ describe('the first admin', () => {
   test('can be somebody of a provider that the environment names, once the set-up token was shown', async () => {
     await emptyHouse(house.leader);
     web.events.emit('access.changed', { what: 'setup' });
-    const stranger = web.browser();
+    const stranger = fresh();
     assert.equal((await stranger.get('/setup/oidc')).headers['location'], '/setup');
     assert.equal((await stranger.post('/setup/token', { token: web.token.current() })).status, 303);
     web.settings['oidc.enabled'] = false;
@@ -265,7 +289,7 @@ describe('through a reverse proxy', () => {
     assert.ok(await isIn(cleo), 'the same session');
     const sessions = await house.db.query(`select 1 from sessions where method = 'proxy'`);
     assert.equal(sessions.length, 1);
-    const stolen = web.browser();
+    const stolen = fresh();
     for (const [name, value] of cleo.cookies) stolen.cookies.set(name, value);
     assert.ok(!(await isIn(stolen)), 'the cookie alone, past the proxy, is nobody');
     const mixed = web.browser({ ...speaks, 'remote-user': 'dora' });
@@ -310,6 +334,6 @@ describe('through a reverse proxy', () => {
 
 test('a password of somebody here is still right beside all of this', async () => {
   await web.signedIn('viewer', 'plain');
-  const visitor = web.browser();
+  const visitor = fresh();
   assert.equal((await visitor.post('/sign-in', { name: 'plain', password: PASSWORD })).status, 303);
 });

@@ -19,6 +19,8 @@ export interface Provider {
   redirectUri(): string | null;
   discovery: Discovery;
   oidc: Oidc;
+  /** asks the provider early, so that the first person need not wait; never throws, and nobody waits for it */
+  warm(): void;
   /** kept with the session, for signing out there; null where nothing can be sealed */
   sealIdToken(person: OidcPerson): Promise<string | null>;
   /** where a session ends at the provider too, or null; never throws */
@@ -71,6 +73,12 @@ export function createProvider(
     },
     discovery,
     oidc: createOidc({ discovery, now: () => parts.now().getTime() }),
+    warm() {
+      if (readOidcSettings(values()).enabled)
+        provider
+          .config()
+          .then(discovery.warm, (error: unknown) => log.warn({ why: messageOf(error) }, 'nobody can sign in through the provider'));
+    },
     sealIdToken: (person) =>
       safe.seal('sessions.id_token', person.idToken).catch((error: unknown) => {
         log.warn({ why: messageOf(error) }, 'signing out will not reach the provider: nothing can be sealed');

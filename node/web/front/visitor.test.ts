@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PlainError } from '../../errors.ts';
+import { emptyBooks, webParts } from '../../testing/web.ts';
 import type { Visitor } from '../security.ts';
+import { createApp } from '../server.ts';
 import { plainAddress, readNetworks } from './networks.ts';
 import { judgeVisitor } from './visitor.ts';
 
@@ -44,4 +46,29 @@ test('17. an IPv4 address in IPv6 clothes is the same address', () => {
   assert.equal(readNetworks('').has('127.0.0.1'), false);
   for (const wrong of ['proxy.lan', '10.0.0.0/33', '10.0.0.0/0', '::/0', '10.0.0.0/8/8', '10.0.0.256', 'fe80::1%eth0', '10.0.0.0/-1'])
     assert.throws(() => readNetworks(wrong), PlainError, wrong);
+});
+
+test('browsers are told to insist on https under the name that has it, when they came by https, and never otherwise', async (t) => {
+  const made = webParts({ db: emptyBooks });
+  made.settings['web.url'] = 'https://films.example.org';
+  made.settings['web.proxies'] = proxies;
+  const app = await createApp(made.parts);
+  t.after(() => app.stop());
+  const told = async (host: string, peer: string, proto: string | null): Promise<boolean> => {
+    const visitor = {
+      asks: 'page',
+      address: peer,
+      peer,
+      tunnelled: false,
+      secure: false,
+      forwardedFor: null,
+      forwardedProto: proto,
+    } as const;
+    const answer = await app.fetch(new Request('http://x/healthz', { headers: { host } }), { visitor });
+    return answer.headers.has('strict-transport-security');
+  };
+  assert.equal(await told('films.example.org', '172.18.0.5', 'https'), true);
+  assert.equal(await told('films.example.org', '172.18.0.5', 'http'), false);
+  assert.equal(await told('films.example.org', '203.0.113.9', 'https'), false);
+  assert.equal(await told('192.168.1.10:8265', '172.18.0.5', 'https'), false);
 });

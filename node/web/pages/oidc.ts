@@ -1,3 +1,4 @@
+import { PROOF_MS } from '../../core/access.ts';
 import { userByIdentity } from '../../db/users.ts';
 import { messageOf, PlainError } from '../../errors.ts';
 import type { OidcPerson } from '../auth/oidc-flow.ts';
@@ -78,6 +79,9 @@ export const oidcPages: PageModule = (app, web) => {
   });
 };
 
+/** How far the clocks of a house may differ. */
+const CLOCKS_MS = 300_000;
+
 /** Where a sign-in that failed is told. */
 function placeOf({ purpose, returnTo }: Login): string {
   switch (purpose.kind) {
@@ -139,7 +143,8 @@ async function begin(c: Ctx, web: Web, purpose: Purpose, returnTo: string, evenI
 }
 
 /** Somebody is back, and is who the provider says. */
-async function arrive(c: Ctx, web: Web, provider: Provider, person: OidcPerson, { purpose, returnTo, config }: Login): Promise<Response> {
+async function arrive(c: Ctx, web: Web, provider: Provider, person: OidcPerson, login: Login): Promise<Response> {
+  const { purpose, returnTo, config } = login;
   const { auth } = web;
   const from = auth.from(c);
   const who = c.get('who');
@@ -165,12 +170,11 @@ async function arrive(c: Ctx, web: Web, provider: Provider, person: OidcPerson, 
     case 'step-up': {
       const user = await userByIdentity(web.db, person.issuer, person.subject);
       if (who.kind !== 'person' || who.session.id !== purpose.session || user?.id !== purpose.user)
-        throw new LoginFailed(new PlainError('That is another account than the one you are signed in with.'), {
-          purpose,
-          returnTo,
-          config,
-          redirectUri: '',
-        });
+        throw new LoginFailed(new PlainError('That is another account than the one you are signed in with.'), login);
+      // a provider that says when it last asked is held to it; one that says nothing was asked to ask (`prompt=login`)
+      const provedAt = person.claims['auth_time'];
+      if (typeof provedAt === 'number' && web.now().getTime() - provedAt * 1000 > PROOF_MS + CLOCKS_MS)
+        throw new LoginFailed(new PlainError('The provider did not ask who you are once more. Sign out there, and try again.'), login);
       await auth.sessions.renew(c, who.session, from);
       return c.redirect(returnTo, 303);
     }
