@@ -1,6 +1,7 @@
 import type { ClusterSettings } from '../config/schema.ts';
 import type { Fingerprint, Probe } from '../core/media.ts';
 import type { Reason } from '../core/reasons.ts';
+import { visibleName } from '../core/visible-name.ts';
 import { readAttempt, saveEncoded, type Attempt } from '../db/attempts.ts';
 import { cancelAttempt, releaseAttempt } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
@@ -85,7 +86,8 @@ export function createFinisher(parts: FinisherParts): Finisher {
   const verdicts = createVerdicts(parts, { orders, ends, look });
   return { report, continue: orders.proceed, over: async (attempt) => orders.over(attempt, await runContext(db, attempt.id)) };
 
-  async function report(r: Report, from: string): Promise<ReportAnswer> {
+  async function report(said: Report, from: string): Promise<ReportAnswer> {
+    const r = plainly(said);
     const attempt = await readAttempt(db, r.attempt);
     if (attempt && !(await mayReport(r, from, attempt))) {
       log.warn({ event: r.event, attempt: r.attempt, from }, 'a node reported an attempt that is not its own; it was not believed');
@@ -233,6 +235,23 @@ export function createFinisher(parts: FinisherParts): Finisher {
  */
 function mostBytes(originalBytes: number): number {
   return Math.round(originalBytes * 1.05 + 50_000_000);
+}
+
+/**
+ * People read what an encode ran and said, and copy its command into a terminal: what would move a cursor, end a line or turn the
+ * writing round is written out.
+ */
+function plainly(said: Report): Report {
+  if (said.event !== 'encoded' && said.event !== 'failed') return said;
+  const words = {
+    command: said.command?.map((word) => visibleName(word, 4000)) ?? null,
+    stderrTail: said.stderrTail
+      .split(/\r?\n/)
+      .map((line) => visibleName(line, 2000))
+      .join('\n'),
+  };
+  if (said.event === 'encoded') return { ...said, ...words, command: words.command ?? [], encoder: visibleName(said.encoder, 40) };
+  return { ...said, ...words, encoder: said.encoder === null ? null : visibleName(said.encoder, 40) };
 }
 
 /** What expires later is deleted: nobody may name the place of another original. */

@@ -50,6 +50,7 @@ const table = `
   POST /api/v1/jobs/:id/top                                 queue
   GET  /api/v1/libraries                                    read
   POST /api/v1/libraries                                    admin
+  POST /api/v1/libraries/:id                                admin
   GET  /api/v1/libraries/:id/forecast                       read
   POST /api/v1/libraries/:id/measure                        admin
   POST /api/v1/libraries/:id/measure/cancel                 admin
