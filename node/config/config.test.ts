@@ -16,7 +16,7 @@ test('every setting is read by some code outside of its declaration', () => {
   );
   const code = files.map((f) => readFileSync(path.join(room, f), 'utf8')).join('\n');
   const unread = (Object.keys(settings) as SettingKey[]).filter(
-    (key) => !code.includes(`['${key}']`) && !new RegExp(`options\\.${key}\\b`).test(code),
+    (key) => !code.includes(`'${key}'`) && !new RegExp(`options\\.${key}\\b|\\{[^{}]*\\b${key}\\b[^{}]*\\}: (Run)?Options`).test(code),
   );
   assert.deepEqual(unread, []);
 });

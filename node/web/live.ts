@@ -39,7 +39,7 @@ export interface Live {
   open(
     name: string,
     query: URLSearchParams,
-    options: { csrf: string; signal: AbortSignal; readOnly?: boolean },
+    options: { csrf: string; signal: AbortSignal; readOnly?: boolean; onEnd?: () => void },
   ): ReadableStream<Uint8Array> | null;
   /** says something to every open page */
   broadcast(partials: Partial[]): void;
@@ -117,11 +117,11 @@ export function createLive(options: LiveOptions): Live {
       views.set(name, view);
     },
     progressOf: (jobId) => running.get(jobId)?.progress ?? null,
-    open(name, query, { csrf, signal, readOnly = false }) {
+    open(name, query, { csrf, signal, readOnly = false, onEnd }) {
       const names = name === 'shell' ? ['shell'] : ['shell', name];
       if (clients.size >= maxClients || !views.has(name) || signal.aborted) return null;
       const joined = names.filter((each) => views.has(each)).map((each) => join(each, query));
-      const client = createClient({ csrf, csrfMark: options.csrfMark, readOnly, onClose: () => leave(client, joined) });
+      const client = createClient({ csrf, csrfMark: options.csrfMark, readOnly, onClose: () => (leave(client, joined), onEnd?.()) });
       clients.add(client);
       signal.addEventListener('abort', () => client.close(), { once: true });
       client.event('build', options.build);

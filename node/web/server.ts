@@ -182,13 +182,16 @@ function events(c: Ctx, web: Web): Response {
   const who = c.get('who');
   const valid = who.kind === 'person' ? web.auth.sessions.whileValid(who.session) : null;
   const signal = valid ? AbortSignal.any([c.req.raw.signal, valid.signal]) : c.req.raw.signal;
-  c.req.raw.signal.addEventListener('abort', () => valid?.release(), { once: true });
   const stream = web.live.open(query.get('view') ?? '', query, {
     csrf: c.get('csrf'),
     signal,
     readOnly: who.kind === 'person' && !mayChange(who),
+    onEnd: () => valid?.release(),
   });
-  if (!stream) throw refuse('too-many');
+  if (!stream) {
+    valid?.release();
+    throw refuse('too-many');
+  }
   return c.body(stream, 200, {
     'Content-Type': 'text/event-stream; charset=utf-8',
     'Cache-Control': 'no-store',

@@ -54,7 +54,7 @@ export function gate(web: Pick<Web, 'auth' | 'log'>): MiddlewareHandler<Env> {
     if ((await auth.state()) === 'open' || c.get('noted')) return;
     const status = c.res.status;
     const result = status < 400 ? 'ok' : status === 403 ? 'refused' : 'failed';
-    const object = [decodeURI(c.req.path), c.get('object') ?? ''].filter(Boolean).join(' · ');
+    const object = [readable(c.req.path), c.get('object') ?? ''].filter(Boolean).join(' · ');
     await auth.access
       .note({ action: route, object, result }, actorOf(who, c.req.path), auth.from(c))
       .catch((error: unknown) => web.log.warn({ why: messageOf(error), route }, 'a change could not be written into the audit log'));
@@ -68,6 +68,15 @@ export function routeOf(c: Ctx): { method: string; pattern: string } {
   const pattern = route?.path ?? '';
   // some groups of settings are more dangerous than others
   return { method, pattern: pattern === '/settings/:group' ? c.req.path : pattern };
+}
+
+/** A path as a person reads it, where it can be read. */
+function readable(path: string): string {
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
+  }
 }
 
 function toSignIn(c: Ctx): Response {

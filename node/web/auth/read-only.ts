@@ -10,7 +10,7 @@ export function readOnly(html: string): string {
     )
     .replace(/<button\b[^>]*\s(?:hx-post|hx-delete|formaction|form)="[^>]*>[\s\S]*?<\/button>/g, '')
     .replace(/<a class="btn[^"]* danger"[^>]*>[\s\S]*?<\/a>|<a class="btn danger[^"]*"[^>]*>[\s\S]*?<\/a>/g, '')
-    .replace(/<a href="\/(?:people|api-tokens|audit|settings\/access)"[^>]*>[^<]*<\/a>/g, '')
+    .replace(/<a href="\/(?:people|api-tokens|audit|settings\/(?:access|provider|proxy))"[^>]*>[^<]*<\/a>/g, '')
     .replace(/<details class="menu[^>]*>[\s\S]*?<\/details>/g, (menu) => (/<(a|button|fieldset)\b/.test(menu) ? menu : ''));
 }
 
