@@ -84,7 +84,7 @@ describe('first run', () => {
     assert.equal((await first.get('/')).status, 200, 'and is signed in at once');
     assert.equal((await web.browser().get('/setup')).headers['location'], '/', 'and nobody sets it up again');
     const again = web.browser();
-    assert.equal((await again.post('/setup', admin)).status, 303);
+    assert.equal((await again.post('/setup', admin)).status, 409);
     assert.equal((await listUsers(house.db)).length, 1);
   });
 
