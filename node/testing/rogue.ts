@@ -33,6 +33,8 @@ export interface Rogue {
     change?: { sizeBytes?: number; sha256?: string; encoder?: string },
   ): Promise<Answer>;
   report(report: ProtocolRequest<'report'>): Promise<Answer>;
+  /** gives back every job it was granted, as an orderly stop does; what is over already is refused */
+  giveUp(): Promise<void>;
   /** attempts whose output a keeper came for */
   fetched: number[];
   stop(): Promise<void>;
@@ -98,6 +100,7 @@ export async function joinAsRogue(t: { after(fn: () => Promise<void>): void }, o
     await server.stop();
   };
   t.after(stop);
+  const held = new Map<number, GrantedJob>();
   const outputs = new Map<number, string>();
   const fetched: number[] = [];
   mesh.handle('bulk', async (asked, from) => {
@@ -126,7 +129,15 @@ export async function joinAsRogue(t: { after(fn: () => Promise<void>): void }, o
       said = change;
       return mesh.request(coordinator, 'hello', facts());
     },
-    granted: () => until('a job for the rogue', async () => (await claim()).granted, 60_000),
+    async granted() {
+      const grant = await until('a job for the rogue', async () => (await claim()).granted, 60_000);
+      held.set(grant.attempt, grant);
+      return grant;
+    },
+    async giveUp() {
+      for (const { job, attempt } of held.values()) await report({ event: 'released', job, attempt, reason: { code: 'shut-down' } });
+      held.clear();
+    },
     deliver({ job, attempt }, file, { encoder = 'libx265', ...change } = {}) {
       outputs.set(attempt, file);
       const output = { node: id, sizeBytes: statSync(file).size, sha256: sha256Of(file), frames: null, ...change };

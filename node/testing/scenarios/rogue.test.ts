@@ -339,6 +339,7 @@ function makeFilms(): void {
 
 /** Everything that was given up waits again, and nobody holds a run. */
 async function anew(who = rogue): Promise<void> {
+  for (const one of [rogue, accomplice]) await one.giveUp();
   await until('no run to be open', async () => (await good.api<Status>('/status')).jobs.running === 0);
   for (const state of ['failed', 'cancelled', 'finished', 'held']) {
     const { items } = await good.api<{ items: { id: number }[] }>(`/jobs?state=${state}`);
