@@ -48,6 +48,12 @@ const words = {
     'Make one on the page Tokens; it says once what it is.',
   ],
   'not-allowed': [403, 'Not for you', 'Your account may look at this, but not change it.', 'Ask an admin to do it, or to make you one.'],
+  'not-from-here': [
+    403,
+    'Not from this machine',
+    'The command line of a machine that does not coordinate looks and works on the queue, and changes nothing else.',
+    'Do it on the machine that coordinates, on the page, or with an API token.',
+  ],
   'not-set-up': [
     503,
     'Not set up yet',

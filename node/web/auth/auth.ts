@@ -91,11 +91,10 @@ export function createAuth(needs: AuthNeeds): Auth {
     state,
     async who(c) {
       const visitor = c.env?.visitor;
-      if (visitor?.asks === 'cli') return { kind: 'host', remote: visitor.tunnelled };
+      if (visitor?.asks === 'cli') return { kind: 'host', remote: visitor.tunnelled, open: isOpen(await state()) };
       const bearer = /^Bearer (cs_\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
       if (bearer !== undefined) return token(bearer);
-      const now = await state();
-      if (now === 'open' || now === 'none') return { kind: 'open' };
+      if (isOpen(await state())) return { kind: 'open' };
       // a program shows a token: what a browser has with it opens no interface for programs
       if (c.req.path.startsWith('/api/')) return { kind: 'nobody' };
       const session = await sessions.of(c);
@@ -153,6 +152,11 @@ export function createAuth(needs: AuthNeeds): Auth {
       .usedToken(id)
       .catch((error: unknown) => needs.log.debug({ why: messageOf(error) }, 'the use of a token could not be written down'));
   }
+}
+
+/** Nobody has to sign in: so it was decided, or so the program was started. */
+function isOpen(state: SetupMethod | 'undecided' | 'open'): boolean {
+  return state === 'open' || state === 'none';
 }
 
 function fromOf(c: Ctx): From {

@@ -38,7 +38,7 @@ export function gate(web: Pick<Web, 'auth' | 'log'>): MiddlewareHandler<Env> {
     if (state === 'undecided' && who.kind !== 'host' && !isSetup(pattern)) throw refuse('not-set-up');
     if (!mayDo(who, right)) {
       if (who.kind === 'nobody') return toSignIn(c);
-      throw refuse('not-allowed');
+      throw refuse(who.kind === 'host' ? 'not-from-here' : 'not-allowed');
     }
     if (who.kind === 'person') {
       if (who.session.oneTime && right !== 'self' && right !== 'public') return away(c, url.account(), 403);

@@ -9,8 +9,8 @@ export type Who =
   | { kind: 'nobody'; why?: string }
   /** nobody has to sign in here */
   | { kind: 'open' }
-  /** the command line, with the secret of a machine; `remote`: of another machine than this one */
-  | { kind: 'host'; remote: boolean }
+  /** the command line, with the secret of a machine; `remote`: of another machine than this one; `open`: nobody has to sign in */
+  | { kind: 'host'; remote: boolean; open: boolean }
   | { kind: 'person'; session: SessionOwner }
   | { kind: 'token'; token: ApiToken; role: 'admin' | 'viewer' | null };
 
@@ -22,8 +22,9 @@ export function mayDo(who: Who, right: Right): boolean {
     case 'open':
       return right !== 'host';
     case 'host':
-      // whoever has another machine of the cluster must not make himself the master of all of them
-      return right === 'host' ? !who.remote : right !== 'self';
+      if (right === 'host' || right === 'self') return right === 'host' && !who.remote;
+      // a machine can claim to be its command line: one that went bad must not become the master of all of them
+      return !who.remote || who.open || right === 'read' || right === 'queue';
     case 'person':
       return roleAllows(who.session.role, right);
     case 'token':
