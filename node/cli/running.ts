@@ -67,16 +67,26 @@ async function ask(
   wish: { method: string; headers: Record<string, string>; sent: string | null; timeoutMs: number; runtime: Runtime },
 ): Promise<{ status: number; data: unknown }> {
   const { method, headers, sent, timeoutMs, runtime } = wish;
-  const init = { method, headers, agent: false, signal: AbortSignal.timeout(timeoutMs) };
+  const signal = AbortSignal.timeout(timeoutMs);
+  const init = { method, headers, agent: false, signal };
   const pinned = { ca: runtime.certificate ?? [], allowPartialTrustChain: true, checkServerIdentity: () => undefined };
-  const request = url.protocol === 'https:' ? httpsRequest(url, { ...init, ...pinned }) : httpRequest(url, init);
-  request.end(sent ?? undefined);
-  const [response] = (await once(request, 'response')) as [IncomingMessage];
-  const chunks: Buffer[] = [];
-  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
   try {
-    return { status: response.statusCode ?? 0, data: JSON.parse(Buffer.concat(chunks).toString('utf8')) };
+    const request = url.protocol === 'https:' ? httpsRequest(url, { ...init, ...pinned }) : httpRequest(url, init);
+    request.end(sent ?? undefined);
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const chunks: Buffer[] = [];
+    for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+    return { status: response.statusCode ?? 0, data: parsed(Buffer.concat(chunks).toString('utf8')) };
+  } catch (error) {
+    // http says only that it was aborted; that it took too long is what the doctor wants to know
+    throw signal.aborted ? signal.reason : error;
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
   } catch {
-    return { status: response.statusCode ?? 0, data: null };
+    return null;
   }
 }
