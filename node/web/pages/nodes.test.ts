@@ -237,7 +237,7 @@ describe('a library and its machines', () => {
       ['name', ''],
     ]);
     assert.equal(answer.status, 303);
-    assert.deepEqual(asked(web), [{ name: 'addLibrary', args: [{ path: '/srv/more', node: house.more.tower, lookFirst: false }] }]);
+    assert.deepEqual(asked(web), [{ name: 'addLibrary', args: [{ path: '/srv/more', node: house.more.tower }] }]);
   });
 
   test('its page says where each machine has it, what the check found, and takes another path', async (t) => {
