@@ -35,6 +35,8 @@ interface Stage {
   workspace: Awaited<ReturnType<typeof openWorkspace>>;
   next(): Promise<Report>;
   progress(when: (p: TopicMessage<'progress'>) => boolean): Promise<TopicMessage<'progress'>>;
+  /** the first progress of all, heard from before the worker began: a short encode is over before anybody asks */
+  begun: Promise<unknown>;
   control(want: 'cancel' | 'pause' | 'resume' | 'forget'): Promise<boolean>;
 }
 
@@ -127,9 +129,11 @@ async function stage(
     await outbox.stop();
     rmSync(base, { recursive: true, force: true });
   });
+  const begun = progressWhen(mesh, () => true);
   await worker.start();
   worker.welcome(welcomeOf(node));
   return {
+    begun,
     mesh,
     worker,
     outbox,
@@ -219,8 +223,8 @@ test('stopping gives a running encode back instead of failing it', async (t) => 
 });
 
 test('stopping to finish lets the encode end first', async (t) => {
-  const s = await stage(t);
-  await s.progress(() => true);
+  const s = await stage(t, { seconds: 3, preset: 'slow' });
+  await s.begun;
   await s.worker.stop('finish');
   assert.equal((await s.next()).event, 'encoded');
 });
