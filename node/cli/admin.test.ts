@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { temporaryDirectory } from '../testing/database.ts';
+import { startPlexServer } from '../testing/plex-server.ts';
 import { startProgram, until, type Program } from '../testing/program.ts';
 import { repository } from '../testing/tools.ts';
 
@@ -48,6 +49,17 @@ async function start(t: TestContext, dataDir: string, env: Record<string, string
   return program;
 }
 
+/** What people enter for others: the token of a media server, the address of its webhook, the secrets of a provider and a proxy. */
+async function plantMore(t: TestContext, program: Program, ada: ReturnType<typeof browser>): Promise<string[]> {
+  const plex = await startPlexServer(t);
+  await program.api('/sources', { kind: 'plex', url: plex.url, credential: plex.token });
+  const hook = await program.api<{ password: string }>('/sources/1/hook', {});
+  const [provider, proxy] = ['the-secret-of-a-provider-7d1f', 'the-secret-of-a-proxy-91bc'];
+  assert.equal((await ada.post('/settings/provider/secret', { secret: provider }, '/settings/provider')).status, 303);
+  assert.equal((await ada.post('/settings/proxy/secret', { secret: proxy }, '/settings/proxy')).status, 303);
+  return [plex.token, hook.password, provider, proxy];
+}
+
 describe('the program and its door', () => {
   test('the console shows a link and a token; with it somebody becomes the first admin, and a forgotten password is no end; 23: nothing secret is left anywhere', async (t) => {
     const dataDir = join(temporaryDirectory(t), 'data');
@@ -71,6 +83,7 @@ describe('the program and its door', () => {
       apiToken,
       ...[...ada.cookies].filter(([name, value]) => name.startsWith('cs_') && value !== '').map(([, value]) => value),
     ];
+    planted.push(...(await plantMore(t, program, ada)));
     // a request that fails must not write down what it carried
     await fetch(`${program.url}/api/v1/status`, { headers: { authorization: `Bearer ${apiToken.slice(0, -1)}Z` } });
     await browser(program.url).post('/sign-in', { name: password, password });
@@ -79,7 +92,11 @@ describe('the program and its door', () => {
     const oneTime = /password ([a-z0-9-]{23})/.exec(said)![1]!;
     assert.equal((await ada.get('/')).headers.get('location'), '/sign-in', 'every sign-in ended');
     assert.equal((await ada.post('/sign-in', { name: 'ada', password: oneTime })).headers.get('location'), '/account');
-    for (const path of ['/account', '/history', '/settings/access', '/audit', '/people', '/sign-in']) await ada.get(path);
+    const settings = ['/settings/access', '/settings/provider', '/settings/proxy'];
+    for (const path of ['/account', '/history', '/audit', '/people', '/sign-in', '/sources', '/sources/1', ...settings])
+      await ada.get(path);
+    for (const path of ['/sources', '/sources/1', '/sources/1/messages', '/settings', '/nodes', '/status'])
+      ada.bodies.push(await (await program.request(`/api/v1${path}`)).text());
     planted.push(oneTime);
     const { output } = await program.stop();
 
