@@ -73,7 +73,7 @@ const someRules = fc.array(
   { maxLength: 5 },
 );
 
-test('the way back leads to the same file or nowhere, and no path leaves its root', () => {
+test('20: the way back leads to the same file or nowhere, and no path leaves its root', () => {
   fc.assert(
     fc.property(someRules, names, fc.constantFrom('R1', 'R2'), prefixes, (rules, path, rootId, strange) => {
       const back = sourcePathOf({ rootId, path: path.join('/') }, rules);

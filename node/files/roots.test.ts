@@ -57,7 +57,7 @@ test('places of the system, the whole home and our own data are refused with a s
   await adoptRoot(scratch, { dataDir: join(scratch, '.hidden', 'data') });
 });
 
-test('an unmounted disk, another disk and a damaged marker are told apart', async () => {
+test('20: an unmounted disk, another disk and a damaged marker are told apart', async () => {
   const { rootId } = await adoptRoot(scratch);
   const known = { path: scratch, id: rootId };
   await rename(join(scratch, '.codecshift'), join(scratch, 'away'));
@@ -78,7 +78,7 @@ test('processes that adopt a folder at once agree on one id', async () => {
   assert.equal((JSON.parse(await readFile(join(scratch, '.codecshift', 'root.json'), 'utf8')) as { id: string }).id, ids[0]);
 });
 
-test('no path leads out of a root', async () => {
+test('20: no path leads out of a root', async () => {
   await mkdir(join(scratch, 'root', 'Films'), { recursive: true });
   await mkdir(join(scratch, 'outside'));
   await mkdir(join(scratch, 'root-twin'));

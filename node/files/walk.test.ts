@@ -64,7 +64,7 @@ test('hard links are counted and the age is that of the last change, not of the 
   assert.ok(file.changedAgoMs < 3_600_000, 'the copy is fresh although its time is of 1970');
 });
 
-test('symlinks are shown and never followed, loops included', async () => {
+test('20: symlinks are shown and never followed, loops included', async () => {
   await put('real/film.mkv', 'x');
   await symlink(join(root.path, 'real'), join(root.path, 'real', 'loop'));
   await symlink('/etc', join(root.path, 'etc'));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { everyPage, type Page } from './paging.ts';
+import { words } from './loose.ts';
 import { readNews } from './plex-news.ts';
 import { backgroundHas, readSessions, useIn } from './plex-sessions.ts';
 import { readXml } from './xml.ts';
@@ -124,4 +125,10 @@ test('whatever a list of players says, a film is free only when that is certain'
       readNews(body);
     }),
   );
+});
+
+test('8: what a person will read of an answer hides nothing and is never too long', () => {
+  assert.equal(words(' Nosferatu\u202evkm.x\n'), 'Nosferatu\\u{202e}vkm.x');
+  assert.equal([...words('x'.repeat(5000), 200)].length, 200);
+  assert.equal(words({ title: 'x' }), '');
 });

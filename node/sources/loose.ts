@@ -1,3 +1,5 @@
+import { visibleName } from '../core/visible-name.ts';
+
 /**
  * Reads what servers say, which is typed loosely: numbers as text, flags as 1 or "1", lists that are missing when they are
  * empty. What is not there or not sensible is null or empty; nothing in here throws.
@@ -18,9 +20,10 @@ export function text(value: unknown, most = 4096): string | null {
   return typeof said === 'string' && said !== '' && said.length <= most ? said : null;
 }
 
-/** What a person reads: cut instead of refused. */
+/** What a person reads: cut instead of refused, with whatever hides in it or turns the line round made visible. */
 export function words(value: unknown, most = 200): string {
-  return typeof value === 'string' || typeof value === 'number' ? [...String(value).trim()].slice(0, most).join('') : '';
+  if (typeof value !== 'string' && typeof value !== 'number') return '';
+  return visibleName([...String(value).trim()].slice(0, most).join(''), most);
 }
 
 /** A whole number from 0 that JavaScript counts exactly. */

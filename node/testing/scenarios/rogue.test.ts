@@ -186,7 +186,7 @@ suite('an approved machine that is hostile', () => {
     untouched('held leases');
   });
 
-  test('21. strings that want to be more than text are text: on pages, in answers, on the terminal', async () => {
+  test('8, 21. strings that want to be more than text are text: on pages, in answers, on the terminal', async () => {
     await anew();
     await rogue.hello({
       platform: hostile.slice(0, 60),

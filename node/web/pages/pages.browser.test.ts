@@ -79,7 +79,7 @@ describe('accessibility and layout', () => {
 });
 
 describe('names from disks', () => {
-  test('hostile names are only text on every page', async (t) => {
+  test('7: hostile names are only text on every page', async (t) => {
     const web = await serve(t);
     const evil = [
       '<script>window.pwned=1</script>',

@@ -394,3 +394,32 @@ describe('a library', () => {
     }
   });
 });
+
+test('8: what a server says of itself, its libraries and its films is only text, and so is what a person is called', async (t) => {
+  const evil = '"><img src=x onerror=alert(1)><button hx-get=/x hx-trigger=load>{{7*7}}';
+  const turned = `${evil}\u202e`;
+  const { leader } = house;
+  await leader.query(`update sources set name = $1, account = $1, version = $1 where id = $2`, [evil.slice(0, 100), house.more.plex]);
+  await leader.query(`update source_libraries set title = $1, folders = $2::jsonb`, [evil, JSON.stringify([`/data/${turned}`])]);
+  await leader.query(`update media_files set title = $1, detail = $1 where id = $2`, [evil, house.more.file]);
+  await leader.query(
+    `update source_messages set before = jsonb_build_object('path', $1::text), after = jsonb_build_object('path', $1::text)`,
+    [evil],
+  );
+  const { get } = await visit(t);
+  for (const path of [
+    '/sources',
+    page(),
+    page('/paths'),
+    page('/remove'),
+    `/files/${house.more.file}`,
+    `/jobs/${house.more.job}`,
+    '/library',
+    '/files',
+  ]) {
+    const html = await get(path);
+    assert.doesNotMatch(html, /<img src=x|<button hx-get=\/x/, path);
+    assert.ok(!html.includes('\u202e'), `${path} turns the direction of the line`);
+  }
+  assert.match(await get('/sources'), /&lt;img src=x onerror/, 'and it is shown');
+});
