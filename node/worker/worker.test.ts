@@ -35,8 +35,8 @@ interface Stage {
   workspace: Awaited<ReturnType<typeof openWorkspace>>;
   next(): Promise<Report>;
   progress(when: (p: TopicMessage<'progress'>) => boolean): Promise<TopicMessage<'progress'>>;
-  /** the first progress of all, heard from before the worker began: a short encode is over before anybody asks */
-  begun: Promise<unknown>;
+  /** the worker has asked for the film. Progress is told once a second, and a short encode is over before that */
+  begun: Promise<void>;
   control(want: 'cancel' | 'pause' | 'resume' | 'forget'): Promise<boolean>;
 }
 
@@ -109,6 +109,7 @@ async function stage(
   const workspace = await openWorkspace(base);
   const outbox = createOutbox({ directory: path.join(base, 'outbox'), mesh, coordinator: () => node, log, retryMs: 10 });
   await outbox.start();
+  const begun = Promise.withResolvers<void>();
   const worker = createWorker({
     mesh,
     session,
@@ -119,7 +120,10 @@ async function stage(
     encoders: () => [{ name: 'libx265', device: null, works: true, tenBit: true, hardware: false, reason: null, testedAt: '' }],
     detectAgain: () => {},
     source: {
-      local: options.source ?? (async () => film),
+      local: async () => {
+        begun.resolve();
+        return options.source ? options.source() : film;
+      },
       fetch: () => Promise.reject(new Error('nothing is fetched here')),
     },
     workspace: attemptSpaces(workspace),
@@ -129,11 +133,10 @@ async function stage(
     await outbox.stop();
     rmSync(base, { recursive: true, force: true });
   });
-  const begun = progressWhen(mesh, () => true);
   await worker.start();
   worker.welcome(welcomeOf(node));
   return {
-    begun,
+    begun: begun.promise,
     mesh,
     worker,
     outbox,
@@ -196,7 +199,7 @@ test('a grant whose answer comes twice is not run again over its finished output
 });
 
 test('a paused encode stands still but keeps telling that it lives, and goes on where it was', async (t) => {
-  const s = await stage(t, { seconds: 5, preset: 'slow' });
+  const s = await stage(t, { seconds: 10, preset: 'slow' });
   await s.progress((p) => p.phase === 'encoding');
   assert.equal(await s.control('pause'), true);
   const first = await s.progress((p) => p.paused);
@@ -223,7 +226,7 @@ test('stopping gives a running encode back instead of failing it', async (t) => 
 });
 
 test('stopping to finish lets the encode end first', async (t) => {
-  const s = await stage(t, { seconds: 3, preset: 'slow' });
+  const s = await stage(t);
   await s.begun;
   await s.worker.stop('finish');
   assert.equal((await s.next()).event, 'encoded');
