@@ -35,6 +35,8 @@ const flags = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // a test's server listens on 127.0.0.1, and at the same port of ::1, which is tried first, another program may have a mesh
+  '--host-resolver-rules=MAP localhost 127.0.0.1',
 ];
 
 export async function launchBrowser(): Promise<TestBrowser> {
