@@ -4,7 +4,7 @@ import { forgetOldAudit } from '../db/audit.ts';
 import { forgetOldSessions } from '../db/sessions.ts';
 import { addActivity, forgetActivity } from '../db/activity.ts';
 import { openAttempts, setEncoder, type Attempt } from '../db/attempts.ts';
-import { graceLeases, promoteDue, reapExpired, renewLeases, type EndedRun, type Renewed, type Run } from '../db/claims.ts';
+import { graceLeases, promoteDue, readClock, reapExpired, renewLeases, type EndedRun, type Renewed, type Run } from '../db/claims.ts';
 import { isStaleTerm, type Database } from '../db/connect.ts';
 import { foldCounters } from '../db/counters.ts';
 import { forgetPending } from '../db/nodes.ts';
@@ -101,7 +101,7 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     if (stopped) return;
     turns++;
     await guarded('renewing leases', renew);
-    await guarded('taking back lost runs', isJustAwake() ? forgive : reap);
+    await guarded('taking back lost runs', takeBack);
     await guarded('bringing retries', promote);
     if (turns % 5 === 0) await guarded('asking keepers again', () => askKeepers(isOverdue));
     if (turns % 2 === 1 && parts.recheck) await guarded('looking at copies again', parts.recheck);
@@ -161,12 +161,21 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     return lookedAt - before > (parts.settings()['jobs.leaseSeconds'] * 1000) / 2;
   }
 
+  /**
+   * The moment to judge by is read first. What sleeps while it is read is noticed afterwards; what sleeps later judges by a
+   * moment before its sleep, when everything that is silent now was still heard.
+   */
+  async function takeBack(): Promise<void> {
+    const asOf = await readClock(db);
+    await (isJustAwake() ? forgive() : reap(asOf));
+  }
+
   async function forgive(): Promise<void> {
     await graceLeases(db, parts.settings()['jobs.leaseSeconds']);
   }
 
-  async function reap(): Promise<void> {
-    for (const lost of await reapExpired(db, { code: 'lost-node' })) {
+  async function reap(asOf: Date): Promise<void> {
+    for (const lost of await reapExpired(db, { code: 'lost-node' }, asOf)) {
       if (lost.state === 'failed')
         await addActivity(db, {
           kind: 'failed',

@@ -166,15 +166,21 @@ export interface EndedRun extends Run {
  * Runs whose lease ended are lost; their jobs wait again after a back-off, or fail after too many failures. A run that is
  * replacing its original is never declared lost here: only its keeper knows how far the swap came (`overdueReplacing`).
  */
-export function reapExpired(q: Queryable, reason: Reason): Promise<EndedRun[]> {
+export function reapExpired(q: Queryable, reason: Reason, asOf: Date | null = null): Promise<EndedRun[]> {
   return q.query<EndedRun>(
     `with ended as materialized (
        select j.id, j.attempt_id from jobs j join attempts a on a.id = j.attempt_id
-        where j.state = 'running' and j.lease_until < now() and a.state <> 'replacing'
+        where j.state = 'running' and j.lease_until < coalesce($3::timestamptz, now()) and a.state <> 'replacing'
         order by j.lease_until limit 100 for update of j skip locked
      ), ${endRuns({ attemptState: `'lost'`, counts: true, retry: 'true', delays: '$1', reason: '$2', details: '' })}`,
-    [delays(), json(reason)],
+    [delays(), json(reason), asOf],
   );
+}
+
+/** The database's own time, by which leases are judged. */
+export async function readClock(q: Queryable): Promise<Date> {
+  const [row] = await q.query<{ now: Date }>(`select clock_timestamp() as now`);
+  return row!.now;
 }
 
 /** Runs that are replacing and whose lease ended: their keeper must be asked what became of the swap. */
