@@ -1,12 +1,14 @@
 import type { Actor, Commands, JobSelection } from '../core/commands.ts';
 import { sentence } from '../core/reasons.ts';
 import { addActivity, type NewActivity } from '../db/activity.ts';
+import { readAttempt } from '../db/attempts.ts';
 import { cancelAttempt } from '../db/claims.ts';
 import { jobsOfFile, readJobRow } from '../db/job-lists.ts';
 import { clearAvailable, pinJobs, prioritiseJobs, removeJobs, requestCancel, setPaused, unholdJob } from '../db/jobs.ts';
 import { listLibraries, readLibrary } from '../db/libraries.ts';
 import { bringBackCleared, excludeFile, includeFile, setStatus } from '../db/file-standing.ts';
 import { readFile } from '../db/media-files.ts';
+import { readNode } from '../db/nodes.ts';
 import { keepersOf } from '../db/roots.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { CoordinatorParts, Term } from './coordinator.ts';
@@ -15,7 +17,6 @@ import { nodeCommands } from './node-commands.ts';
 import { libraryCommands } from './library-commands.ts';
 import { settingCommands } from './setting-commands.ts';
 import { sourceCommands } from './source-commands.ts';
-import { readAttempt } from '../db/attempts.ts';
 
 /**
  * What a person may ask for, carried out by the coordinator of this term. Each command writes first, then tells the
@@ -49,7 +50,7 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
       const reason = { code: 'cancelled-by-person', params: { by: by.name } } as const;
       const result = await requestCancel(db, jobId, reason);
       if (!result) throw new PlainError('This job is over already.');
-      if (result.state === 'running' && !result.cancelRequested)
+      if (result.state === 'running' && !result.cancelRequested && !(await isKeeperGone(result.attemptId)))
         throw new PlainError('Its original is being replaced at this moment; that takes only a second and cannot be cut short.');
       if (result.attemptId !== null) await stopRun(jobId, result.attemptId, reason);
       await note({ kind: 'job-cancelled', jobId, fileId: result.fileId, libraryId: result.libraryId }, by);
@@ -136,6 +137,12 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
       await mesh.request(nodeId, 'control', { term: term.number, attempt: 0, want: 'detect' });
     },
   };
+
+  /** Nobody will ever report the end of a swap whose machine was removed, so a person may give it up. */
+  async function isKeeperGone(attemptId: number | null): Promise<boolean> {
+    const attempt = attemptId === null ? null : await readAttempt(db, attemptId);
+    return attempt?.keeperId != null && (await readNode(db, attempt.keeperId))?.standing === 'revoked';
+  }
 
   /** The worker stops its encode; a check by the keeper is given up. */
   async function stopRun(jobId: number, attemptId: number, reason: { code: 'cancelled-by-person'; params: { by: string } }): Promise<void> {

@@ -6,6 +6,7 @@ import type { Actor } from '../core/commands.ts';
 import { advance, openAttempts } from '../db/attempts.ts';
 import { claim } from '../db/claims.ts';
 import { readCluster } from '../db/cluster.ts';
+import { readJobRow } from '../db/job-lists.ts';
 import { readNode, setStanding } from '../db/nodes.ts';
 import { believePath, keepersOf, listNodeRoots, setNodeRoots } from '../db/roots.ts';
 import { createEvents } from '../events.ts';
@@ -234,6 +235,14 @@ eachDatabase((kind) => {
     assert.deepEqual(
       (await openAttempts(db)).map((attempt) => attempt.id),
       [encoding!.attemptId, replacing!.attemptId],
+    );
+    // it may come back and say how its swap ended; if it never does, a person gives it up
+    assert.equal((await readJobRow(db, replacing!.jobId))?.reason?.code, 'swap-removed');
+    await s.coordinator.commands.cancelJob(replacing!.jobId, ada);
+    assert.equal((await readJobRow(db, replacing!.jobId))?.state, 'cancelled');
+    assert.deepEqual(
+      (await openAttempts(db)).map((attempt) => attempt.id),
+      [encoding!.attemptId],
     );
   });
 

@@ -2,10 +2,11 @@ import { parseWindows } from '../core/hours.ts';
 import { parseManners } from '../core/manner-wishes.ts';
 import type { Actor, Commands } from '../core/commands.ts';
 import { addActivity } from '../db/activity.ts';
-import { openAttempts, type Attempt } from '../db/attempts.ts';
+import { awaitOutside, openAttempts, type Attempt } from '../db/attempts.ts';
 import { listCandidates, removeCandidate } from '../db/candidates.ts';
 import { releaseAttempt } from '../db/claims.ts';
 import { establishCluster, readCluster, renameCluster } from '../db/cluster.ts';
+import { readJobRow } from '../db/job-lists.ts';
 import { addJoinToken, removeJoinToken } from '../db/join-tokens.ts';
 import { putOff, readNode, setStanding, setWishes, wishesOf, type NodeRow } from '../db/nodes.ts';
 import { believePath, setNodeRoots } from '../db/roots.ts';
@@ -146,15 +147,19 @@ export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands
 
   /**
    * What a removed machine runs waits again at once; what it finished but did not deliver is made anew by another, as is
-   * what nobody but it could have checked. Of a swap that it has begun only itself knows the end.
+   * what nobody but it could have checked. Of a swap that it has begun only itself knows the end: that stays open, in case it
+   * comes back, says so, and may be given up by a person (`cancelJob`).
    */
   async function takeBack(nodeId: string, name: string): Promise<void> {
     term.roster.forget(nodeId);
     await setNodeRoots(db, nodeId, []);
     await removeCandidate(db, nodeId);
     const own = (a: Attempt): boolean => a.nodeId === nodeId || (a.keeperId === nodeId && a.state !== 'running');
-    const held = (await openAttempts(db)).filter((a) => own(a) && a.state !== 'replacing');
-    for (const attempt of held) {
+    for (const attempt of (await openAttempts(db)).filter(own)) {
+      if (attempt.state === 'replacing') {
+        if (attempt.keeperId === nodeId) await sayUnknownEnd(attempt, name);
+        continue;
+      }
       const ended = await releaseAttempt(
         db,
         { jobId: attempt.jobId, attemptId: attempt.id },
@@ -163,6 +168,12 @@ export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands
       if (ended) await term.finisher.over(attempt);
       if (ended) events.emit('job.changed', { jobId: ended.jobId, fileId: ended.fileId, libraryId: ended.libraryId });
     }
+  }
+
+  async function sayUnknownEnd({ jobId, id }: Attempt, name: string): Promise<void> {
+    await awaitOutside(db, { jobId, attemptId: id }, { code: 'swap-removed', params: { node: name } }, 60);
+    const job = await readJobRow(db, jobId);
+    if (job) events.emit('job.changed', { jobId, fileId: job.fileId, libraryId: job.libraryId });
   }
 
   async function note(kind: string, node: NodeRow, by: Actor, params: Record<string, string> = {}): Promise<void> {

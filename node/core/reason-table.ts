@@ -254,6 +254,10 @@ export const reasonTable = {
   'target-exists': hold('Name taken', 'There is already a file called “{name}”, and it is not overwritten.'),
   'foreign-file': hold('Not ours', 'A temporary-looking file lies beside it that CodecShift did not make[: {name}].'),
   'not-enough-trust': hold('Needs a look', 'The copy could not be proved equal[: {message}]; a person should look.'),
+  'swap-removed': hold(
+    'Removed in the middle',
+    '{node} was putting the new file into place and was removed before it said how that ended. The film under the name is whole, and the original is there or in the trash folder of that disk. It is finished when {node} comes back; if it never does, cancel it here and scan the library.',
+  ),
   'swap-unclear': hold(
     'Swap unclear',
     'A replacement was interrupted, and recovery would have to guess[: {message}]. Both files are kept.',

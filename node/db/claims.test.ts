@@ -12,7 +12,6 @@ import {
   failAttempt,
   graceLeases,
   holdAttempt,
-  overdueReplacing,
   promoteDue,
   reapExpired,
   releaseAttempt,
@@ -260,10 +259,7 @@ eachDatabase((kind) => {
       [[silent.jobId, 'available', 1]],
     );
     assert.equal((await readAttempt(q, silent.attemptId))?.state, 'lost');
-    assert.deepEqual(
-      (await overdueReplacing(q)).map((o) => o.jobId),
-      [replacing.jobId],
-    );
+    assert.equal((await readAttempt(q, replacing.attemptId))?.state, 'replacing');
     assert.deepEqual(await reapExpired(q, because('lease-expired')), []);
     assert.equal((await readAttempt(q, alive.attemptId))?.state, 'running');
     await q.query(`update jobs set lease_until = now() - interval '1 second' where state = 'running'`);

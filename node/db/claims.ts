@@ -164,7 +164,7 @@ export interface EndedRun extends Run {
 
 /**
  * Runs whose lease ended are lost; their jobs wait again after a back-off, or fail after too many failures. A run that is
- * replacing its original is never declared lost here: only its keeper knows how far the swap came (`overdueReplacing`).
+ * replacing its original is never declared lost: only its keeper knows how far the swap came, and is asked until it says so.
  */
 export function reapExpired(q: Queryable, reason: Reason, asOf: Date | null = null): Promise<EndedRun[]> {
   return q.query<EndedRun>(
@@ -181,15 +181,6 @@ export function reapExpired(q: Queryable, reason: Reason, asOf: Date | null = nu
 export async function readClock(q: Queryable): Promise<Date> {
   const [row] = await q.query<{ now: Date }>(`select clock_timestamp() as now`);
   return row!.now;
-}
-
-/** Runs that are replacing and whose lease ended: their keeper must be asked what became of the swap. */
-export function overdueReplacing(q: Queryable): Promise<(Run & { nodeId: string; keeperId: string })[]> {
-  return q.query(
-    `select j.id as "jobId", a.id as "attemptId", a.node_id as "nodeId", a.keeper_id as "keeperId"
-       from jobs j join attempts a on a.id = j.attempt_id
-      where j.state = 'running' and j.lease_until < now() and a.state = 'replacing' order by j.lease_until limit 100`,
-  );
 }
 
 /** Delayed retries whose time has come become claimable, at most 500. Returns how many. */

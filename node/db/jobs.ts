@@ -97,8 +97,9 @@ export async function requestCancel(q: Queryable, jobId: number, reason: Reason)
          state = case when j.state = 'running' then j.state else 'cancelled' end,
          finished_at = case when j.state = 'running' then null else now() end,
          retry_at = null,
-         cancel_requested = j.state = 'running' and not exists (select 1 from attempts a where a.id = j.attempt_id and a.state = 'replacing'),
-         reason = $2
+         cancel_requested = j.state = 'running' and not swapping.now,
+         reason = case when j.state = 'running' and swapping.now then j.reason else $2 end
+       from (select exists (select 1 from jobs s join attempts a on a.id = s.attempt_id where s.id = $1 and a.state = 'replacing') as now) swapping
        where j.id = $1 and j.state in ('available', 'running', 'held')
        returning j.id, j.state, j.cancel_requested, j.attempt_id, j.node_id, j.file_id, j.library_id
      ), file as (

@@ -181,7 +181,7 @@ export type JobAction = 'pause' | 'resume' | 'cancel' | 'retry' | 'top' | 'end' 
 
 /** What a person can do with a job now. */
 export function jobActions(
-  job: Pick<JobFacts, 'state' | 'paused' | 'cancelRequested' | 'outcome' | 'trashUntil' | 'attemptState' | 'doubt'>,
+  job: Pick<JobFacts, 'state' | 'paused' | 'cancelRequested' | 'outcome' | 'trashUntil' | 'attemptState' | 'doubt' | 'reason'>,
   now: Date,
 ): JobAction[] {
   switch (job.state) {
@@ -189,8 +189,10 @@ export function jobActions(
       // a waiting job is not paused: it is moved to the end, or everything is paused
       return job.paused ? ['resume', 'cancel'] : ['top', 'end', 'cancel'];
     case 'running': {
-      // once the new file goes into its place the swap is finished or undone, never stopped half-way
-      if (job.cancelRequested || job.attemptState === 'replacing') return [];
+      // once the new file goes into its place the swap is finished or undone, never stopped half-way, as long as there is
+      // somebody to do it
+      if (job.attemptState === 'replacing') return job.reason?.code === 'swap-removed' ? ['cancel'] : [];
+      if (job.cancelRequested) return [];
       const encoding = job.attemptState === 'running' || job.attemptState === null;
       return encoding ? [job.paused ? 'resume' : 'pause', 'cancel'] : ['cancel'];
     }
