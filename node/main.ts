@@ -20,6 +20,11 @@ const commands: Record<string, { help: string; load: () => Promise<{ run: (args:
   doctor: { help: 'check everything this machine needs, in plain words', load: () => import('./cli/doctor.ts') },
 };
 
+/** What the program starts itself with, as processes of its own; nobody types them. */
+const inner: typeof commands = {
+  'look-for-roots': { help: '', load: () => import('./cli/look-for-roots.ts') },
+};
+
 const usage = `CodecShift turns a film collection into HEVC, safely.
 
   codecshift <command> [options]
@@ -38,6 +43,7 @@ async function main(argv: string[]): Promise<number> {
   const { positionals } = parseArgs({ args: argv, strict: false, allowPositionals: true });
   const name = argv[0] && !argv[0].startsWith('-') ? argv[0] : positionals[0];
   if (argv.includes('--version') && (!name || !Object.hasOwn(commands, name))) return printVersion();
+  if (argv[0] && Object.hasOwn(inner, argv[0])) return (await inner[argv[0]]!.load()).run(argv.slice(1));
   if (!name || !Object.hasOwn(commands, name)) {
     const asked = name === undefined || name === 'help';
     (asked ? process.stdout : process.stderr).write(asked ? usage : `There is no command "${name}".\n\n${usage}`);

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { PlainError, messageOf } from '../errors.ts';
+import { programFile } from '../program.ts';
 
 /**
  * Numbered SQL files, applied forward, each in one transaction, under a lock, with a checksum kept in the database.
@@ -22,7 +22,7 @@ export interface MigrationSession {
   exec(sql: string): Promise<void>;
 }
 
-export const migrationsDirectory = fileURLToPath(new URL('../../migrations/', import.meta.url));
+export const migrationsDirectory = programFile('migrations');
 
 const LOCK = 7201726354;
 

@@ -1,7 +1,7 @@
 import { chmod, copyFile, mkdir, rename, stat } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { messageOf, PlainError } from '../errors.ts';
+import { besideExecutable, packageFile } from '../program.ts';
 import { run } from './process.ts';
 import { findWrappers, isExecutable, onPath, type Wrappers } from './sandbox.ts';
 
@@ -33,7 +33,7 @@ export interface LocateOptions {
 }
 
 /**
- * Finds ffmpeg and ffprobe: configured, then PATH, then the bundled builds; each must run, and ffmpeg must have
+ * Finds ffmpeg and ffprobe: configured, then PATH, then what came with the program; each must run, and ffmpeg must have
  * libx265. A configured path that does not work is an error and never silently replaced by another program.
  * @throws PlainError in one sentence with the way to get ffmpeg on this platform
  */
@@ -112,19 +112,22 @@ export function parseRelease(version: string): number[] | null {
 
 const packages = { ffmpeg: '@ffmpeg-binary', ffprobe: '@ffprobe-installer' } as const;
 
-/** The build that came with npm; null on platforms without one. */
+/** The build that came with npm, or lies beside the single executable; null when there is none. */
 async function bundled(name: Tool['name'], cacheDir: string | undefined): Promise<string | null> {
-  const folder = `${packages[name]}/${process.platform}-${process.arch}`;
-  const file = path.join(resolvePackage(folder) ?? '', process.platform === 'win32' ? `${name}.exe` : name);
-  if (!path.isAbsolute(file) || !(await stat(file).catch(() => null))?.isFile()) return null;
-  return executable(file, cacheDir);
+  const program = process.platform === 'win32' ? `${name}.exe` : name;
+  for (const file of bundledPlaces(name, program)) {
+    if ((await stat(file).catch(() => null))?.isFile()) return executable(file, cacheDir);
+  }
+  return null;
 }
 
-function resolvePackage(name: string): string | null {
+function bundledPlaces(name: Tool['name'], program: string): string[] {
+  const beside = besideExecutable();
+  if (beside) return [path.join(beside, program), path.join(beside, 'tools', program)];
   try {
-    return path.dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+    return [packageFile(`${packages[name]}/${process.platform}-${process.arch}`, program)];
   } catch {
-    return null;
+    return []; // not a platform that has one
   }
 }
 

@@ -63,7 +63,7 @@ test('a disk that hangs is given up after its time; what was found before counts
     `import fs from 'node:fs';\nfs.writeSync(1, ${line} + '\\n{"path":"ha');\nAtomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);\n`,
   );
   const mounts = [{ path: join(scratch, 'mnt'), apart: true }];
-  assert.deepEqual(await findRoots([first.id], { mounts, timeoutMs: 3000, program }), [first]);
+  assert.deepEqual(await findRoots([first.id], { mounts, timeoutMs: 3000, command: { file: process.execPath, args: [program] } }), [first]);
 });
 
 test('the table of mounts is read without asking a disk', async () => {

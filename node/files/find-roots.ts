@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ownCommand } from '../program.ts';
 import type { FoundMarker, LookOrder, Place } from './marker-look.ts';
 
 /**
@@ -22,8 +22,8 @@ export interface FindOptions {
   mounts?: readonly Mount[];
   timeoutMs?: number;
   signal?: AbortSignal;
-  /** for tests: another program than marker-look.ts */
-  program?: string;
+  /** for tests: another program than this one */
+  command?: { file: string; args: readonly string[] };
 }
 
 /** A disk that rests needs several seconds to wake; nothing waits for this look. */
@@ -51,9 +51,9 @@ function compare(a: string, b: string): number {
 
 function lookIn(places: Place[], options: FindOptions): Promise<FoundMarker[]> {
   const order: LookOrder = { places, most: MOST_DIRECTORIES };
-  const program = options.program ?? fileURLToPath(new URL('./marker-look.ts', import.meta.url));
+  const { file, args } = options.command ?? ownCommand();
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--no-warnings', program, JSON.stringify(order)], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(file, [...args, 'look-for-roots', JSON.stringify(order)], { stdio: ['ignore', 'pipe', 'ignore'] });
     let text = '';
     const end = (): void => {
       clearTimeout(timer);

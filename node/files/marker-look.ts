@@ -1,5 +1,3 @@
-// A process of its own, started by find-roots.ts: looks for the markers of library roots at and below some places. A call
-// into a network disk whose server is gone may never come back; then this process is given up, and not the node.
 import { lstat, opendir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -20,16 +18,20 @@ export interface FoundMarker {
   id: string;
 }
 
-const order = JSON.parse(process.argv[2] ?? '') as LookOrder;
-let left = order.most;
-for (const { path, levels } of order.places) await look(path, levels);
+/**
+ * Looks for the markers of library roots at and below some places, in a process of its own that find-roots.ts starts: a
+ * call into a network disk whose server is gone may never come back; then that process is given up, and not the node.
+ */
+export async function lookForMarkers(order: LookOrder, found: (marker: FoundMarker) => void): Promise<void> {
+  let left = order.most;
+  for (const { path, levels } of order.places) await look(path, levels);
 
-async function look(directory: string, levels: number): Promise<void> {
-  if (left-- <= 0) return;
-  const id = await markerIn(directory);
-  // one line at a time: what was found before a hang is not lost
-  if (id) process.stdout.write(`${JSON.stringify({ path: directory, id } satisfies FoundMarker)}\n`);
-  if (levels > 0) for (const name of await foldersIn(directory)) await look(join(directory, name), levels - 1);
+  async function look(directory: string, levels: number): Promise<void> {
+    if (left-- <= 0) return;
+    const id = await markerIn(directory);
+    if (id) found({ path: directory, id });
+    if (levels > 0) for (const name of await foldersIn(directory)) await look(join(directory, name), levels - 1);
+  }
 }
 
 async function markerIn(directory: string): Promise<string | null> {

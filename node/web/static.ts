@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
+import { packageFile, programFile } from '../program.ts';
 
 /**
  * The three files a page loads, made in memory at start and named by their content: `/static/app.<hash>.js`.
@@ -36,7 +36,7 @@ interface Asset {
   gzip?: Promise<Uint8Array<ArrayBuffer>>;
 }
 
-const root = path.join(import.meta.dirname, '../../static');
+const root = programFile('static');
 const styles = ['tokens', 'base', 'layout', 'components', 'charts', 'pages', 'overview', 'nodes', 'cleanup', 'sources', 'access'];
 const scripts = ['trusted', 'live', 'page'];
 
@@ -67,10 +67,9 @@ export async function loadAssets(): Promise<Assets> {
 }
 
 async function bundle(): Promise<string> {
-  const htmx = path.dirname(createRequire(import.meta.url).resolve('htmx.org'));
   const parts = [
-    path.join(htmx, 'htmx.min.js'),
-    path.join(htmx, 'ext/hx-sse.min.js'),
+    packageFile('htmx.org', 'dist/htmx.min.js'),
+    packageFile('htmx.org', 'dist/ext/hx-sse.min.js'),
     ...scripts.map((name) => path.join(root, 'js', `${name}.js`)),
   ];
   const texts = await Promise.all(parts.map((file) => readFile(file, 'utf8')));

@@ -1,5 +1,5 @@
-import path from 'node:path';
 import { Eta } from 'eta';
+import { programFile } from '../program.ts';
 import * as format from './format.ts';
 import * as charts from './charts.ts';
 import { url } from './routes.ts';
@@ -18,7 +18,7 @@ export interface ViewOptions {
   csrf: string;
 }
 
-export const viewsDirectory = path.join(import.meta.dirname, '../../views');
+export const viewsDirectory = programFile('views');
 
 /** What every view may use beside its model; `scripts/views.ts` declares the same names for the type check. */
 export function helpers(options: Pick<ViewOptions, 'icons' | 'csrf'>) {
