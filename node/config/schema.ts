@@ -320,7 +320,7 @@ export const settings = {
     default: false,
     env: 'CODECSHIFT_OIDC',
     label: 'Sign in through a provider',
-    help: 'People sign in with the account that they have at Authelia, Authentik, Keycloak, Pocket ID, Google or any other OpenID Connect provider. The way with a password stays.',
+    help: 'People sign in with the account that they have at Authelia, Authentik, Keycloak, Pocket ID, Google or any other OpenID Connect provider. The way with a password stays, unless it is switched off below.',
   },
   'oidc.label': {
     scope: 'cluster',
@@ -443,6 +443,15 @@ export const settings = {
     env: 'CODECSHIFT_OIDC_REQUIRE_VERIFIED',
     label: 'Only verified e-mail addresses',
     help: 'An address counts only if the provider says that it is verified. Authentik since 2025.10 never says so.',
+  },
+  'oidc.passwords': {
+    scope: 'cluster',
+    group: 'provider',
+    type: 'boolean',
+    default: true,
+    env: 'CODECSHIFT_OIDC_PASSWORDS',
+    label: 'Passwords work too',
+    help: 'Off: everybody signs in through the provider. A one-time password still works, so whoever has the machine is never locked out (codecshift admin reset). Only somebody who signed in through the provider can switch it off.',
   },
   'web.proxies': {
     scope: 'cluster',

@@ -72,7 +72,7 @@ export const url = {
   theme: (): string => '/theme',
   setup: (): string => '/setup',
   setupAction: (action: 'token' | 'none'): string => `/setup/${action}`,
-  signInPage: (back = '/'): string => `/sign-in${search({ back: back === '/' ? null : back })}`,
+  signInPage: (back = '/', way: 'password' | null = null): string => `/sign-in${search({ back: back === '/' ? null : back, with: way })}`,
   /** a front asks who a visitor is */
   whoAsks: (): string => '/auth/check',
   signOut: (): string => '/sign-out',

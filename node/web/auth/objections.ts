@@ -47,9 +47,20 @@ async function objection(c: Ctx, web: Web, key: string, value: unknown, values: 
         : value === true && !externalUrl(values)
           ? 'needs the address of the dashboard from outside (page “Signing in”): the provider sends people back there'
           : null;
+    case 'oidc.passwords':
+      return value === false ? whyNotWithoutPasswords(c, values) : null;
     default:
       return null;
   }
+}
+
+/** Who came in through the provider has shown that it works; from any other side the door could close behind everybody. */
+function whyNotWithoutPasswords(c: Ctx, values: Record<string, unknown>): string | null {
+  if (values['oidc.enabled'] !== true) return 'needs a provider first, through which people sign in instead';
+  const who = c.get('who');
+  return who.kind === 'person' && who.session.method === 'oidc'
+    ? null
+    : 'can be switched off only by somebody who signed in through the provider, so that it is known to work';
 }
 
 /** Why this request may not switch a proxy's word on; null: it came through it. A door is not opened from outside of it. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, beforeEach, describe, test } from 'node:test';
 import { listUsers, userByIdentity, userByName } from '../../db/users.ts';
 import { createOutgoing } from '../../outgoing.ts';
-import { emptyHouse, PASSWORD, startGuarded, type Caller, type Guarded } from '../../testing/guarded.ts';
+import { emptyHouse, hashedPassword, PASSWORD, startGuarded, type Caller, type Guarded } from '../../testing/guarded.ts';
 import { startProvider, type TestProvider } from '../../testing/oidc-provider.ts';
 import { webSuite } from '../../testing/web-suite.ts';
 
@@ -252,6 +252,51 @@ describe('through a provider', () => {
     for (const path of ['/settings/provider', '/settings/proxy']) assert.equal((await viewer.get(path)).status, 403);
     admin.cookies.clear();
     assert.notEqual((await admin.post('/settings/provider/secret', { secret: 'x' })).status, 200);
+  });
+});
+
+describe('passwords switched off beside a provider', () => {
+  const enter = async (visitor: Caller, name: string, password: string): ReturnType<Caller['send']> => {
+    const csrf = /name="csrf" value="([\w-]+)"/.exec((await visitor.get('/sign-in?with=password')).body)![1]!;
+    return visitor.post('/sign-in', { csrf, name, password });
+  };
+
+  test('let nobody in, but for a one-time password, which whoever has the machine can always make', async () => {
+    const early = await web.signedIn('admin', 'ada');
+    web.settings['oidc.passwords'] = false;
+    const visitor = fresh();
+    const page = await said(visitor);
+    assert.doesNotMatch(page, /Password/);
+    assert.match(page, /Sign in with Home.*one-time password/);
+    const answer = await enter(visitor, 'ada', PASSWORD);
+    assert.equal(answer.status, 401);
+    assert.match(answer.body, /Passwords are switched off here/);
+    const by = { name: 'test', via: 'system' } as const;
+    const user = { name: 'kim', displayName: '', role: 'admin', password: await hashedPassword(), oneTime: true } as const;
+    await web.access.addUser(user, by, { address: '', agent: '' });
+    const kim = fresh();
+    assert.equal((await enter(kim, 'kim', 'something else')).status, 401);
+    assert.equal((await enter(kim, 'kim', PASSWORD)).headers['location'], '/account');
+    // who came in with a password before can prove with it; who came through the provider cannot
+    assert.match(await said(early, '/account'), /ada/);
+    assert.ok((await through(fresh(), 'ann')).to);
+  });
+
+  test('is a wish that only somebody who came through the provider may have', async () => {
+    const wish = async (visitor: Caller): Promise<string> => {
+      const csrf = /name="csrf" value="([\w-]+)"/.exec((await visitor.get('/settings/provider')).body)![1]!;
+      const body = new URLSearchParams({ csrf, 'v:oidc.enabled': '0', 'oidc.enabled': 'true', 'v:oidc.passwords': '0' }).toString();
+      const form = { 'content-type': 'application/x-www-form-urlencoded', origin: `http://127.0.0.1:${web.port}`, accept: 'text/html' };
+      return (await visitor.send('POST', '/settings/provider', form, body)).body.replaceAll(/<[^>]+>/g, ' ');
+    };
+    assert.match(await wish(await web.signedIn('admin', 'ada')), /only by somebody who signed in through the provider/);
+    const ann = fresh();
+    await through(ann, 'ann');
+    assert.doesNotMatch(await wish(ann), /only by somebody who signed in through the provider/);
+    assert.deepEqual(
+      web.asked.splice(0).map(({ name }) => name),
+      ['saveSettings'],
+    );
   });
 });
 

@@ -20,3 +20,11 @@ export async function providersOf(web: Web, purpose: 'sign-in' | 'link' | 'step-
   };
   return [{ label: `${words[purpose]} ${settings.label}`, href: hrefs[purpose] }];
 }
+
+/**
+ * Whether a name and a password let anybody in. Without a provider they always do; beside one they may be switched off, and then
+ * only a one-time password does (it comes from whoever has the machine, or from an admin), and serves to prove who one is.
+ */
+export function passwordsWork(settings: Record<string, unknown>): boolean {
+  return settings['oidc.enabled'] !== true || settings['oidc.passwords'] !== false;
+}

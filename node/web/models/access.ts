@@ -15,8 +15,10 @@ export interface SignInView {
   back: string;
   name: string;
   problem: string;
-  /** false: nobody has a password here */
+  /** false: passwords are switched off beside a provider */
   withPassword: boolean;
+  /** the form all the same, for somebody with a one-time password */
+  oneTimeHref: string;
   providers: Provider[];
   nodeName: string;
 }

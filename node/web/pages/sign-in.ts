@@ -5,7 +5,7 @@ import type { Refusal } from '../errors.ts';
 import type { SignInView } from '../models/access.ts';
 import { safeBack, url } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
-import { providersOf } from '../auth/providers.ts';
+import { passwordsWork, providersOf } from '../auth/providers.ts';
 import { readForm } from './form.ts';
 
 /** Signing in and out, and proving once more who one is. */
@@ -28,6 +28,10 @@ export const signInPages: PageModule = (app, web) => {
       if (!(await isRight(c, web, user, name, form.get('password') ?? ''))) {
         await refused(c, user);
         return await show(c, web, { back, name, problem: 'Name or password is wrong.' }, 401);
+      }
+      if (!passwordsWork(web.settings()) && !user!.oneTime) {
+        await refused(c, user);
+        return await show(c, web, { back, name, problem: 'Passwords are switched off here. Sign in through the provider.' }, 401);
       }
     } catch (error) {
       if ((error as Partial<Refusal>).status !== 429) throw error;
@@ -65,6 +69,7 @@ export const signInPages: PageModule = (app, web) => {
     const back = safeBack(form.get('back'), '/');
     const who = c.get('who');
     if (who.kind !== 'person') return c.redirect(back, 303);
+    if (!passwordsWork(web.settings()) && who.session.method !== 'password') return prove(c, back, 'Passwords are switched off here.', 401);
     const user = await userByName(web.db, who.session.name);
     try {
       if (!(await isRight(c, web, user, who.session.name, form.get('password') ?? ''))) {
@@ -86,7 +91,7 @@ export const signInPages: PageModule = (app, web) => {
       back,
       name: who.session.name,
       problem,
-      withPassword: who.session.hasPassword,
+      withPassword: who.session.hasPassword && (passwordsWork(web.settings()) || who.session.method === 'password'),
       providers: await providersOf(web, 'step-up', back),
     };
     return web.bare(c, { title: 'Is it you?', view: 'access/prove', model, status });
@@ -116,6 +121,14 @@ export async function isRight(c: Ctx, web: Web, user: User | null, name: string,
 
 async function show(c: Ctx, web: Web, form: Pick<SignInView, 'back' | 'name' | 'problem'>, status: 200 | 401 | 429): Promise<Response> {
   const providers = await providersOf(web, 'sign-in', form.back);
-  const model: SignInView = { ...form, providers, withPassword: true, nodeName: web.node.name };
+  // whoever was given a one-time password finds its form by the link below the buttons, or after a wrong one
+  const withPassword = passwordsWork(web.settings()) || c.req.query('with') === 'password' || c.req.method === 'POST';
+  const model: SignInView = {
+    ...form,
+    providers,
+    withPassword,
+    oneTimeHref: url.signInPage(form.back, 'password'),
+    nodeName: web.node.name,
+  };
   return web.bare(c, { title: 'Sign in', view: 'access/sign-in', model, status });
 }
