@@ -3,6 +3,7 @@ import type { ErrorView } from './models/error.ts';
 
 /** A request that ends here, with its status and what a person reads about it. */
 export interface Refusal extends PlainError {
+  code: RefusalCode;
   status: Status;
   title: string;
   todo: string;
@@ -88,12 +89,12 @@ export type RefusalCode = keyof typeof words;
 /** Makes the error; the caller throws it. `message` says it more exactly than the standard sentence. */
 export function refuse(code: RefusalCode, message?: string): Refusal {
   const [status, title, standard, todo] = words[code];
-  return Object.assign(new PlainError(message ?? standard), { status, title, todo });
+  return Object.assign(new PlainError(message ?? standard), { code, status, title, todo });
 }
 
 /** Nobody decided yet who may come in: no fault of anybody, and not worth a line in the log. */
 export function isClosed(error: unknown): boolean {
-  return isRefusal(error) && error.title === words['not-set-up'][1];
+  return isRefusal(error) && error.code === 'not-set-up';
 }
 
 /** What the error page and the toast say about anything that was thrown. Only a PlainError's own words reach a person. */
@@ -126,7 +127,7 @@ export function explain(error: unknown, requestId: string): ErrorView {
   };
 }
 
-function isRefusal(error: unknown): error is Refusal {
+export function isRefusal(error: unknown): error is Refusal {
   return error instanceof PlainError && typeof (error as Partial<Refusal>).status === 'number';
 }
 

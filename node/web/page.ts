@@ -2,6 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { PlainError } from '../errors.ts';
+import { problemJson } from './api/problem.ts';
 import { explain, isClosed } from './errors.ts';
 import { readOnly } from './auth/read-only.ts';
 import { mayChange, type Who } from './auth/who.ts';
@@ -132,19 +133,7 @@ export function createPages(parts: PageParts): {
   const fail = async (c: Ctx, error: unknown): Promise<Response> => {
     const told = explain(error, c.get('requestId') ?? '');
     const status = told.status as ContentfulStatusCode;
-    if (c.req.path.startsWith('/api/'))
-      return c.json(
-        {
-          error: {
-            status,
-            code: status === 403 ? 'not-allowed' : status === 404 ? 'not-found' : 'refused',
-            message: told.message,
-            todo: told.todo,
-            requestId: told.requestId,
-          },
-        },
-        status,
-      );
+    if (c.req.path.startsWith('/api/')) return c.json(problemJson(error, told.requestId), status);
     if (c.req.path === '/events') return c.text(told.message, status);
     if (c.req.header('hx-request') === 'true') return html(c, toastPartial({ tone: 'error', text: told.message }), status);
     if (isClosed(error)) return bare(c, { title: told.title, view: 'access/closed', model: parts.node, status });

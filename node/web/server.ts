@@ -6,6 +6,7 @@ import { createAuth } from './auth/auth.ts';
 import { gate, identify } from './auth/gate.ts';
 import { mayChange } from './auth/who.ts';
 import { explain, isClosed, refuse } from './errors.ts';
+import { createForecasts } from './forecasts.ts';
 import { createFront } from './front.ts';
 import type { LocalApp } from './front/parts.ts';
 import { judgeVisitor } from './front/visitor.ts';
@@ -111,7 +112,8 @@ export async function createApp(parts: WebParts): Promise<App> {
     isUnguarded: async () => (await auth.state()) === 'none',
   });
   const barcodes = createBarcodes(parts.db, parts.events);
-  const web: Web = { ...parts, auth, log, now, views, live, barcodes, page, bare, act };
+  const forecasts = createForecasts({ ...parts, now });
+  const web: Web = { ...parts, auth, log, now, views, live, barcodes, forecasts, page, bare, act };
 
   const app = new Hono<Env>();
   app.use(async (c, next) => {

@@ -10,6 +10,7 @@ import type { Who } from './auth/who.ts';
 import type { Live } from './live.ts';
 import type { Views } from './views.ts';
 import type { Barcodes } from './barcodes.ts';
+import type { Forecasts } from './forecasts.ts';
 
 /** What the composition root hands to the web room. */
 export interface WebParts {
@@ -40,6 +41,7 @@ export interface Web extends Omit<WebParts, 'auth'> {
   views: Views;
   live: Live;
   barcodes: Barcodes;
+  forecasts: Forecasts;
   page: RenderPage;
   bare: RenderBare;
   act: Act;

@@ -3,24 +3,30 @@ import { nameProblem } from '../../core/access.ts';
 import { listUsers } from '../../db/users.ts';
 import { PlainError } from '../../errors.ts';
 import { givenPassword } from '../auth/given-password.ts';
-import type { Web } from '../web.ts';
-import { bodyAs, type ApiContext } from './v1.ts';
+import type { Ctx, Web } from '../web.ts';
+import { route, type ApiRoute } from './declare.ts';
+import { words } from './inputs.ts';
 
-type Add = (path: string, answer: (c: ApiContext) => Promise<Response>) => void;
-
-const resetBody = v.strictObject({ name: v.optional(v.pipe(v.string(), v.maxLength(60))) });
-
-/** For the command line of the coordinating machine itself (auth/rights.ts: `host`), and nobody else. */
-export function adminRoutes(post: Add, web: Web): void {
-  post('/admin/reset', async (c) => {
-    const { name = await onlyAdmin(web) } = await bodyAs(c, resetBody);
-    const problem = nameProblem(name);
-    if (problem) throw new PlainError(problem);
-    const password = givenPassword();
-    await web.auth.access.resetAdmin({ name, password: await web.auth.passwords.hash(password) }, c.get('actor'), web.auth.from(c));
-    return c.json({ name, password });
-  });
-}
+/** For the command line of the coordinating machine itself (core/access.ts: `host`), and nobody else. */
+export const adminApi: ApiRoute[] = [
+  route({
+    method: 'POST',
+    path: '/admin/reset',
+    right: 'host',
+    in: 'People',
+    does: 'Makes an admin, or puts one right, with a password for one day. Only for the command line of the machine that coordinates.',
+    body: v.strictObject({ name: v.optional(words(60)) }),
+    answer: v.strictObject({ name: v.string(), password: v.string() }),
+    run: async ({ web, body, by, c }) => {
+      const name = body.name ?? (await onlyAdmin(web));
+      const problem = nameProblem(name);
+      if (problem) throw new PlainError(problem);
+      const password = givenPassword();
+      await web.auth.access.resetAdmin({ name, password: await web.auth.passwords.hash(password) }, by, web.auth.from(c as Ctx));
+      return { name, password };
+    },
+  }),
+];
 
 async function onlyAdmin(web: Web): Promise<string> {
   const admins = (await listUsers(web.db)).filter(({ role }) => role === 'admin');

@@ -31,6 +31,7 @@ const table = `
   GET  /api/v1/cleanups/:id                                 read
   POST /api/v1/cleanups/:id/cancel                          admin
   POST /api/v1/cleanups/:id/choose                          admin
+  POST /api/v1/cleanups/:id/choose-folder                   admin
   POST /api/v1/cleanups/:id/delete                          admin
   GET  /api/v1/cleanups/:id/files                           read
   POST /api/v1/clear                                        admin
@@ -55,6 +56,9 @@ const table = `
   POST /api/v1/libraries/:id/measure                        admin
   POST /api/v1/libraries/:id/measure/cancel                 admin
   GET  /api/v1/libraries/:id/plan                           read
+  POST /api/v1/libraries/:id/remove                         admin
+  POST /api/v1/libraries/:id/scan/cancel                    admin
+  GET  /api/v1/libraries/:id/scans                          read
   POST /api/v1/libraries/:id/start                          admin
   POST /api/v1/libraries/:id/stop                           admin
   GET  /api/v1/nodes                                        read
@@ -71,16 +75,19 @@ const table = `
   POST /api/v1/nodes/:id/roots                              admin
   POST /api/v1/nodes/:id/try-again                          admin
   POST /api/v1/nodes/:id/undrain                            admin
+  POST /api/v1/nodes/cluster                                admin
   GET  /api/v1/nodes/tokens                                 admin
   POST /api/v1/nodes/tokens                                 admin
   POST /api/v1/nodes/tokens/:id/revoke                      admin
   POST /api/v1/originals/:id/accept                         admin
   POST /api/v1/originals/:id/restore                        admin
   POST /api/v1/pause                                        queue
+  POST /api/v1/queue                                        admin
   POST /api/v1/resume                                       queue
   POST /api/v1/scan                                         hook
   GET  /api/v1/settings                                     read
   POST /api/v1/settings                                     admin
+  GET  /api/v1/settings/changes                             read
   GET  /api/v1/sources                                      read
   POST /api/v1/sources                                      admin
   GET  /api/v1/sources/:id                                  read

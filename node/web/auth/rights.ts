@@ -1,14 +1,15 @@
 import type { Right } from '../../core/access.ts';
+import { rightOfApi } from '../api/all.ts';
 
 /**
  * Which right a route asks for. What is not named here is closed as far as it can be: looking needs somebody who is signed in,
- * and everything else an admin, so that a new route that nobody thought about opens nothing. `auth/matrix.test.ts` holds the whole
- * table and fails until a new route is in it.
+ * and everything else an admin, so that a new route that nobody thought about opens nothing. A route of the API says it itself
+ * (api/declare.ts). `auth/matrix.test.ts` holds the whole table and fails until a new route is in it.
  *
  *   method and pattern as Hono knows them, "POST /jobs/:id/pause"
  */
 export function rightOf(method: string, pattern: string): Right {
-  const named = rights.get(`${method} ${pattern}`);
+  const named = rightOfApi(method, pattern) ?? rights.get(`${method} ${pattern}`);
   if (named) return named;
   if (method === 'POST' && queueWork.some((each) => each.test(pattern))) return 'queue';
   return method === 'GET' ? 'read' : 'admin';
@@ -62,7 +63,6 @@ const rights: ReadonlyMap<string, Right> = new Map(
       'GET /settings/access',
       'GET /settings/provider',
       'GET /settings/proxy',
-      'GET /api/v1/nodes/tokens',
       // questions before something is changed
       'GET /queue/clear',
       'GET /library/:id/remove',
@@ -75,22 +75,13 @@ const rights: ReadonlyMap<string, Right> = new Map(
       'GET /sources/sign-in/:id',
       'GET /sources/sign-in/:id/state',
       'GET /sources/:id/remove',
-      'GET /api/v1/sources/sign-in/:id',
     ],
     metrics: ['GET /metrics'],
-    hook: ['POST /api/v1/scan'],
-    host: ['POST /api/v1/admin/reset'],
   } satisfies Partial<Record<Right, string[]>>).flatMap(([right, routes]) => routes.map((route) => [route, right as Right])),
 );
 
 /** Order, pause and repeat work; nothing that is lost for good and nothing that changes the rules. */
-const queueWork = [
-  /^\/api\/v1\/(pause|resume)$/,
-  /^\/api\/v1\/jobs\/:id\/[a-z]+$/,
-  /^\/api\/v1\/files\/:id\/(retry|exclude|include)$/,
-  /^\/(pause|resume|scan)$/,
-  /^\/jobs\/:id\/(pause|resume|cancel|retry|top|end)$/,
-];
+const queueWork = [/^\/(pause|resume|scan)$/, /^\/jobs\/:id\/(pause|resume|cancel|retry|top|end)$/];
 
 const dangerous = [
   /^(GET|POST) \/people\b/,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Hono, type Context, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { PlainError } from '../../errors.ts';
+import { problemJson } from '../api/problem.ts';
 import { explain, refuse, type Refusal } from '../errors.ts';
 import { loggedPath } from '../hooks.ts';
 import type { FrontLayout } from '../models/front.ts';
@@ -163,10 +164,7 @@ export function createFrontApp(parts: FrontParts, reach: Reach, assets: Assets):
     const told = explain(error, c.get('requestId') ?? '');
     if (told.status >= 500) log.error({ err: error, requestId: told.requestId, path: loggedPath(c.req.path) }, 'a request failed');
     const status = told.status as FrontStatus;
-    if (c.req.path.startsWith('/api/')) {
-      const code = status === 403 ? 'not-allowed' : status === 404 ? 'not-found' : 'refused';
-      return c.json({ error: { status, code, message: told.message, todo: told.todo, requestId: told.requestId } }, status);
-    }
+    if (c.req.path.startsWith('/api/')) return c.json(problemJson(error, told.requestId), status);
     if (c.req.path === '/events' || c.req.path === '/node/events') return c.text(told.message, status);
     return page(c, { title: told.title, view: 'front/error', model: told, here: 'waiting', live: null, status });
   }

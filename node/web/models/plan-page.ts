@@ -134,7 +134,7 @@ export function planCsvRow(file: MediaFileRow): string {
 }
 
 /** The same for programs. */
-export function planJson(file: MediaFileRow): object {
+export function planJson(file: MediaFileRow) {
   const plan = planOf(file);
   return {
     id: file.id,

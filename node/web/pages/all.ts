@@ -1,4 +1,5 @@
-import { apiRoutes } from '../api/routes.ts';
+import { apiRoutes } from '../api/all.ts';
+import { register } from '../api/register.ts';
 import type { PageModule } from '../web.ts';
 import { accountPages } from './account.ts';
 import { apiTokenPages } from './api-tokens.ts';
@@ -23,7 +24,7 @@ import { sourcePages } from './sources.ts';
 
 /** Every page module, in the order in which routes are tried. */
 export const pageModules: readonly PageModule[] = [
-  apiRoutes,
+  (app, web) => register(app, web, apiRoutes),
   setupPages,
   signInPages,
   oidcPages,

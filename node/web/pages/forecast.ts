@@ -3,7 +3,7 @@ import { listPlan, type PlanFilter } from '../../db/forecast.ts';
 import { fileCounts, readLibrary, type Library } from '../../db/libraries.ts';
 import { lastMeasure } from '../../db/measures.ts';
 import { refuse } from '../errors.ts';
-import { createForecasts, type Forecasts } from '../forecasts.ts';
+import type { Forecasts } from '../forecasts.ts';
 import { forecastPage, whats, type ForecastPage } from '../models/forecast-page.ts';
 import { readListState } from '../models/list-state.ts';
 import { planCsvHead, planCsvRow, planPage } from '../models/plan-page.ts';
@@ -13,7 +13,7 @@ import { queryOf } from './form.ts';
 
 /** What a library would become before anything of it is converted: by class with ranges, and file by file. */
 export const forecastPages: PageModule = (app, web) => {
-  const forecasts = createForecasts(web);
+  const { forecasts } = web;
 
   app.get('/library/:id/forecast', async (c) => {
     const library = await libraryOf(web, c.req.param('id'));

@@ -1,0 +1,113 @@
+import * as v from 'valibot';
+import { conductOf } from '../../core/manners.ts';
+import { mannersOf } from '../../core/manner-wishes.ts';
+import { sentence } from '../../core/reasons.ts';
+import { listBenched } from '../../db/benched.ts';
+import { listCandidates } from '../../db/candidates.ts';
+import { readLease } from '../../db/coordinator.ts';
+import { runningJobs } from '../../db/job-lists.ts';
+import { listLibraries } from '../../db/libraries.ts';
+import { listSpeeds } from '../../db/node-speeds.ts';
+import { listNodes } from '../../db/nodes.ts';
+import { listNodeRoots } from '../../db/roots.ts';
+import { isAway } from '../models/node.ts';
+import type { Web } from '../web.ts';
+import { maybe, maybeReason, maybeTime, open, reason, reasonJson, time } from './answers.ts';
+
+/** A machine as the API tells of it: what it is, what it can, what a person wishes of it. */
+export const nodeAnswer = v.strictObject({
+  id: v.string(),
+  name: v.string(),
+  version: v.string(),
+  platform: v.string(),
+  standing: v.picklist(['pending', 'approved', 'rejected', 'revoked']),
+  draining: v.boolean(),
+  encoders: v.array(open('an encoder with what a real test encode of it showed')),
+  hardware: open('what the machine says of itself'),
+  slots: v.number(),
+  joinedAt: time,
+  lastSeenAt: time,
+  metrics: open('what it measures, as it last said'),
+  watching: v.array(v.strictObject({ root: v.string(), folder: v.string(), watching: v.boolean(), why: maybe.text })),
+  address: maybe.text,
+  code: v.pipe(maybe.text, v.description('six characters that its own console shows too; while it asks to join')),
+  askedAt: maybeTime,
+  putOffUntil: maybeTime,
+  decidedBy: maybe.text,
+  paused: v.boolean(),
+  slotsWished: maybe.number,
+  schedule: v.array(v.strictObject({ days: v.array(v.number()), from: v.string(), to: v.string() })),
+  mbps: maybe.number,
+  manners: open('how considerate it is of the people around it'),
+  tempBytes: v.pipe(maybe.number, v.description('free in its workspace')),
+  tempUsedBytes: v.optional(maybe.number),
+  clockMs: v.pipe(maybe.number, v.description('its clock minus the coordinator’s')),
+  utcOffset: v.pipe(maybe.number, v.description('minutes')),
+  conduct: v.strictObject({ does: v.picklist(['run', 'begin-nothing', 'pause']), atOnce: maybe.number, reason: maybeReason }),
+  away: v.boolean(),
+  coordinator: v.boolean(),
+  candidate: v.pipe(v.boolean(), v.description('it could coordinate')),
+  running: v.pipe(v.array(v.number()), v.description('jobs')),
+  speeds: v.array(v.strictObject({ encoder: v.string(), pixelsPerSecond: v.number(), runs: v.number() })),
+  benched: v.array(
+    v.strictObject({
+      id: v.number(),
+      encoder: v.string(),
+      device: v.string(),
+      build: v.string(),
+      since: time,
+      reason,
+    }),
+  ),
+  roots: v.array(
+    v.strictObject({
+      rootId: v.string(),
+      path: v.string(),
+      writable: v.boolean(),
+      checkedAt: time,
+      provedAt: v.pipe(maybeTime, v.description('null: it may be a copy of the disk; it is read, and nothing is replaced there')),
+      libraries: v.array(v.number()),
+      problem: v.nullable(v.strictObject({ code: v.string(), sentence: v.string() })),
+    }),
+  ),
+});
+
+export async function nodesJson({ db, now: clock, node: self }: Web) {
+  const [rows, running, lease, roots, libraries, candidates, speeds, benched] = await Promise.all([
+    listNodes(db),
+    runningJobs(db),
+    readLease(db),
+    listNodeRoots(db),
+    listLibraries(db),
+    listCandidates(db),
+    listSpeeds(db),
+    listBenched(db),
+  ]);
+  const leader = lease.held ? lease.holder : null;
+  return rows.map(({ classes: _classes, ...node }) => ({
+    ...node,
+    manners: mannersOf(node.manners),
+    conduct: conductJson(node.metrics['conduct']),
+    away: isAway(node, [self.id, leader], clock()),
+    coordinator: node.id === leader,
+    candidate: candidates.some((c) => c.nodeId === node.id && c.fresh),
+    running: running.filter((job) => job.nodeId === node.id).map((job) => job.id),
+    speeds: speeds.filter((s) => s.nodeId === node.id).map(({ nodeId: _node, ...speed }) => speed),
+    benched: benched
+      .filter((b) => b.nodeId === node.id)
+      .map(({ nodeId: _node, reason: why, ...bench }) => ({ ...bench, reason: reasonJson(why) })),
+    roots: roots
+      .filter((r) => r.nodeId === node.id)
+      .map(({ nodeId: _node, problem, ...root }) => ({
+        ...root,
+        libraries: libraries.filter((l) => l.rootId === root.rootId).map((l) => l.id),
+        problem: problem === null ? null : { code: problem, sentence: sentence({ code: problem, params: { path: root.path } }) },
+      })),
+  }));
+}
+
+/** What it does out of consideration now, with the words for it. */
+function conductJson(told: unknown) {
+  const { does, atOnce, reason: why } = conductOf(told);
+  return { does, atOnce, reason: reasonJson(why) };
+}
