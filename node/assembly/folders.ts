@@ -19,7 +19,10 @@ async function addFolder(house: House, member: Member, folder: string): Promise<
     await led(house, member, Infinity);
     try {
       if (member.coordinator?.term() != null) {
-        await member.coordinator.commands.addLibrary({ path: folder, node: house.id }, { name: 'the command line', via: 'cli' });
+        await member.coordinator.commands.addLibrary(
+          { path: folder, node: house.id, lookFirst: house.options.lookFirst },
+          { name: 'the command line', via: 'cli' },
+        );
         return;
       }
       if (await overThePage(house, folder)) return;
@@ -35,7 +38,7 @@ async function overThePage(house: House, folder: string): Promise<boolean> {
   const answer = await fetch(new URL('/api/v1/libraries', house.url()), {
     method: 'POST',
     headers: { authorization: `Bearer ${house.secret}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ path: folder, node: house.id }),
+    body: JSON.stringify({ path: folder, node: house.id, lookFirst: house.options.lookFirst }),
     signal: AbortSignal.any([house.signal, AbortSignal.timeout(20_000)]),
   }).catch(() => null);
   if (!answer || answer.status >= 500) return false;

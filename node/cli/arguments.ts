@@ -47,7 +47,12 @@ export async function command(
 /** The flags of the settings with scope 'node', as parseArgs wants them. */
 export function nodeFlags(only?: string[]): NonNullable<ParseArgsConfig['options']> {
   const specs = nodeKeys.map(specOf).filter((s) => s.flag && (!only || only.includes(s.flag)));
-  return Object.fromEntries(specs.map((s) => [s.flag!, { type: 'string' as const, multiple: s.type === 'list' }]));
+  return Object.fromEntries(
+    specs.map((s) => [
+      s.flag!,
+      s.type === 'boolean' ? { type: 'boolean' as const } : { type: 'string' as const, multiple: s.type === 'list' },
+    ]),
+  );
 }
 
 /** Their help lines. */

@@ -13,11 +13,12 @@ const actions = ['add', 'remove', 'refresh', 'libraries', 'watch', 'unwatch', 'p
 const help = `codecshift sources [--data-dir DIR] [--json]
 codecshift sources add <${kinds.join('|')}> ADDRESS [--name NAME] [--token-file FILE]
 codecshift sources refresh|libraries|remove NAME
-codecshift sources watch|unwatch NAME LIBRARY...
+codecshift sources watch|unwatch NAME LIBRARY... [--look-first]
 codecshift sources paths NAME [--map PREFIX=LIBRARY[:FOLDER]]... [--save] [--anyway]
 
 Lists the media servers, adds one, says what it has, and which of its libraries are watched. "paths" says which folder here
-each of its folders is, and looks for sample files; --save keeps that, --anyway also what could not be proved.
+each of its folders is, and looks for sample files; --save keeps that, --anyway also what could not be proved. With --look-first nothing
+of a library that is new here is converted before you start it on the page.
 The token or API key is read from --token-file, else from the standard input: what stands on a command line, everybody on
 the machine can read.
 `;
@@ -28,6 +29,7 @@ const flags = {
   map: { type: 'string', multiple: true },
   save: { type: 'boolean' },
   anyway: { type: 'boolean' },
+  'look-first': { type: 'boolean' },
 } as const;
 
 export interface SourceAnswer {
@@ -75,11 +77,17 @@ export function run(args: string[]): Promise<number> {
       throw new PlainError(`Say which server: codecshift sources ${action} NAME. "codecshift sources" shows the names.`);
     const source = findSource(items, wanted);
     if (action === 'paths') return pathsCommand(api, source, values, json);
-    return act(api, action, source, rest, json);
+    return act(api, action, source, { words: rest, lookFirst: values['look-first'] === true }, json);
   });
 }
 
-async function act(api: Api, action: string, source: SourceAnswer, words: string[], json: boolean): Promise<void> {
+async function act(
+  api: Api,
+  action: string,
+  source: SourceAnswer,
+  { words, lookFirst }: { words: string[]; lookFirst: boolean },
+  json: boolean,
+): Promise<void> {
   const at = `/sources/${source.id}`;
   if (action === 'remove') {
     const answer = await api('POST', `${at}/remove`, { confirm: true });
@@ -99,7 +107,7 @@ async function act(api: Api, action: string, source: SourceAnswer, words: string
     const keys = there
       .filter((l) => (action === 'watch' ? l.watched || chosen.has(l.key) : l.watched && !chosen.has(l.key)))
       .map((l) => l.key);
-    const answer = await api('POST', `${at}/watch`, { keys });
+    const answer = await api('POST', `${at}/watch`, { keys, lookFirst });
     return print(json, answer, () =>
       keys.length === 0
         ? 'None of its libraries is watched now.'

@@ -517,6 +517,16 @@ export const settings = {
     label: 'Libraries',
     help: 'A folder to watch; may be given several times (in the environment: separated like PATH).',
   },
+  lookFirst: {
+    scope: 'node',
+    group: 'node',
+    type: 'boolean',
+    default: false,
+    env: 'CODECSHIFT_LOOK_FIRST',
+    flag: 'look-first',
+    label: 'Look first',
+    help: 'Libraries that --library adds are scanned and planned, and nothing is converted before you press “Start converting” on the page.',
+  },
   dataDir: {
     scope: 'node',
     group: 'node',

@@ -28,7 +28,7 @@ export function sourceWatching(parts: CoordinatorParts, term: Term): Pick<Comman
   const { db } = term;
   return { watchLibraries };
 
-  async function watchLibraries(sourceId: number, keys: string[], by: Actor): Promise<number[]> {
+  async function watchLibraries(sourceId: number, keys: string[], { lookFirst }: { lookFirst: boolean }, by: Actor): Promise<number[]> {
     const row = await readSource(db, sourceId);
     if (!row) throw new PlainError('This media server is not known any more.');
     if (isFetcher(row.kind)) throw new PlainError(`${row.name} has no libraries to watch: it fetches films, and is told of new files.`);
@@ -41,7 +41,7 @@ export function sourceWatching(parts: CoordinatorParts, term: Term): Pick<Comman
     for (const one of wanted) refuseOverlap(one, stands, wanted);
     await makeRoom(existing.filter((library) => !stands.includes(library)));
     const ids: number[] = [];
-    for (const one of wanted) ids.push(await watch(row, one, existing));
+    for (const one of wanted) ids.push(await watch(row, one, existing, lookFirst));
     for (const section of sections) await setTick(section, chosen.includes(section), existing);
     await addActivity(db, {
       kind: 'source-watched',
@@ -54,16 +54,19 @@ export function sourceWatching(parts: CoordinatorParts, term: Term): Pick<Comman
     return ids;
   }
 
-  async function watch(row: SourceRow, { section, place, name }: Wanted, existing: Library[]): Promise<number> {
+  async function watch(row: SourceRow, { section, place, name }: Wanted, existing: Library[], looking: boolean): Promise<number> {
     const source = row.kind as 'plex' | 'jellyfin' | 'emby';
     const same = existing.find((library) => library.rootId === place.rootId && library.folder === place.path);
     if (same) {
-      await setLibrarySource(db, same.id, { source, sourceLibraryId: section.id, enabled: true });
+      // one that is watched already stays as it is, also switched off or only looked at: to tick another beside it starts nothing
+      if (section.watched && same.sourceLibraryId === section.id) return same.id;
+      const stays = looking && same.looking;
+      await setLibrarySource(db, same.id, { source, sourceLibraryId: section.id, enabled: !stays, looking: stays });
       events.emit('library.changed', { libraryId: same.id });
       return same.id;
     }
     const profile = wishesOf(settings.current());
-    const wish = { name, rootId: place.rootId, folder: place.path, profile, source, sourceLibraryId: section.id };
+    const wish = { name, rootId: place.rootId, folder: place.path, profile, source, sourceLibraryId: section.id, looking };
     const { library } = await addLibrary(db, wish);
     events.emit('library.changed', { libraryId: library.id });
     return library.id;
@@ -74,7 +77,8 @@ export function sourceWatching(parts: CoordinatorParts, term: Term): Pick<Comman
     if (section.watched !== ticked) await setWatched(db, section.id, ticked);
     if (ticked || !section.watched) return;
     for (const library of existing.filter(({ sourceLibraryId }) => sourceLibraryId === section.id)) {
-      await setLibrarySource(db, library.id, { source: library.source, sourceLibraryId: section.id, enabled: false });
+      const { source, looking } = library;
+      await setLibrarySource(db, library.id, { source, sourceLibraryId: section.id, enabled: false, looking });
       term.scanner.cancel(library.id);
       events.emit('library.changed', { libraryId: library.id });
     }

@@ -175,7 +175,7 @@ suite('a Plex server whose libraries are watched', () => {
 
   test('cannot be watched before its folders are matched; they are guessed, proved on the disk and saved', async () => {
     const { commands } = coordinator;
-    await assert.rejects(commands.watchLibraries(source, ['1'], ada), /nobody has said yet where that is here/);
+    await assert.rejects(commands.watchLibraries(source, ['1'], { lookFirst: false }, ada), /nobody has said yet where that is here/);
     const [guess, ...more] = await commands.proposePaths(source, ada);
     assert.deepEqual([guess, more], [{ prefix: '/data', rootId: library.rootId, folder: '', matched: 3, of: 3 }, []]);
     const rule = { prefix: '/data', rootId: library.rootId, folder: '' };
@@ -191,7 +191,7 @@ suite('a Plex server whose libraries are watched', () => {
 
   test('is scanned: films have its names, parts of a film and what it does not know are left alone', async () => {
     const done = next('scan.progressed', (event) => event.done && event.libraryId === library.id);
-    assert.deepEqual(await coordinator.commands.watchLibraries(source, ['1'], ada), [library.id]);
+    assert.deepEqual(await coordinator.commands.watchLibraries(source, ['1'], { lookFirst: false }, ada), [library.id]);
     await done;
     const [row] = await listLibraries(db);
     assert.deepEqual([row!.source, row!.enabled, row!.looking], ['plex', true, false]);
@@ -207,6 +207,21 @@ suite('a Plex server whose libraries are watched', () => {
     );
     assert.deepEqual((await listScans(db, library.id))[0]!.listed, 2);
     await assert.rejects(coordinator.commands.retryFile(said[1]!.id, ada), /one film in 2 files/);
+  });
+
+  test('may be looked at first: nothing of it is converted then, and to tick its libraries once more starts nothing', async () => {
+    const watch = (lookFirst: boolean): Promise<number[]> => coordinator.commands.watchLibraries(source, ['1'], { lookFirst }, ada);
+    const looking = async (): Promise<boolean> => (await listLibraries(db))[0]!.looking;
+    await db.query('update source_libraries set watched = false');
+    await db.query(`update libraries set looking = true, enabled = false, source = 'folder', source_library_id = null`);
+    await watch(true);
+    assert.equal(await looking(), true);
+    await watch(false);
+    assert.equal(await looking(), true, 'it was watched already');
+    await db.query(`update libraries set source = 'folder', source_library_id = null`);
+    await db.query('update source_libraries set watched = false');
+    await watch(false);
+    assert.equal(await looking(), false, 'a folder that was only made known begins');
   });
 
   test('says when it knows a film: a webhook has its folder looked at, once, and only with the right secret', async () => {
@@ -279,7 +294,7 @@ suite('a Plex server whose libraries are watched', () => {
     const radarr = await startArr(later, 'radarr');
     const { draft } = await commands.trySource({ kind: 'radarr', url: radarr.url, credential: radarr.key }, ada);
     const fetcher = await commands.addSource({ draft }, ada);
-    await assert.rejects(commands.watchLibraries(fetcher, ['1'], ada), /no libraries to watch/);
+    await assert.rejects(commands.watchLibraries(fetcher, ['1'], { lookFirst: false }, ada), /no libraries to watch/);
     const [rule] = await commands.proposePaths(fetcher, ada);
     await commands.savePaths(fetcher, [{ prefix: '/data', rootId: rule!.rootId, folder: '' }], true, ada);
     const { password } = await commands.makeHook(fetcher, ada);

@@ -93,8 +93,11 @@ export interface Commands {
   provePaths(sourceId: number, rules: PathRule[], by: Actor): Promise<PathProof[]>;
   /** refused without `anyway` while a rule is not proved */
   savePaths(sourceId: number, rules: PathRule[], anyway: boolean, by: Actor): Promise<void>;
-  /** ticks libraries of a server to watch, and unticks others; their folders must be known by then */
-  watchLibraries(sourceId: number, keys: string[], by: Actor): Promise<number[]>;
+  /**
+   * Ticks libraries of a server to watch, and unticks others; their folders must be known by then. `lookFirst`: those that are
+   * new here are scanned and planned, and nothing of them is converted before somebody starts them.
+   */
+  watchLibraries(sourceId: number, keys: string[], how: { lookFirst: boolean }, by: Actor): Promise<number[]>;
   /** a new address for its webhook, shown once */
   makeHook(sourceId: number, by: Actor): Promise<{ path: string; user: string; password: string }>;
   /** a message of a webhook, already authenticated by its secret; resolves with how many files it was about */

@@ -122,13 +122,14 @@ export async function changeLibrary(
 export async function setLibrarySource(
   q: Queryable,
   id: number,
-  to: { source: Library['source']; sourceLibraryId: number | null; enabled: boolean },
+  to: { source: Library['source']; sourceLibraryId: number | null; enabled: boolean; looking: boolean },
 ): Promise<void> {
-  await q.query(`update libraries set source = $2, source_library_id = $3, enabled = $4, looking = looking and not $4 where id = $1`, [
+  await q.query(`update libraries set source = $2, source_library_id = $3, enabled = $4, looking = $5 where id = $1`, [
     id,
     to.source,
     to.sourceLibraryId,
     to.enabled,
+    to.looking,
   ]);
 }
 

@@ -78,7 +78,7 @@ async function watched(q: Queryable, files: number) {
   const { id: source } = await addSource(q, plex);
   await offerLibraries(q, source, [{ key: '1', title: 'Films', kind: 'movies', folders: ['/data'] }]);
   const [section] = await listSourceLibraries(q, source);
-  await setLibrarySource(q, library.id, { source: 'plex', sourceLibraryId: section!.id, enabled: true });
+  await setLibrarySource(q, library.id, { source: 'plex', sourceLibraryId: section!.id, enabled: true, looking: false });
   return { library, ids, source, section: section!.id };
 }
 

@@ -29,7 +29,7 @@ export async function aWatchedSource(
   await setWatched(q, section, true);
   const rule = { prefix: '/data', rootId: library.rootId, folder: '' };
   await replaceSourcePaths(q, id, [{ ...rule, proof: {}, proved: true }]);
-  await setLibrarySource(q, library.id, { source: 'plex', sourceLibraryId: section, enabled: true });
+  await setLibrarySource(q, library.id, { source: 'plex', sourceLibraryId: section, enabled: true, looking: false });
   const listing = await beginListing(q, section);
   await upsertItems(
     q,

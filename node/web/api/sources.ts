@@ -123,13 +123,16 @@ export const sourcesApi: ApiRoute[] = [
     path: '/sources/:id/watch',
     right: 'admin',
     in: 'Media servers',
-    does: 'Watches exactly these libraries of a server, and no other. Answers with the libraries that they are here.',
+    does: 'Watches exactly these libraries of a server, and no other. With `lookFirst` nothing of those that are new here is converted before somebody starts them. Answers with the libraries that they are here.',
     params,
-    body: v.strictObject({ keys: v.pipe(v.array(text(200), 'must be a list'), v.maxLength(200, 'must hold at most 200 keys')) }),
+    body: v.strictObject({
+      keys: v.pipe(v.array(text(200), 'must be a list'), v.maxLength(200, 'must hold at most 200 keys')),
+      lookFirst: v.optional(flag, false),
+    }),
     answer: v.strictObject({ id: v.number(), libraries: v.array(v.number()) }),
-    run: async ({ web, params, body: { keys }, by }) => {
+    run: async ({ web, params, body: { keys, lookFirst }, by }) => {
       const { id } = await sourceOf(web, params.id);
-      return { id, libraries: await web.commands.watchLibraries(id, keys, by) };
+      return { id, libraries: await web.commands.watchLibraries(id, keys, { lookFirst }, by) };
     },
   }),
   route({

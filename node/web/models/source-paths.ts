@@ -62,6 +62,8 @@ export interface PathsPage {
   sure: boolean;
   /** libraries that are watched once this is saved */
   watch: string[];
+  /** those that are new here are only looked through until somebody starts them */
+  lookFirst: boolean;
   watchTitles: string;
   /** folders that no row covers */
   uncovered: string[];

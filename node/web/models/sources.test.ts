@@ -8,7 +8,7 @@ import { signInPage, triedView } from './source-add.ts';
 import { messageLine } from './source-messages.ts';
 import { hookWords, isCovered, removeWords } from './source-page.ts';
 import { proofView, proposedRows, readRules, rootChoices } from './source-paths.ts';
-import { kindChoices, messagesWords, shownAddress, sourceState } from './sources.ts';
+import { isReadableOnTheWay, kindChoices, messagesWords, shownAddress, sourceState } from './sources.ts';
 
 const now = new Date('2026-11-30T12:00:00Z');
 const root = '0123abcd-0000-4000-8000-0123456789ab';
@@ -39,6 +39,8 @@ describe('how it stands with a server', () => {
   test('its address is shown without what somebody put before the host or behind the path', () => {
     assert.equal(shownAddress('https://user:pass@plex.lan:32400/base/?X-Plex-Token=abc#x'), 'https://plex.lan:32400/base');
     assert.equal(shownAddress('nonsense'), '');
+    const readable = ['http://192.168.1.4:32400', 'http://127.0.0.1:32400', 'http://localhost:8096/base', 'https://plex.lan:32400', ''];
+    assert.deepEqual(readable.map(isReadableOnTheWay), [true, false, false, false, false]);
   });
 
   test('messages are counted once: what ought to be confirmed is part of what is open', () => {

@@ -22,6 +22,8 @@ export interface SourceView {
   /** it has libraries; a fetcher is only told */
   isServer: boolean;
   address: string;
+  /** its key crosses the network unencrypted */
+  readable: boolean;
   version: string;
   account: string;
   enabled: boolean;
@@ -103,6 +105,7 @@ export function sourceView(
     kindWord: sourceNames[source.kind],
     isServer: !isFetcher(source.kind),
     address: shownAddress(source.url),
+    readable: isReadableOnTheWay(source.url),
     version: source.version,
     account: source.account,
     enabled: source.enabled,
@@ -170,6 +173,12 @@ export function shownAddress(text: string): string {
   } catch {
     return '';
   }
+}
+
+/** Plain http to another machine: whoever listens on the way can read the key. */
+export function isReadableOnTheWay(text: string): boolean {
+  const at = URL.parse(text);
+  return at?.protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(at.hostname);
 }
 
 function latest(dates: readonly (Date | null)[]): Date | null {

@@ -23,14 +23,15 @@ type Shown = Partial<Pick<PathsPage, 'problem' | 'looked' | 'allProved' | 'sure'
 export const sourcePathPages: PageModule = (app, web) => {
   app.get('/sources/:id/paths', async (c) => {
     const source = await sourceOf(web, c);
-    const watch = (queryOf(c).get('watch') ?? '').split(',');
+    const query = queryOf(c);
+    const watch = { keys: (query.get('watch') ?? '').split(','), lookFirst: query.get('look') === 'first' };
     return show(c, web, source, await guessed(web, source, c), watch, {});
   });
 
   app.post('/sources/:id/paths', async (c) => {
     const source = await sourceOf(web, c);
     const form = await readForm(c);
-    const watch = form.getAll('watch');
+    const watch = wantedOf(form);
     const { rules, rows } = readRules(form, await readRoots(web));
     if (!rules) return show(c, web, source, rows, watch, { problem: 'Nothing was saved yet: a row needs a look.' });
     if (rules.length === 0 && rows.some((row) => row.prefix !== ''))
@@ -43,11 +44,11 @@ export const sourcePathPages: PageModule = (app, web) => {
     const source = await sourceOf(web, c);
     const form = await readForm(c);
     const typed = { path: readText(form.get('path'), 4096) ?? '', node: readText(form.get('node'), 128) ?? '' };
-    const watch = form.getAll('watch');
+    const watch = wantedOf(form);
     try {
       if (!typed.path) throw new PlainError('Say which folder: its whole path on that machine, for example /mnt/films.');
       // nobody has said yet that its films shall be converted
-      const name = await nameOfOnly(web, source.id, watch);
+      const name = await nameOfOnly(web, source.id, watch.keys);
       const wish = { path: typed.path, ...(typed.node ? { node: typed.node } : {}), ...(name ? { name } : {}), lookFirst: true };
       await web.commands.addLibrary(wish, c.get('actor'));
     } catch (error) {
@@ -55,15 +56,25 @@ export const sourcePathPages: PageModule = (app, web) => {
       return show(c, web, source, await guessed(web, source, c), watch, { folder: { ...typed, problem: error.message } });
     }
     return web.act(c, async () => 'The folder is known now and is being looked through. Rows are guessed better when that is over.', {
-      back: url.sourcePaths(source.id, { watch: watch.join(',') }),
+      back: url.sourcePaths(source.id, { watch: watch.keys.join(','), look: watch.lookFirst ? 'first' : null }),
     });
   });
 };
 
+/** What a person ticked before he came here. */
+interface Wanted {
+  keys: string[];
+  lookFirst: boolean;
+}
+
 interface Typed {
   rules: PathRule[];
   rows: PathRowView[];
-  watch: string[];
+  watch: Wanted;
+}
+
+function wantedOf(form: URLSearchParams): Wanted {
+  return { keys: form.getAll('watch'), lookFirst: form.get('look') === 'first' };
 }
 
 async function prove(
@@ -93,9 +104,9 @@ async function save(c: Ctx, web: Web, source: Source, typed: Typed & { sure: boo
   return web.act(
     c,
     async () => {
-      const keys = await stillWanted(web, source.id, typed.watch);
-      if (typed.watch.length === 0 || keys.length === 0) return 'Saved. Its films are looked for there from now on.';
-      await web.commands.watchLibraries(source.id, keys, c.get('actor'));
+      const keys = await stillWanted(web, source.id, typed.watch.keys);
+      if (typed.watch.keys.length === 0 || keys.length === 0) return 'Saved. Its films are looked for there from now on.';
+      await web.commands.watchLibraries(source.id, keys, { lookFirst: typed.watch.lookFirst }, c.get('actor'));
       return watchedWords(keys.length);
     },
     { back: url.source(source.id) },
@@ -131,9 +142,9 @@ async function guessed(web: Web, source: Source, c: Ctx): Promise<PathRowView[]>
   }
 }
 
-async function show(c: Ctx, web: Web, source: Source, rows: PathRowView[], watch: readonly string[], shown: Shown): Promise<Response> {
+async function show(c: Ctx, web: Web, source: Source, rows: PathRowView[], watch: Wanted, shown: Shown): Promise<Response> {
   const [roots, machines, libraries] = await Promise.all([readRoots(web), readMachines(web), listSourceLibraries(web.db, source.id)]);
-  const wanted = libraries.filter((l) => l.goneAt === null && watch.includes(l.key));
+  const wanted = libraries.filter((l) => l.goneAt === null && watch.keys.includes(l.key));
   const placed = rows.filter((row) => row.prefix !== '' && row.root !== '').map((row) => ({ ...row, rootId: row.root }));
   const matters = libraries.filter((l) => l.goneAt === null && (l.watched || wanted.includes(l)));
   const model: PathsPage = {
@@ -148,6 +159,7 @@ async function show(c: Ctx, web: Web, source: Source, rows: PathRowView[], watch
     allProved: false,
     sure: false,
     watch: wanted.map((l) => l.key),
+    lookFirst: watch.lookFirst,
     watchTitles: wanted
       .filter((l) => !l.watched)
       .map((l) => l.title)

@@ -258,7 +258,7 @@ describe('watching libraries', () => {
       ).to,
       page(),
     );
-    assert.deepEqual(asked(web), [{ name: 'watchLibraries', args: [house.more.plex, [movies]] }]);
+    assert.deepEqual(asked(web), [{ name: 'watchLibraries', args: [house.more.plex, [movies], { lookFirst: false }] }]);
     web.asked.length = 0;
     assert.equal(
       (
@@ -308,7 +308,7 @@ describe('watching libraries', () => {
     assert.deepEqual(asked(web), [
       { name: 'provePaths', args: [house.more.plex, rules()] },
       { name: 'savePaths', args: [house.more.plex, rules(), false] },
-      { name: 'watchLibraries', args: [house.more.plex, ['2']] },
+      { name: 'watchLibraries', args: [house.more.plex, ['2'], { lookFirst: false }] },
     ]);
   });
 

@@ -104,16 +104,18 @@ function actionRoutes(app: Parameters<PageModule>[0], web: Web): void {
   });
   app.post('/sources/:id/watch', async (c) => {
     const source = await sourceOf(web, c);
-    const wanted = new Set((await readForm(c)).getAll('key'));
+    const form = await readForm(c);
+    const wanted = new Set(form.getAll('key'));
+    const lookFirst = form.get('lookFirst') === 'on';
     const [libraries, rules] = await Promise.all([listSourceLibraries(web.db, source.id), listSourcePaths(web.db, source.id)]);
     const keys = libraries.filter((l) => wanted.has(l.key) && l.goneAt === null).map((l) => l.key);
     const lines = libraries.map((l) => libraryLine(l, rules, [], web.now()));
     const unknown = lines.filter((l) => keys.includes(l.key) && !l.known);
-    if (unknown.length > 0) return c.redirect(url.sourcePaths(source.id, { watch: keys.join(',') }), 303);
+    if (unknown.length > 0) return c.redirect(url.sourcePaths(source.id, { watch: keys.join(','), look: lookFirst ? 'first' : null }), 303);
     return web.act(
       c,
       async () => {
-        await web.commands.watchLibraries(source.id, keys, c.get('actor'));
+        await web.commands.watchLibraries(source.id, keys, { lookFirst }, c.get('actor'));
         return keys.length === 0 ? 'None of its libraries is watched any more. They stay here, switched off.' : watchedWords(keys.length);
       },
       { back: url.source(source.id) },
