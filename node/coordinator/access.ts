@@ -1,8 +1,10 @@
+import { isNewAddress } from '../core/notice-facts.ts';
 import { ONE_TIME_HOURS, nameProblem, type Access, type AuditEntry, type From, type NewUser } from '../core/access.ts';
 import type { Actor } from '../core/commands.ts';
 import { deleteApiToken, insertApiToken, stampApiToken } from '../db/api-tokens.ts';
-import { addAudit } from '../db/audit.ts';
+import { addAudit, signInAddresses } from '../db/audit.ts';
 import type { Database, Queryable } from '../db/connect.ts';
+import { addNotice } from '../db/notices.ts';
 import { deleteSession, deleteSessions, insertSession, readSession, renewSession, sawSession } from '../db/sessions.ts';
 import { addFailure, clearThrottles } from '../db/throttles.ts';
 import {
@@ -74,6 +76,8 @@ export function createAccess({ db, events }: { db: Database; events: Events }): 
         if (replaces) await deleteSession(q, replaces);
         await insertSession(q, { session, userId, method, idToken }, from);
         await stampSignIn(q, userId);
+        if (isNewAddress(await signInAddresses(q, userId), from.address))
+          await addNotice(q, { event: 'security.sign-in', item: { who: user.name, address: from.address, agent: from.agent } });
         await addAudit(q, { action: 'signed in', object: method, result: 'ok', says: says ?? '' }, actorOf(user), from);
       });
     },

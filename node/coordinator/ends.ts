@@ -3,6 +3,7 @@ import type { Reason } from '../core/reasons.ts';
 import { addActivity } from '../db/activity.ts';
 import { readAttempt, type Attempt } from '../db/attempts.ts';
 import { cancelAttempt, failAttempt, type EndedRun } from '../db/claims.ts';
+import type { Queryable } from '../db/connect.ts';
 import { setStatus } from '../db/file-standing.ts';
 import { completeKept } from '../db/results.ts';
 import { runContext } from '../db/run-context.ts';
@@ -33,15 +34,20 @@ export function createEnds(parts: FinisherParts, orders: Orders): Ends {
   const { db } = parts;
   return { failed, outgrown, before, changedMeanwhile, settle, refuse, changed };
 
-  async function failed(r: Report, failure: Parameters<typeof failAttempt>[2]): Promise<EndedRun | null> {
-    const run = await failAttempt(db, runOf(r), failure);
+  /** One transaction: a job that ended and nobody was told would be a failure that nobody looks at. */
+  function failed(r: Report, failure: Parameters<typeof failAttempt>[2]): Promise<EndedRun | null> {
+    return db.tx((q) => failedIn(q, r, failure));
+  }
+
+  async function failedIn(q: Queryable, r: Report, failure: Parameters<typeof failAttempt>[2]): Promise<EndedRun | null> {
+    const run = await failAttempt(q, runOf(r), failure);
     // the next try uses another encoder where it may: nobody shall have to find that out from a slow queue
     if (run?.state === 'available' && r.event === 'failed' && r.device != null && triesAnother(failure.reason.code)) {
       const params = { reason: failure.reason, encoder: r.encoder };
-      await addActivity(db, { kind: 'encoder-failed', severity: 1, jobId: run.jobId, nodeId: run.nodeId, params });
+      await addActivity(q, { kind: 'encoder-failed', severity: 1, jobId: run.jobId, nodeId: run.nodeId, params });
     }
     if (run?.state === 'failed')
-      await addActivity(db, { kind: 'failed', severity: 2, jobId: run.jobId, nodeId: run.nodeId, params: { reason: failure.reason } });
+      await addActivity(q, { kind: 'failed', severity: 2, jobId: run.jobId, nodeId: run.nodeId, params: { reason: failure.reason } });
     return run;
   }
 

@@ -58,11 +58,14 @@ export function createPairing(parts: PairingParts): Pairing {
   async function writeDown(asked: JoinRequest, address: string, code: string, wasRemoved: boolean): Promise<void> {
     const { node: id, version, platform, hardware } = asked;
     const before = await readNode(db, id);
-    const row = await askToJoin(db, { id, name: asked.name, version, platform, hardware, address, code });
-    if (wasRemoved) await setStanding(db, id, 'pending', 'asked again');
-    if (before?.code === row.code && !wasRemoved) return;
-    await addActivity(db, { kind: 'node-asks', severity: 1, nodeId: id, params: { name: asked.name } });
-    events.emit('node.changed', { nodeId: id });
+    const isNews = await db.tx(async (q) => {
+      const row = await askToJoin(q, { id, name: asked.name, version, platform, hardware, address, code });
+      if (wasRemoved) await setStanding(q, id, 'pending', 'asked again');
+      if (before?.code === row.code && !wasRemoved) return false;
+      await addActivity(q, { kind: 'node-asks', severity: 1, nodeId: id, params: { name: asked.name } });
+      return true;
+    });
+    if (isNews) events.emit('node.changed', { nodeId: id });
   }
 
   async function byToken(asked: JoinRequest, address: string, token: { id: string; proof: string }): Promise<JoinAnswer> {

@@ -175,17 +175,14 @@ export function createRescuer(parts: RescuerParts): Rescuer {
   }
 
   async function reap(asOf: Date): Promise<void> {
-    for (const lost of await reapExpired(db, { code: 'lost-node' }, asOf)) {
-      if (lost.state === 'failed')
-        await addActivity(db, {
-          kind: 'failed',
-          severity: 2,
-          jobId: lost.jobId,
-          nodeId: lost.nodeId,
-          params: { reason: { code: 'lost-node' } },
-        });
-      announce(lost);
-    }
+    const reaped = await db.tx(async (q) => {
+      const lost = await reapExpired(q, { code: 'lost-node' }, asOf);
+      for (const { state, jobId, nodeId } of lost)
+        if (state === 'failed')
+          await addActivity(q, { kind: 'failed', severity: 2, jobId, nodeId, params: { reason: { code: 'lost-node' } } });
+      return lost;
+    });
+    for (const lost of reaped) announce(lost);
   }
 
   async function promote(): Promise<void> {

@@ -169,10 +169,13 @@ export function createRoster(parts: RosterParts): Roster {
     const reason = { code: 'interrupted' } as const;
     // stops and disks that were away are runs too, but not the film's doing
     const cutOff = (await listForJob(db, attempt.jobId)).filter((a) => a.reason?.code === 'interrupted').length + 1;
-    const ended =
-      cutOff >= MOST_INTERRUPTIONS ? await failAttempt(db, run, { reason, retry: false }) : await releaseAttempt(db, run, reason);
-    if (ended?.state === 'failed')
-      await addActivity(db, { kind: 'failed', severity: 2, jobId: ended.jobId, nodeId: ended.nodeId, params: { reason } });
+    const ended = await db.tx(async (q) => {
+      if (cutOff < MOST_INTERRUPTIONS) return releaseAttempt(q, run, reason);
+      const over = await failAttempt(q, run, { reason, retry: false });
+      if (over?.state === 'failed')
+        await addActivity(q, { kind: 'failed', severity: 2, jobId: over.jobId, nodeId: over.nodeId, params: { reason } });
+      return over;
+    });
     if (ended) events.emit('job.changed', { jobId: ended.jobId, fileId: ended.fileId, libraryId: ended.libraryId });
   }
 }

@@ -3,11 +3,16 @@ import { checkValue } from '../config/check.ts';
 import { overriddenBy } from '../config/load.ts';
 import { isClusterKey, specOf } from '../config/schema.ts';
 import { addActivity } from '../db/activity.ts';
+import type { Queryable } from '../db/connect.ts';
+import { addNotice } from '../db/notices.ts';
 import { changeRetention } from '../db/originals.ts';
 import { rerank } from '../db/replan.ts';
-import { putSettings, readSettings, type SettingWrite } from '../db/settings.ts';
+import { putSettings, readSettings, type SettingRow, type SettingWrite } from '../db/settings.ts';
 import { PlainError } from '../errors.ts';
 import type { CoordinatorParts, Term } from './coordinator.ts';
+
+/** The groups of settings that say who may come in. */
+const doors: ReadonlySet<string> = new Set(['access', 'provider', 'proxy']);
 
 /** Settings as people change them: validated as a group, written with their history, in force at once. */
 export function settingCommands(parts: CoordinatorParts, term: Term): Pick<Commands, 'saveSettings' | 'pauseAll' | 'resumeAll'> {
@@ -18,7 +23,7 @@ export function settingCommands(parts: CoordinatorParts, term: Term): Pick<Comma
     async saveSettings(changes, by) {
       const { writes, problems } = check(changes);
       if (problems.length) return problems;
-      const conflicts = await putSettings(db, writes, by.name, by.via);
+      const conflicts = await db.tx((q) => write(q, writes, by));
       if (conflicts.length)
         return conflicts.map((row) => ({ key: row.key, problem: `was changed by ${row.updatedBy} meanwhile`, current: row.value }));
       await apply(writes.map((w) => w.key));
@@ -27,6 +32,15 @@ export function settingCommands(parts: CoordinatorParts, term: Term): Pick<Comma
     pauseAll: (by) => pause(true, by),
     resumeAll: (by) => pause(false, by),
   };
+
+  /** Whoever changes who may come in shall not be able to do it unnoticed. */
+  async function write(q: Queryable, writes: SettingWrite[], by: Actor): Promise<SettingRow[]> {
+    const conflicts = await putSettings(q, writes, by.name, by.via);
+    if (conflicts.length > 0) return conflicts;
+    const labels = writes.flatMap(({ key }) => (isClusterKey(key) && doors.has(specOf(key).group) ? [specOf(key).label] : []));
+    if (labels.length > 0) await addNotice(q, { event: 'security.settings', item: { object: labels.slice(0, 5).join(', '), by: by.name } });
+    return [];
+  }
 
   async function pause(paused: boolean, by: Actor): Promise<void> {
     const variable = overriddenBy('queue.paused');

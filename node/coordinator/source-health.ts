@@ -75,10 +75,15 @@ export function createHealth(parts: HealthParts): Health {
   }
 
   async function say(row: SourceRow, problem: Reason | null): Promise<void> {
-    if (!(await setSourceHealth(db, row.id, problem))) return;
-    if (problem) log.warn({ source: row.name, why: problem.code }, 'a media server cannot be used at present');
     const kind = problem ? 'source-problem' : 'source-recovered';
-    await addActivity(db, { kind, severity: problem ? 1 : 0, params: { source: row.name, ...(problem ? { reason: problem } : {}) } });
+    const isNews = await db.tx(async (q) => {
+      if (!(await setSourceHealth(q, row.id, problem))) return false;
+      const params = { source: row.name, ...(problem ? { reason: problem } : {}) };
+      await addActivity(q, { kind, severity: problem ? 1 : 0, params });
+      return true;
+    });
+    if (!isNews) return;
+    if (problem) log.warn({ source: row.name, why: problem.code }, 'a media server cannot be used at present');
     events.emit('activity.added', { kind, severity: problem ? 1 : 0 });
     events.emit('source.changed', { sourceId: row.id });
   }

@@ -4,6 +4,7 @@ import type { Verdict } from '../core/verdict.ts';
 import { awaitOutside, readAttempt, saveVerdict, type Attempt } from '../db/attempts.ts';
 import { cancelAttempt, holdAttempt, releaseAttempt } from '../db/claims.ts';
 import { readNode } from '../db/nodes.ts';
+import { addNotice } from '../db/notices.ts';
 import { savePictures } from '../db/pictures.ts';
 import { completeKept } from '../db/results.ts';
 import { runContext } from '../db/run-context.ts';
@@ -69,7 +70,7 @@ export function createVerdicts(parts: FinisherParts, { orders, ends, look }: { o
     const trouble = await look.failed(attempt, context, r.reason as Reason);
     if (trouble === 'asked another') return yes;
     if (trouble === 'nobody could') return replace(r);
-    const held = await holdAttempt(db, runOf(r), trouble);
+    const held = await hold(r, trouble);
     if (held) await orders.over(attempt, context);
     ends.changed(r.job);
     return held ? yes : late;
@@ -80,7 +81,7 @@ export function createVerdicts(parts: FinisherParts, { orders, ends, look }: { o
     const { code } = verdict.reason;
     const context = await runContext(db, r.attempt);
     const final = code === 'small-saving' || code === 'not-smaller' || (context?.failures ?? 0) >= 1;
-    if (reasonEntry(code).kind === 'hold') await holdAttempt(db, runOf(r), verdict.reason);
+    if (reasonEntry(code).kind === 'hold') await hold(r, verdict.reason);
     else if (final)
       await completeKept(db, runOf(r), {
         reason: verdict.reason,
@@ -108,7 +109,7 @@ export function createVerdicts(parts: FinisherParts, { orders, ends, look }: { o
       return waits ? yes : ends.refuse(r);
     }
     if (reasonEntry(reason.code).kind === 'hold') {
-      const held = await holdAttempt(db, runOf(r), reason);
+      const held = await hold(r, reason);
       if (held && attempt) await orders.over(attempt, await runContext(db, r.attempt));
       ends.changed(r.job);
       return held ? yes : late;
@@ -120,6 +121,19 @@ export function createVerdicts(parts: FinisherParts, { orders, ends, look }: { o
   async function isGoneForGood(nodeId: string): Promise<boolean> {
     const node = await readNode(db, nodeId);
     return !node || node.standing !== 'approved' || Date.now() - node.lastSeenAt.getTime() > 86_400_000;
+  }
+
+  /** It needs a person, who is told in the same transaction. */
+  function hold(
+    r: ReportOf<'verified'> | ReportOf<'rechecked'> | ReportOf<'not-rechecked'> | ReportOf<'not-verified'> | ReportOf<'not-replaced'>,
+    reason: Reason,
+  ): Promise<boolean> {
+    return db.tx(async (q) => {
+      const held = await holdAttempt(q, runOf(r), reason);
+      const title = held ? ((await runContext(q, r.attempt))?.title ?? '') : '';
+      if (held) await addNotice(q, { event: 'replace.blocked', item: { title, jobId: r.job, reason } });
+      return held;
+    });
   }
 
   function lease(): number {

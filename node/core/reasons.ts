@@ -104,7 +104,8 @@ function plain(text: string, limit: number): string {
   return letters.length <= limit ? clean : `${letters.slice(0, limit - 1).join('')}…`;
 }
 
-function size(bytes: number): string {
+/** "24.8 GB", decimal, as disks are sold. */
+export function size(bytes: number): string {
   const units = ['bytes', 'KB', 'MB', 'GB', 'TB', 'PB'];
   let step = 0;
   let value = bytes;

@@ -1,4 +1,5 @@
 import type { Queryable } from './connect.ts';
+import { noticeOfLine } from './notices.ts';
 import { cutPage, keyset, type Order, type Page, type PageWish } from './page.ts';
 import { json, text } from './values.ts';
 
@@ -35,16 +36,20 @@ const newestFirst: Order[] = [{ sql: 'id', cast: 'bigint', descending: true }];
 
 /**
  * Notes an event. What a file is called is kept with it ("The Lucy Show S02 E14"), so that the story still reads when
- * the file is gone; a job brings its file and its library with it.
+ * the file is gone; a job brings its file and its library with it. What people are told of it (core/notice-facts.ts) is
+ * written by the same statement.
  */
 export async function addActivity(q: Queryable, event: NewActivity): Promise<number> {
+  const notice = noticeOfLine(event, 9);
   const [row] = await q.query<{ id: number }>(
-    `insert into activity (term, kind, severity, node_id, library_id, job_id, file_id, by, params)
+    `with line as (
+     insert into activity (term, kind, severity, node_id, library_id, job_id, file_id, by, params)
      select coalesce(nullif(current_setting('codecshift.term', true), '')::bigint, 0), $1::text, $2::smallint, $3::text,
             coalesce($4::int, f.library_id), $5::bigint, coalesce($6::bigint, f.id), $7::text,
             $8::jsonb || case when f.id is null then '{}' else jsonb_build_object('title', btrim(f.title || ' ' || f.detail)) end
        from (select 1) one left join media_files f on f.id = coalesce($6::bigint, (select file_id from jobs where id = $5::bigint))
-     returning id`,
+     returning id, node_id, job_id, params)${notice.sql}
+     select id from line`,
     [
       event.kind,
       event.severity ?? 0,
@@ -54,6 +59,7 @@ export async function addActivity(q: Queryable, event: NewActivity): Promise<num
       event.fileId ?? null,
       text(event.by ?? null),
       json(event.params ?? {}),
+      ...notice.params,
     ],
   );
   return row!.id;

@@ -1,6 +1,9 @@
 import type { AuditEntry, From } from '../core/access.ts';
 import type { Actor } from '../core/commands.ts';
+import { noticeOfAudit } from '../core/notice-facts.ts';
+import { atomically } from './atomically.ts';
 import type { Queryable } from './connect.ts';
+import { addNotice } from './notices.ts';
 import { limit, text } from './values.ts';
 
 /** Who did what from where, and what came of it. Rows are only ever appended; the database refuses anything else. */
@@ -18,7 +21,17 @@ export interface AuditRow {
   says: string;
 }
 
+/** With what people are told of it, if anything, in one transaction. */
 export async function addAudit(q: Queryable, entry: AuditEntry, by: Actor, from: From): Promise<void> {
+  const notice = noticeOfAudit(entry, by.name, from.address);
+  if (notice === null) return insert(q, entry, by, from);
+  await atomically(q, async (t) => {
+    await insert(t, entry, by, from);
+    await addNotice(t, notice);
+  });
+}
+
+async function insert(q: Queryable, entry: AuditEntry, by: Actor, from: From): Promise<void> {
   const short = (value: string, length: number): string => text(value).slice(0, length).toWellFormed();
   await q.query(
     `insert into audit (actor, user_id, via, address, agent, action, object, result, says) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
@@ -48,4 +61,13 @@ export function listAudit(q: Queryable, beforeId: number | null, many = 50): Pro
 /** What is older than 400 days, a little at a time. */
 export async function forgetOldAudit(q: Queryable): Promise<void> {
   await q.query(`delete from audit where id in (select id from audit where at < now() - interval '400 days' order by at limit 5000)`);
+}
+
+/** From where a person signed in before, the last thousand times. */
+export async function signInAddresses(q: Queryable, userId: number): Promise<string[]> {
+  const rows = await q.query<{ address: string }>(
+    `select distinct address from (select address from audit where user_id = $1 and action = 'signed in' order by id desc limit 1000) last`,
+    [userId],
+  );
+  return rows.map(({ address }) => address);
 }

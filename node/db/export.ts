@@ -58,6 +58,11 @@ export const exportedTables = [
   'audit',
   'access_setup',
   'secrets',
+  'notification_targets',
+  'notifications',
+  'deliveries',
+  'notice_watches',
+  'delivery_counts',
 ] as const;
 export const derivedTables = [
   'coordinator',
