@@ -18,6 +18,7 @@ const commands: Record<string, { help: string; load: () => Promise<{ run: (args:
   plan: { help: 'say what would be done with one file, and why', load: () => import('./cli/plan.ts') },
   encoders: { help: 'test the encoders of this machine by real encodes', load: () => import('./cli/encoders.ts') },
   doctor: { help: 'check everything this machine needs, in plain words', load: () => import('./cli/doctor.ts') },
+  licenses: { help: 'the licence of CodecShift and of what is inside it', load: () => import('./cli/licenses.ts') },
 };
 
 /** What the program starts itself with, as processes of its own; nobody types them. */

@@ -34,6 +34,7 @@ const leaves = [
   'errors.ts',
   'events.ts',
   'program.ts',
+  'unpacked.ts',
   'version.ts',
   'sealed.ts',
   'outgoing.ts',

@@ -1,8 +1,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../log.ts';
-import { PlainError } from '../errors.ts';
+import { messageOf, PlainError } from '../errors.ts';
+import { inExecutable } from '../program.ts';
+import { unpack } from '../unpacked.ts';
 import { lockDirectory } from './directory-lock.ts';
 import type { WorkerInput, WorkerNote } from './embedded-worker.ts';
 import { WorkerSocket } from './wire.ts';
@@ -35,13 +38,14 @@ export async function openEmbedded(options: { dataDir: string; log: Log; unsafe?
   makeDirectory(dataDir);
   const lock = options.locked ? { release: () => {} } : lockDirectory(dataDir);
   const input: WorkerInput = { directory: path.join(dataDir, 'database'), unsafe: options.unsafe ?? false };
+  let code: URL;
   let closing = false;
   let deaths: number[] = [];
   let current: Promise<Worker>;
   let created = false;
 
   const start = async (): Promise<Worker> => {
-    const { worker, note } = await startWorker(input);
+    const { worker, note } = await startWorker(code, input);
     created ||= note.created;
     worker.once('exit', () => {
       if (closing) return;
@@ -65,6 +69,7 @@ export async function openEmbedded(options: { dataDir: string; log: Log; unsafe?
   };
 
   try {
+    code = threadCode(dataDir);
     current = start();
     await current;
   } catch (error) {
@@ -98,10 +103,23 @@ function makeDirectory(dataDir: string): void {
   }
 }
 
+/**
+ * What the thread runs. A thread sees nothing inside the single executable, so there its code and the files of PGlite are
+ * copied into the data directory first (scripts/build/bundle.ts lays them out).
+ */
+function threadCode(dataDir: string): URL {
+  if (!inExecutable) return new URL('./embedded-worker.ts', import.meta.url);
+  try {
+    return pathToFileURL(path.join(unpack('database', path.join(dataDir, 'database-program')), 'thread', 'embedded-worker.mjs'));
+  } catch (cause) {
+    throw new PlainError(`The embedded database could not be unpacked into ${dataDir}: ${messageOf(cause)}.`, { cause });
+  }
+}
+
 type ReadyNote = Extract<WorkerNote, { note: 'ready' }>;
 
-function startWorker(input: WorkerInput): Promise<{ worker: Worker; note: ReadyNote }> {
-  const worker = new Worker(new URL('./embedded-worker.ts', import.meta.url), { workerData: input, name: 'database' });
+function startWorker(code: URL, input: WorkerInput): Promise<{ worker: Worker; note: ReadyNote }> {
+  const worker = new Worker(code, { workerData: input, name: 'database' });
   return new Promise((resolve, reject) => {
     const fail = (why: string, cause?: unknown): void => {
       void worker.terminate();

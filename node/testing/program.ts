@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { repository } from './tools.ts';
 
@@ -40,6 +40,11 @@ export interface ProgramOptions {
   env?: Record<string, string>;
   /** the program itself, or another entry of the same composition, for example one with fault points */
   entry?: string;
+  /** a built executable instead of the source; CODECSHIFT_TEST_PROGRAM names one for all tests that start the program */
+  executable?: string;
+  /** nothing of this process's environment but PATH, as `env -i` */
+  bare?: boolean;
+  cwd?: string;
   port?: number;
 }
 
@@ -132,13 +137,13 @@ interface Launched {
 }
 
 function launch(options: ProgramOptions): Launched {
-  const entry = options.entry ?? join(repository, 'node', 'main.ts');
   const libraries = (options.libraries ?? []).flatMap((folder) => ['--library', folder]);
   const words = ['run', ...libraries, '--data-dir', options.dataDir, '--port', String(options.port ?? 0), ...(options.args ?? [])];
-  const child = spawn(process.execPath, [join(repository, 'scripts', 'node.cjs'), entry, ...words], {
+  const [file, ...before] = commandOf(options);
+  const child = spawn(file, [...before, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...cleanEnvironment(), ...defaults, ...options.env },
-    cwd: dirname(options.dataDir),
+    env: { ...(options.bare ? { PATH: process.env['PATH'] } : cleanEnvironment()), ...defaults, ...options.env },
+    cwd: options.cwd ?? dirname(options.dataDir),
   });
   let text = '';
   const collect = (chunk: Buffer): void => void (text += chunk.toString());
@@ -153,6 +158,12 @@ function launch(options: ProgramOptions): Launched {
   process.once('exit', killLater);
   void ended.then(() => process.off('exit', killLater));
   return { child, output: () => text, ended };
+}
+
+function commandOf({ entry, executable }: ProgramOptions): [string, ...string[]] {
+  const built = executable ?? process.env['CODECSHIFT_TEST_PROGRAM'];
+  if (built && !entry) return [resolve(repository, built)];
+  return [process.execPath, join(repository, 'scripts', 'node.cjs'), entry ?? join(repository, 'node', 'main.ts')];
 }
 
 /** The test's own settings for CodecShift must not leak into the program. */
