@@ -45,6 +45,7 @@ const leaves = [
 /** npm packages that belong to one room, so that exchanging one of them touches one room. */
 const packageHomes: Record<string, readonly string[]> = {
   pg: ['db'],
+  'tar-stream': ['db'],
   '@electric-sql/pglite': ['db'],
   hono: ['web'],
   '@hono/node-server': ['web'],

@@ -1,10 +1,9 @@
-import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import type { Log } from '../log.ts';
 import { PlainError } from '../errors.ts';
 import { openEmbedded, type Embedded } from './embedded.ts';
-import { exportTables } from './export.ts';
+import { backUpBefore } from './backup-before.ts';
 import { maintenance } from './maintenance.ts';
 import { migrate, readMigrations, type Migration, type MigrationSession } from './migrate.ts';
 import { explainConnection, isUnreachable } from './pg-errors.ts';
@@ -85,12 +84,11 @@ async function connectEmbedded(options: ConnectOptions): Promise<Database> {
 /** The Database over an open embedded one; tests use it to crash the thread below. */
 export async function overEmbedded(embedded: Embedded, options: ConnectOptions): Promise<Database> {
   const pool = new pg.Pool({ stream: () => embedded.socket(), user: 'postgres', database: 'postgres', max: 1, idleTimeoutMillis: 0 });
-  const exports = path.join(options.dataDir, 'exports');
   const database = poolDatabase({
     pool,
     log: options.log,
     embedded: true,
-    maintain: maintenance({ embedded: true, exports, log: options.log }),
+    maintain: maintenance({ embedded: true }),
     closed: () => embedded.close(),
   });
   return upToDate(database, options, async () => {
@@ -99,7 +97,7 @@ export async function overEmbedded(embedded: Embedded, options: ConnectOptions):
       await migrate(sessionOf(client), {
         ...migrateOptions(options, true),
         beforeUpgrade: async (from, session) => {
-          const at = await exportTables(session, exports, { label: `before-upgrade-from-${from}`, signal: options.signal });
+          const at = await backUpBefore(session, options.dataDir, `before-upgrade-from-${from}`, { signal: options.signal });
           options.log.info(`the database is copied to ${at} before its upgrade`);
         },
       });
@@ -128,10 +126,46 @@ async function connectExternal(options: ConnectOptions, url: string): Promise<Da
     pool,
     log,
     embedded: false,
-    maintain: maintenance({ embedded: false, exports: null, log }),
+    maintain: maintenance({ embedded: false }),
     closed: async () => {},
   });
   return upToDate(database, options, () => migrateOnce(config, url, options));
+}
+
+/** One connection for work on a database as a whole, without limits of time; the schema stays as it is. */
+export interface LoneSession extends MigrationSession {
+  readonly embedded: boolean;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database for this process alone, or an external one beside whoever uses it; an embedded one is made when it is
+ * not there yet. Nobody else may have the data directory open.
+ * @throws PlainError as `connectDatabase` does
+ */
+export async function openSession(options: Pick<ConnectOptions, 'url' | 'dataDir' | 'log' | 'signal' | 'locked'>): Promise<LoneSession> {
+  const embedded = options.url === null ? await openEmbedded({ ...options, locked: options.locked ?? false }) : null;
+  const config = options.url === null ? { user: 'postgres', database: 'postgres' } : clientConfig(options.url);
+  if (options.url !== null) await firstContact(config, options.url, { ...options, patienceSeconds: 5 });
+  const client = new pg.Client({ ...config, ...(embedded ? { stream: () => embedded.socket() } : {}) });
+  client.on('error', () => {}); // the failing call reports it
+  try {
+    await client.connect();
+    await client.query(`select set_config('TimeZone', 'UTC', false), set_config('application_name', 'codecshift', false)`);
+  } catch (error) {
+    await embedded?.close();
+    throw options.url === null ? error : explainConnection(error, options.url);
+  }
+  let closing: Promise<void> | null = null;
+  return {
+    ...sessionOf(client),
+    embedded: embedded !== null,
+    close: () =>
+      (closing ??= client
+        .end()
+        .catch(() => {})
+        .then(() => embedded?.close())),
+  };
 }
 
 async function upToDate(database: Database, options: ConnectOptions, bring: () => Promise<void>): Promise<Database> {

@@ -1,26 +1,11 @@
-import { createHash, type Hash } from 'node:crypto';
-import fs from 'node:fs';
-import path from 'node:path';
-import { once } from 'node:events';
-import { finished } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
-import type { Database, Queryable } from './connect.ts';
-import { syncDirectory, syncTree } from './sync.ts';
+import { createHash } from 'node:crypto';
+import type { Queryable } from './connect.ts';
 
 /**
- * A logical copy: one directory with `manifest.json` and a gzipped file of JSON lines per table. It is the backup of the
- * embedded database, the way through an upgrade of PGlite, and the way to an external PostgreSQL: the files of a database
+ * The logical copy of a database, table by table as JSON lines: what a backup holds (backup-write.ts), the way through an
+ * upgrade, and the way between the embedded database and an external PostgreSQL (move.ts): the files of a database
  * directory fit no other version and no other engine.
  */
-export interface Manifest {
-  format: 1;
-  schema: number;
-  takenAt: string;
-  /** terms must go on growing after an import, or an old attempt could look current */
-  term: number;
-  pins: number;
-  tables: { name: string; rows: number; sha256: string }[];
-}
 
 /** In the order in which foreign keys let them be written. Counters are not copied: writing the rows makes them again. */
 export const exportedTables = [
@@ -77,104 +62,77 @@ export const derivedTables = [
   'file_counts',
 ] as const;
 
-export interface ExportOptions {
-  label: string;
-  /** how many exports to keep; the oldest go. 7 unless said */
-  keep?: number;
-  signal?: AbortSignal | undefined;
+/** What is said of a database beside its rows. */
+export interface DatabaseState {
+  schema: number;
+  /** terms must go on growing after an import, or an old attempt could look current */
+  term: number;
+  pins: number;
 }
 
-/** Copies everything as of one moment. Returns the new directory; an export that did not complete leaves none. */
-export function exportDatabase(db: Database, into: string, options: ExportOptions): Promise<string> {
-  return db.tx(async (q) => {
-    await q.query('set transaction isolation level repeatable read, read only');
-    return exportTables(q, into, options);
-  });
-}
-
-/** The same through one connection that nobody else writes beside. */
-export async function exportTables(q: Queryable, into: string, options: ExportOptions): Promise<string> {
-  const name = `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}-${options.label}`;
-  const unfinished = path.join(into, `${name}.new`);
-  fs.mkdirSync(unfinished, { recursive: true, mode: 0o700 });
-  try {
-    const tables: Manifest['tables'] = [];
-    // before an upgrade the tables that it brings are not there yet
-    for (const table of await present(q)) tables.push(await exportTable(q, table, unfinished, options.signal));
-    const manifest: Manifest = { format: 1, ...(await readState(q)), takenAt: new Date().toISOString(), tables };
-    fs.writeFileSync(path.join(unfinished, 'manifest.json'), JSON.stringify(manifest, null, 2), { mode: 0o600 });
-    syncTree(unfinished);
-    const done = path.join(into, name);
-    fs.renameSync(unfinished, done);
-    syncDirectory(into);
-    forgetOldExports(into, options.keep ?? 7);
-    return done;
-  } catch (error) {
-    fs.rmSync(unfinished, { recursive: true, force: true });
-    throw error;
-  }
-}
-
-async function readState(q: Queryable): Promise<Pick<Manifest, 'schema' | 'term' | 'pins'>> {
-  const [row] = await q.query<{ schema: number; term: number; pins: number }>(
+export async function readState(q: Queryable): Promise<DatabaseState> {
+  const [row] = await q.query<DatabaseState>(
     `select (select max(version) from schema_migrations) as schema, (select term from coordinator) as term, (select last_value from job_pins) as pins`,
   );
   return row!;
 }
 
-async function present(q: Queryable): Promise<string[]> {
+/** The tables that this database has; before an upgrade those that it brings are not there yet. */
+export async function presentTables(q: Queryable): Promise<string[]> {
   const rows = await q.query<{ name: string }>(`select table_name as name from information_schema.tables where table_schema = 'public'`);
   const names = new Set(rows.map(({ name }) => name));
   return exportedTables.filter((table) => names.has(table));
 }
 
-async function exportTable(
+export interface RowPage {
+  rows: string[];
+  /** the primary key of the last one, as text */
+  last: string[];
+}
+
+/**
+ * The rows of a table in the order of its primary key, as JSON text that is never parsed here, so that no number is
+ * rounded and no time loses its microseconds. `withoutKeys`: without the private key of the cluster.
+ */
+export async function* rowsOf(
   q: Queryable,
   table: string,
-  directory: string,
-  signal: AbortSignal | undefined,
-): Promise<Manifest['tables'][number]> {
-  const gzip = createGzip({ level: 3 });
-  const file = fs.createWriteStream(path.join(directory, `${table}.jsonl.gz`), { mode: 0o600 });
-  gzip.pipe(file);
-  const written = finished(file);
-  written.catch(() => {});
-  const hash = createHash('sha256');
-  let rows = 0;
-  try {
-    for await (const page of pagesOf(q, table)) {
-      signal?.throwIfAborted();
-      rows += page.length;
-      await writeLines(gzip, hash, page);
-    }
-  } finally {
-    gzip.end();
-  }
-  await written;
-  return { name: table, rows, sha256: hash.digest('hex') };
-}
-
-async function writeLines(gzip: ReturnType<typeof createGzip>, hash: Hash, lines: string[]): Promise<void> {
-  const text = `${lines.join('\n')}\n`;
-  hash.update(text);
-  if (!gzip.write(text)) await once(gzip, 'drain');
-}
-
-/** Rows as JSON text, never parsed here, so that no number is rounded and no time loses its microseconds. */
-async function* pagesOf(q: Queryable, table: string): AsyncGenerator<string[]> {
+  options: { withoutKeys?: boolean; signal?: AbortSignal | undefined } = {},
+): AsyncGenerator<RowPage> {
   const key = await primaryKey(q, table);
-  const columns = key.map((k) => `"${k.name}"`).join(', ');
+  // every server has its own order of letters; bytes are the same everywhere
+  const columns = key.map((k) => `"${k.name}"${/^(text|character)/.test(k.type) ? ' collate "C"' : ''}`).join(', ');
   const texts = key.map((k) => `"${k.name}"::text`).join(', ');
   const values = key.map((k, i) => `$${i + 1}::${k.type}`).join(', ');
+  const row = table === 'cluster' && options.withoutKeys ? `to_jsonb(t) || '{"private_key": ""}'` : 'to_jsonb(t)';
   for (let last: string[] | null = null; ;) {
+    options.signal?.throwIfAborted();
     const page: { row: string; key: string[] }[] = await q.query(
-      `select to_jsonb(t)::text as row, array[${texts}] as key from "${table}" t ${last ? `where (${columns}) > (${values})` : ''} order by ${columns} limit 1000`,
+      `select (${row})::text as row, array[${texts}] as key from "${table}" t ${last ? `where (${columns}) > (${values})` : ''} order by ${columns} limit 1000`,
       last ?? [],
     );
     if (page.length === 0) return;
-    yield page.map((p) => p.row);
     last = page.at(-1)!.key;
+    yield { rows: page.map((p) => p.row), last };
   }
+}
+
+/** How many rows a table has, and their digest: what a backup says of it too. */
+export async function digestOf(q: Queryable, table: string, options: { signal?: AbortSignal | undefined } = {}): Promise<TableDigest> {
+  const hash = createHash('sha256');
+  let rows = 0;
+  for await (const page of rowsOf(q, table, options)) {
+    rows += page.rows.length;
+    hash.update(`${page.rows.join('\n')}\n`);
+  }
+  return { name: table, rows, sha256: hash.digest('hex') };
+}
+
+export interface TableDigest {
+  name: string;
+  rows: number;
+  /** of its JSON lines */
+  sha256: string;
 }
 
 export function primaryKey(q: Queryable, table: string): Promise<{ name: string; type: string }[]> {
@@ -185,22 +143,4 @@ export function primaryKey(q: Queryable, table: string): Promise<{ name: string;
       where i.indrelid = to_regclass('public.' || quote_ident($1)) and i.indisprimary order by k.at`,
     [table],
   );
-}
-
-/** The finished exports of a directory, oldest first. */
-export function listExports(into: string): string[] {
-  if (!fs.existsSync(into)) return [];
-  return fs
-    .readdirSync(into)
-    .filter((name) => /^\d{4}-\d\d-\d\dT/.test(name) && fs.existsSync(path.join(into, name, 'manifest.json')))
-    .sort();
-}
-
-function forgetOldExports(into: string, keep: number): void {
-  const exports = listExports(into);
-  // one from before an upgrade is the way back from it: the newest of those always stays
-  const precious = exports.filter((name) => name.includes('before-upgrade')).at(-1);
-  for (const name of exports.slice(0, Math.max(0, exports.length - keep))) {
-    if (name !== precious) fs.rmSync(path.join(into, name), { recursive: true, force: true });
-  }
 }

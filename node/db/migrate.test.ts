@@ -7,7 +7,9 @@ import { test } from 'node:test';
 import pg from 'pg';
 import { eachDatabase, emptyUrl, havePostgres, quietLog, temporaryDirectory, withDatabase } from '../testing/database.ts';
 import { connectDatabase, type Database } from './connect.ts';
-import { exportedTables, derivedTables, listExports } from './export.ts';
+import { ownBackups } from './backup-before.ts';
+import { listBackups } from './backup-folder.ts';
+import { exportedTables, derivedTables } from './export.ts';
 import { readMigrations, type Migration } from './migrate.ts';
 
 const needsPostgres = { skip: havePostgres() ? false : 'needs PostgreSQL' };
@@ -37,7 +39,7 @@ eachDatabase((kind) => {
     await assert.rejects(open(), /broken\.sql is not the one that made this database/);
     fs.rmSync(path.join(directory, `${next}_broken.sql`));
     await assert.rejects(open(), /newer CodecShift/);
-    if (kind === 'embedded') assert.ok(listExports(path.join(dataDir, 'exports')).some((name) => name.includes('before-upgrade')));
+    if (kind === 'embedded') assert.ok((await listBackups(ownBackups(dataDir))).some(({ label }) => label.startsWith('before-upgrade')));
   });
 
   test('an export knows every table of the schema', async (t) => {

@@ -64,6 +64,18 @@ export async function migrate(session: MigrationSession, options: MigrateOptions
 }
 
 /**
+ * Applies them one after the other inside a transaction that is open already: for a database that is built from a copy and
+ * is there as a whole or not at all.
+ */
+export async function applyInside(session: MigrationSession, migrations: readonly Migration[]): Promise<void> {
+  await readDone(session);
+  for (const { version, name, sql, sha256 } of migrations) {
+    await session.exec(sql.replace(/\bconcurrently\b/gi, ''));
+    await session.query('insert into schema_migrations (version, name, sha256, ms) values ($1, $2, $3, 0)', [version, name, sha256]);
+  }
+}
+
+/**
  * Asks again and again instead of waiting inside pg_advisory_lock: a session that waits there holds a snapshot, and
  * CREATE INDEX CONCURRENTLY in the lock's holder waits for that snapshot: a deadlock (40P01, seen).
  */

@@ -1,0 +1,140 @@
+import { PlainError } from '../errors.ts';
+import type { Queryable } from './connect.ts';
+import { digestOf, exportedTables, type DatabaseState, type TableDigest } from './export.ts';
+import { applyInside, readMigrations, type Migration, type MigrationSession } from './migrate.ts';
+
+/**
+ * Makes a database from a copy: of a backup, or of another database. Everything happens in one transaction, so that it is
+ * there as a whole or not at all, whatever ends this process:
+ *
+ *   what was there goes ─▶ the schema of the copy ─▶ its rows ─▶ compared ─▶ its next life ─▶ today's schema ─▶ commit
+ *
+ * A copy of any older schema can be brought in, because the migrations that made it never change.
+ */
+export interface RowSource extends DatabaseState {
+  /** in the order of foreign keys */
+  rows(): AsyncIterable<{ table: string; rows: string[] }>;
+  /** compares what was written with what was read; called before anything else is changed. @throws when they differ */
+  compare(q: Queryable): Promise<void>;
+}
+
+export interface Rebuilding {
+  /**
+   * `restored`: put back from a time that is over. Machines may remember what came after it, so the cluster begins a new
+   * incarnation, and ids go on far behind those that were given out since. `moved`: the same time goes on somewhere else.
+   */
+  life: 'restored' | 'moved';
+  /** terms go on above this one too */
+  aboveTerm?: number;
+  /** what else has to be true of it, in the same transaction, in today's schema */
+  finish?: (q: Queryable) => Promise<void>;
+  embedded: boolean;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: { table: string; rows: number }) => void) | undefined;
+  migrations?: readonly Migration[];
+}
+
+/** @throws PlainError when the copy is of a newer CodecShift or its rows do not fit; nothing is changed then */
+export async function rebuild(session: MigrationSession, source: RowSource, how: Rebuilding): Promise<void> {
+  const migrations = how.migrations ?? readMigrations();
+  requireKnownSchema(source.schema, migrations);
+  await session.exec('begin');
+  try {
+    await session.query(`select set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),
+      set_config('lock_timeout', '60s', true), set_config('TimeZone', 'UTC', true)`);
+    await session.exec(dropStatements(migrations));
+    await applyInside(session, migrations.slice(0, source.schema));
+    await session.query(`select set_config('codecshift.term', '0', true)`);
+    await bringRows(session, source, how);
+    await source.compare(session);
+    await continueIds(session, how.life === 'restored' ? GAP : 0);
+    await session.query(`select setval('job_pins', $1)`, [source.pins]);
+    if (how.life === 'restored') await session.query('update cluster set incarnation = incarnation + 1');
+    // a changed table refuses while checks of its rows are still waiting for the end of the transaction
+    await session.exec('set constraints all immediate');
+    await applyInside(session, migrations.slice(source.schema));
+    await how.finish?.(session);
+    await session.query(`update coordinator set term = greatest($1::bigint, $2::bigint)`, [source.term, how.aboveTerm ?? 0]);
+    how.signal?.throwIfAborted();
+    await session.exec('commit');
+  } catch (error) {
+    await session.exec('rollback').catch(() => {});
+    throw error;
+  }
+}
+
+/** @throws PlainError */
+export function requireKnownSchema(schema: number, migrations: readonly Migration[] = readMigrations()): void {
+  if (schema <= migrations.length) return;
+  throw new PlainError(
+    `This was made by a newer CodecShift (its schema is version ${schema}, this one knows ${migrations.length}). Install the newer version first.`,
+  );
+}
+
+/** No id that a machine may remember from after the backup is given out a second time for something else. */
+const GAP = 1_000_000;
+
+/** How many rows are written at once, and after how many bytes the log of the embedded database is cut short. */
+const BATCH = 500;
+const CHECKPOINT_BYTES = 64_000_000;
+
+async function bringRows(session: MigrationSession, source: RowSource, how: Rebuilding): Promise<void> {
+  let written = 0;
+  const counts = new Map<string, number>();
+  for await (const { table, rows } of source.rows()) {
+    how.signal?.throwIfAborted();
+    if (!(exportedTables as readonly string[]).includes(table)) throw new PlainError(`The copy holds an unknown table: ${table}.`);
+    for (let at = 0; at < rows.length; at += BATCH) {
+      const text = `[${rows.slice(at, at + BATCH).join(',')}]`;
+      await session.query(
+        `insert into ${table} overriding system value select * from jsonb_populate_recordset(null::${table}, $1::jsonb)`,
+        [text],
+      );
+      written += text.length;
+    }
+    counts.set(table, (counts.get(table) ?? 0) + rows.length);
+    how.onProgress?.({ table, rows: counts.get(table)! });
+    if (!how.embedded || written < CHECKPOINT_BYTES) continue;
+    await session.exec('checkpoint');
+    written = 0;
+  }
+}
+
+/** Every table, sequence and function that a migration ever made; other things in the same database stay. */
+function dropStatements(migrations: readonly Migration[]): string {
+  const sql = migrations.map((migration) => migration.sql).join('\n');
+  const named = (what: string): string[] => [
+    ...new Set([...sql.matchAll(new RegExp(`^\\s*create (?:or replace )?${what} (?:if not exists )?(\\w+)`, 'gim'))].map((m) => m[1]!)),
+  ];
+  return [
+    `drop table if exists ${['schema_migrations', ...named('table')].join(', ')} cascade`,
+    ...named('sequence').map((name) => `drop sequence if exists ${name} cascade`),
+    ...named('function').map((name) => `drop function if exists ${name} cascade`),
+  ].join(';\n');
+}
+
+/** Ids go on behind the highest imported one. */
+async function continueIds(q: Queryable, gap: number): Promise<void> {
+  const columns = await q.query<{ table: string; column: string; small: boolean }>(
+    `select table_name as table, column_name as column, data_type <> 'bigint' as small from information_schema.columns
+      where table_schema = 'public' and is_identity = 'YES' and table_name = any($1::text[])`,
+    [[...exportedTables]],
+  );
+  for (const { table, column, small } of columns)
+    await q.query(`select setval(pg_get_serial_sequence($1, $2), coalesce(max(${column}), 0) + 1 + $3::int, false) from ${table}`, [
+      table,
+      column,
+      small ? 0 : gap,
+    ]);
+}
+
+/** Compares the tables with what a backup says of them. @throws PlainError for the first that differs */
+export async function compareDigests(q: Queryable, expected: readonly TableDigest[], signal?: AbortSignal): Promise<void> {
+  for (const { name, rows, sha256 } of expected) {
+    const found = await digestOf(q, name, { signal });
+    if (found.rows === rows && found.sha256 === sha256) continue;
+    throw new PlainError(
+      `What was written into ${name} is not what the backup holds (${found.rows} of ${rows} rows). Nothing was changed.`,
+    );
+  }
+}
