@@ -17,11 +17,11 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, ProtocolRequest } from '../mesh/messages.ts';
 import type { Report } from '../mesh/outbox.ts';
+import { alone } from '../testing/alone.ts';
 import { eachDatabase, freshDatabase, quietLog, type DatabaseKind } from '../testing/database.ts';
 import { helloOf } from '../testing/mesh-samples.ts';
 import { aFingerprint, aLibrary, aNode, aProbe, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
-import { createSettingsStore } from './settings.ts';
 
 /** The coordinator for real, on a real database; the machines are this test. */
 interface Stage {
@@ -66,17 +66,11 @@ async function stage(t: TestContext, kind: DatabaseKind, profile = defaultProfil
   mesh.handle('control', async () => ({ accepted: true }));
   mesh.handle('inspect', async () => ({ op: 'refused', reason: { code: 'root-not-mounted' } }));
   const coordinator = createCoordinator({
+    ...alone(),
     mesh,
     db: database,
-    session: randomUUID(),
-    name: 'house',
-    url: () => 'http://localhost:1',
-    settings: createSettingsStore(),
     events,
     network: { connected: () => connected, hostOf: () => null, clockOf: () => null },
-    peers: () => [],
-    onMembers: () => {},
-    log: quietLog(),
   });
   const elected = new Promise<number>((resolve) => events.on('coordinator.changed', ({ term }) => term !== null && resolve(term)));
   coordinator.start();

@@ -16,6 +16,7 @@ import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
+import { alone } from '../testing/alone.ts';
 import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
 import { helloOf } from '../testing/mesh-samples.ts';
 import { aFingerprint, aLibrary, aNode, aProbe, someJobs, testNode } from '../testing/records.ts';
@@ -53,17 +54,11 @@ async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
   );
   const settings = createSettingsStore();
   const coordinator = createCoordinator({
+    ...alone(),
     mesh,
     db: database,
-    session: randomUUID(),
-    name: 'house',
-    url: () => 'http://localhost:1',
     settings,
     events,
-    network: { connected: () => [], hostOf: () => null, clockOf: () => null },
-    peers: () => [],
-    onMembers: () => {},
-    log,
   });
   const next: Stage['next'] = (type, when = () => true) =>
     new Promise((resolve) => {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import { defaultManners } from '../core/manner-wishes.ts';
 import { nodeRefusal } from '../core/refusals.ts';
@@ -15,12 +14,12 @@ import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { ConductReport } from '../mesh/messages.ts';
 import type { Mesh } from '../mesh/mesh.ts';
+import { alone } from '../testing/alone.ts';
 import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
 import { helloOf, presenceOf } from '../testing/mesh-samples.ts';
 import { aLibrary, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator } from './coordinator.ts';
 import { giveBack } from './excused.ts';
-import { createSettingsStore } from './settings.ts';
 
 /** What a machine does out of consideration, and what a sleep does to its work, in the books of a real database. */
 const log = createLog({ level: 'fatal', pretty: true });
@@ -42,11 +41,8 @@ async function leading(t: TestContext, kind: DatabaseKind) {
   const events = createEvents((error) => assert.fail(String(error)));
   const mesh = createLocalMesh(testNode, log);
   const coordinator = createCoordinator({
-    ...{ mesh, db: database, session: randomUUID(), name: 'house', settings: createSettingsStore(), events, log },
-    url: () => 'http://localhost:1',
-    network: { connected: () => [], hostOf: () => null, clockOf: () => null },
-    peers: () => [],
-    onMembers: () => {},
+    ...alone(),
+    ...{ mesh, db: database, events },
   });
   const elected = next(events, 'coordinator.changed', ({ term }) => term !== null);
   coordinator.start();

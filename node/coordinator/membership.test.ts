@@ -17,6 +17,7 @@ import type { Mesh } from '../mesh/mesh.ts';
 import type { JoinAnswer, JoinRequest } from '../mesh/messages.ts';
 import { commitOf, pairingCode } from '../mesh/pairing-code.ts';
 import { makeClusterKey, openCertificate, openMembers, sign } from '../mesh/signing.ts';
+import { alone } from '../testing/alone.ts';
 import { eachDatabase, freshDatabase, type DatabaseKind, type TestDatabase } from '../testing/database.ts';
 import { until } from '../testing/mesh-nodes.ts';
 import { aLibrary, aNode, someJobs, testNode } from '../testing/records.ts';
@@ -56,18 +57,14 @@ async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
   const mesh = createLocalMesh(testNode, log);
   const events = createEvents((error) => assert.fail(String(error)));
   const coordinator = createCoordinator({
+    ...alone(),
     mesh,
     db: database,
-    session: randomUUID(),
     name: 'attic',
-    url: () => 'http://localhost:1',
-    settings: createSettingsStore(),
     events,
-    network: { connected: () => [], hostOf: () => null, clockOf: () => null },
     peers: () => [{ node: testNode, addresses: ['/ip4/10.0.0.5/tcp/8266'] }],
     members: () => kept ?? newest,
     onMembers: (signed) => void ([newest, kept] = [signed, null]),
-    log,
   });
   const led = new Promise<void>((resolve) => events.on('coordinator.changed', ({ term }) => term !== null && resolve()));
   coordinator.start();

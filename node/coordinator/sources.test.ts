@@ -19,6 +19,7 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
 import { createOutgoing } from '../outgoing.ts';
+import { alone } from '../testing/alone.ts';
 import { startArr } from '../testing/arr-server.ts';
 import { freshDatabase, quietLog, temporaryDirectory } from '../testing/database.ts';
 import { helloOf } from '../testing/mesh-samples.ts';
@@ -62,21 +63,15 @@ suite('a Plex server whose libraries are watched', () => {
     mesh.handle('inspect', async (ask) => keeper(ask));
     const settings = createSettingsStore();
     coordinator = createCoordinator({
+      ...alone(),
       mesh,
       db: database,
-      session: randomUUID(),
-      name: 'house',
-      url: () => 'http://localhost:1',
       settings,
       events,
-      network: { connected: () => [], hostOf: () => null, clockOf: () => null },
-      peers: () => [],
-      onMembers: () => {},
       outside: {
         outward: { outgoing: createOutgoing({ ownPorts: () => [] }), pace: { quietSeconds: 0, gatherMs: 10 } },
         secretKey: await openSecretKey({ dataDir: temporaryDirectory(later), file: null, log: quietLog() }),
       },
-      log: quietLog(),
     });
     const elected = next('coordinator.changed', ({ term }) => term !== null);
     coordinator.start();

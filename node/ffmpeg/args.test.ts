@@ -4,31 +4,12 @@ import type { Probe, VideoStream } from '../core/media.ts';
 import type { WorkPlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import { coversToExtract, encodeArguments, type ArgumentsInput } from './args.ts';
+import { film as plainFilm } from '../testing/encode-cases.ts';
 import { safeGlobals, safeInput } from './sandbox.ts';
 
 const base = { codecTag: null, codecProfile: null, language: null, title: null, startMs: 0, durationMs: 1000, bitrate: null, tags: {} };
-const film: VideoStream = {
-  ...base,
-  kind: 'video',
-  index: 0,
-  codec: 'h264',
-  disposition: ['default'],
-  width: 320,
-  height: 180,
-  pixelFormat: 'yuv420p',
-  bitDepth: 8,
-  chroma: '4:2:0',
-  hasAlpha: false,
-  frameRate: 25,
-  averageFrameRate: 25,
-  frames: 25,
-  fieldOrder: 'progressive',
-  sampleAspectRatio: '1:1',
-  rotation: 0,
-  color: { range: 'tv', space: 'bt709', transfer: 'bt470bg', primaries: 'bt709', chromaLocation: null },
-  hdr: null,
-  closedCaptions: false,
-};
+/** Its transfer is another than its colours: each of the three has to be said by itself. */
+const film: VideoStream = { ...plainFilm, color: { ...plainFilm.color, transfer: 'bt470bg' } };
 const cover: VideoStream = { ...film, index: 2, codec: 'png', disposition: ['attached_pic'], tags: { filename: 'c.png' } };
 const probe: Probe = {
   container: 'matroska',

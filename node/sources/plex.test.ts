@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { PlainError } from '../errors.ts';
 import { createOutgoing } from '../outgoing.ts';
-import { startPlexServer, type TestPlexServer } from '../testing/plex-server.ts';
+import { wellBehaved, startPlexServer, type TestPlexServer } from '../testing/plex-server.ts';
 import { openSource } from './open.ts';
 import type { Source, SourceItem, SourceNews, SourceParts } from './source.ts';
 
@@ -23,21 +23,7 @@ suite('a Plex server', () => {
     plex.heard.length = 0;
     plex.sessions.length = 0;
     plex.background.length = 0;
-    Object.assign(plex.behaves, {
-      paging: 'asked',
-      onPage: null,
-      broken: null,
-      scans: 'at-once',
-      refreshVerbs: ['GET', 'POST'],
-      analyzesOnScan: false,
-      sessions: 'json',
-      background: true,
-      bare: false,
-      claims: null,
-      guest: false,
-      loose: false,
-      totals: true,
-    });
+    Object.assign(plex.behaves, wellBehaved());
   });
   after(() => plex.stop());
 

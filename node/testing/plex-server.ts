@@ -62,6 +62,25 @@ export interface PlexWishes {
   version?: string;
 }
 
+/** As a server of today behaves that is well. */
+export function wellBehaved(): PlexBehaviour {
+  return {
+    paging: 'asked',
+    onPage: null,
+    broken: null,
+    scans: 'at-once',
+    refreshVerbs: ['GET', 'POST'],
+    analyzesOnScan: false,
+    sessions: 'json',
+    background: true,
+    bare: false,
+    claims: null,
+    guest: false,
+    loose: false,
+    totals: true,
+  };
+}
+
 export async function startPlexServer(
   t: { after(fn: () => Promise<void> | void): void } | null,
   wishes: PlexWishes = {},
@@ -77,21 +96,7 @@ export async function startPlexServer(
     token: wishes.token ?? 'server-token-of-the-test',
     name: wishes.name ?? 'Living room',
     library: createPlexLibrary(),
-    behaves: {
-      paging: 'asked',
-      onPage: null,
-      broken: null,
-      scans: 'at-once',
-      refreshVerbs: ['GET', 'POST'],
-      analyzesOnScan: false,
-      sessions: 'json',
-      background: true,
-      bare: false,
-      claims: null,
-      guest: false,
-      loose: false,
-      totals: true,
-    } as PlexBehaviour,
+    behaves: wellBehaved(),
     sessions: [] as TestSession[],
     background: [] as string[],
     queued: [] as TestPlexServer['queued'],

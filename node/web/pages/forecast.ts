@@ -9,6 +9,7 @@ import { readListState } from '../models/list-state.ts';
 import { planCsvHead, planCsvRow, planPage } from '../models/plan-page.ts';
 import { idFrom, url } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
+import { csvStream } from './csv-stream.ts';
 import { queryOf } from './form.ts';
 
 /** What a library would become before anything of it is converted: by class with ranges, and file by file. */
@@ -83,10 +84,20 @@ function planRoutes(app: Parameters<PageModule>[0], web: Web): void {
   app.get('/library/:id/plan.csv', async (c) => {
     const library = await libraryOf(web, c.req.param('id'));
     const name = `codecshift-plan-${library.id}-${web.now().toISOString().slice(0, 10)}.csv`;
-    return c.body(csvStream(web, library.id, readPlanQuery(c).filter, c.req.raw.signal), 200, {
-      'Content-Type': 'text/csv; charset=utf-8',
-      'Content-Disposition': `attachment; filename="${name}"`,
-    });
+    const { filter } = readPlanQuery(c);
+    return c.body(
+      csvStream({
+        head: planCsvHead,
+        line: planCsvRow,
+        read: (after) => listPlan(web.db, library.id, filter, { after, size: 200 }),
+        signal: c.req.raw.signal,
+      }),
+      200,
+      {
+        'Content-Type': 'text/csv; charset=utf-8',
+        'Content-Disposition': `attachment; filename="${name}"`,
+      },
+    );
   });
 }
 
@@ -102,27 +113,6 @@ function readPlanQuery(c: Ctx): { filter: PlanFilter; wish: { after: string | nu
     },
     wish: { after: state.after, before: state.before },
   };
-}
-
-/** Page by page as fast as it is read, so that a large library costs no memory; ends when the reader goes away. */
-function csvStream(web: Web, libraryId: number, filter: PlanFilter, signal: AbortSignal): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  let after: string | null = null;
-  let begun = false;
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      if (signal.aborted) return controller.close();
-      if (!begun) {
-        begun = true;
-        // the mark tells spreadsheets that this is UTF-8
-        return controller.enqueue(encoder.encode(`\ufeff${planCsvHead}`));
-      }
-      const page = await listPlan(web.db, libraryId, filter, { after, size: 200 });
-      if (page.rows.length > 0) controller.enqueue(encoder.encode(page.rows.map(planCsvRow).join('')));
-      after = page.after;
-      if (after === null) controller.close();
-    },
-  });
 }
 
 async function readForecast(web: Web, forecasts: Forecasts, library: Library): Promise<ForecastPage> {

@@ -11,6 +11,7 @@ import { readListState, type ListState } from '../models/list-state.ts';
 import { changeLine } from '../models/settings.ts';
 import { idFrom, url } from '../routes.ts';
 import type { PageModule, Web } from '../web.ts';
+import { csvStream } from './csv-stream.ts';
 import { queryOf } from './form.ts';
 import { filterOf } from './queue.ts';
 
@@ -40,10 +41,19 @@ export const historyPages: PageModule = (app, web) => {
   app.get('/history/export.csv', (c) => {
     const state = readListState(queryOf(c), historyStates);
     const name = `codecshift-history-${web.now().toISOString().slice(0, 10)}.csv`;
-    return c.body(csvStream(web, state, c.req.raw.signal), 200, {
-      'Content-Type': 'text/csv; charset=utf-8',
-      'Content-Disposition': `attachment; filename="${name}"`,
-    });
+    return c.body(
+      csvStream<JobRow>({
+        head: csvHead,
+        line: csvRow,
+        read: (after) => readResults(web, state, { after, size: 200 }),
+        signal: c.req.raw.signal,
+      }),
+      200,
+      {
+        'Content-Type': 'text/csv; charset=utf-8',
+        'Content-Disposition': `attachment; filename="${name}"`,
+      },
+    );
   });
 
   app.get('/history/audit', async (c) => {
@@ -84,26 +94,4 @@ function readResults(web: Web, state: ListState, wish: PageWish): Promise<Page<J
     default:
       return listHistory(web.db, filter, wish);
   }
-}
-
-/** Page by page as fast as it is read, so that a long history costs no memory; ends when the reader goes away. */
-function csvStream(web: Web, state: ListState, signal: AbortSignal): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  let after: string | null = null;
-  let begun = false;
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      if (signal.aborted) return controller.close();
-      if (!begun) {
-        begun = true;
-        // the mark tells spreadsheets that this is UTF-8
-        controller.enqueue(encoder.encode(`\ufeff${csvHead}`));
-        return;
-      }
-      const page: Page<JobRow> = await readResults(web, state, { after, size: 200 });
-      if (page.rows.length > 0) controller.enqueue(encoder.encode(page.rows.map(csvRow).join('')));
-      after = page.after;
-      if (after === null) controller.close();
-    },
-  });
 }
