@@ -118,7 +118,7 @@ export function createFront(parts: FrontParts): Front {
   function route(incoming: IncomingMessage, outgoing: ServerResponse, visitor: Visitor): void {
     const way = reach.way();
     const key = reach.key();
-    const stream = incoming.url!.split('?', 1)[0] === '/events';
+    const stream = isStream(incoming.url!.split('?', 1)[0]!);
     const track = (end: () => void): void => void underway.set(outgoing, { key, stream, end });
     outgoing.once('close', () => underway.delete(outgoing));
     if (way.kind === 'nowhere') return answer(incoming, outgoing, visitor);
@@ -157,4 +157,9 @@ export function createFront(parts: FrontParts): Front {
     visits.set(incoming, { visitor, ...(note ? { note } : {}) });
     void toApp(incoming, outgoing);
   }
+}
+
+/** Lasts for as long as somebody listens, and ends when the coordinator changes. */
+function isStream(path: string): boolean {
+  return path === '/events' || path === '/api/v1/events';
 }

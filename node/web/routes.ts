@@ -92,6 +92,8 @@ export const url = {
     `/people/${int(id)}/${action}`,
   apiTokens: (): string => '/api-tokens',
   apiTokenRevoke: (id: string): string => `/api-tokens/${encodeURIComponent(id)}/revoke`,
+  /** what programs can ask for, for a person to read */
+  api: (): string => '/api',
   audit: (query: Query = {}): string => `/audit${search(query)}`,
   /** the machine that the browser talks to; served by its front, also while nobody coordinates */
   machine: (): string => '/node',

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { PlainError } from '../errors.ts';
+import { createFeed } from './api/feed.ts';
 import { createAuth } from './auth/auth.ts';
 import { gate, identify } from './auth/gate.ts';
 import { mayChange } from './auth/who.ts';
@@ -111,9 +112,10 @@ export async function createApp(parts: WebParts): Promise<App> {
     around: () => parts.around?.() ?? [],
     isUnguarded: async () => (await auth.state()) === 'none',
   });
+  const feed = createFeed({ events: parts.events });
   const barcodes = createBarcodes(parts.db, parts.events);
   const forecasts = createForecasts({ ...parts, now });
-  const web: Web = { ...parts, auth, log, now, views, live, barcodes, forecasts, page, bare, act };
+  const web: Web = { ...parts, auth, log, now, views, live, feed, barcodes, forecasts, page, bare, act };
 
   const app = new Hono<Env>();
   app.use(async (c, next) => {
@@ -159,7 +161,12 @@ export async function createApp(parts: WebParts): Promise<App> {
 
   registerShell(web);
   for (const module of pageModules) module(app, web);
-  return { app, web, fetch: (request, env) => app.fetch(request, env), stop: () => (barcodes.stop(), live.stop(), auth.stop()) };
+  return {
+    app,
+    web,
+    fetch: (request, env) => app.fetch(request, env),
+    stop: () => (barcodes.stop(), live.stop(), feed.stop(), auth.stop()),
+  };
 }
 
 /** The names of the setting `web.hosts`, for the front's `allowedHosts`. */

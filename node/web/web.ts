@@ -9,6 +9,7 @@ import type { Auth, AuthParts } from './auth/auth.ts';
 import type { Who } from './auth/who.ts';
 import type { Live } from './live.ts';
 import type { Views } from './views.ts';
+import type { Feed } from './api/feed.ts';
 import type { Barcodes } from './barcodes.ts';
 import type { Forecasts } from './forecasts.ts';
 
@@ -40,6 +41,8 @@ export interface Web extends Omit<WebParts, 'auth'> {
   now(): Date;
   views: Views;
   live: Live;
+  /** what happens, for programs */
+  feed: Feed;
   barcodes: Barcodes;
   forecasts: Forecasts;
   page: RenderPage;

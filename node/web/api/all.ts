@@ -1,13 +1,21 @@
 import type { Right } from '../../core/access.ts';
+import { aboutApi } from './about.ts';
 import { adminApi } from './admin.ts';
 import { cleanupsApi } from './cleanups.ts';
 import type { ApiRoute } from './declare.ts';
+import { eventsApi } from './events.ts';
 import { filesApi } from './files.ts';
 import { forecastsApi } from './forecasts.ts';
 import { jobsApi } from './jobs.ts';
+import { openApi, type OpenApi } from './openapi.ts';
 import { librariesApi } from './libraries.ts';
 import { nodesApi } from './nodes.ts';
 import { queueApi } from './queue.ts';
+import { historyApi } from './history.ts';
+import { peopleApi } from './people.ts';
+import { picturesApi } from './pictures.ts';
+import { signInApi } from './sign-in.ts';
+import { tokensApi } from './tokens.ts';
 import { settingsApi } from './settings.ts';
 import { sourceAddApi } from './source-add.ts';
 import { sourcePathsApi } from './source-paths.ts';
@@ -15,28 +23,41 @@ import { sourcesApi } from './sources.ts';
 import { statusApi } from './status.ts';
 import { workApi } from './work.ts';
 
+export const base = '/api/v1';
+
 /** Every route of the API, in the order in which they are tried. */
 export const apiRoutes: readonly ApiRoute[] = [
   ...statusApi,
+  ...eventsApi,
   ...workApi,
   ...librariesApi,
   ...forecastsApi,
   ...jobsApi,
   ...queueApi,
+  ...picturesApi,
   ...filesApi,
   ...cleanupsApi,
   ...nodesApi,
   ...sourceAddApi,
   ...sourcePathsApi,
   ...sourcesApi,
+  ...historyApi,
   ...settingsApi,
+  ...signInApi,
+  ...peopleApi,
+  ...tokensApi,
   ...adminApi,
+  ...aboutApi(documentOf),
 ];
 
-export const base = '/api/v1';
 const rights = new Map(apiRoutes.map(({ method, path, right }) => [`${method} ${base}${path}`, right]));
 
 /** Which right a route of the API asks for, as it declares; null: it is none of them. */
 export function rightOfApi(method: string, pattern: string): Right | null {
   return rights.get(`${method} ${pattern}`) ?? null;
+}
+
+/** All of it as OpenAPI. */
+export function documentOf(version: string): OpenApi {
+  return openApi(apiRoutes, base, version);
 }

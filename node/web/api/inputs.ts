@@ -88,6 +88,6 @@ export function wishOf(query: { after?: string | undefined; before?: string | un
 }
 
 export const library = v.optional(id);
-export const format = v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9_.-]{1,64}$/i, 'must be a codec name such as h264')));
+export const format = v.optional(v.pipe(v.string(), v.regex(/^[a-zA-Z0-9_.-]{1,64}$/, 'must be a codec name such as h264')));
 export const reasonCode = v.optional(v.picklist(reasonCodes, 'must be the code of a reason'));
 export const search = v.optional(words(200));

@@ -20,7 +20,7 @@ import { route, type ApiRoute, type Call } from './declare.ts';
 import { format, library, numberOf, oneOf, paged, search, wishOf } from './inputs.ts';
 import { jobAnswer, jobDetailAnswer, jobDetailJson, jobJson } from './job-answer.ts';
 
-const states = ['waiting', 'running', 'held', 'failed', 'finished', 'cancelled', 'history'] as const;
+const states = ['waiting', 'running', 'held', 'failed', 'finished', 'replaced', 'kept', 'restored', 'cancelled', 'history'] as const;
 
 const query = v.strictObject({
   state: v.optional(oneOf(states), 'waiting'),
@@ -146,6 +146,10 @@ async function jobs(web: Web, wanted: v.InferOutput<typeof query>): Promise<Page
       return listFailed(web.db, filter, wish);
     case 'finished':
       return listFinished(web.db, filter, wish);
+    case 'replaced':
+    case 'kept':
+    case 'restored':
+      return listFinished(web.db, filter, wish, wanted.state);
     case 'cancelled':
       return listCancelled(web.db, filter, wish);
     case 'history':

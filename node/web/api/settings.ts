@@ -1,12 +1,14 @@
 import * as v from 'valibot';
 import { overriddenBy } from '../../config/load.ts';
-import { clusterKeys, specOf } from '../../config/schema.ts';
+import { clusterKeys, isClusterKey, specOf } from '../../config/schema.ts';
 import { readHistory, readSettings } from '../../db/settings.ts';
 import { objectionsTo } from '../auth/objections.ts';
+import { mayChange } from '../auth/who.ts';
 import type { Ctx, Web } from '../web.ts';
 import { listOf, maybe, time } from './answers.ts';
 import { route, type ApiRoute } from './declare.ts';
 import { id, text } from './inputs.ts';
+import { needsAPerson } from './lasting.ts';
 import { ApiProblem } from './problem.ts';
 
 const settingAnswer = v.strictObject({
@@ -28,16 +30,16 @@ export const settingsApi: ApiRoute[] = [
     path: '/settings',
     right: 'read',
     in: 'Settings',
-    does: 'Every setting with its value, its default and its version.',
+    does: 'Every setting with its value, its default and its version. How people are let in is told to an admin only.',
     answer: listOf(settingAnswer),
-    run: async ({ web }) => ({ items: await settings(web) }),
+    run: async ({ web, c }) => ({ items: await settings(web, c as Ctx) }),
   }),
   route({
     method: 'POST',
     path: '/settings',
     right: 'admin',
     in: 'Settings',
-    does: 'Saves settings, all of them or none. Each change carries the version that it saw; `value: null` is back to the default.',
+    does: 'Saves settings, all of them or none. Each change carries the version that it saw; `value: null` is back to the default. How people are let in is not changed by a token.',
     body: v.strictObject({
       changes: v.pipe(
         v.array(
@@ -51,6 +53,7 @@ export const settingsApi: ApiRoute[] = [
     answer: v.strictObject({ saved: v.number() }),
     run: async ({ web, by, c, body: { changes } }) => {
       const wished = changes.map((change) => ({ ...change, value: change.value ?? null }));
+      if (wished.some(({ key }) => isAboutPeople(key))) needsAPerson(c as Ctx, 'Nothing was saved.');
       const objections = await objectionsTo(c as Ctx, web, wished);
       const problems = objections.length > 0 ? objections : await web.commands.saveSettings(wished, by);
       if (problems.length === 0) return { saved: changes.length };
@@ -81,25 +84,39 @@ export const settingsApi: ApiRoute[] = [
         via: v.string(),
       }),
     ),
-    run: async ({ web, query }) => ({ items: await readHistory(web.db, query.before ?? null) }),
+    run: async ({ web, query, c }) => {
+      const rows = await readHistory(web.db, query.before ?? null);
+      return { items: rows.filter(({ key }) => isSeen(c as Ctx, key)) };
+    },
   }),
 ];
 
-async function settings(web: Web) {
+/** Sign-in, provider and proxy: on the page only an admin sees these. */
+function isAboutPeople(key: string): boolean {
+  return isClusterKey(key) && ['access', 'provider', 'proxy'].includes(specOf(key).group);
+}
+
+function isSeen(c: Ctx, key: string): boolean {
+  return !isAboutPeople(key) || mayChange(c.get('who'));
+}
+
+async function settings(web: Web, c: Ctx) {
   const stored = new Map((await readSettings(web.db)).map((row) => [row.key, row]));
   const effective = web.settings();
-  return clusterKeys.map((key) => {
-    const { label, help, type, unit } = specOf(key);
-    return {
-      key,
-      label,
-      help,
-      type,
-      unit: unit ?? null,
-      default: specOf(key).default,
-      value: effective[key] ?? specOf(key).default,
-      version: stored.get(key)?.version ?? 0,
-      override: overriddenBy(key),
-    };
-  });
+  return clusterKeys
+    .filter((key) => isSeen(c, key))
+    .map((key) => {
+      const { label, help, type, unit } = specOf(key);
+      return {
+        key,
+        label,
+        help,
+        type,
+        unit: unit ?? null,
+        default: specOf(key).default,
+        value: effective[key] ?? specOf(key).default,
+        version: stored.get(key)?.version ?? 0,
+        override: overriddenBy(key),
+      };
+    });
 }

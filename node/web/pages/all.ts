@@ -2,6 +2,7 @@ import { apiRoutes } from '../api/all.ts';
 import { register } from '../api/register.ts';
 import type { PageModule } from '../web.ts';
 import { accountPages } from './account.ts';
+import { apiPages } from './api.ts';
 import { apiTokenPages } from './api-tokens.ts';
 import { auditPages } from './audit.ts';
 import { cleanupPages } from './cleanup.ts';
@@ -31,6 +32,7 @@ export const pageModules: readonly PageModule[] = [
   accountPages,
   peoplePages,
   apiTokenPages,
+  apiPages,
   auditPages,
   overviewPages,
   queuePages,

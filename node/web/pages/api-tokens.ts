@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { scopes, type Scope } from '../../core/access.ts';
 import { listApiTokens } from '../../db/api-tokens.ts';
-import { hashOf } from '../auth/sessions.ts';
+import { makeApiToken } from '../auth/api-token.ts';
 import type { TokensPage } from '../models/access.ts';
 import { editableGroups } from '../models/settings.ts';
 import { url } from '../routes.ts';
@@ -21,10 +20,9 @@ export const apiTokenPages: PageModule = (app, web) => {
     const days = form.get('days') ?? '';
     const problem = problemOf(name, chosen, days);
     if (problem) return show(c, { form: { name: name.slice(0, 100), scopes: chosen, days, problem } }, 422);
-    const id = randomId();
-    const token = `cs_${id}_${randomBytes(32).toString('base64url')}`;
+    const { id, hash, token } = makeApiToken();
     const userId = c.get('actor').user ?? null;
-    const wish = { id, hash: hashOf(token), name, scopes: chosen, userId, days: days === '' ? null : Number(days) };
+    const wish = { id, hash, name, scopes: chosen, userId, days: days === '' ? null : Number(days) };
     await auth.access.addToken(wish, c.get('actor'), auth.from(c));
     c.set('noted', true);
     return show(c, { made: { name, token } });
@@ -68,8 +66,4 @@ function problemOf(name: string, chosen: Scope[], days: string): string | null {
   return days === '' || (/^\d{1,4}$/.test(days) && Number(days) >= 1 && Number(days) <= 3650)
     ? null
     : 'It lasts from 1 to 3650 days; leave it empty for ever.';
-}
-
-function randomId(): string {
-  return [...randomBytes(10)].map((byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte & 31]).join('');
 }

@@ -1,8 +1,8 @@
 import type { SettingGroup } from '../../config/schema.ts';
 import { listSecrets } from '../../db/secrets.ts';
 import { PlainError } from '../../errors.ts';
-import { issuerUrl } from '../auth/oidc-config.ts';
 import { providerHelp } from '../auth/oidc-help.ts';
+import { testProvider } from '../auth/provider-check.ts';
 import { SECRET_HEADER } from '../auth/proxy-sign-in.ts';
 import { externalUrl } from '../auth/cookies.ts';
 import { whyNotThroughProxy } from '../auth/objections.ts';
@@ -22,7 +22,7 @@ export const providerSettingsPages: PageModule = (app, web) => {
   app.get('/settings/provider', (c) => showProvider(c, web, null));
   app.post('/settings/provider', (c) => saveGroup(c, web, 'provider'));
   app.post('/settings/provider/secret', (c) => keepSecret(c, web, 'oidc.clientSecret', 'provider'));
-  app.post('/settings/provider/test', async (c) => showProvider(c, web, await test(web)));
+  app.post('/settings/provider/test', async (c) => showProvider(c, web, await testProvider(needProvider(web))));
   app.post('/settings/provider/trial', (c) => {
     const who = c.get('who');
     return onward(c, web, { kind: 'trial', user: who.kind === 'person' ? who.session.userId : null }, url.settings('provider'));
@@ -55,50 +55,6 @@ async function showProvider(c: Ctx, web: Web, tested: TestView | null): Promise<
     help: [...providerHelp],
   };
   return web.page(c, { title: 'Settings', section: 'settings', view: 'access/provider', model });
-}
-
-/** Asks the provider who it is and where it wants people to go. What it says is shown as what was found, never as it came. */
-async function test(web: Web): Promise<TestView> {
-  const provider = needProvider(web);
-  const lines: TestView['lines'] = [];
-  let hosts: string[] = [];
-  try {
-    const config = await provider.config();
-    lines.push({
-      ok: true,
-      text: `Issuer, client id and ${config.clientSecret === null ? 'no client secret' : 'client secret'} are there.`,
-    });
-    const { server, otherHosts } = await provider.discovery.fresh(config, AbortSignal.timeout(15_000));
-    lines.push({ ok: true, text: `The provider answers at ${issuerUrl(config).host} and calls itself by that name.` });
-    hosts = otherHosts.filter((host) => !config.hosts.includes(host));
-    lines.push(
-      hosts.length === 0
-        ? { ok: true, text: 'Everything it points to is at its own address, or was confirmed.' }
-        : {
-            ok: false,
-            text: `It points to other addresses: ${hosts.join(', ').slice(0, 300)}. Confirm them by adding them to “Other addresses of the provider”, if they are its own.`,
-          },
-    );
-    const scopes = server.scopes_supported;
-    const unknown = config.scopes.split(' ').filter((scope) => scopes !== undefined && !scopes.includes(scope));
-    if (unknown.length > 0) lines.push({ ok: false, text: `It does not list these scopes: ${unknown.join(', ').slice(0, 200)}.` });
-    if (server.userinfo_endpoint === undefined) lines.push({ ok: true, text: 'It has no userinfo: groups have to be in the ID token.' });
-    if (server.end_session_endpoint === undefined) lines.push({ ok: true, text: 'Signing out here does not reach it.' });
-    lines.push(redirectLine(provider.redirectUri()));
-  } catch (error) {
-    if (!(error instanceof PlainError)) throw error;
-    lines.push({ ok: false, text: error.message });
-  }
-  return { good: lines.every(({ ok }) => ok), lines, hosts };
-}
-
-function redirectLine(redirectUri: string | null): TestView['lines'][number] {
-  return redirectUri === null
-    ? {
-        ok: false,
-        text: 'The address of the dashboard from outside is not set, so nobody can be sent back. It is on the page “Signing in”.',
-      }
-    : { ok: true, text: 'The client secret itself is checked by the trial: only a whole sign-in shows it.' };
 }
 
 async function showProxy(c: Ctx, web: Web): Promise<Response> {

@@ -1,0 +1,17 @@
+import { apiRoutes, base, documentOf } from '../api/all.ts';
+import { apiPage, type ApiPage } from '../models/api-page.ts';
+import { editableGroups } from '../models/settings.ts';
+import type { PageModule } from '../web.ts';
+
+/** What programs can ask for, written for a person; made of the same declarations as the routes. */
+export const apiPages: PageModule = (app, web) => {
+  const model: ApiPage = {
+    groups: editableGroups(),
+    group: 'api-tokens',
+    documentHref: `${base}/openapi.json`,
+    ...apiPage(apiRoutes, documentOf(web.node.version), base),
+  };
+  app.get('/api', (c) =>
+    web.page(c, { title: 'API', section: 'settings', view: 'access/api', model, live: { view: 'shell', refresh: false } }),
+  );
+};
