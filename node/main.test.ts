@@ -32,7 +32,7 @@ test('an unknown command is named, and the commands are listed', async () => {
   assert.match(stderr, /doctor/);
 });
 
-for (const command of ['run', 'status', 'scan', 'pause', 'resume', 'jobs', 'plan', 'encoders', 'doctor', 'licenses']) {
+for (const command of ['run', 'stop', 'service', 'status', 'scan', 'pause', 'resume', 'jobs', 'plan', 'encoders', 'doctor', 'licenses']) {
   test(`${command} --help says what ${command} does`, async () => {
     const { code, stdout } = await codecshift(command, '--help');
     assert.equal(code, 0);

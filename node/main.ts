@@ -6,6 +6,8 @@ import { parseArgs } from 'node:util';
  */
 const commands: Record<string, { help: string; load: () => Promise<{ run: (args: string[]) => Promise<number> }> }> = {
   run: { help: 'start this machine: scan, convert, show the dashboard', load: () => import('./cli/run.ts') },
+  stop: { help: 'end the running program in order; its half-done encodes begin anew later', load: () => import('./cli/stop.ts') },
+  service: { help: 'start with the system, without anybody signing in', load: () => import('./cli/service.ts') },
   status: { help: 'what is going on, from the running program', load: () => import('./cli/status.ts') },
   scan: { help: 'look for new files now', load: () => import('./cli/scan.ts') },
   pause: { help: 'begin no new files; running ones finish', load: () => import('./cli/pause.ts') },

@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { findBelonging, leaveCluster, type Belonging } from './assembly/belonging.ts';
 import { makeDataDir, requireFolders } from './assembly/data-dir.ts';
-import { addFolders } from './assembly/folders.ts';
+import { addFolders, placesOf } from './assembly/folders.ts';
 import { requireSoundAccess } from './assembly/first-start.ts';
 import type { House } from './assembly/house.ts';
 import { startMember, type Member } from './assembly/member.ts';
@@ -56,6 +56,8 @@ export interface StartOptions {
   onCode?: (code: string, cluster: string) => void;
   /** a person has to show that he has this machine: an address with its token behind the `#`, and the token */
   onToken?: (address: string, token: string, why: 'set-up' | 'machine') => void;
+  /** somebody with this machine's command line asked it to end; whoever started it does so */
+  onStop?: (how: 'cancel' | 'finish' | null) => void;
   /** for crash tests only */
   fault?: Fault;
 }
@@ -69,7 +71,6 @@ export async function startNode(start: StartOptions): Promise<RunningNode> {
   for (const peer of options.peers) requireAddress(peer, options.meshPort);
   requireSoundAccess(options);
   await makeDataDir(options.dataDir);
-  await requireFolders(options.libraries);
   const lock = lockDirectory(options.dataDir);
   try {
     const node = await open(start);
@@ -85,6 +86,8 @@ async function open(start: StartOptions): Promise<RunningNode> {
   const stopped = new AbortController();
   start.signal?.addEventListener('abort', () => stopped.abort(), { once: true });
   const events = createEvents((error) => log.error({ err: error }, 'a listener failed'));
+  const roots = await loadRoots(options.dataDir, { log: log.child({ room: 'keeper' }) });
+  await requireFolders(options.libraries, await placesOf(roots));
   const tools = await locateTools({
     configured: { ffmpeg: options.ffmpeg ?? undefined, ffprobe: options.ffprobe ?? undefined },
     cacheDir: path.join(options.dataDir, 'tools'),
@@ -107,7 +110,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
     secret: await loadSecret(options.dataDir),
     session: randomUUID(),
     tools,
-    roots: await loadRoots(options.dataDir, { log: log.child({ room: 'keeper' }) }),
+    roots,
     workspace: await openWorkspace(options.dataDir),
     events,
     encoders,
@@ -310,6 +313,10 @@ async function open(start: StartOptions): Promise<RunningNode> {
       async addPeer(address) {
         member?.addPeer(address);
         if (!house.peers.includes(address)) house.peers.push(address);
+      },
+      async stop(how) {
+        if (!start.onStop) throw new PlainError('Whoever started this program ends it.');
+        start.onStop(how);
       },
       neighbours: () => ((member?.lobby ?? ways?.lobby)?.around() ?? []).map(({ node, name, cluster }) => ({ node, name, cluster })),
     };

@@ -17,13 +17,23 @@ export async function makeDataDir(dataDir: string): Promise<void> {
   }
 }
 
-/** The libraries of the command line. @throws PlainError for the first one that is none */
-export async function requireFolders(folders: readonly string[]): Promise<void> {
+/**
+ * The libraries of the command line. One that was a library before may be missing: its disk comes later or not at all, and
+ * the dashboard has to say so.
+ * @throws PlainError for the first one that is none
+ */
+export async function requireFolders(folders: readonly string[], known: readonly string[]): Promise<void> {
   for (const folder of folders) {
+    if (known.some((root) => isWithin(root, path.resolve(folder)))) continue;
     const found = await stat(folder).catch(() => null);
     if (!found) throw new PlainError(`The folder ${path.resolve(folder)} is not there.`);
     if (!found.isDirectory()) throw new PlainError(`${path.resolve(folder)} is not a folder.`);
   }
+}
+
+export function isWithin(folder: string, inner: string): boolean {
+  const way = path.relative(folder, inner);
+  return way !== '..' && !way.startsWith(`..${path.sep}`) && !path.isAbsolute(way);
 }
 
 /** The directories to make, the highest first. */

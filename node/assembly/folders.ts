@@ -1,5 +1,7 @@
 import path from 'node:path';
 import { PlainError } from '../errors.ts';
+import type { KeeperRoots, RootReport } from '../keeper/roots.ts';
+import { isWithin } from './data-dir.ts';
 import type { House } from './house.ts';
 import type { Member } from './member.ts';
 
@@ -10,8 +12,24 @@ import type { Member } from './member.ts';
  * @throws PlainError when a folder cannot be a library
  */
 export async function addFolders(house: House, member: Member, folders: readonly string[]): Promise<void> {
-  if (folders.length === 0) return void (await led(house, member, 10_000));
-  for (const folder of folders) await addFolder(house, member, path.resolve(folder));
+  const here: string[] = [];
+  for (const folder of folders.map((each) => path.resolve(each))) {
+    const away = (await house.roots.report()).find((root) => isWithin(root.path, folder) && isAway(root));
+    if (away) house.log.warn({ folder, why: away.problem }, 'this library is not there now; it is looked at when its disk is back');
+    else here.push(folder);
+  }
+  if (here.length === 0) return void (await led(house, member, 10_000));
+  for (const folder of here) await addFolder(house, member, folder);
+}
+
+/** Where the libraries that this machine already has lie or lay. */
+export async function placesOf(roots: KeeperRoots): Promise<string[]> {
+  return (await roots.report()).map((root) => root.path);
+}
+
+/** The empty directory that a disk leaves behind must not become a library of its own at every start. */
+function isAway(root: RootReport): boolean {
+  return root.problem !== null && root.problem !== 'read-only';
 }
 
 async function addFolder(house: House, member: Member, folder: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { loadOptions } from '../config/load.ts';
+import { codeOf, messageOf, PlainError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { surviveTheNetwork } from '../mesh/last-resort.ts';
 import { version } from '../version.ts';
@@ -9,13 +10,15 @@ const help = `codecshift run [options]
 Starts this machine: watches the libraries, converts what should be HEVC, shows the dashboard.
 
 ${nodeFlagHelp()}
+  --env-file        A file of NAME=value lines; what is in it counts as if it stood in the environment.
 
 Ctrl-C stops it. All other settings are on the page.
 `;
 
 /** Runs until a signal; resolves with the exit code. */
 export function run(args: string[]): Promise<number> {
-  return command(args, help, nodeFlags(), async ({ values, positionals }) => {
+  return command(args, help, { ...nodeFlags(), 'env-file': { type: 'string' } }, async ({ values, positionals }) => {
+    if (typeof values['env-file'] === 'string') readEnvFile(values['env-file']);
     const folders = [...((values['library'] as string[] | undefined) ?? []), ...positionals];
     const options = loadOptions(folders.length ? { ...values, library: folders } : values);
     const log = createLog({ level: options.logLevel, pretty: process.stderr.isTTY });
@@ -26,16 +29,31 @@ export function run(args: string[]): Promise<number> {
     // the way in is the last thing a person reads, and not lost above the lines of the start
     let say: typeof onToken = (...token) => void (early = token);
     let early: Parameters<typeof onToken> | null = null;
-    const node = await startNode({ options, log, signal: stopped.signal, onCode, onToken: (...token) => say(...token) });
+    const node = await startNode({
+      options,
+      log,
+      signal: stopped.signal,
+      onCode,
+      onToken: (...token) => say(...token),
+      onStop: (how) => signals.ask(how),
+    });
     process.stdout.write(`CodecShift ${version}\nDashboard: ${node.url}\n`);
     say = onToken;
     if (early) onToken(...(early as Parameters<typeof onToken>));
-    const [first, second] = [await signals.first, signals.second];
-    if (first !== 'stopped')
-      process.stderr.write(options.stop === 'finish' ? 'Finishing what runs. Press Ctrl-C again to give it up.\n' : 'Stopping.\n');
-    await node.stop({ how: options.stop, hurry: second });
+    const how = (await signals.first) ?? options.stop;
+    process.stderr.write(how === 'finish' ? 'Finishing what runs. Press Ctrl-C again to give it up.\n' : 'Stopping.\n');
+    await node.stop({ how, hurry: signals.second });
     return 0;
   });
+}
+
+/** For service managers that read none themselves: a secret must not stand in a command line. @throws PlainError */
+function readEnvFile(file: string): void {
+  try {
+    process.loadEnvFile(file);
+  } catch (error) {
+    throw new PlainError(`The file ${file} of --env-file cannot be read (${codeOf(error) ?? messageOf(error)}).`, { cause: error });
+  }
 }
 
 /** Both screens show it, so that a person approves this machine and no other. */
@@ -52,25 +70,44 @@ function onToken(address: string, token: string, why: 'set-up' | 'machine'): voi
   process.stdout.write(`${what}\n  ${address}\n  Set-up token: ${token}\n`);
 }
 
+type Stop = 'cancel' | 'finish';
+
+interface Signals {
+  /** how to stop; null: as `--stop` says */
+  first: Promise<Stop | null>;
+  second: Promise<void>;
+  /** `codecshift stop`, which can say how and be repeated without doing harm */
+  ask(how: Stop | null): void;
+}
+
 /** First signal: stop in order. Second: cancel what still runs. Third: leave at once. */
-function listenForStop(stopped: AbortController): { first: Promise<string>; second: Promise<void> } {
-  const first = Promise.withResolvers<string>();
+function listenForStop(stopped: AbortController): Signals {
+  const first = Promise.withResolvers<Stop | null>();
   const second = Promise.withResolvers<void>();
   let count = 0;
-  const heard = (signal: string): void => {
+  const begin = (how: Stop | null): void => {
     count++;
-    if (count === 1) {
-      stopped.abort();
-      first.resolve(signal);
-    } else if (count === 2) second.resolve();
+    stopped.abort();
+    first.resolve(how);
+  };
+  const heard = (): void => {
+    if (count === 0) begin(null);
+    else if (++count === 2) second.resolve();
     else process.exit(130);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const) {
     try {
-      process.on(signal, () => heard(signal));
+      process.on(signal, heard);
     } catch {
       // a signal this platform does not have
     }
   }
-  return { first: first.promise, second: second.promise };
+  return {
+    first: first.promise,
+    second: second.promise,
+    ask(how) {
+      if (count === 0) begin(how);
+      else if (how === 'cancel') second.resolve();
+    },
+  };
 }

@@ -4,7 +4,8 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import path from 'node:path';
 import { loadOptions } from '../config/load.ts';
-import { PlainError } from '../errors.ts';
+import { codeOf, PlainError } from '../errors.ts';
+import { serviceDataDirs } from './service/record.ts';
 
 interface Runtime {
   url: string;
@@ -13,6 +14,13 @@ interface Runtime {
   secret: string;
   /** PEM of what it shows at that address; absent without TLS */
   certificate?: string | null;
+}
+
+/** The running program of this machine, as far as the command line may ask it. */
+export interface Running {
+  pid: number;
+  url: string;
+  api: <T>(method: string, path: string, body?: unknown) => Promise<T>;
 }
 
 const file = (dataDir: string): string => path.join(dataDir, 'running.json');
@@ -28,19 +36,17 @@ export async function withdrawRunning(dataDir: string): Promise<void> {
   await unlink(file(dataDir)).catch(() => {});
 }
 
-/** The running program of a data directory, asked over its own API. */
-export async function running(
-  values: Record<string, unknown>,
-  timeoutMs = 60_000,
-): Promise<{ api: <T>(method: string, path: string, body?: unknown) => Promise<T> }> {
+/** The running program of a data directory, asked over its own API. Unless one is named, a service of this machine counts too. */
+export async function running(values: Record<string, unknown>, timeoutMs = 60_000): Promise<Running> {
   const { dataDir } = loadOptions(values);
-  const runtime = await readFile(file(dataDir), 'utf8').then(
-    (text) => JSON.parse(text) as Runtime,
-    () => null,
-  );
-  const hint = `Start it with "codecshift run", or name its data directory with --data-dir (looked in ${dataDir}).`;
+  const isNamed = values['data-dir'] !== undefined || Boolean(process.env['CODECSHIFT_DATA_DIR']);
+  const places = isNamed ? [dataDir] : [dataDir, ...serviceDataDirs().filter((each) => each !== dataDir)];
+  const runtime = await firstRuntime(places);
+  const hint = `Start it with "codecshift run", or name its data directory with --data-dir (looked in ${places.join(' and ')}).`;
   if (!runtime) throw new PlainError(`CodecShift is not running here. ${hint}`);
   return {
+    pid: runtime.pid,
+    url: runtime.url,
     async api(method, route, body) {
       const headers: Record<string, string> = { accept: 'application/json', authorization: `Bearer ${runtime.secret}` };
       if (body !== undefined) headers['content-type'] = 'application/json';
@@ -56,6 +62,24 @@ export async function running(
       return data as never;
     },
   };
+}
+
+/** @throws PlainError when there is one that belongs to another user */
+async function firstRuntime(places: readonly string[]): Promise<Runtime | null> {
+  for (const dataDir of places) {
+    try {
+      return JSON.parse(await readFile(file(dataDir), 'utf8')) as Runtime;
+    } catch (error) {
+      if (codeOf(error) === 'EACCES')
+        throw new PlainError(
+          `The program of ${dataDir} belongs to another user, and only that one and root may ask it: say the same with sudo.`,
+          {
+            cause: error,
+          },
+        );
+    }
+  }
+  return null;
 }
 
 /**

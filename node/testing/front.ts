@@ -71,6 +71,7 @@ export async function startFront(t: T, name: string, first: Partial<FrontKnowled
       foundOwn: async () => note('foundOwn'),
       leaveAndJoin: async (cluster) => note('leaveAndJoin', cluster),
       addPeer: async (address) => note('addPeer', address),
+      stop: async (how) => note('stop', how),
       neighbours: () => knows.neighbours,
     },
     allowedHosts: () => [],

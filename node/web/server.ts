@@ -76,7 +76,7 @@ export function createWeb(parts: AloneParts): { start(): Promise<{ url: string }
     tunnel: () => null,
     standing: () => ({ state: 'member', cluster, hosts: null, coordinator: { node: parts.node.id, name: parts.node.name } }),
     surroundings: () => ({ listening: [], interfaces: [], sightings: [] }),
-    actions: { askAgain: alone, foundOwn: alone, leaveAndJoin: alone, addPeer: alone, neighbours: () => [] },
+    actions: { askAgain: alone, foundOwn: alone, leaveAndJoin: alone, addPeer: alone, stop: alone, neighbours: () => [] },
     allowedHosts: () => [...(parts.allowedHosts ?? []), ...namesOfSetting(parts.settings())],
     ...(parts.strict ? { strict: true } : {}),
   });

@@ -172,7 +172,7 @@ export function createFrontApp(parts: FrontParts, reach: Reach, assets: Assets):
 
 /** What every node answers for itself, whoever coordinates. */
 export function isOwn(path: string): boolean {
-  return path === '/healthz' || path === '/readyz' || path === '/api/v1/node' || path === '/node' || path.startsWith('/node/');
+  return /^\/(healthz|readyz|api\/v1\/node|api\/v1\/node\/stop|node|node\/.*)$/s.test(path);
 }
 
 function isRead(c: FrontCtx): boolean {

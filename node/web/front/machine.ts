@@ -21,6 +21,13 @@ export function registerMachine(app: Hono<FrontEnv>, web: FrontWeb): void {
       reached: web.reach.way().kind !== 'nowhere',
     });
   });
+  // not even an admin of the cluster: whoever ends a program has to be able to start it again
+  app.post('/api/v1/node/stop', async (c) => {
+    if (c.env.visitor?.asks !== 'cli') throw refuse('not-allowed', 'Only the command line of this machine may stop it.');
+    const how = await howToStop(c);
+    await parts.actions.stop(how);
+    return c.json({ stopping: how ?? 'as started' }, 202);
+  });
   app.get('/node', async (c) => {
     const now = await door.of(c);
     if (now.may === 'nothing') return c.redirect(now.reached ? url.signInPage(url.machine()) : url.machineToken(), 303);
@@ -130,6 +137,12 @@ export function registerMachine(app: Hono<FrontEnv>, web: FrontWeb): void {
     if (!found) throw refuse('not-found', 'This cluster is not heard any more.');
     return found;
   }
+}
+
+async function howToStop(c: FrontCtx): Promise<'cancel' | 'finish' | null> {
+  const { how = null } = (await c.req.json().catch(() => ({}))) as { how?: unknown };
+  if (how === null || how === 'cancel' || how === 'finish') return how;
+  throw new PlainError('how must be "cancel" or "finish".');
 }
 
 async function fields(c: FrontCtx): Promise<Record<'cluster' | 'confirm' | 'address' | 'token', string>> {

@@ -57,6 +57,11 @@ export interface FrontActions {
   leaveAndJoin(cluster: string): Promise<void>;
   /** an address to try for ever: host:port or a multiaddr */
   addPeer(address: string): Promise<void>;
+  /**
+   * Ends this program in order. 'finish': after the encodes that run; 'cancel': they are given back, also those that an
+   * earlier stop lets finish; null: as it was started to (`--stop`). Resolves at once.
+   */
+  stop(how: 'cancel' | 'finish' | null): Promise<void>;
   /** machines around that answer strangers; what a lobby knows fits */
   neighbours(): NeighbourNode[];
 }
