@@ -5,7 +5,7 @@ import { findBelonging, leaveCluster, type Belonging } from './assembly/belongin
 import { makeDataDir, requireFolders } from './assembly/data-dir.ts';
 import { addFolders, placesOf } from './assembly/folders.ts';
 import { requireSoundAccess } from './assembly/first-start.ts';
-import type { House } from './assembly/house.ts';
+import { ffmpegWish, type House } from './assembly/house.ts';
 import { startMember, type Member } from './assembly/member.ts';
 import { withLobby } from './assembly/surroundings.ts';
 import { announceRunning, withdrawRunning } from './cli/running.ts';
@@ -14,8 +14,9 @@ import type { ClusterName, Standing } from './core/standing.ts';
 import { lockDirectory } from './db/directory-lock.ts';
 import { PlainError, messageOf } from './errors.ts';
 import { createEvents } from './events.ts';
-import { locateTools } from './ffmpeg/locate.ts';
+import { findFfmpeg, type FoundFfmpeg } from './ffmpeg/locate.ts';
 import { provedEncoders } from './ffmpeg/proved-encoders.ts';
+import { refusal } from './ffmpeg/sandbox.ts';
 import type { Fault } from './files/durable.ts';
 import { openWorkspace } from './files/workspace.ts';
 import { loadRoots } from './keeper/roots.ts';
@@ -86,17 +87,18 @@ async function open(start: StartOptions): Promise<RunningNode> {
   const stopped = new AbortController();
   start.signal?.addEventListener('abort', () => stopped.abort(), { once: true });
   const events = createEvents((error) => log.error({ err: error }, 'a listener failed'));
-  const roots = await loadRoots(options.dataDir, { log: log.child({ room: 'keeper' }) });
+  let ffmpeg: FoundFfmpeg | null = null;
+  const roots = await loadRoots(options.dataDir, { log: log.child({ room: 'keeper' }), refused: () => Boolean(ffmpeg?.tools.refused) });
   await requireFolders(options.libraries, await placesOf(roots));
-  const tools = await locateTools({
-    configured: { ffmpeg: options.ffmpeg ?? undefined, ffprobe: options.ffprobe ?? undefined },
-    cacheDir: path.join(options.dataDir, 'tools'),
-  });
+  const found = await findFfmpeg(ffmpegWish(options));
+  ffmpeg = found;
+  const { tools } = found;
+  if (tools.refused) log.error(refusal(tools.refused).message);
   let member: Member | null = null;
   let url = '';
   const told = new Set<string>();
   let lastTold: 'set-up' | 'machine' | null = null;
-  const encoders = provedEncoders(tools, log.child({ room: 'ffmpeg' }), () => member?.encodersChanged(), {
+  const encoders = provedEncoders(found, log.child({ room: 'ffmpeg' }), () => member?.encodersChanged(), {
     inUse: () => member?.inUse() ?? [],
   });
   const setup = options.auth === 'none' ? null : createSetupToken({ fixed: options.setupToken, onNew: (token) => keepToken(token) });
@@ -110,6 +112,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
     secret: await loadSecret(options.dataDir),
     session: randomUUID(),
     tools,
+    ffmpeg: found,
     roots,
     workspace: await openWorkspace(options.dataDir),
     events,

@@ -25,6 +25,7 @@ export async function helloFacts(
     classes: encoders.length ? worker.classes() : [],
     encoders: encoders.map((e) => ({ ...e, reason: e.reason?.slice(0, 2000) ?? null })),
     hardware: hardwareFacts(),
+    ffmpeg: ffmpegFacts(house),
     roots: await house.roots.report(),
     attempts: [...new Set([...(await worker.attempts()), ...(await keeper.attempts())])].slice(0, 200),
     pictures: some(await listPictures(house.options.dataDir).catch(() => [])),
@@ -39,6 +40,19 @@ export async function helloFacts(
   };
 }
 
+function ffmpegFacts({ ffmpeg, options }: House): Hello['ffmpeg'] {
+  const builds = ffmpeg.builds().map((build) => ({ ...build, ...aged(build), encoders: [...build.encoders], lacks: [...build.lacks] }));
+  const told = builds
+    .slice(0, MOST_FFMPEGS)
+    .map((build) => ({ ...build, ffprobe: build.ffprobe && { ...build.ffprobe, ...aged(build.ffprobe) } }));
+  const { used } = ffmpeg.choice();
+  return { builds: told, used: used !== null && used < told.length ? used : null, allowed: options.allowVulnerableFfmpeg };
+}
+
+function aged(build: { path: string; release: readonly number[] | null }): { path: string; release: number[] | null } {
+  return { path: build.path.slice(0, 1000), release: build.release && [...build.release] };
+}
+
 /** A stretch of a long list, another one each time: whoever hears them all in turn misses none for long. */
 function some(all: readonly number[]): number[] {
   const at = all.length > MOST_TOLD ? Math.floor(Math.random() * all.length) : 0;
@@ -46,3 +60,4 @@ function some(all: readonly number[]): number[] {
 }
 
 const MOST_TOLD = 200;
+const MOST_FFMPEGS = 12;

@@ -1,6 +1,6 @@
 import type { RunOptions } from '../config/load.ts';
 import type { Events } from '../events.ts';
-import type { Tools } from '../ffmpeg/locate.ts';
+import type { FoundFfmpeg, LocateOptions, Tools } from '../ffmpeg/locate.ts';
 import type { EncoderReport } from '../core/encoder-choice.ts';
 import type { Fault } from '../files/durable.ts';
 import type { Workspace } from '../files/workspace.ts';
@@ -8,6 +8,7 @@ import type { KeeperRoots } from '../keeper/roots.ts';
 import type { Log } from '../log.ts';
 import type { SetupToken } from '../web/auth/setup-token.ts';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
+import path from 'node:path';
 
 /** What a node has before it belongs to any cluster, and keeps through all of them. */
 export interface House {
@@ -27,6 +28,8 @@ export interface House {
   /** one per process */
   session: string;
   tools: Tools;
+  /** every ffmpeg of this machine, and why `tools` are of this one */
+  ffmpeg: Pick<FoundFfmpeg, 'builds' | 'choice'>;
   roots: KeeperRoots;
   workspace: Workspace;
   events: Events;
@@ -37,6 +40,15 @@ export interface House {
   url: () => string;
   /** for crash tests only */
   fault: Fault | null;
+}
+
+/** How the options of a machine wish its ffmpeg to be found. */
+export function ffmpegWish(options: Pick<RunOptions, 'ffmpeg' | 'ffprobe' | 'allowVulnerableFfmpeg' | 'dataDir'>): LocateOptions {
+  return {
+    configured: { ffmpeg: options.ffmpeg ?? undefined, ffprobe: options.ffprobe ?? undefined },
+    toolsDir: path.join(options.dataDir, 'tools'),
+    allowVulnerable: options.allowVulnerableFfmpeg,
+  };
 }
 
 export function platformWords(): string {

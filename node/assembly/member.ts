@@ -1,10 +1,12 @@
 import { createHmac } from 'node:crypto';
 import path from 'node:path';
 import type { EncoderRef } from '../core/encoder-choice.ts';
+import type { Reason } from '../core/reasons.ts';
 import type { Standing, Surroundings } from '../core/standing.ts';
 import { createCoordinator, type Coordinator } from '../coordinator/coordinator.ts';
 import { createSettingsStore } from '../coordinator/settings.ts';
 import { messageOf, PlainError } from '../errors.ts';
+import type { Tools } from '../ffmpeg/locate.ts';
 import { createKeeper, type Keeper } from '../keeper/keeper.ts';
 import { createWatcher, type Watcher } from '../keeper/watcher.ts';
 import { localSource, servedSource } from '../keeper/serve.ts';
@@ -155,7 +157,7 @@ async function assemble(
     log: room('keeper'),
   });
   undo.push(() => watcher.stop());
-  const household = createHousehold({ feeler: createFeeler(), awake: createAwake() });
+  const household = createHousehold({ feeler: createFeeler(), awake: createAwake(), refused: () => refusedBy(tools) });
   const worker: Worker = createWorker({
     mesh: ordered,
     session: house.session,
@@ -369,6 +371,10 @@ async function assemble(
     await takeDown(undo, log);
     await membership.flush();
   }
+}
+
+function refusedBy({ refused }: Tools): Reason | null {
+  return refused ? { code: 'ffmpeg-refused', params: { says: refused.says } } : null;
 }
 
 /** Reads one file of another member over its data plane. */

@@ -2,14 +2,17 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { makeDataDir } from '../assembly/data-dir.ts';
+import { ffmpegWish } from '../assembly/house.ts';
 import type { RunOptions } from '../config/load.ts';
+import { ffmpegsInWords } from '../core/ffmpeg-words.ts';
 import { sentence } from '../core/reasons.ts';
 import { detectEncoders } from '../ffmpeg/detect.ts';
-import { locateTools, type Tools } from '../ffmpeg/locate.ts';
+import { findFfmpeg, type FoundFfmpeg, type Tools } from '../ffmpeg/locate.ts';
+import { refusal } from '../ffmpeg/sandbox.ts';
 import { freeBytes } from '../files/disk.ts';
 import { loadRoots } from '../keeper/roots.ts';
 import { createLog } from '../log.ts';
-import type { Examination } from './doctor-examination.ts';
+import type { Examination, Said } from './doctor-examination.ts';
 import type { Program } from './doctor-program.ts';
 import { createAwake } from '../worker/awake.ts';
 import { createFeeler } from '../worker/senses.ts';
@@ -37,9 +40,11 @@ export async function examineMachine(examination: Examination, options: RunOptio
 async function examineTools({ check }: Examination, options: RunOptions): Promise<void> {
   let tools: Tools | null = null;
   await check('ffmpeg', async (signal) => {
-    const configured = { ffmpeg: options.ffmpeg ?? undefined, ffprobe: options.ffprobe ?? undefined };
-    tools = await locateTools({ configured, signal });
-    return `${tools.ffmpeg.version} (${tools.ffmpeg.from}, ${tools.ffmpeg.path}); ffprobe ${tools.ffprobe.version} (${tools.ffprobe.from})`;
+    const ffmpeg = await findFfmpeg({ ...ffmpegWish(options), signal });
+    ({ tools } = ffmpeg);
+    if (tools.refused) throw refusal(tools.refused);
+    const said = `${tools.ffmpeg.version} (${tools.ffmpeg.from}, ${tools.ffmpeg.path}); ffprobe ${tools.ffprobe.version} (${tools.ffprobe.path})`;
+    return heedOf(ffmpeg, options, said);
   });
   if (!tools) return;
   const found: Tools = tools;
@@ -59,6 +64,14 @@ async function examineTools({ check }: Examination, options: RunOptions): Promis
     },
     ENCODERS_S,
   );
+}
+
+/** What a person should know of the ffmpeg that is used: a better one is here, or a film could do harm by a known hole. */
+function heedOf(ffmpeg: FoundFfmpeg, options: RunOptions, said: string): Said {
+  const words = ffmpegsInWords({ builds: ffmpeg.builds(), used: ffmpeg.choice().used, allowed: options.allowVulnerableFfmpeg });
+  const holes = words.all.filter(({ used }) => used).flatMap(({ holes: all }) => all.filter(({ tone }) => tone !== 'calm'));
+  const heed = [words.better, ...holes.map(({ id, says }) => `${id}: ${says}`)].filter(Boolean);
+  return heed.length > 0 ? { heed: [`${said}.`, ...heed].join(' ') } : said;
 }
 
 /** What this machine feels of its house, and so may pause because of. */

@@ -7,6 +7,7 @@ import { defaultProfile } from '../core/profile.ts';
 import { sentence } from '../core/reasons.ts';
 import { PlainError } from '../errors.ts';
 import { fingerprint } from '../files/fingerprint.ts';
+import { ffmpegWish } from '../assembly/house.ts';
 import { locateTools } from '../ffmpeg/locate.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
 import { command, nodeFlags, print } from './arguments.ts';
@@ -29,7 +30,7 @@ interface Answer {
 }
 
 export function run(args: string[]): Promise<number> {
-  const flags = { ...nodeFlags(['ffmpeg', 'ffprobe', 'data-dir']), library: { type: 'string' } } as const;
+  const flags = { ...nodeFlags(['ffmpeg', 'ffprobe', 'data-dir', 'allow-vulnerable-ffmpeg']), library: { type: 'string' } } as const;
   return command(args, help, flags, async ({ values, positionals }) => {
     if (typeof values['library'] === 'string') {
       const { library, ...rest } = values;
@@ -48,7 +49,7 @@ async function planFile(file: string, values: Record<string, unknown>): Promise<
   });
   if (!found.isFile()) throw new PlainError(`${file} is not a file.`);
   const options = loadOptions(values);
-  const tools = await locateTools({ configured: { ffmpeg: options.ffmpeg ?? undefined, ffprobe: options.ffprobe ?? undefined } });
+  const tools = await locateTools(ffmpegWish(options));
   try {
     const print_ = await fingerprint(file);
     const probe = await probeFile({ tools, path: file });

@@ -747,7 +747,7 @@ export const settings = {
     env: 'CODECSHIFT_FFMPEG',
     flag: 'ffmpeg',
     label: 'ffmpeg',
-    help: 'Path of the ffmpeg to use. Default: the one of the system, else the bundled one.',
+    help: 'Path of the ffmpeg to use. Default: the best that is found on this machine; the page Nodes says which, and why.',
   },
   ffprobe: {
     scope: 'node',
@@ -758,6 +758,16 @@ export const settings = {
     flag: 'ffprobe',
     label: 'ffprobe',
     help: 'Path of the ffprobe to use. Default: the one beside ffmpeg.',
+  },
+  allowVulnerableFfmpeg: {
+    scope: 'node',
+    group: 'node',
+    type: 'boolean',
+    default: false,
+    env: 'CODECSHIFT_ALLOW_VULNERABLE_FFMPEG',
+    flag: 'allow-vulnerable-ffmpeg',
+    label: 'Use an ffmpeg with a known hole',
+    help: 'Without it, this machine opens no film with an ffmpeg by whose known hole a film could run code here.',
   },
   stop: {
     scope: 'node',

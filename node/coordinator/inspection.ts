@@ -1,7 +1,7 @@
 import { jobClass, savingRank } from '../core/job.ts';
 import type { Fingerprint, Probe } from '../core/media.ts';
 import { makePlan, type Plan } from '../core/plan.ts';
-import type { Reason } from '../core/reasons.ts';
+import { sentence, type Reason } from '../core/reasons.ts';
 import { titleOf } from '../core/title.ts';
 import type { ClusterSettings } from '../config/schema.ts';
 import type { Database, Queryable } from '../db/connect.ts';
@@ -92,9 +92,15 @@ export function ageOf(file: Pick<MediaFile, 'mtimeMs' | 'createdAt'>, library: P
   return Math.max(0, now - Math.max(added, changed));
 }
 
+/** Says nothing about the one file: the disk is away, or its machine may open no film. */
+export function isOfItsRoot(code: string | null | undefined): boolean {
+  return code === 'root-not-mounted' || code === 'root-is-another' || code === 'ffmpeg-refused';
+}
+
 async function refused(parts: InspectionParts, library: Library, file: MediaFile, reason: Reason): Promise<Inspected> {
-  if (reason.code === 'root-not-mounted' || reason.code === 'root-is-another') {
-    throw new PlainError(`The folder of "${library.name}" is not there any more.`, { reason, retry: true });
+  if (isOfItsRoot(reason.code)) {
+    const why = reason.code === 'ffmpeg-refused' ? sentence(reason) : `The folder of "${library.name}" is not there any more.`;
+    throw new PlainError(why, { reason, retry: true });
   }
   return decide(parts, library, file, null, reason);
 }

@@ -132,7 +132,7 @@ export function createRoster(parts: RosterParts): Roster {
   async function remember(hello: Hello): Promise<NodeRow> {
     const facts = plainly(hello);
     const returned = seen.get(facts.node)?.session !== facts.session;
-    const { node: id, name, version, platform, slots, classes, encoders, hardware, utcOffset } = facts;
+    const { node: id, name, version, platform, slots, classes, encoders, hardware, utcOffset, ffmpeg = null } = facts;
     const here = {
       address: parts.network.hostOf(id),
       tempBytes: facts.freeBytes,
@@ -141,7 +141,7 @@ export function createRoster(parts: RosterParts): Roster {
       utcOffset,
     };
     const row = await db.tx(async (q) => {
-      const node = await upsertNode(q, { id, name, version, platform, slots, classes, encoders, hardware, ...here }, 'approved');
+      const node = await upsertNode(q, { id, name, version, platform, slots, classes, encoders, hardware, ffmpeg, ...here }, 'approved');
       // said before it heard that it was removed: what it has is not wanted back in the books
       if (node.standing !== 'approved') throw new PlainError(`${node.name} is no member of this cluster any more.`);
       await setNodeRoots(q, id, facts.roots);
@@ -195,5 +195,6 @@ function plainly(facts: Hello): Hello {
     version: visibleName(facts.version, 40),
     platform: visibleName(facts.platform, 60),
     hardware: plain(facts.hardware, 0) as Hello['hardware'],
+    ...(facts.ffmpeg ? { ffmpeg: plain(facts.ffmpeg, 0) as NonNullable<Hello['ffmpeg']> } : {}),
   };
 }

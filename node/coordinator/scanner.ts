@@ -7,7 +7,7 @@ import { isStaleTerm, type Database } from '../db/connect.ts';
 import { listLibraries, readLibrary, setLibraryProblem, type Library } from '../db/libraries.ts';
 import { bringBackDue, bringBackUnread } from '../db/file-standing.ts';
 import { filesToInspect, saveInspected } from '../db/media-files.ts';
-import { keepersOf } from '../db/roots.ts';
+import { keepersOf, listNodeRoots } from '../db/roots.ts';
 import {
   databaseTime,
   endAbandonedScans,
@@ -24,7 +24,7 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import { createChangedFolders, isWithin, outermost } from './changed-folders.ts';
-import { inspectFile, inspectionProblem } from './inspection.ts';
+import { inspectFile, inspectionProblem, isOfItsRoot } from './inspection.ts';
 import { listLibrary } from './listing.ts';
 import type { Listing } from './sources.ts';
 
@@ -245,8 +245,9 @@ export function createScanner(parts: ScannerParts): Scanner {
     // the books take a while to notice that a machine is away; the network knows at once
     const keeper = keepers.find(({ nodeId }) => parts.reaches?.(nodeId) ?? true) ?? keepers[0];
     if (keeper) return keeper.nodeId;
+    const refused = (await listNodeRoots(db)).some((root) => root.rootId === library.rootId && root.problem === 'ffmpeg-refused');
     throw new PlainError(`No machine has the folder of "${library.name}" mounted now.`, {
-      reason: { code: 'root-not-mounted' },
+      reason: { code: refused ? 'ffmpeg-refused' : 'root-not-mounted' },
       retry: true,
     });
   }
@@ -317,7 +318,7 @@ export function createScanner(parts: ScannerParts): Scanner {
       const code = error instanceof PlainError ? error.reason?.code : null;
       // a keeper that cannot be asked says nothing about the film: what is not looked at yet is left for the next scan
       const isAway = error instanceof PlainError && error.retry && !error.reason;
-      if (signal.aborted || isAway || code === 'root-not-mounted' || code === 'root-is-another') throw error;
+      if (signal.aborted || isAway || isOfItsRoot(code)) throw error;
       log.warn({ library: library.name, file: fileId, why: messageOf(error) }, 'a file could not be inspected');
       await saveInspected(db, [
         { id: fileId, fingerprint: null, probe: null, status: 'skipped', reason: inspectionProblem(error), expectedBytes: null },

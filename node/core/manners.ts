@@ -68,6 +68,8 @@ export interface Moment {
   schedule: readonly Window[];
   /** by the node's own clock, from `minuteOfWeek` of core/hours.ts */
   minuteOfWeek: number;
+  /** why no film may be opened here at all; left out: they may */
+  refused?: Reason | null;
 }
 
 /** How long a condition must be felt, and how long it must be gone, in milliseconds. */
@@ -97,7 +99,8 @@ export function behave(mind: Mind, moment: Moment, wishes: Manners): { mind: Min
   return { mind: next, conduct: decide(next, moment, wishes) };
 }
 
-function decide(mind: Mind, { senses, schedule, minuteOfWeek }: Moment, wishes: Manners): Conduct {
+function decide(mind: Mind, { senses, schedule, minuteOfWeek, refused }: Moment, wishes: Manners): Conduct {
+  if (refused) return pause(refused);
   if (mind.battery?.on) return pause({ code: 'on-battery', params: known({ percent: senses.batteryPercent }) });
   if (mind.heat?.on) return pause({ code: 'too-hot', params: known({ celsius: senses.celsius && Math.round(senses.celsius) }) });
   const used = mind.use?.on === true;
@@ -129,7 +132,7 @@ export function conductOf(told: unknown): Conduct {
 
 /** Whether what only waits for a slot had better be done by another machine: this may take hours. */
 export function isLong({ does, reason }: Conduct): boolean {
-  return does === 'begin-nothing' || (does === 'pause' && (reason?.code === 'on-battery' || reason?.code === 'after-hours'));
+  return does === 'begin-nothing' || (does === 'pause' && ['on-battery', 'after-hours', 'ffmpeg-refused'].includes(reason?.code ?? ''));
 }
 
 function lowOnBattery({ onBattery, batteryPercent }: Senses, wishes: Manners, was: boolean): boolean {

@@ -200,7 +200,8 @@ function whenEncoding(rule: Rule): Rule {
 /** In these ffprobe before 6.1 shows no HDR10+ (5.1.9 looked into: only its HEVC decoder reads it), so such a film looks like plain HDR10. */
 const hidesHdr10plus: ReadonlySet<string> = new Set(['av1', 'vp9']);
 
-function seesHdr10plus(version: string): boolean {
+/** By the version of an ffprobe; a nightly build's says nothing. */
+export function seesHdr10plus(version: string): boolean {
   const [, major = 0, minor = 0] = /^n?(\d{1,3})\.(\d{1,4})/.exec(version)?.map(Number) ?? [];
   return major > 6 || (major === 6 && minor >= 1);
 }

@@ -215,6 +215,11 @@ export const reasonTable = {
   ),
   'device-busy': wait('Device busy', 'Every device that may encode it is taken; it begins as soon as one is free.'),
   'measuring-first': wait('Measuring first', 'Its next free slot measures a few films first, as a person asked.'),
+  'ffmpeg-refused': wait(
+    'ffmpeg refused',
+    'No film is opened on this machine[: {says}]. Install a newer ffmpeg there, or allow this one by starting CodecShift with --allow-vulnerable-ffmpeg.',
+    { retry: true },
+  ),
   'no-slots': wait('Encodes nothing', '{node} is set to encode nothing.'),
   'all-slots-busy': wait('Busy', '{node} is busy[: all of its slots ({slots}) are taken].'),
   'better-elsewhere': wait(

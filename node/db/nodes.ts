@@ -1,5 +1,6 @@
 import type { EncoderReport } from '../core/encoder-choice.ts';
 import { mannersOf } from '../core/manner-wishes.ts';
+import type { FfmpegTold } from '../core/ffmpeg-choice.ts';
 import type { NodeWishes, Window } from '../core/node-wishes.ts';
 import type { Queryable } from './connect.ts';
 import { json, text } from './values.ts';
@@ -22,6 +23,8 @@ export interface NodeRow {
   draining: boolean;
   encoders: EncoderReport[];
   hardware: Record<string, unknown>;
+  /** every ffmpeg of it, as it told them; null when it did not say */
+  ffmpeg?: FfmpegTold | null;
   slots: number;
   classes: number[];
   joinedAt: Date;
@@ -61,6 +64,7 @@ export interface NodeFacts {
   classes: number[];
   encoders: EncoderReport[];
   hardware: Record<string, unknown>;
+  ffmpeg?: FfmpegTold | null;
   address: string | null;
   tempBytes: number;
   tempUsedBytes?: number | null;
@@ -79,7 +83,7 @@ export interface NodeRoot {
   provedAt: Date | null;
 }
 
-const columns = `id, name, version, platform, standing, draining, encoders, hardware, slots, classes,
+const columns = `id, name, version, platform, standing, draining, encoders, hardware, ffmpeg, slots, classes,
   joined_at as "joinedAt", last_seen_at as "lastSeenAt", metrics, watching,
   address, code, asked_at as "askedAt", put_off_until as "putOffUntil", decided_by as "decidedBy", paused,
   slots_wished as "slotsWished", schedule, mbps, manners, temp_bytes as "tempBytes", temp_used_bytes as "tempUsedBytes", clock_ms as "clockMs", utc_offset as "utcOffset"`;
@@ -88,12 +92,12 @@ const columns = `id, name, version, platform, standing, draining, encoders, hard
 export async function upsertNode(q: Queryable, facts: NodeFacts, standing: NodeRow['standing']): Promise<NodeRow> {
   const [row] = await q.query<NodeRow>(
     `insert into nodes (id, name, version, platform, slots, classes, encoders, hardware, standing, address, temp_bytes, clock_ms, utc_offset,
-       temp_used_bytes)
-     values ($1, $2, $3, $4, $5, $6::smallint[], $7, $8, $9, $10, $11, $12, $13, $14)
+       temp_used_bytes, ffmpeg)
+     values ($1, $2, $3, $4, $5, $6::smallint[], $7, $8, $9, $10, $11, $12, $13, $14, $15)
      on conflict (id) do update set name = excluded.name, version = excluded.version, platform = excluded.platform,
        slots = excluded.slots, classes = excluded.classes, encoders = excluded.encoders, hardware = excluded.hardware,
        address = coalesce(excluded.address, nodes.address), temp_bytes = excluded.temp_bytes, clock_ms = excluded.clock_ms,
-       utc_offset = excluded.utc_offset, temp_used_bytes = excluded.temp_used_bytes, last_seen_at = now()
+       utc_offset = excluded.utc_offset, temp_used_bytes = excluded.temp_used_bytes, ffmpeg = excluded.ffmpeg, last_seen_at = now()
      returning ${columns}`,
     [
       facts.id,
@@ -110,6 +114,7 @@ export async function upsertNode(q: Queryable, facts: NodeFacts, standing: NodeR
       facts.clockMs === null ? null : Math.round(facts.clockMs),
       Math.round(facts.utcOffset),
       facts.tempUsedBytes ?? null,
+      facts.ffmpeg ? json(facts.ffmpeg) : null,
     ],
   );
   return row!;

@@ -9,8 +9,8 @@ import type { WorkPlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import { everyFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { detectEncoders } from './detect.ts';
-import { mayBeVulnerable } from './doctor-facts.ts';
-import { locateTools, parseRelease } from './locate.ts';
+import { parseRelease } from './examine.ts';
+import { locateTools } from './locate.ts';
 import { probeFile } from './probe.ts';
 import { progressOf, progressParser, type ProgressBlock } from './progress.ts';
 import { transcode } from './transcode.ts';
@@ -105,25 +105,10 @@ test('a configured ffmpeg that does not work is an error, and never replaced by 
   await assert.rejects(locateTools({ configured: { ffmpeg: fake } }), /The configured ffmpeg at .* cannot be used: it is not ffmpeg/);
 });
 
-test('versions are read, and old ones are marked', () => {
+test('versions are read', () => {
   assert.deepEqual(parseRelease('5.1.9-0+deb12u1'), [5, 1, 9]);
   assert.deepEqual(parseRelease('n7.0-7-gd38bf5e08e'), [7, 0, 0]);
   assert.equal(parseRelease('N-66595-gc2b38619c0-static'), null);
-  const old = (release: number[]) => mayBeVulnerable({ release, year: null });
-  assert.deepEqual(
-    [
-      [5, 1, 9],
-      [7, 1, 4],
-      [7, 1, 5],
-      [8, 0, 2],
-      [8, 0, 3],
-      [8, 1, 1],
-      [8, 1, 2],
-      [8, 2, 0],
-      [9, 0, 0],
-    ].map(old),
-    [true, true, false, true, false, true, false, false, false],
-  );
 });
 
 test('progress is read block by block; nonsense in it is nothing', () => {

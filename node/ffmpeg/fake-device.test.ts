@@ -100,7 +100,7 @@ test('encoders are proved again when the machine looks different, and when one t
   let [machine, works, proofs, looks] = ['a', true, 0, 0];
   const waiting: { when: () => boolean; go: () => void }[] = [];
   const until = (when: () => boolean): Promise<void> => new Promise((go) => waiting.push({ when, go }));
-  const encoders = provedEncoders({ ...real }, log, () => {}, {
+  const encoders = provedEncoders({ tools: { ...real }, again: async () => {} }, log, () => {}, {
     lookEveryMs: 5,
     look: async () => {
       looks++;

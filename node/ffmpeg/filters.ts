@@ -1,3 +1,4 @@
+import { filtersIn } from './examine.ts';
 import type { Tools } from './locate.ts';
 import { run } from './process.ts';
 
@@ -14,8 +15,7 @@ export function filtersOf(tools: Tools): Promise<ReadonlySet<string>> {
 async function ask(tools: Tools): Promise<ReadonlySet<string>> {
   try {
     const { stdout } = await run({ command: [tools.ffmpeg.path, '-hide_banner', '-filters'], what: 'name its filters', timeoutMs: 20_000 });
-    // " TSC scale             V->V       Scale the input video size"
-    return new Set([...stdout.matchAll(/^ [T.][S.][C.]? ?(\S+) +\S+->\S+/gm)].map((line) => line[1]!));
+    return filtersIn(stdout);
   } catch {
     return new Set();
   }

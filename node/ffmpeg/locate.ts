@@ -1,9 +1,11 @@
-import { chmod, copyFile, mkdir, rename, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf, PlainError } from '../errors.ts';
-import { besideExecutable, packageFile } from '../program.ts';
-import { run } from './process.ts';
-import { findWrappers, isExecutable, onPath, type Wrappers } from './sandbox.ts';
+import { chooseFfmpeg, type FfmpegBuild, type FfmpegChoice, type FfprobeBuild } from '../core/ffmpeg-choice.ts';
+import { PlainError } from '../errors.ts';
+import { bundled } from './bundled.ts';
+import { examine, examineProbe, problemOf, versionOf } from './examine.ts';
+import { placesOf } from './places.ts';
+import { findWrappers, isExecutable, type Wrappers } from './sandbox.ts';
 
 /** One usable program: it ran and said its version. */
 export interface Tool {
@@ -16,7 +18,7 @@ export interface Tool {
   release: number[] | null;
   /** the last year in its copyright line: how old a build is that has no release number */
   year: number | null;
-  from: 'configured' | 'system' | 'bundled';
+  from: FfmpegBuild['from'];
 }
 
 /** Everything this room needs to run ffmpeg: found once at start, handed to every function. */
@@ -27,128 +29,156 @@ export interface Tools extends Wrappers {
 
 export interface LocateOptions {
   configured?: { ffmpeg?: string | undefined; ffprobe?: string | undefined };
-  /** where an executable copy of a bundled tool may be kept when node_modules is read-only */
-  cacheDir?: string | undefined;
+  /** a person may put an ffmpeg here; an executable copy of a bundled tool is kept here when node_modules is read-only */
+  toolsDir?: string | undefined;
+  /** a person lets an ffmpeg with a serious known hole open films */
+  allowVulnerable?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
+export interface FoundFfmpeg {
+  /** of the one that is used; the same object all the time, also when it is another version later */
+  tools: Tools;
+  /** every one of this machine, usable or not */
+  builds(): readonly FfmpegBuild[];
+  choice(): FfmpegChoice;
+  /**
+   * Looks again: a package may have been upgraded. The one in use stays, unless it was refused: then nothing runs with it,
+   * and a better one that came meanwhile is taken.
+   * @throws PlainError when the one in use cannot be used any more
+   */
+  again(signal?: AbortSignal): Promise<void>;
+}
+
+/** The ffmpeg and ffprobe that are used. @throws as `findFfmpeg` */
+export async function locateTools(options: LocateOptions = {}): Promise<Tools> {
+  return (await findFfmpeg(options)).tools;
+}
+
 /**
- * Finds ffmpeg and ffprobe: configured, then PATH, then what came with the program; each must run, and ffmpeg must have
- * libx265. A configured path that does not work is an error and never silently replaced by another program.
+ * Finds every ffmpeg of this machine, asks each what it can do, and takes the one that was configured, else the best
+ * (core/ffmpeg-choice.ts). A configured path that does not work is an error and never silently replaced by another program.
  * @throws PlainError in one sentence with the way to get ffmpeg on this platform
  */
-export async function locateTools(options: LocateOptions = {}): Promise<Tools> {
-  const [ffmpeg, ffprobe] = await Promise.all([locate('ffmpeg', options), locate('ffprobe', options)]);
-  return { ffmpeg, ffprobe, ...(await findWrappers(ffmpeg.path, options.signal)) };
+export async function findFfmpeg(options: LocateOptions = {}): Promise<FoundFfmpeg> {
+  const allowed = options.allowVulnerable ?? false;
+  let builds = await examineAll(options);
+  let choice = chooseFfmpeg(builds, { allowed });
+  const tools: Tools = await toolsOf(choice, builds, options);
+  return {
+    tools,
+    builds: () => builds,
+    choice: () => choice,
+    async again(signal) {
+      const now = await examineAll({ ...options, ...(signal ? { signal } : {}) });
+      const same = now.findIndex((build) => build.path === tools.ffmpeg.path);
+      if (!tools.refused && (now[same]?.problem ?? (same < 0 ? 'it is not there' : null)) !== null)
+        throw new PlainError(`ffmpeg at ${tools.ffmpeg.path} cannot be used any more: ${now[same]?.problem ?? 'it is not there'}.`);
+      const next = chooseFfmpeg(now, { allowed, ...(tools.refused ? {} : { stay: same }) });
+      Object.assign(tools, await toolsOf(next, now, options));
+      [builds, choice] = [now, next];
+    },
+  };
 }
 
-async function locate(name: Tool['name'], options: LocateOptions): Promise<Tool> {
-  const configured = options.configured?.[name];
-  if (configured) {
-    const tool = await tryTool(name, path.resolve(configured), 'configured', options.signal);
-    if ('tool' in tool) return tool.tool;
-    throw new PlainError(`The configured ${name} at ${configured} cannot be used: ${tool.problem}.`, { cause: tool.cause });
-  }
-  const problems: string[] = [];
-  for (const [from, find] of [
-    ['system', () => onPath(name)],
-    ['bundled', () => bundled(name, options.cacheDir)],
-  ] as const) {
-    const file = await find().catch((error: unknown) => void problems.push(`${from}: ${messageOf(error)}`));
-    if (!file) continue;
-    const tool = await tryTool(name, file, from, options.signal);
-    if ('tool' in tool) return tool.tool;
-    problems.push(`${file}: ${tool.problem}`);
-  }
-  const found = problems.length ? ` (${problems.join('; ')})` : '';
-  throw new PlainError(`No ${name} that can make HEVC was found${found}; ${howToInstall()}`);
+async function toolsOf(choice: FfmpegChoice, builds: readonly FfmpegBuild[], { signal }: LocateOptions): Promise<Tools> {
+  const build = choice.used === null ? null : builds[choice.used]!;
+  if (!build) throw noneFound('ffmpeg', builds);
+  if (!build.ffprobe) throw noneFound('ffprobe', []);
+  const { path: file, version, release, year, from } = build;
+  const { ffprobe } = build;
+  return {
+    ffmpeg: { name: 'ffmpeg', path: file, version, release: copyOf(release), year, from },
+    ffprobe: { name: 'ffprobe', path: ffprobe.path, version: ffprobe.version, release: copyOf(ffprobe.release), year: ffprobe.year, from },
+    ...(await findWrappers(file, signal)),
+    refused: choice.refused,
+  };
 }
 
-/**
- * The same program again: it may be another version since an upgrade.
- * @throws PlainError when it cannot be used any more
- */
-export async function askAgain(tool: Tool, signal?: AbortSignal): Promise<Tool> {
-  const asked = await tryTool(tool.name, tool.path, tool.from, signal);
-  if ('tool' in asked) return asked.tool;
-  throw new PlainError(`${tool.name} at ${tool.path} cannot be used any more: ${asked.problem}.`, { cause: asked.cause });
+function copyOf(release: readonly number[] | null): number[] | null {
+  return release && [...release];
 }
 
-async function tryTool(
-  name: Tool['name'],
-  file: string,
-  from: Tool['from'],
-  signal: AbortSignal | undefined,
-): Promise<{ tool: Tool } | { problem: string; cause: unknown }> {
+/** The configured one first, then in the order in which they were found. @throws PlainError for what was configured */
+async function examineAll(options: LocateOptions): Promise<FfmpegBuild[]> {
+  const { configured, toolsDir, signal } = options;
+  const own = configured?.ffmpeg ? await examine(path.resolve(configured.ffmpeg), 'configured', signal) : null;
+  if (own?.problem) throw new PlainError(`The configured ffmpeg at ${configured!.ffmpeg!} cannot be used: ${own.problem}.`);
+  const packed = await bundled('ffmpeg', toolsDir).catch(() => null);
+  const places: { path: string; from: FfmpegBuild['from'] }[] = [
+    ...(own ? [{ path: own.path, from: own.from }] : []),
+    ...(await placesOf('ffmpeg', toolsDir)),
+    ...(packed ? [{ path: packed, from: 'bundled' as const }] : []),
+  ];
+  const probes = probeFinder(options);
+  return Promise.all(
+    (await eachOnce(places)).map(async (place): Promise<FfmpegBuild> => {
+      const asked = own?.path === place.path ? own : examine(place.path, place.from, signal);
+      const [build, ffprobe] = await Promise.all([asked, probes(place.path)]);
+      return { ...build, ffprobe };
+    }),
+  );
+}
+
+async function eachOnce<T extends { path: string }>(places: readonly T[]): Promise<T[]> {
+  const real = await Promise.all(places.map(({ path: file }) => realpath(file).catch(() => file)));
+  return places.filter((_, index) => real.indexOf(real[index]!) === index);
+}
+
+/** Gives an ffmpeg its ffprobe: the configured one, the one beside it, else the first that is found. */
+function probeFinder({ configured, toolsDir, signal }: LocateOptions): (ffmpeg: string) => Promise<FfprobeBuild | null> {
+  const asked = new Map<string, ReturnType<typeof examineProbe>>();
+  const ask = (file: string): ReturnType<typeof examineProbe> => {
+    const known = asked.get(file) ?? examineProbe(file, signal);
+    asked.set(file, known);
+    return known;
+  };
+  let general: Promise<Omit<FfprobeBuild, 'beside'> | null> | null = null;
+  return async (ffmpeg) => {
+    if (configured?.ffprobe) return { ...(await ownProbe(configured.ffprobe, signal)), beside: false };
+    for (const file of await besides(ffmpeg)) {
+      const probe = await ask(file);
+      if (probe) return { ...probe, beside: true };
+    }
+    const probe = await (general ??= firstProbe(ask, toolsDir));
+    return probe && { ...probe, beside: false };
+  };
+}
+
+async function ownProbe(configured: string, signal: AbortSignal | undefined): Promise<Omit<FfprobeBuild, 'beside'>> {
+  const file = path.resolve(configured);
   try {
-    const ask = (flag: string): ReturnType<typeof run> =>
-      run({ command: [file, '-hide_banner', flag], what: `answer ${flag}`, signal, timeoutMs: 20_000, maxStdoutBytes: 4 * 1024 * 1024 });
-    const { stdout } = await ask('-version');
-    const version = /^ff(?:mpeg|probe) version (\S+)/m.exec(stdout)?.[1];
-    if (!version || !stdout.startsWith(`${name} version`)) return { problem: `it is not ${name}`, cause: null };
-    if (name === 'ffmpeg' && !/^ V\S+ libx265 /m.test((await ask('-encoders')).stdout))
-      return { problem: 'it has no libx265', cause: null };
-    return {
-      tool: {
-        name,
-        path: file,
-        version: version.slice(0, 80),
-        release: parseRelease(version),
-        year: Number(/Copyright \(c\) \d{4}-(\d{4})/.exec(stdout)?.[1]) || null,
-        from,
-      },
-    };
+    return { path: file, ...(await versionOf('ffprobe', file, signal)) };
   } catch (error) {
     signal?.throwIfAborted();
-    return { problem: messageOf(error).replace(/\.$/, ''), cause: error };
+    throw new PlainError(`The configured ffprobe at ${configured} cannot be used: ${problemOf(error)}.`, { cause: error });
   }
 }
 
-/** "5.1.9-0+deb12u1" and "n7.0-7-gd38bf5e08e" are releases; "N-117234-g…" and "git-2024…" are not. */
-export function parseRelease(version: string): number[] | null {
-  const match = /^n?(\d{1,3})\.(\d{1,4})(?:\.(\d{1,4}))?(?!\d)/.exec(version);
-  return match ? [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)] : null;
+/** A link like /etc/alternatives may have its ffprobe where it leads to. */
+async function besides(ffmpeg: string): Promise<string[]> {
+  const program = process.platform === 'win32' ? 'ffprobe.exe' : 'ffprobe';
+  const real = await realpath(ffmpeg).catch(() => ffmpeg);
+  const files = [...new Set([real, ffmpeg].map((file) => path.join(path.dirname(file), program)))];
+  const there = await Promise.all(
+    files.map(async (file) => (await isExecutable(file)) && ((await stat(file).catch(() => null))?.isFile() ?? false)),
+  );
+  return files.filter((_, index) => there[index]);
 }
 
-const packages = { ffmpeg: '@ffmpeg-binary', ffprobe: '@ffprobe-installer' } as const;
-
-/** The build that came with npm, or lies beside the single executable; null when there is none. */
-async function bundled(name: Tool['name'], cacheDir: string | undefined): Promise<string | null> {
-  const program = process.platform === 'win32' ? `${name}.exe` : name;
-  for (const file of bundledPlaces(name, program)) {
-    if ((await stat(file).catch(() => null))?.isFile()) return executable(file, cacheDir);
+async function firstProbe(ask: typeof examineProbe, toolsDir: string | undefined): Promise<Omit<FfprobeBuild, 'beside'> | null> {
+  for (const place of await placesOf('ffprobe', toolsDir)) {
+    const probe = await ask(place.path);
+    if (probe) return probe;
   }
-  return null;
+  const packed = await bundled('ffprobe', toolsDir).catch(() => null);
+  return packed ? ask(packed) : null;
 }
 
-function bundledPlaces(name: Tool['name'], program: string): string[] {
-  const beside = besideExecutable();
-  if (beside) return [path.join(beside, program), path.join(beside, 'tools', program)];
-  try {
-    return [packageFile(`${packages[name]}/${process.platform}-${process.arch}`, program)];
-  } catch {
-    return []; // not a platform that has one
-  }
-}
-
-/** The ffprobe package is packed without its execute bit, and we run no install scripts: set it, or run a copy. */
-async function executable(file: string, cacheDir: string | undefined): Promise<string> {
-  if (await isExecutable(file)) return file;
-  try {
-    await chmod(file, 0o755);
-    return file;
-  } catch (error) {
-    if (!cacheDir) throw error;
-    const { size } = await stat(file);
-    const copy = path.join(cacheDir, `${path.basename(file)}-${size}`);
-    if (await isExecutable(copy)) return copy;
-    await mkdir(cacheDir, { recursive: true });
-    const half = `${copy}.${process.pid}`;
-    await copyFile(file, half);
-    await chmod(half, 0o755);
-    await rename(half, copy);
-    return copy;
-  }
+function noneFound(name: Tool['name'], builds: readonly FfmpegBuild[]): PlainError {
+  const problems = builds.map((build) => `${build.path}: ${build.problem}`).join('; ');
+  const what = name === 'ffmpeg' ? 'ffmpeg that can make HEVC' : 'ffprobe';
+  return new PlainError(`No ${what} was found${problems ? ` (${problems})` : ''}; ${howToInstall()}`);
 }
 
 function howToInstall(): string {

@@ -27,7 +27,7 @@ const LATER_MS = 20_000;
 /**
  * Asks ffprobe what a file is. The file may be anything; no other file is opened on its behalf.
  * @throws PlainError with reason code empty-file, not-media, damaged, probe-timeout, format-not-allowed,
- *   codec-not-allowed, too-many-streams, not-a-file, unreadable or probe-failed; `retry` only where trying again may help
+ *   codec-not-allowed, too-many-streams, not-a-file, unreadable, probe-failed or ffmpeg-refused; `retry` only where trying again may help
  */
 export async function probeFile(request: ProbeRequest): Promise<Probe> {
   const { head, sizeBytes } = await look(request.path);
@@ -82,6 +82,7 @@ async function describe(request: ProbeRequest, head: Buffer): Promise<{ descript
   } catch (error) {
     request.signal?.throwIfAborted();
     if (error instanceof ToolError) throw explain(error, name, head);
+    if (error instanceof PlainError) throw error; // this ffprobe may open no film
     throw problem('probe-failed', `ffprobe gave an unreadable answer about ${name}.`, { cause: error, retry: true });
   }
 }

@@ -2,7 +2,7 @@ import type { EncoderRef, EncoderReport } from '../core/encoder-choice.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { detectEncoders, type DetectRequest } from './detect.ts';
-import { askAgain, type Tools } from './locate.ts';
+import type { FoundFfmpeg } from './locate.ts';
 import { lookAtMachine } from './machine-look.ts';
 
 export interface ProvedEncoders {
@@ -32,7 +32,13 @@ const LOOKS_UNTIL_AGAIN = 3;
  *               ▲                                  └─ no: is one lost that worked? ─ third look ─┐
  *               └────────────────────────────────────────────────────────────────────────────────┘
  */
-export function provedEncoders(tools: Tools, log: Log, onChange: () => void, options: ProvingOptions = {}): ProvedEncoders {
+export function provedEncoders(
+  ffmpeg: Pick<FoundFfmpeg, 'tools' | 'again'>,
+  log: Log,
+  onChange: () => void,
+  options: ProvingOptions = {},
+): ProvedEncoders {
+  const { tools } = ffmpeg;
   const look = options.look ?? lookAtMachine;
   const stopped = new AbortController();
   const once = new Set<string>();
@@ -60,7 +66,7 @@ export function provedEncoders(tools: Tools, log: Log, onChange: () => void, opt
     try {
       const now = await look(tools.ffmpeg.path);
       // the same path may be another program since an upgrade, which wants some options in other words
-      if (seen !== null && now !== seen) tools.ffmpeg = await askAgain(tools.ffmpeg, stopped.signal);
+      if (seen !== null && now !== seen) await ffmpeg.again(stopped.signal);
       const inUse = options.inUse?.() ?? [];
       known = await (options.detect ?? detectEncoders)({ tools, signal: stopped.signal, inUse, known });
       seen = now;
@@ -72,10 +78,17 @@ export function provedEncoders(tools: Tools, log: Log, onChange: () => void, opt
     onChange();
   }
 
+  /** A person was asked for an ffmpeg without a known hole, and may have installed one. */
+  async function hasAnother(): Promise<boolean> {
+    if (!tools.refused) return false;
+    await ffmpeg.again(stopped.signal).catch(() => {});
+    return !tools.refused;
+  }
+
   async function lookAround(): Promise<void> {
     if (running || stopped.signal.aborted) return;
     looks++;
-    const changed = seen === null || (await look(tools.ffmpeg.path)) !== seen;
+    const changed = seen === null || (await look(tools.ffmpeg.path)) !== seen || (await hasAnother());
     const working = new Set(known.filter((e) => e.works).map(keyOf));
     const lost = [...once].some((key) => !working.has(key));
     if (changed || (lost && looks >= LOOKS_UNTIL_AGAIN)) await run();

@@ -3,10 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { allowedFormats } from '../core/allowed-media.ts';
 import { chosenFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { clip } from '../testing/media.ts';
 import { run } from './process.ts';
-import { allowedFormats, fileUrl, wrapper } from './sandbox.ts';
+import { fileUrl, wrapper } from './sandbox.ts';
 
 const tools = await chosenFfmpeg();
 const uncaged = !tools.cage && `no sandbox on this machine: ${tools.cageProblem}`;

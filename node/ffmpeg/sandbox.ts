@@ -1,6 +1,8 @@
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf } from '../errors.ts';
+import { allowedDecoders, allowedFormats } from '../core/allowed-media.ts';
+import { sentence, type Reason } from '../core/reasons.ts';
+import { messageOf, PlainError } from '../errors.ts';
 import { courtesyPrefix, findCourtesy, usualCourtesy, type Courtesy, type CourtesyWish } from './courtesy.ts';
 import { run } from './process.ts';
 
@@ -18,139 +20,6 @@ import { run } from './process.ts';
  * RLIMIT_AS: x265's threads and GPU drivers reserve address space by the gigabyte that they never touch. There is no
  * RLIMIT_CPU on encodes: a long film honestly takes days of CPU time; stalls are found by progress.
  */
-
-/** Demuxers by ffmpeg's names. HLS, DASH, concat, SDP, image sequences and the like must never be here. */
-export const allowedFormats = [
-  'matroska',
-  'webm',
-  'mov',
-  'mp4',
-  'm4a',
-  '3gp',
-  '3g2',
-  'mj2',
-  'mpegts',
-  'mpeg',
-  'mpegvideo',
-  'avi',
-  'asf',
-  'flv',
-  'ogg',
-  'mxf',
-  'dv',
-  'h264',
-  'hevc',
-  'm4v',
-];
-
-/** Decoders by ffmpeg's names. */
-export const allowedDecoders = [
-  // film
-  'h264',
-  'hevc',
-  'av1',
-  'libdav1d',
-  'libaom-av1',
-  'vp8',
-  'vp9',
-  'libvpx',
-  'libvpx-vp9',
-  'mpeg1video',
-  'mpeg2video',
-  'mpeg4',
-  'msmpeg4v1',
-  'msmpeg4v2',
-  'msmpeg4',
-  'wmv1',
-  'wmv2',
-  'wmv3',
-  'vc1',
-  'theora',
-  'flv',
-  'h263',
-  'h261',
-  'vp6',
-  'vp6f',
-  'svq1',
-  'svq3',
-  'dvvideo',
-  'prores',
-  'dnxhd',
-  'ffv1',
-  'rawvideo',
-  'mjpeg',
-  'cinepak',
-  'vvc',
-  // covers
-  'png',
-  'bmp',
-  'gif',
-  'webp',
-  // sound
-  'aac',
-  'aac_latm',
-  'ac3',
-  'eac3',
-  'dca',
-  'truehd',
-  'mlp',
-  'mp1',
-  'mp1float',
-  'mp2',
-  'mp2float',
-  'mp3',
-  'mp3float',
-  'flac',
-  'alac',
-  'opus',
-  'libopus',
-  'vorbis',
-  'libvorbis',
-  'wmav1',
-  'wmav2',
-  'wmapro',
-  'wmavoice',
-  'wmalossless',
-  'adpcm_ms',
-  'adpcm_ima_wav',
-  'adpcm_ima_qt',
-  'adpcm_swf',
-  'nellymoser',
-  'speex',
-  'libspeex',
-  'amrnb',
-  'amrwb',
-  'qdm2',
-  'gsm_ms',
-  'pcm_s16le',
-  'pcm_s16be',
-  'pcm_s24le',
-  'pcm_s24be',
-  'pcm_s32le',
-  'pcm_s32be',
-  'pcm_f32le',
-  'pcm_f32be',
-  'pcm_u8',
-  'pcm_s8',
-  'pcm_alaw',
-  'pcm_mulaw',
-  'pcm_bluray',
-  'pcm_dvd',
-  // subtitles
-  'subrip',
-  'srt',
-  'ass',
-  'ssa',
-  'mov_text',
-  'webvtt',
-  'text',
-  'dvbsub',
-  'dvdsub',
-  'pgssub',
-  'xsub',
-  'cc_dec',
-  'libzvbi_teletextdec',
-];
 
 /** More streams than any film has; beyond it a file is refused, not read. */
 export const MAX_STREAMS = 200;
@@ -206,16 +75,29 @@ export interface Wrappers {
   cage: Cage | null;
   /** why there is no cage, in words; null when there is one */
   cageProblem: string | null;
+  /** a known hole of the program for which it opens no film; null or left out: it may */
+  refused?: { hole: string; says: string } | null;
 }
 
-/** What stands before the program: low priority, limits, cage; as much of it as this machine has. */
+/**
+ * What stands before the program: low priority, limits, cage; as much of it as this machine has. Every run that sees a film
+ * comes through here, so this is also where an ffmpeg with a known hole is stopped.
+ * @throws PlainError `ffmpeg-refused`
+ */
 export function wrapper(by: Wrappers, program: string, view: View): string[] {
+  if (by.refused && view.read.length > 0) throw refusal(by.refused);
   const limits = view.maxFileBytes === undefined ? [] : [`--fsize=${view.maxFileBytes}`];
   return [
     ...courtesyPrefix(by.nice, by.courtesy ?? null, view.courtesy ?? usualCourtesy),
     ...(by.prlimit ? [by.prlimit, '--core=0', ...limits] : []),
     ...(by.cage ? bubblewrap(by.cage, program, view) : []),
   ];
+}
+
+/** Why an ffmpeg with a known hole opens no film, with the way out. */
+export function refusal({ says }: NonNullable<Wrappers['refused']>): PlainError {
+  const why: Reason = { code: 'ffmpeg-refused', params: { says } };
+  return new PlainError(sentence(why), { reason: why, retry: true });
 }
 
 const system = [

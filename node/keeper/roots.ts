@@ -33,6 +33,8 @@ export interface RootsOptions {
   seekEveryMs?: number;
   /** a disk that does not answer for so long counts as not mounted */
   patienceMs?: number;
+  /** this machine's ffmpeg may open no film: then nothing is kept here, and the roots say why */
+  refused?: () => boolean;
 }
 
 interface Known {
@@ -63,7 +65,7 @@ export async function loadRoots(dataDir: string, options: RootsOptions = {}): Pr
       if (!root) throw new PlainError('This machine does not have that library.', { reason: { code: 'root-not-mounted' }, retry: true });
       return open(id, root.path);
     },
-    report: () => Promise.all([...known].map(([root, at]) => look(open, root, at.path))),
+    report: () => Promise.all([...known].map(async ([root, at]) => withheld(await look(open, root, at.path)))),
     seek(wanted, signal) {
       const missing = wanted.filter((id) => !known.has(id));
       if (missing.length === 0 || performance.now() < seekAgain) return Promise.resolve([]);
@@ -74,6 +76,10 @@ export async function loadRoots(dataDir: string, options: RootsOptions = {}): Pr
       return seeking;
     },
   };
+
+  function withheld(report: RootReport): RootReport {
+    return report.problem === null && options.refused?.() ? { ...report, problem: 'ffmpeg-refused' } : report;
+  }
 
   /**
    * A hung disk holds the thread that asks it. So each root is asked by one caller at a time, and the others do not wait

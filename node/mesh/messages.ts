@@ -66,6 +66,31 @@ const encoderReport = v.object({
   driver: v.optional(v.nullable(text(200))),
   build: v.optional(text(300)),
 });
+/** one ffmpeg of a machine by its own word (core/ffmpeg-choice.ts); what follows from it the reader works out itself */
+const release = v.nullable(v.pipe(v.array(id), v.maxLength(3)));
+const aged = { path: text(1000), version: text(80), release, year: v.nullable(id) };
+const names = (most: number) => v.pipe(v.array(text(40)), v.maxLength(most));
+const ffmpegFacts = v.object({
+  builds: v.pipe(
+    v.array(
+      v.object({
+        ...aged,
+        from: v.picklist(['configured', 'system', 'tools', 'bundled']),
+        encoders: names(30),
+        decodes: v.object({ hevc: v.boolean(), av1: v.boolean() }),
+        tenBit: v.boolean(),
+        lacks: names(10),
+        ffprobe: v.nullable(v.object({ ...aged, beside: v.boolean() })),
+        problem: v.nullable(text(500)),
+      }),
+    ),
+    v.maxLength(12),
+  ),
+  /** which of them it uses */
+  used: v.nullable(id),
+  /** a person lets it use one with a serious hole */
+  allowed: v.boolean(),
+});
 const encoderRef = v.object({ name: text(40), device: v.nullable(text(200)) });
 const rootReport = v.object({ root: uuid, path: text(8192), writable: v.boolean(), problem: v.nullable(text(64)) });
 
@@ -213,6 +238,8 @@ export const protocols = {
       classes: v.array(id),
       encoders: v.pipe(v.array(encoderReport), v.maxLength(60)),
       hardware: data,
+      /** a node of the version before does not say it */
+      ffmpeg: v.optional(ffmpegFacts),
       roots: v.pipe(v.array(rootReport), v.maxLength(200)),
       attempts: v.pipe(v.array(id), v.maxLength(200)),
       /** it holds a connection to PostgreSQL, so it could coordinate */

@@ -2,6 +2,7 @@ import { minuteOfWeek } from '../core/hours.ts';
 import { defaultManners, type Manners } from '../core/manner-wishes.ts';
 import { behave, freshMind, nothingFelt, unrestrained, type Conduct, type Mind } from '../core/manners.ts';
 import type { Window } from '../core/node-wishes.ts';
+import type { Reason } from '../core/reasons.ts';
 import type { ConductReport } from '../mesh/messages.ts';
 import type { Awake } from './awake.ts';
 import type { Felt, Feeler } from './senses.ts';
@@ -32,6 +33,8 @@ export interface Household {
 export interface HouseholdParts {
   feeler: Feeler;
   awake: Awake;
+  /** why no film may be opened on this machine: its ffmpeg has a known hole */
+  refused?: () => Reason | null;
   everyMs?: number;
   /** whether a running encode can be stopped in place; left out: as the platform can */
   standsStill?: boolean;
@@ -116,7 +119,7 @@ export function createHousehold(parts: HouseholdParts): Household {
     const now = clock.wall();
     const at = clock.monotonic();
     const minute = minuteOfWeek(now, -new Date(now).getTimezoneOffset());
-    const next = behave(mind, { senses: felt.senses, at, schedule, minuteOfWeek: minute }, wishes);
+    const next = behave(mind, { senses: felt.senses, at, schedule, minuteOfWeek: minute, refused: parts.refused?.() ?? null }, wishes);
     mind = next.mind;
     const before = conduct;
     conduct = !standsStill && next.conduct.does === 'pause' ? { ...next.conduct, does: 'begin-nothing' } : next.conduct;

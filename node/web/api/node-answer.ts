@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { conductOf } from '../../core/manners.ts';
 import { mannersOf } from '../../core/manner-wishes.ts';
+import { ffmpegsInWords } from '../../core/ffmpeg-words.ts';
 import { sentence } from '../../core/reasons.ts';
 import { listBenched } from '../../db/benched.ts';
 import { listCandidates } from '../../db/candidates.ts';
@@ -24,6 +25,14 @@ export const nodeAnswer = v.strictObject({
   draining: v.boolean(),
   encoders: v.array(open('an encoder with what a real test encode of it showed')),
   hardware: open('what the machine says of itself'),
+  ffmpeg: v.nullable(
+    v.strictObject({
+      builds: v.array(open('an ffmpeg of this machine by its own word')),
+      used: maybe.number,
+      allowed: v.pipe(v.boolean(), v.description('a person lets it use one with a serious known hole')),
+      inWords: open('the same in words: what each can do, its known holes, which would be better, why one is refused'),
+    }),
+  ),
   slots: v.number(),
   joinedAt: time,
   lastSeenAt: time,
@@ -88,6 +97,7 @@ export async function nodesJson({ db, now: clock, node: self }: Web) {
     ...node,
     manners: mannersOf(node.manners),
     conduct: conductJson(node.metrics['conduct']),
+    ffmpeg: node.ffmpeg ? { ...node.ffmpeg, inWords: ffmpegsInWords(node.ffmpeg) } : null,
     away: isAway(node, [self.id, leader], clock()),
     coordinator: node.id === leader,
     candidate: candidates.some((c) => c.nodeId === node.id && c.fresh),

@@ -5,6 +5,7 @@ import type { NodeRow } from '../../db/nodes.ts';
 import type { EncoderReport } from '../../core/encoder-choice.ts';
 import { ago, duration, encoderWithFormat, exact, fps, plural, size } from '../format.ts';
 import { nodeCard, type NodeCard } from './node.ts';
+import { ffmpegTable, type FfmpegTable } from './node-ffmpeg.ts';
 import { hoursInWords } from './node-hours.ts';
 import { mannersFacts } from './node-manners.ts';
 
@@ -17,6 +18,8 @@ export interface NodeDetail extends NodeCard {
   facts: NodeFact[];
   tests: EncoderTest[];
   testedAgo: string;
+  /** null: the machine does not tell */
+  ffmpeg: FfmpegTable | null;
   roots: RootLine[];
   /** encoders that are not used because of bad copies */
   benched: BenchedLine[];
@@ -115,6 +118,7 @@ export function nodeDetail(facts: DetailFacts): NodeDetail {
     facts: factsOf(facts, card, leads),
     tests: testsOf(facts),
     testedAgo: tested.length === 0 ? '' : ago(new Date(Math.max(...tested)), now),
+    ffmpeg: ffmpegTable(node.ffmpeg),
     roots: facts.roots.map((root) => rootLine(root, now)),
     benched: (facts.benched ?? []).map((b) => ({
       id: b.id,
