@@ -28,6 +28,9 @@ export function besideExecutable(): string | null {
   return inExecutable ? path.dirname(process.execPath) : null;
 }
 
+/** What a person types to start the program, before its options; a further machine starts it the same way. */
+export const typedToStart: string = inExecutable ? 'codecshift run' : 'npm start --';
+
 /**
  * How this very program is called from any directory: `[file, ...args, 'status']`. For processes of its own, and for the
  * system's service manager. It holds until the program (or, from source, the Node.js that runs it) is moved away.

@@ -1,4 +1,5 @@
 import { PlainError } from '../errors.ts';
+import { typedToStart } from '../program.ts';
 import { command, nodeFlags, print } from './arguments.ts';
 import { running } from './running.ts';
 import { bytes } from './words.ts';
@@ -19,7 +20,7 @@ const help = `codecshift nodes [--data-dir DIR] [--json]
 codecshift nodes <${Object.keys(actions).join('|')}> NAME-OR-ID
 codecshift nodes token [--label TEXT] [--uses N] [--hours N]
 
-Lists the machines, acts on one, or makes a token with which machines join without a click (npm start -- --join TOKEN).
+Lists the machines, acts on one, or makes a token with which machines join without a click (${typedToStart} --join TOKEN).
 `;
 
 const flags = { label: { type: 'string' }, uses: { type: 'string' }, hours: { type: 'string' } } as const;
@@ -97,7 +98,7 @@ async function token(api: Api, values: Record<string, unknown>, json: boolean): 
     wish[name] = Number(value);
   }
   const answer = await api<{ id: string; token: string }>('POST', '/nodes/tokens', wish);
-  print(json, answer, () => `Type this on the new machine; the token is shown only now:\n\n  npm start -- --join ${answer.token}`);
+  print(json, answer, () => `Type this on the new machine; the token is shown only now:\n\n  ${typedToStart} --join ${answer.token}`);
 }
 
 /** Those that ask come first, with the code to compare. */

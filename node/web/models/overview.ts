@@ -286,4 +286,6 @@ export interface WelcomeView {
   machines: Machine[];
   /** servers that are known already, and of which nothing is watched yet */
   servers: { id: number; name: string }[];
+  /** what is typed to start the program, before its options */
+  start: string;
 }

@@ -11,6 +11,7 @@ import { listSpeeds } from '../../db/node-speeds.ts';
 import { listNodes, readNode, type NodeRow } from '../../db/nodes.ts';
 import { listNodeRoots } from '../../db/roots.ts';
 import { PlainError } from '../../errors.ts';
+import { typedToStart } from '../../program.ts';
 import { refuse } from '../errors.ts';
 import { isAway } from '../models/node.ts';
 import { nodeDetail, type RootFacts } from '../models/node-page.ts';
@@ -125,7 +126,7 @@ function clusterRoutes(app: Parameters<PageModule>[0], web: Web): void {
     if (!wish) return show(c, web, { tokenForm: form });
     try {
       const { token } = await web.commands.createJoinToken(wish, c.get('actor'));
-      return await show(c, web, { fresh: { token, command: `npm start -- --join ${token}`, label: wish.label } });
+      return await show(c, web, { fresh: { token, command: `${typedToStart} --join ${token}`, label: wish.label } });
     } catch (error) {
       if (!(error instanceof PlainError)) throw error;
       return show(c, web, { tokenForm: { ...form, problem: error.message } });

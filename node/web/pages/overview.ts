@@ -12,6 +12,7 @@ import { badCopies } from '../../db/rechecks.ts';
 import { listSources, sourceOverview } from '../../db/sources.ts';
 import { lastDays, newestRuns, totals } from '../../db/stats.ts';
 import type { EventMap, Progress } from '../../events.ts';
+import { typedToStart } from '../../program.ts';
 import { codec, codecTone, fps, resolution, saving, savingPercent, size, sizeLike, sizeParts } from '../format.ts';
 import { lookItems } from '../models/look.ts';
 import { isAway, nodeCard } from '../models/node.ts';
@@ -46,7 +47,7 @@ export const overviewPages: PageModule = (app, web) => {
         title: 'Overview',
         section: 'overview',
         view: 'overview/welcome',
-        model: { path: '', problem: '', machines: await readMachines(web), servers: await listSources(web.db) },
+        model: { path: '', problem: '', machines: await readMachines(web), servers: await listSources(web.db), start: typedToStart },
         live: { view: 'welcome' },
       });
     return web.page(c, { title: 'Overview', section: 'overview', view: 'overview/index', model: await overview(web), live });
