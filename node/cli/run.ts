@@ -36,7 +36,13 @@ export function run(args: string[]): Promise<number> {
       onCode,
       onToken: (...token) => say(...token),
       onStop: (how) => signals.ask(how),
+    }).catch((error: unknown) => {
+      // whoever asked for it is no crash, or a service manager would start it again
+      if (!stopped.signal.aborted) throw error;
+      process.stderr.write('Stopped before the start was complete.\n');
+      return null;
     });
+    if (!node) return 0;
     process.stdout.write(`CodecShift ${version}\nDashboard: ${node.url}\n`);
     say = onToken;
     if (early) onToken(...(early as Parameters<typeof onToken>));
