@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
+import { connect as connectSocket, isIP, type LookupFunction, type Socket } from 'node:net';
 import { codeOf, PlainError } from './errors.ts';
 import { forbidden, judgeAddress, parseAddress, placeOfUrl, portOf } from './outgoing-address.ts';
 import { listenOnSocket } from './outgoing-socket.ts';
@@ -26,6 +26,11 @@ export interface Outgoing {
    * Messages are bounded by `maxBytes`; after `timeoutMs` (default 90 s) without a sign of life the line counts as broken.
    */
   listen(url: string | URL, init: OutgoingRequest, onText: (text: string) => void): Promise<void>;
+  /**
+   * A bare connection for another protocol than HTTP (letters), to an address that is judged by the same rules. It belongs to the
+   * caller from then on. @throws as `fetch`
+   */
+  connect(host: string, port: number, init?: Pick<OutgoingRequest, 'signal'>): Promise<Socket>;
 }
 
 export interface OutgoingRequest {
@@ -87,6 +92,12 @@ export function createOutgoing({ ownPorts, resolve = resolveName }: OutgoingPart
         throw inWords(url, error);
       }
     },
+    async connect(host, port, init = {}) {
+      const url = parseAddress(`http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`);
+      return await within(url, CONNECT_MS, init.signal, async (signal) =>
+        whenConnected(connectSocket({ host, port, lookup: lookupOf(await allowed(url, signal)), signal })),
+      );
+    },
   };
 
   /** Asked once; whatever of the answer is allowed is all that the connection gets to know. */
@@ -117,6 +128,13 @@ function open(url: URL, addresses: string[], init: OutgoingRequest, signal: Abor
   const connected = (): void => clearTimeout(timer);
   request.once('socket', (socket) => socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', connected));
   return request.once('close', connected);
+}
+
+/** Its later errors are its owner's; until he listens, nobody dies of one. */
+function whenConnected(socket: Socket): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject).once('connect', () => resolve(socket));
+  });
 }
 
 /** The connection tries these addresses and never a name. */
