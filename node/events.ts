@@ -19,6 +19,8 @@ export interface EventMap {
   'cleanup.changed': { rootId: string };
   /** a media server: what is known of it, its libraries, its paths, or what it was told */
   'source.changed': { sourceId: number };
+  /** what came of telling a target something */
+  'notices.changed': { targetId: number };
   'coordinator.changed': { term: number | null };
   /** people, their sessions or tokens, or how they are let in: whoever remembers some reads them anew */
   'access.changed': { what: 'people' | 'sessions' | 'tokens' | 'setup' };

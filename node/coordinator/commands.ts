@@ -13,6 +13,7 @@ import { keepersOf } from '../db/roots.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { CoordinatorParts, Term } from './coordinator.ts';
 import { inspectFile } from './inspection.ts';
+import { noticeCommands } from './notice-commands.ts';
 import { nodeCommands } from './node-commands.ts';
 import { libraryCommands } from './library-commands.ts';
 import { settingCommands } from './setting-commands.ts';
@@ -30,6 +31,7 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
     ...settingCommands(parts, term),
     ...libraryCommands(parts, term),
     ...sourceCommands(parts, term),
+    ...noticeCommands({ db, events, outside: term.outside }),
 
     async scan(libraryId) {
       const wanted = libraryId === null ? (await listLibraries(db)).filter((l) => l.enabled || l.looking).map((l) => l.id) : [libraryId];

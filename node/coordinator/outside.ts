@@ -10,7 +10,10 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { SecretKey } from '../sealed.ts';
 import { createMessenger, type Messenger } from './messenger.ts';
-import { createSecrets } from './secrets.ts';
+import { createSenders } from '../notices/senders.ts';
+import { createNoticeWatcher } from './notice-watcher.ts';
+import { createNotifier, type Notifier } from './notifier.ts';
+import { createSecrets, type Secrets } from './secrets.ts';
 import { createLinks, type Links, type Outward } from './source-links.ts';
 import { tidingsOf, type FileChange } from './source-tidings.ts';
 import { createSourceUse } from './source-use.ts';
@@ -24,6 +27,8 @@ export interface Outside {
   links: Links;
   sources: Sources;
   messenger: Messenger;
+  notifier: Notifier;
+  secrets: Secrets;
   /** null: the file may be exchanged now */
   whyNotNow(file: PlacedFile): Promise<Reason | null>;
   tidings(change: FileChange): Promise<NewSourceMessage[]>;
@@ -67,22 +72,29 @@ export function createOutside(parts: OutsideParts): Outside {
     ...parts.outward.pace,
   });
   const messenger = createMessenger({ db, sources, events, log, onStale: parts.onStale, ...parts.outward.pace });
+  const senders = createSenders({ outgoing: parts.outward.outgoing });
+  const notifier = createNotifier({ db, secrets, senders, settings: parts.settings, events, log, onStale: parts.onStale });
+  const watcher = createNoticeWatcher({ db, settings: parts.settings, log, onStale: parts.onStale });
   const use = createSourceUse({ db, sources, settings: parts.settings });
   return {
     links,
     sources,
     messenger,
+    notifier,
+    secrets,
     whyNotNow: (file) => use.whyNot(file, signal),
     tidings: (change) => tidingsOf(db, change),
     start() {
       sources.start();
       messenger.start();
+      notifier.start();
+      watcher.start();
       timer = setInterval(ask, ASK_EVERY_MS);
       timer.unref();
     },
     async stop() {
       clearInterval(timer);
-      await Promise.allSettled([sources.stop(), messenger.stop()]);
+      await Promise.allSettled([sources.stop(), messenger.stop(), notifier.stop(), watcher.stop()]);
     },
   };
 

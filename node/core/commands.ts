@@ -1,4 +1,5 @@
 import type { Priority } from './job.ts';
+import type { TargetWish } from './notice-target.ts';
 import type { NodeChange } from './node-wishes.ts';
 import type { Side } from './pictures.ts';
 import type { Profile } from './profile.ts';
@@ -104,6 +105,16 @@ export interface Commands {
   hookCame(secret: string, body: HookBody): Promise<number>;
   /** a server that did not confirm is told once more */
   tellSourceAgain(messageId: number, by: Actor): Promise<void>;
+
+  /** a place that is told what happens; its secrets are sealed and never shown again */
+  addNoticeTarget(wish: TargetWish, by: Actor): Promise<number>;
+  /** `version`: the one the person saw. Kept secrets stay only while nothing changes of where it leads */
+  changeNoticeTarget(targetId: number, version: number, wish: TargetWish, by: Actor): Promise<void>;
+  removeNoticeTarget(targetId: number, by: Actor): Promise<void>;
+  /** sends a test now, also in quiet hours; resolves with what the receiver answered, within a minute */
+  testNoticeTarget(targetId: number, by: Actor): Promise<{ ok: boolean; says: string }>;
+  /** one line of the log is sent once more */
+  sendNoticeAgain(deliveryId: number, by: Actor): Promise<void>;
 
   /** `null` means back to the default. Validates the whole group first: either all change or none. */
   saveSettings(changes: SettingChange[], by: Actor): Promise<SettingProblem[]>;

@@ -43,12 +43,6 @@ export function diskStep(before: DiskWatch | null, now: { freeBytes: number; lim
   return { state: null, tell: null };
 }
 
-/** A library whose finished files wait for room, and one where none waits any more. */
-export function roomStep(before: DiskWatch | null, waits: boolean): Step<DiskWatch, 'disk.low'> {
-  if (waits === (before?.low ?? false)) return { state: null, tell: null };
-  return { state: { low: waits }, tell: waits ? 'disk.low' : null };
-}
-
 export interface BatchWatch {
   /** since when there was something to do: milliseconds since 1970; null: there is nothing */
   since: number | null;

@@ -5,7 +5,7 @@ import { defaultEvents, noticeEventNames, noticeEvents } from './notice-events.t
 import { isNewAddress, noticeOfActivity, noticeOfAudit } from './notice-facts.ts';
 import { afterFailure, hears, lettersOf, quietUntil, restSeconds } from './notice-routing.ts';
 import { cut, cutBytes, discordText, plainLine } from './notice-text.ts';
-import { batchStep, diskStep, nodeStep, roomStep, summaryStep } from './notice-watch.ts';
+import { batchStep, diskStep, nodeStep, summaryStep } from './notice-watch.ts';
 import { digestWords, noticeWords } from './notice-words.ts';
 
 const night = { from: '22:00', until: '07:00' };
@@ -132,9 +132,6 @@ suite('watches', () => {
       return step.tell !== null;
     });
     assert.deepEqual(told, [false, true, false, false, false, false, false, true]);
-    assert.equal(roomStep(null, true).tell, 'disk.low');
-    assert.deepEqual(roomStep({ low: true }, true), { state: null, tell: null });
-    assert.deepEqual(roomStep({ low: true }, false), { state: { low: false }, tell: null });
   });
 
   test('the queue is done when it was busy, is no more, and something was finished', () => {

@@ -54,12 +54,25 @@ export async function readTarget(q: Queryable, id: number): Promise<NoticeTarget
   return (await q.query<NoticeTarget>(`select ${columns} from notification_targets where id = $1`, [id]))[0] ?? null;
 }
 
+/** A number for a target that is not there yet: its secrets are sealed under it. */
+export async function nextTargetId(q: Queryable): Promise<number> {
+  const [row] = await q.query<{ id: number }>(`select nextval(pg_get_serial_sequence('notification_targets', 'id'))::int as id`);
+  return row!.id;
+}
+
 /** Null: there are too many already. @throws 23505 when the name is taken */
-export async function addTarget(q: Queryable, kind: NoticeKind, values: TargetValues, by: string): Promise<number | null> {
+export async function addTarget(
+  q: Queryable,
+  kind: NoticeKind,
+  values: TargetValues,
+  by: string,
+  id: number | null = null,
+): Promise<number | null> {
   const rows = await q.query<{ id: number }>(
-    `insert into notification_targets (kind, name, place, fields, secrets, events, quiet_from, quiet_until, enabled, created_by)
-     select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 where (select count(*) from notification_targets) < ${MOST_TARGETS} returning id`,
-    [kind, ...valuesOf(values), text(by)],
+    `insert into notification_targets (id, kind, name, place, fields, secrets, events, quiet_from, quiet_until, enabled, created_by)
+     overriding system value
+     select $11, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 where (select count(*) from notification_targets) < ${MOST_TARGETS} returning id`,
+    [kind, ...valuesOf(values), text(by), id ?? (await nextTargetId(q))],
   );
   return rows[0]?.id ?? null;
 }

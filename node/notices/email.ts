@@ -34,7 +34,11 @@ const STEP_MS = 10_000;
 
 type Connection = Awaited<ReturnType<Sending['outgoing']['connect']>>;
 
-async function deliver(target: OpenTarget, letter: Letter, { connection, ca }: { connection: Connection; ca: string | undefined }): Promise<Answer> {
+async function deliver(
+  target: OpenTarget,
+  letter: Letter,
+  { connection, ca }: { connection: Connection; ca: string | undefined },
+): Promise<Answer> {
   const { host = '', security, plain, user } = target.fields;
   const isPlain = plain === 'on';
   const { password } = target.secrets;
@@ -94,11 +98,14 @@ function inWords(error: unknown): Answer {
   const no = (says: string, again: boolean): Answer => ({ ok: false, says: `The mail server ${says}`, again });
   if (code === 'EAUTH' || code === 'ENOAUTH') {
     const later = responseCode !== undefined && responseCode >= 400 && responseCode < 500;
-    return later ? no(`cannot check the password now${said}.`, true) : no(`refused the user name or password${said}. Many providers want an app password.`, false);
+    return later
+      ? no(`cannot check the password now${said}.`, true)
+      : no(`refused the user name or password${said}. Many providers want an app password.`, false);
   }
   if (code === 'ETLS' || isCertificate(error)) return no(`${tlsWords(error)} Nothing was sent.`, true);
   if (code === 'ETIMEDOUT') return no('did not answer in time.', true);
-  if (responseCode !== undefined && responseCode >= 500) return no(`refused the message${said}${code === 'EENVELOPE' ? ': it does not take this sender or receiver' : ''}.`, false);
+  if (responseCode !== undefined && responseCode >= 500)
+    return no(`refused the message${said}${code === 'EENVELOPE' ? ': it does not take this sender or receiver' : ''}.`, false);
   if (responseCode !== undefined && responseCode >= 400) return no(`wants it later${said}.`, true);
   if (code === 'EPROTOCOL') return no('does not speak SMTP as it should. Is this the right port and encryption?', true);
   return no(`broke off${code ? ` (${code})` : ''}.`, true);
@@ -113,6 +120,7 @@ function tlsWords(error: unknown): string {
   if (/altnames|does not match/i.test(words)) return 'has a certificate for another name.';
   if (/self.signed|unable to (verify|get)|issuer/i.test(words)) return 'has a certificate that nobody known here vouches for.';
   if (/expired/i.test(words)) return 'has a certificate that has run out.';
-  if (/wrong version|packet length|unknown protocol/i.test(words)) return 'does not speak TLS on this port from the beginning; STARTTLS may be right.';
+  if (/wrong version|packet length|unknown protocol/i.test(words))
+    return 'does not speak TLS on this port from the beginning; STARTTLS may be right.';
   return 'offers no encryption as it was asked for.';
 }

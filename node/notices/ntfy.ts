@@ -3,7 +3,12 @@ import { cut, cutBytes } from '../core/notice-text.ts';
 import { jsonOf, post } from './post.ts';
 import type { Letter, Send } from './senders.ts';
 
-const tags: Record<NoticeLevel, string> = { good: 'white_check_mark', note: 'information_source', warning: 'warning', problem: 'rotating_light' };
+const tags: Record<NoticeLevel, string> = {
+  good: 'white_check_mark',
+  note: 'information_source',
+  warning: 'warning',
+  problem: 'rotating_light',
+};
 const priorities: Record<NoticeLevel, number> = { good: 3, note: 3, warning: 3, problem: 4 };
 
 /**

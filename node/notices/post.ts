@@ -45,7 +45,8 @@ export function judged(who: string, answer: OutgoingAnswer): Answer {
   const { status } = answer;
   if (status >= 200 && status < 300) return { ok: true, says: `${who} took it (status ${status}).` };
   const no = (says: string, again = false): Answer => ({ ok: false, says, again, ...(again && { afterSeconds: patience(answer) }) });
-  if (status >= 300 && status < 400) return no(`${who} points to another address (status ${status}), and nobody goes there. Enter the address that it has now.`);
+  if (status >= 300 && status < 400)
+    return no(`${who} points to another address (status ${status}), and nobody goes there. Enter the address that it has now.`);
   if (status === 401 || status === 403) return no(`${who} refused it (status ${status}): the token or key is wrong, or may not do this.`);
   if (status === 404 || status === 410) return no(`${who} knows no such address (status ${status}). It may have been deleted there.`);
   if (status === 429) return no(`${who} wants fewer messages (status 429).`, true);
@@ -56,7 +57,11 @@ export function judged(who: string, answer: OutgoingAnswer): Answer {
 /** Nobody could be asked. */
 export function unreached(error: unknown): Answer {
   if (error instanceof PlainError && error.reason?.code === 'address-forbidden')
-    return { ok: false, again: false, says: `Nothing is sent to ${String(error.reason.params?.['address'] ?? 'this address').slice(0, 100)}: no receiver can be there.` };
+    return {
+      ok: false,
+      again: false,
+      says: `Nothing is sent to ${String(error.reason.params?.['address'] ?? 'this address').slice(0, 100)}: no receiver can be there.`,
+    };
   const says = error instanceof PlainError ? error.message : `It could not be sent: ${messageOf(error)}.`;
   return { ok: false, again: true, says: says.slice(0, 400) };
 }

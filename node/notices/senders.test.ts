@@ -10,9 +10,14 @@ import { httpReceiver, mailReceiver, silentServer } from '../testing/receivers.t
 import { createSenders, type Letter, type OpenTarget } from './senders.ts';
 
 const SECRET = 'secret-that-nobody-may-read-again';
-const outgoing = createOutgoing({ ownPorts: () => [5432], resolve: async (host) => (host === 'server.test' ? ['127.0.0.1'] : ['169.254.169.254']) });
+const outgoing = createOutgoing({
+  ownPorts: () => [5432],
+  resolve: async (host) => (host === 'server.test' ? ['127.0.0.1'] : ['169.254.169.254']),
+});
 const senders = createSenders({ outgoing, ca: testAuthority, now: () => 1_790_000_000_999 });
-const notices = [{ event: 'job.failed', count: 1, items: [{ title: '@everyone [x](https://evil.example)\r\nBcc: eve@evil.example', jobId: 7 }] }];
+const notices = [
+  { event: 'job.failed', count: 1, items: [{ title: '@everyone [x](https://evil.example)\r\nBcc: eve@evil.example', jobId: 7 }] },
+];
 
 function letter(change: Partial<Letter> = {}): Letter {
   return {
@@ -28,7 +33,13 @@ function letter(change: Partial<Letter> = {}): Letter {
   };
 }
 
-function send(kind: NoticeKind, fields: Record<string, string>, secrets: Record<string, string> = {}, change: Partial<Letter> = {}, signal = new AbortController().signal): Promise<Answer> {
+function send(
+  kind: NoticeKind,
+  fields: Record<string, string>,
+  secrets: Record<string, string> = {},
+  change: Partial<Letter> = {},
+  signal = new AbortController().signal,
+): Promise<Answer> {
   const target: OpenTarget = { kind, place: 'https://place.example', fields, secrets };
   return senders.send(target, letter(change), signal);
 }
@@ -57,9 +68,17 @@ suite('Discord', () => {
   });
 
   const answers: [string, Parameters<typeof httpReceiver>[1], Partial<Extract<Answer, { ok: false }>>][] = [
-    ['too many, with the seconds in its JSON', { status: 429, body: { retry_after: 64.57, global: false } }, { again: true, afterSeconds: 65 }],
+    [
+      'too many, with the seconds in its JSON',
+      { status: 429, body: { retry_after: 64.57, global: false } },
+      { again: true, afterSeconds: 65 },
+    ],
     ['too many, with the seconds in a header', { status: 429, headers: { 'retry-after': '12' } }, { again: true, afterSeconds: 12 }],
-    ['a body that it does not take', { status: 400, body: { code: 50_006, message: 'internal text' } }, { again: false, says: 'Discord did not understand it (status 400, code 50006).' }],
+    [
+      'a body that it does not take',
+      { status: 400, body: { code: 50_006, message: 'internal text' } },
+      { again: false, says: 'Discord did not understand it (status 400, code 50006).' },
+    ],
     ['a webhook that was deleted', { status: 404, body: { code: 10_015 } }, { again: false }],
     ['a server in trouble', { status: 503, headers: { 'retry-after': 'Mon, 01 Jan 2024 00:00:00 GMT' } }, { again: true, afterSeconds: 0 }],
     ['another address', { status: 302, headers: { location: 'http://127.0.0.1:1/' } }, { again: false }],
@@ -130,12 +149,17 @@ suite('webhook', () => {
     assert.equal(seconds, '1790000000');
     assert.equal(mac, createHmac('sha256', SECRET).update(`${seconds}.${raw}`).digest('hex'));
     assert.equal(path, '/hook?x=1');
-    assert.deepEqual(
-      [headers['x-codecshift-event'], headers['x-codecshift-id']],
-      ['job.failed', json.id],
-    );
-    assert.partialDeepStrictEqual(json, { version: 1, event: 'job.failed', level: 'problem', link: 'https://shift.example/jobs/7', house: 'Home' });
-    assert.deepEqual(json.notices[0].items, [{ title: String.raw`@everyone [x](https://evil.example)\r\nBcc: eve@evil.example`, jobId: 7 }]);
+    assert.deepEqual([headers['x-codecshift-event'], headers['x-codecshift-id']], ['job.failed', json.id]);
+    assert.partialDeepStrictEqual(json, {
+      version: 1,
+      event: 'job.failed',
+      level: 'problem',
+      link: 'https://shift.example/jobs/7',
+      house: 'Home',
+    });
+    assert.deepEqual(json.notices[0].items, [
+      { title: String.raw`@everyone [x](https://evil.example)\r\nBcc: eve@evil.example`, jobId: 7 },
+    ]);
   });
 
   test('without a key nothing is signed, and what facts hold beside plain values does not leave the house', async (t) => {
@@ -155,11 +179,20 @@ suite('webhook', () => {
     await hook.next();
     ending.abort(new Error('this term is over'));
     await assert.rejects(sent, /this term is over/);
-    assert.deepEqual(await send('webhook', {}, { url: 'http://127.0.0.1:1/' }), { ok: false, again: true, says: '127.0.0.1:1 does not answer: nothing listens there.' });
+    assert.deepEqual(await send('webhook', {}, { url: 'http://127.0.0.1:1/' }), {
+      ok: false,
+      again: true,
+      says: '127.0.0.1:1 does not answer: nothing listens there.',
+    });
   });
 
   test('where no receiver can be, nothing is sent', async () => {
-    for (const url of ['http://169.254.169.254/latest', 'http://cloud.test/', 'http://127.0.0.1:5432/', 'http://[::ffff:169.254.169.254]/']) {
+    for (const url of [
+      'http://169.254.169.254/latest',
+      'http://cloud.test/',
+      'http://127.0.0.1:5432/',
+      'http://[::ffff:169.254.169.254]/',
+    ]) {
       const answer = await send('webhook', {}, { url });
       assert.deepEqual([answer.ok, 'again' in answer && answer.again], [false, false], url);
       assert.match(answer.says, /^Nothing is sent to /);
@@ -168,7 +201,13 @@ suite('webhook', () => {
 });
 
 suite('e-mail', () => {
-  const fields = { host: 'server.test', security: 'starttls', user: 'ada', from: 'shift@house.example', to: 'ada@house.example, bob@house.example' };
+  const fields = {
+    host: 'server.test',
+    security: 'starttls',
+    user: 'ada',
+    from: 'shift@house.example',
+    to: 'ada@house.example, bob@house.example',
+  };
 
   test('by STARTTLS, with plain headers that a name cannot add to', async (t) => {
     const mail = await mailReceiver(t, 'starttls');

@@ -26,7 +26,18 @@ export function signature(key: string, body: string, seconds: number): string {
 
 function bodyOf({ id, event, words, link, at, house, notices }: Letter): object {
   const { title, lines, level } = words;
-  return { version: 1, id, event, level, title, text: lines.join('\n'), link, at: new Date(at).toISOString(), house, notices: notices.map(toldOf) };
+  return {
+    version: 1,
+    id,
+    event,
+    level,
+    title,
+    text: lines.join('\n'),
+    link,
+    at: new Date(at).toISOString(),
+    house,
+    notices: notices.map(toldOf),
+  };
 }
 
 function toldOf(notice: ToldNotice): object {
@@ -47,5 +58,7 @@ function factsOf(item: Record<string, unknown>): Record<string, Fact> {
 type Fact = string | number | boolean | { code: string; sentence: string };
 
 function isReason(value: unknown): value is { code: string; params?: Record<string, string | number> } {
-  return typeof value === 'object' && value !== null && 'code' in value && typeof value.code === 'string' && /^[a-z-]{1,60}$/.test(value.code);
+  return (
+    typeof value === 'object' && value !== null && 'code' in value && typeof value.code === 'string' && /^[a-z-]{1,60}$/.test(value.code)
+  );
 }

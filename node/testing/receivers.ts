@@ -103,7 +103,13 @@ export async function mailReceiver(t: Cleanup, how: 'tls' | 'starttls' | 'none')
       stream.on('end', () => {
         const error = refuse('data');
         const { mailFrom, rcptTo } = session.envelope;
-        if (!error) mail.letters.push({ from: mailFrom ? mailFrom.address : '', to: rcptTo.map(({ address }) => address), text, secure: session.secure });
+        if (!error)
+          mail.letters.push({
+            from: mailFrom ? mailFrom.address : '',
+            to: rcptTo.map(({ address }) => address),
+            text,
+            secure: session.secure,
+          });
         done(error);
       });
     },

@@ -1,4 +1,5 @@
 import type { SettingChange, SettingProblem } from '../../core/commands.ts';
+import { isTimeZone } from '../../core/house-time.ts';
 import { messageOf, PlainError } from '../../errors.ts';
 import { readNetworks } from '../front/networks.ts';
 import type { Ctx, Web } from '../web.ts';
@@ -30,6 +31,8 @@ async function objection(c: Ctx, web: Web, key: string, value: unknown, values: 
   switch (key) {
     case 'web.url':
       return externalUrl({ 'web.url': value }) ? null : 'must begin with http:// or https://';
+    case 'notifications.timeZone':
+      return isTimeZone(String(value)) ? null : 'is not known; it is written like Europe/Berlin';
     case 'web.proxies':
     case 'proxy.networks':
       return said(() => void readNetworks(value));

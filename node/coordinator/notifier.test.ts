@@ -1,0 +1,345 @@
+import assert from 'node:assert/strict';
+import { suite, test, type TestContext } from 'node:test';
+import { openSecretKey } from '../assembly/secret-key.ts';
+import { effectiveSettings } from '../config/load.ts';
+import type { Actor } from '../core/commands.ts';
+import { noticeEventNames } from '../core/notice-events.ts';
+import type { TargetWish } from '../core/notice-target.ts';
+import { addActivity } from '../db/activity.ts';
+import type { Database } from '../db/connect.ts';
+import { listDeliveries, type Delivery } from '../db/deliveries.ts';
+import { addNotice } from '../db/notices.ts';
+import { listTargets, readTarget } from '../db/notice-targets.ts';
+import { readSealed } from '../db/secrets.ts';
+import { createEvents } from '../events.ts';
+import { createSenders } from '../notices/senders.ts';
+import { createOutgoing } from '../outgoing.ts';
+import { freshDatabase, quietLog, temporaryDirectory, type TestDatabase } from '../testing/database.ts';
+import { aNode } from '../testing/records.ts';
+import { httpReceiver, type HttpReceiver } from '../testing/receivers.ts';
+import { clusterKeyOf } from './members.ts';
+import { noticeCommands, type NoticeCommands } from './notice-commands.ts';
+import { createNoticeWatcher } from './notice-watcher.ts';
+import { createNotifier, type Notifier } from './notifier.ts';
+import { createSecrets } from './secrets.ts';
+
+const ada: Actor = { name: 'Ada', via: 'page' };
+const SECRET = 'tk_that_nobody_may_read_again';
+const midnight = Date.parse('2026-11-30T23:00:00Z');
+
+interface House {
+  db: TestDatabase;
+  commands: NoticeCommands;
+  notifier: Notifier;
+  term: Database;
+  /** another machine coordinates from now on; the first one does not know it yet */
+  succeed(): Promise<House>;
+  /** resolves when a target was told something, or is left alone */
+  ended(work: () => void | Promise<unknown>): Promise<void>;
+  log(): Promise<Delivery[]>;
+  /** resolves when it finds out that another one leads */
+  stale: Promise<void>;
+}
+
+async function house(t: TestContext, now: () => number = Date.now): Promise<House> {
+  const db = await freshDatabase(t, 'embedded');
+  const key = await openSecretKey({ dataDir: temporaryDirectory(t), file: null, log: quietLog() });
+  const settings = () =>
+    effectiveSettings(
+      new Map<string, unknown>([
+        ['notifications.timeZone', 'Europe/Berlin'],
+        ['web.url', 'https://shift.example/house/'],
+      ]),
+      {},
+    );
+  const lead = async (): Promise<House> => {
+    const term = await db.lead();
+    await clusterKeyOf(term, 'Home');
+    const events = createEvents((error) => assert.fail(String(error)));
+    const secrets = createSecrets({ db: term, self: 'a', key });
+    const senders = createSenders({ outgoing: createOutgoing({ ownPorts: () => [] }) });
+    const stale = Promise.withResolvers<void>();
+    const onStale = stale.resolve;
+    const notifier = createNotifier({ db: term, secrets, senders, settings, events, log: quietLog(), onStale, now });
+    t.after(() => notifier.stop());
+    return {
+      db,
+      term,
+      notifier,
+      stale: stale.promise,
+      commands: noticeCommands({ db: term, events, outside: { secrets, notifier } }),
+      succeed: lead,
+      async ended(work) {
+        const heard = new Promise<void>((resolve) => {
+          const off = events.on('notices.changed', () => (off(), resolve()));
+        });
+        await work();
+        await heard;
+      },
+      log: async () => (await listDeliveries(term, null)).rows,
+    };
+  };
+  return lead();
+}
+
+function wish(ntfy: HttpReceiver, change: Partial<TargetWish> = {}): TargetWish {
+  const fields = { server: ntfy.url, topic: 'films' };
+  return {
+    kind: 'ntfy',
+    name: 'House',
+    fields,
+    secrets: { token: SECRET },
+    events: [...noticeEventNames],
+    quiet: null,
+    enabled: true,
+    ...change,
+  };
+}
+
+/** The notices that wait are ripe, everything that waits is due. */
+async function ripen(h: House): Promise<void> {
+  await h.term.query(`update notifications set ready_at = now(), last_at = now() where routed_at is null`);
+  await h.term.query(`update deliveries set next_at = now() where next_at is not null`);
+  await h.term.query(`update notification_targets set rests_until = null`);
+}
+
+async function forgetWhatWasSaid(h: House): Promise<void> {
+  await h.term.query(`delete from notifications`);
+}
+
+const ok = { status: 200, body: { id: 'a1' } };
+
+suite('telling people', () => {
+  test('what happened is told to who wants it, with where to look', async (t) => {
+    const [h, ntfy] = [await house(t), await httpReceiver(t, ok)];
+    await h.commands.addNoticeTarget(wish(ntfy), ada);
+    await h.commands.addNoticeTarget(wish(ntfy, { name: 'Other', events: [] }), ada);
+    await forgetWhatWasSaid(h);
+    await addActivity(h.term, { kind: 'failed', severity: 2, params: { title: 'Metropolis', reason: { code: 'lost-node' } } });
+    await ripen(h);
+    await h.ended(() => h.notifier.hurry());
+    assert.equal(ntfy.received.length, 1);
+    assert.equal(ntfy.received[0]!.json.title, 'Metropolis could not be converted');
+    assert.equal(ntfy.received[0]!.json.click, 'https://shift.example/house/history');
+    assert.deepEqual(
+      (await h.log()).map(({ state, answer }) => [state, answer]),
+      [['sent', 'ntfy took it (status 200).']],
+    );
+  });
+
+  test('a coordinator that is replaced in the middle of a delivery neither loses nor repeats it for ever', async (t) => {
+    const [h, ntfy] = [await house(t), await httpReceiver(t, { ...ok, hang: true })];
+    await h.commands.addNoticeTarget(wish(ntfy), ada);
+    await forgetWhatWasSaid(h);
+    await addNotice(h.term, { event: 'backup.failed', item: { what: 'nightly copy' } });
+    await ripen(h);
+    const arrived = ntfy.next();
+    h.notifier.hurry();
+    await arrived;
+    const next = await h.succeed();
+    const [open] = await next.log();
+    assert.deepEqual([open!.state, open!.tries], ['waiting', 1], 'the try counted before anything was sent');
+    ntfy.replies = [ok];
+    await ripen(next);
+    await next.ended(() => next.notifier.hurry());
+    const [done] = await next.log();
+    assert.deepEqual([done!.state, done!.tries, done!.message], ['sent', 2, open!.message]);
+
+    // the old one finds work: it can begin nothing
+    await next.notifier.stop();
+    await addNotice(next.term, { event: 'backup.failed', once: 'second', item: {} });
+    await ripen(next);
+    h.notifier.hurry();
+    await h.stale;
+    await h.notifier.stop();
+    assert.equal(ntfy.received.length, 2);
+    const last = await next.succeed();
+    await last.ended(() => last.notifier.hurry());
+    assert.equal(ntfy.received.length, 3, 'and nothing of it is lost');
+  });
+
+  test('a target that hangs delays no other', async (t) => {
+    const h = await house(t);
+    const [slow, quick] = [await httpReceiver(t, { ...ok, hang: true }), await httpReceiver(t, ok)];
+    await h.commands.addNoticeTarget(wish(slow, { name: 'Slow' }), ada);
+    await h.commands.addNoticeTarget(wish(quick, { name: 'Quick' }), ada);
+    await forgetWhatWasSaid(h);
+    for (const once of ['a', 'b']) {
+      await addNotice(h.term, { event: 'backup.failed', once, item: {} });
+      await ripen(h);
+      await h.ended(() => h.notifier.hurry());
+    }
+    assert.equal(quick.received.length, 2);
+    assert.equal(slow.received.length, 1);
+    await h.notifier.stop();
+    assert.equal((await h.log()).filter(({ target, state }) => target === 'Slow' && state === 'waiting').length, 2);
+  });
+
+  test('a message that does not get through is tried three times more; a target that fails rests, and is asked for patience only once', async (t) => {
+    const [h, discord] = [await house(t), await httpReceiver(t, { status: 429, body: { retry_after: 900 } }, { status: 500 })];
+    const secrets = { url: `${discord.url}/api/webhooks/1/${SECRET}` };
+    const id = await h.commands.addNoticeTarget(wish(discord, { kind: 'discord', fields: {}, secrets }), ada);
+    await forgetWhatWasSaid(h);
+    await addNotice(h.term, { event: 'backup.failed', item: {} });
+    const states: unknown[] = [];
+    for (let i = 0; i < 4; i++) {
+      await ripen(h);
+      await h.ended(() => h.notifier.hurry());
+      const { failures, failingSince, restsUntil } = (await readTarget(h.term, id))!;
+      const minutes = restsUntil && Math.round((restsUntil.getTime() - Date.now()) / 60_000);
+      states.push([(await h.log())[0]!.state, failures, failingSince !== null, minutes]);
+    }
+    assert.deepEqual(states, [
+      ['failed', 1, true, 15],
+      ['failed', 2, true, null],
+      ['failed', 3, true, 5],
+      ['given-up', 4, true, 10],
+    ]);
+    discord.replies = [{ status: 204 }];
+    const [line] = await h.log();
+    await h.ended(() => h.commands.sendNoticeAgain(line!.id, ada));
+    const well = (await readTarget(h.term, id))!;
+    assert.deepEqual([well.failures, well.failingSince, well.lastAnswer], [0, null, 'Discord took it (status 204).']);
+    assert.equal(discord.received.length, 5);
+  });
+
+  test('what a night held back comes as one letter in the morning; what is urgent wakes people up, and so does a test', async (t) => {
+    let now = midnight;
+    const [h, ntfy] = [await house(t, () => now), await httpReceiver(t, ok)];
+    const id = await h.commands.addNoticeTarget(wish(ntfy, { quiet: { from: '22:00', until: '07:00' } }), ada);
+    await h.term.query(`update notification_targets set created_at = '2026-01-01'`);
+    await forgetWhatWasSaid(h);
+    await addNotice(h.term, { event: 'backup.failed', item: { what: 'nightly copy' } });
+    await addNotice(h.term, { event: 'batch.finished', item: { done: 7, savedBytes: 3e9 } });
+    await ripen(h);
+    await h.ended(() => h.notifier.hurry());
+    await h.ended(() => h.notifier.hurry());
+    const held = await h.log();
+    assert.deepEqual(
+      held.map(({ state, nextAt }) => [state, nextAt?.toISOString()]),
+      Array(2).fill(['held', '2026-12-01T06:00:00.000Z']),
+    );
+    assert.deepEqual(await h.commands.testNoticeTarget(id, ada), { ok: true, says: 'ntfy took it (status 200).' });
+    await addNotice(h.term, { event: 'security.sign-in', item: { who: 'Ada', address: '10.0.0.9' } });
+    await h.term.query(`update notifications set ready_at = now() where routed_at is null`);
+    await h.ended(() => h.notifier.hurry());
+    assert.deepEqual(
+      ntfy.received.map(({ json }) => json.title),
+      ['This is a test from CodecShift', 'Ada signed in from a new address'],
+    );
+    now += 8 * 3_600_000;
+    await h.term.query(`update deliveries set next_at = now() where next_at is not null`);
+    await h.ended(() => h.notifier.hurry());
+    assert.deepEqual([ntfy.received.length, ntfy.received[2]!.json.title], [3, '2 messages that waited']);
+    assert.deepEqual(new Set((await h.log()).map(({ state }) => state)), new Set(['sent']));
+  });
+});
+
+suite('places that are told things', () => {
+  test('a secret is sealed, is never sent to another place than it was entered for, and goes with its target', async (t) => {
+    const [h, ntfy, other] = [await house(t), await httpReceiver(t, ok), await httpReceiver(t, ok)];
+    const id = await h.commands.addNoticeTarget(wish(ntfy), ada);
+    assert.ok(!JSON.stringify([await listTargets(h.term), await readSealed(h.term, `notice ${id}`)]).includes(SECRET));
+
+    await h.commands.changeNoticeTarget(id, 1, wish(ntfy, { name: 'Flat', secrets: {} }), ada);
+    await h.commands.testNoticeTarget(id, ada);
+    assert.equal(ntfy.received[0]!.headers['authorization'], `Bearer ${SECRET}`, 'it stays while the place stays');
+
+    const moved = { fields: { server: other.url, topic: 'films' }, secrets: {} };
+    await assert.rejects(h.commands.changeNoticeTarget(id, 2, wish(other, moved), ada), /Access token: enter it again/);
+    // somebody with the database turns the row to his own server
+    await h.term.query(`update notification_targets set fields = jsonb_set(fields, '{server}', to_jsonb($1::text)), place = $1`, [
+      other.url,
+    ]);
+    const answer = await h.commands.testNoticeTarget(id, ada);
+    assert.match(answer.says, /entered for another place/);
+    assert.equal(other.received.length, 0);
+
+    await h.commands.changeNoticeTarget(id, 2, wish(other, { ...moved, secrets: { token: null } }), ada);
+    await h.commands.testNoticeTarget(id, ada);
+    assert.equal(other.received[0]!.headers['authorization'], undefined);
+    assert.equal(await readSealed(h.term, `notice ${id}`), null);
+    await assert.rejects(h.commands.changeNoticeTarget(id, 2, wish(other), ada), /Somebody else changed/);
+    await h.commands.removeNoticeTarget(id, ada);
+    await assert.rejects(h.commands.testNoticeTarget(id, ada), /not there any more/);
+  });
+
+  test('whoever changes where messages go is told of at the other places', async (t) => {
+    const [h, ntfy] = [await house(t), await httpReceiver(t, ok)];
+    await h.commands.addNoticeTarget(wish(ntfy), ada);
+    const second = await h.commands.addNoticeTarget(wish(ntfy, { name: 'Second' }), ada);
+    await assert.rejects(h.commands.addNoticeTarget(wish(ntfy, { name: 'SECOND' }), ada), /called “SECOND” already/);
+    await forgetWhatWasSaid(h);
+    await h.commands.removeNoticeTarget(second, { name: 'Mallory', via: 'page' });
+    await ripen(h);
+    await h.ended(() => h.notifier.hurry());
+    assert.equal(ntfy.received.at(-1)!.json.title, 'Notifications do not go to “Second” any more');
+    assert.match(ntfy.received.at(-1)!.json.message, /By Mallory/);
+  });
+
+  test('a target that is switched off gets nothing of what waited for it', async (t) => {
+    const [h, ntfy] = [await house(t, () => midnight), await httpReceiver(t, ok)];
+    const quiet = { from: '22:00', until: '07:00' };
+    const id = await h.commands.addNoticeTarget(wish(ntfy, { quiet }), ada);
+    await forgetWhatWasSaid(h);
+    await addNotice(h.term, { event: 'backup.failed', item: {} });
+    await ripen(h);
+    await h.ended(() => h.notifier.hurry());
+    await h.commands.changeNoticeTarget(id, 1, wish(ntfy, { quiet, enabled: false, secrets: {} }), ada);
+    assert.deepEqual(
+      (await h.log()).map(({ state }) => state),
+      ['given-up'],
+    );
+  });
+});
+
+suite('what no single row says', () => {
+  test('a machine that is away, and back, a disk that is full and a queue that is done are told once each, also across coordinators', async (t) => {
+    const h = await house(t);
+    let now = Date.now();
+    const parts = {
+      settings: () => effectiveSettings(new Map(), {}),
+      log: quietLog(),
+      onStale: () => assert.fail('nobody else leads'),
+      now: () => now,
+    };
+    await aNode(h.term, 'attic');
+    const silent = (seconds: number, freeBytes = 1e12) =>
+      h.term.query(`update nodes set last_seen_at = now() - make_interval(secs => $1), temp_bytes = $2`, [seconds, freeBytes]);
+    const told = async (): Promise<string[]> => {
+      const rows = await h.term.query<{ event: string; count: number }>(`select event, count from notifications order by id`);
+      return rows.map(({ event, count }) => `${event} ${count}`);
+    };
+    const first = createNoticeWatcher({ ...parts, db: h.term });
+    await silent(301);
+    await first.look();
+    assert.deepEqual(await told(), [], 'it has not listened for five minutes itself');
+    for (let i = 0; i < 11; i++) {
+      now += 30_000;
+      await first.look();
+    }
+    assert.deepEqual(await told(), ['node.offline 1']);
+    now += 3_600_000;
+    await silent(3900);
+    const second = createNoticeWatcher({ ...parts, db: h.term });
+    for (let i = 0; i < 12; i++) {
+      now += 30_000;
+      await second.look();
+    }
+    assert.deepEqual(await told(), ['node.offline 1'], 'the next coordinator knows that it was told');
+    await silent(3, 1e9);
+    await second.look();
+    await second.look();
+    assert.deepEqual(await told(), ['node.offline 1', 'node.back 1', 'disk.low 1']);
+    now += 24 * 3_600_000;
+    await second.look();
+    await second.look();
+    assert.deepEqual((await told()).slice(3), ['daily.summary 1']);
+    await h.term.query(`delete from nodes`);
+    await second.look();
+    assert.deepEqual(
+      (await h.term.query<{ key: string }>(`select key from notice_watches order by key`)).map(({ key }) => key),
+      ['batch', 'summary'],
+    );
+  });
+});

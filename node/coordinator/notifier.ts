@@ -1,0 +1,270 @@
+import type { ClusterSettings } from '../config/schema.ts';
+import { isTimeZone } from '../core/house-time.ts';
+import { TEST_EVENT, noticeEntry } from '../core/notice-events.ts';
+import { afterFailure, hears, lettersOf, quietUntil, restSeconds, type Answer } from '../core/notice-routing.ts';
+import { digestWords } from '../core/notice-words.ts';
+import { readCluster } from '../db/cluster.ts';
+import { isStaleTerm, type Database } from '../db/connect.ts';
+import {
+  beginTry,
+  dueDeliveries,
+  endFailed,
+  endSent,
+  giveUpOld,
+  holdDeliveries,
+  nextDeliveryIn,
+  readDelivery,
+  type Delivery,
+} from '../db/deliveries.ts';
+import { listTargets, readTarget, type NoticeTarget } from '../db/notice-targets.ts';
+import { addTest, forgetNotices, nextNoticeIn, readyNotices, routeNotice } from '../db/notices.ts';
+import { messageOf, PlainError } from '../errors.ts';
+import type { Events } from '../events.ts';
+import type { Log } from '../log.ts';
+import type { Letter, Senders } from '../notices/senders.ts';
+import { openTarget } from './notice-sealing.ts';
+import type { Secrets } from './secrets.ts';
+
+/**
+ * Tells people what is in `notifications`: chooses the targets, waits for the end of their quiet hours, sends, and writes down what
+ * came of it. Everything follows from rows, so the next coordinator goes on where this one ended.
+ *
+ *   ready notice ─▶ a delivery for each target ─▶ its try begins (a row) ─▶ sent over the network ─▶ its end (a row)
+ *
+ * A coordinator that dies between the two last steps leaves a delivery that is due again after `LEASE_SECONDS`, with the same id:
+ * told at least once, and never by one that was replaced, because its try cannot begin. Each target has a line of its own: one that
+ * hangs delays no other.
+ */
+export interface Notifier {
+  start(): void;
+  stop(): Promise<void>;
+  /** something may be due earlier than was known */
+  hurry(): void;
+  /** sends a test now, whatever the hour, and says what the target answered */
+  test(targetId: number, by: string): Promise<Answer>;
+}
+
+export interface NotifierParts {
+  db: Database;
+  secrets: Secrets;
+  senders: Senders;
+  settings: () => ClusterSettings;
+  events: Events;
+  log: Log;
+  /** another one leads by now */
+  onStale: () => void;
+  /** milliseconds since 1970 */
+  now?: () => number;
+}
+
+/** Longer than any letter takes. */
+const LEASE_SECONDS = 90;
+const SEND_MS = 45_000;
+/** Notices come from everywhere; one that has just been written waits no longer than this. */
+const MOST_WAIT_MS = 5000;
+const KEEP_DAYS = 30;
+
+export function createNotifier(parts: NotifierParts): Notifier {
+  const { db, senders, settings, events, log } = parts;
+  const now = parts.now ?? Date.now;
+  const ending = new AbortController();
+  const lines = new Map<number, Promise<void>>();
+  let timer: NodeJS.Timeout | undefined;
+  let turn: Promise<void> = Promise.resolve();
+  let hurried = false;
+  let caredFor = -Infinity;
+
+  return {
+    start: () => next(0),
+    async stop() {
+      ending.abort(new Error('the term is over'));
+      clearTimeout(timer);
+      await turn;
+      await Promise.all(lines.values());
+    },
+    hurry() {
+      hurried = true;
+      next(0);
+    },
+    test,
+  };
+
+  function next(inMs: number): void {
+    clearTimeout(timer);
+    if (ending.signal.aborted) return;
+    timer = setTimeout(() => {
+      turn = turn.then(round);
+    }, inMs).unref();
+  }
+
+  async function round(): Promise<void> {
+    if (ending.signal.aborted) return;
+    hurried = false;
+    let again = MOST_WAIT_MS;
+    try {
+      await careForOld();
+      await route();
+      begin(await dueDeliveries(db, [...lines.keys()]));
+      const seconds = [await nextNoticeIn(db), await nextDeliveryIn(db, [...lines.keys()])].filter((s) => s !== null);
+      again = Math.min(MOST_WAIT_MS, Math.max(200, Math.min(...seconds) * 1000));
+    } catch (error) {
+      troubled(error);
+    }
+    next(hurried ? 0 : again);
+  }
+
+  function troubled(error: unknown): void {
+    if (ending.signal.aborted) return;
+    if (isStaleTerm(error)) parts.onStale();
+    else log.warn({ why: messageOf(error) }, 'notifications could not be looked after; it is tried again');
+  }
+
+  async function careForOld(): Promise<void> {
+    if (now() - caredFor < 3_600_000) return;
+    await giveUpOld(db);
+    await forgetNotices(db, KEEP_DAYS);
+    caredFor = now();
+  }
+
+  async function route(): Promise<void> {
+    const ready = await readyNotices(db);
+    if (ready.length === 0) return;
+    const targets = (await listTargets(db)).map((target) => ({ ...target, createdAt: target.createdAt.getTime() }));
+    for (const notice of ready) {
+      const told = targets.filter((target) => hears(target, { event: notice.event, lastAt: notice.lastAt.getTime() }));
+      await routeNotice(
+        db,
+        notice.id,
+        told.map(({ id }) => id),
+      );
+    }
+  }
+
+  /** A line for each target that has none; it ends by itself. */
+  function begin(due: Delivery[]): void {
+    for (const [targetId, deliveries] of Map.groupBy(due, (delivery) => delivery.targetId)) {
+      const line = deliver(targetId, deliveries)
+        .catch(troubled)
+        .finally(() => {
+          lines.delete(targetId);
+          next(0);
+        });
+      lines.set(targetId, line);
+    }
+  }
+
+  async function deliver(targetId: number, due: Delivery[]): Promise<void> {
+    for (const letter of lettersOf(due)) {
+      if (ending.signal.aborted) return;
+      const target = await readTarget(db, targetId);
+      if (!target) return;
+      const held = await hold(target, letter);
+      const answer = held ? null : await send(target, letter);
+      if (answer?.ok === false) return;
+    }
+  }
+
+  /** True: its target is not to be disturbed now. */
+  async function hold(target: NoticeTarget, letter: Delivery[]): Promise<boolean> {
+    const until = letter[0]!.event === TEST_EVENT ? null : quietUntil(target.quiet, letter[0]!.event, now(), timeZone(settings()));
+    if (until === null) return false;
+    await holdDeliveries(
+      db,
+      letter.map(({ id }) => id),
+      new Date(until),
+    );
+    events.emit('notices.changed', { targetId: target.id });
+    return true;
+  }
+
+  /** Null: somebody else has begun this try, or this process stood still for so long that somebody may have. */
+  async function send(target: NoticeTarget, letter: Delivery[]): Promise<Answer | null> {
+    const before = now();
+    const begun = await beginTry(
+      db,
+      letter.map(({ id }) => id),
+      LEASE_SECONDS,
+    );
+    const mine = letter.filter(({ id }) => begun.includes(id));
+    if (mine.length === 0 || now() - before > (LEASE_SECONDS * 1000) / 3) return null;
+    const answer = await ask(target, mine);
+    await end(target, mine, answer, mine[0]!.tries + 1);
+    return answer;
+  }
+
+  async function ask(target: NoticeTarget, deliveries: Delivery[]): Promise<Answer> {
+    try {
+      const open = await openTarget(db, parts.secrets, target);
+      return await senders.send(open, await letterOf(deliveries), AbortSignal.any([ending.signal, AbortSignal.timeout(SEND_MS)]));
+    } catch (error) {
+      // the end of the term says nothing of the target: the next coordinator asks it again
+      if (ending.signal.aborted || isStaleTerm(error)) throw error;
+      if (error instanceof PlainError) return { ok: false, says: error.message, again: true };
+      if (error instanceof DOMException && error.name === 'TimeoutError')
+        return { ok: false, says: 'It did not answer in time.', again: true };
+      log.error({ target: target.name, error }, 'a notification could not be made');
+      return { ok: false, says: 'It could not be made into a message; the log says why.', again: false };
+    }
+  }
+
+  async function end(target: NoticeTarget, deliveries: Delivery[], answer: Answer, tries: number): Promise<void> {
+    const ids = deliveries.map(({ id }) => id);
+    if (answer.ok) await endSent(db, target.id, ids, answer.says);
+    else await failed(target, deliveries, answer, tries);
+    events.emit('notices.changed', { targetId: target.id });
+  }
+
+  async function failed(
+    target: NoticeTarget,
+    deliveries: Delivery[],
+    answer: Extract<Answer, { ok: false }>,
+    tries: number,
+  ): Promise<void> {
+    const isTest = deliveries[0]!.event === TEST_EVENT;
+    const againSeconds = isTest ? null : afterFailure(answer, tries).seconds;
+    // who asked for patience gets it for everything that is on its way to him
+    const rest = Math.max(restSeconds(target.failures + 1), Math.min(3600, answer.afterSeconds ?? 0));
+    const ids = deliveries.map(({ id }) => id);
+    await endFailed(db, target.id, ids, { answer: answer.says, againSeconds, restSeconds: rest });
+    log.warn({ target: target.name, why: answer.says, again: againSeconds !== null }, 'a notification did not get through');
+  }
+
+  async function test(targetId: number, by: string): Promise<Answer> {
+    const target = await readTarget(db, targetId);
+    if (!target) throw new PlainError('This target is not there any more.');
+    const id = await addTest(db, targetId, { by, name: target.name }, LEASE_SECONDS);
+    const delivery = (await readDelivery(db, id))!;
+    const answer = await ask(target, [delivery]);
+    await end(target, [delivery], answer, 1);
+    if (answer.ok) next(0);
+    return answer;
+  }
+
+  async function letterOf(deliveries: Delivery[]): Promise<Letter> {
+    const [first] = deliveries as [Delivery];
+    const words = digestWords(deliveries);
+    const base = addressOf(settings());
+    return {
+      id: first.message,
+      event: deliveries.length === 1 ? first.event : 'digest',
+      urgent: deliveries.some(({ event }) => event !== TEST_EVENT && noticeEntry(event).urgent),
+      words,
+      link: base === null ? null : `${base}${words.path}`,
+      at: first.at.getTime(),
+      notices: deliveries.map(({ event, count, items }) => ({ event, count, items })),
+      house: (await readCluster(db))?.name ?? '',
+    };
+  }
+}
+
+/** The time zone of the house: as it is set, else of this machine. */
+export function timeZone(settings: ClusterSettings): string {
+  const set = settings['notifications.timeZone'];
+  return set !== null && isTimeZone(set) ? set : Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+/** Where people open the dashboard, without a slash at its end; null: nobody said. */
+function addressOf(settings: ClusterSettings): string | null {
+  const url = URL.parse(settings['web.url'] ?? '');
+  return url !== null && /^https?:$/.test(url.protocol) ? `${url.origin}${url.pathname.replace(/\/+$/, '')}` : null;
+}
