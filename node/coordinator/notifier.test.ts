@@ -217,7 +217,7 @@ suite('telling people', () => {
     const held = await h.log();
     assert.deepEqual(
       held.map(({ state, nextAt }) => [state, nextAt?.toISOString()]),
-      Array(2).fill(['held', '2026-12-01T06:00:00.000Z']),
+      Array.from({ length: 2 }, () => ['held', '2026-12-01T06:00:00.000Z']),
     );
     assert.deepEqual(await h.commands.testNoticeTarget(id, ada), { ok: true, says: 'ntfy took it (status 200).' });
     await addNotice(h.term, { event: 'security.sign-in', item: { who: 'Ada', address: '10.0.0.9' } });

@@ -168,7 +168,7 @@ suite('webhook', () => {
     await send('webhook', {}, { url: hook.url }, { notices: [{ event: 'job.failed', count: 3, items }] });
     assert.equal(hook.received[0]!.headers['x-codecshift-signature'], undefined);
     const [told] = hook.received[0]!.json.notices;
-    assert.deepEqual(Object.keys(told.items[0]), ['reason', 'n']);
+    assert.deepEqual(Object.keys(told.items[0]!), ['reason', 'n']);
     assert.ok(!hook.received[0]!.raw.includes(SECRET));
   });
 

@@ -12,7 +12,18 @@ export interface Received {
   headers: Record<string, string>;
   /** as it came, for signatures */
   raw: string;
-  json: any;
+  /** what the receivers of all kinds read; {} when it was no JSON */
+  json: Told;
+}
+
+interface Told {
+  id: string;
+  title: string;
+  message: string;
+  click: string;
+  allowed_mentions: unknown;
+  embeds: [{ title: string; description: string; url: string; timestamp: string }];
+  notices: [{ items: Record<string, unknown>[] }];
 }
 
 export interface Reply {
@@ -63,7 +74,13 @@ async function read(request: IncomingMessage): Promise<Received> {
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   const raw = Buffer.concat(chunks).toString('utf8');
   const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
-  return { method: request.method ?? '', path: request.url ?? '', headers, raw, json: raw.startsWith('{') ? JSON.parse(raw) : null };
+  return {
+    method: request.method ?? '',
+    path: request.url ?? '',
+    headers,
+    raw,
+    json: JSON.parse(raw.startsWith('{') ? raw : '{}') as Told,
+  };
 }
 
 export interface MailReceiver {
