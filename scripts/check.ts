@@ -20,7 +20,7 @@ const steps: Step[] = [
   { name: 'lint', run: () => node([bin('oxlint/bin/oxlint'), '--quiet']) },
   { name: 'types', run: () => node([bin('typescript/bin/tsc'), '-p', '.']) },
   { name: 'templates', run: () => script('scripts/views.ts') },
-  { name: 'settings', run: settingsTableIsCurrent },
+  { name: 'settings', run: settingsAreCurrent },
   { name: 'tests', run: () => script('scripts/test.ts') },
 ];
 
@@ -51,13 +51,13 @@ function node(args: string[]): Promise<boolean> {
   });
 }
 
-/** The table of settings in the README is made from the schema, so that it can't promise what no code reads. */
-async function settingsTableIsCurrent(): Promise<boolean> {
+/** The tables of docs/settings.md are made from the schema, so that they can't promise what no code reads. */
+async function settingsAreCurrent(): Promise<boolean> {
   const source = join(repository, 'node', 'config', 'describe.ts');
   if (!existsSync(source)) return skipped(source);
-  const config = (await import(pathToFileURL(source).href)) as { settingsTable(): string };
-  if (readFileSync(join(repository, 'README.md'), 'utf8').includes(config.settingsTable().trim())) return true;
-  console.log('The settings table of README.md is out of date; "node scripts/node.cjs scripts/readme.ts" writes it anew.');
+  const config = (await import(pathToFileURL(source).href)) as { settingsTables(): string };
+  if (readFileSync(join(repository, 'docs', 'settings.md'), 'utf8').includes(config.settingsTables().trim())) return true;
+  console.log('docs/settings.md is out of date; "node scripts/node.cjs scripts/readme.ts" writes it anew.');
   return false;
 }
 

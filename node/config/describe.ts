@@ -9,13 +9,19 @@ export function settingsOf(group: SettingGroup): DescribedSetting[] {
   return (Object.keys(settings) as SettingKey[]).map((key) => ({ key, ...specOf(key) })).filter((s) => s.group === group && !s.hidden);
 }
 
-/** The table of the README and docs, as Markdown; a test compares it with the file. */
-export function settingsTable(): string {
-  const rows = (Object.keys(settingGroups) as SettingGroup[]).flatMap((group) =>
-    settingsOf(group).map((s) => `| ${s.label} | ${defaultOf(s)} | ${limitsOf(s)} | ${nameOf(s)} | ${s.help.replaceAll('|', '\\|')} |`),
-  );
-  return ['| Setting | Default | Allowed | Name | What it does |', '|---|---|---|---|---|', ...rows].join('\n');
+/** The body of docs/settings.md: one table for each group of the Settings page. `check settings` compares it with the file. */
+export function settingsTables(): string {
+  return (Object.keys(settingGroups) as SettingGroup[])
+    .flatMap((group) => {
+      const rows = settingsOf(group).map(
+        (s) => `| **${s.label}** | ${defaultOf(s)} | ${limitsOf(s)} | ${nameOf(s)} | ${s.help.replaceAll('|', '\\|')} |`,
+      );
+      return rows.length === 0 ? [] : [`## ${settingGroups[group]}\n\n${head}\n${rows.join('\n')}`];
+    })
+    .join('\n\n');
 }
+
+const head = '| Setting | Default | Allowed | Name | What it does |\n|---|---|---|---|---|';
 
 function nameOf(s: DescribedSetting): string {
   const names = s.scope === 'node' && s.flag ? [`\`--${s.flag}\``, `\`${s.env}\``] : [`\`${s.env}\``];

@@ -1,6 +1,6 @@
 /**
  * Every setting of CodecShift, once: type, default, unit, limits, words. The form on the Settings page, its validation,
- * the table in the README, the command line's flags and the environment override all follow from this list.
+ * the tables of docs/settings.md, the command line's flags and the environment override all follow from this list.
  *
  * scope 'cluster': stored in PostgreSQL, changed on the page, applied at once; an environment variable on the
  *                  coordinator overrides it and is shown read-only.

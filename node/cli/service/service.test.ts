@@ -72,11 +72,17 @@ suite('an installation', () => {
   test('shows every file and every command beforehand, and no secret', async (t) => {
     const s = stage(t, { env: { DATABASE_URL: 'postgres://u:tellnobody@h/d', CODECSHIFT_QUALITY: '20' } }, linux);
     s.put('/srv/films/.keep', '');
-    const prepared = await prepare(s.machine, { 'dry-run': true, library: ['/srv/films'], port: '9000', join: 'csj1.tellnobody' });
+    const prepared = await prepare(s.machine, {
+      'dry-run': true,
+      library: ['/srv/films'],
+      port: '9000',
+      'look-first': true,
+      join: 'csj1.tellnobody',
+    });
     const shown = dryRun(prepared);
     assert.match(shown, /A user of the system called codecshift is made\. Nobody can sign in as it/);
     assert.match(shown, /\$ useradd --system .* codecshift/);
-    assert.match(shown, /ExecStart=.* run --data-dir=\/var\/lib\/codecshift --library=\/srv\/films --port=9000\n/);
+    assert.match(shown, /ExecStart=.* run --data-dir=\/var\/lib\/codecshift --library=\/srv\/films --look-first --port=9000\n/);
     assert.match(shown, /SupplementaryGroups=video\n/, 'a group that is not there would keep the unit from starting');
     assert.match(shown, /CODECSHIFT_QUALITY=\[secret\]\n {4}DATABASE_URL=\[secret\]\n {4}CODECSHIFT_JOIN=\[secret\]/);
     assert.doesNotMatch(shown, /tellnobody/);

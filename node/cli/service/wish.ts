@@ -53,7 +53,7 @@ export function wishOf(
   return {
     scope: of.scope,
     flags,
-    words: ['run', ...Object.entries(flags).flatMap(([flag, value]) => [value].flat().map((each) => `--${flag}=${each}`))],
+    words: ['run', ...Object.entries(flags).flatMap(([flag, value]) => wordsOf(flag, value))],
     environment,
     dataDir: String(flags['data-dir']),
     libraries,
@@ -61,6 +61,13 @@ export function wishOf(
     finishes: options.stop === 'finish',
     port: options.port,
   };
+}
+
+/** A switch is there or not; it takes no value. */
+function wordsOf(flag: string, value: string | string[]): string[] {
+  const isSwitch = nodeKeys.some((key) => specOf(key).flag === flag && specOf(key).type === 'boolean');
+  if (isSwitch) return value === 'true' ? [`--${flag}`] : [];
+  return [value].flat().map((each) => `--${flag}=${each}`);
 }
 
 function flagsOfNode(): [string, ReturnType<typeof specOf>][] {
