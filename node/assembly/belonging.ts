@@ -5,6 +5,9 @@ import type { Standing } from '../core/standing.ts';
 import { admitSelf, clusterKeyOf } from '../coordinator/members.ts';
 import { readCluster } from '../db/cluster.ts';
 import { connectDatabase, type Database } from '../db/connect.ts';
+import { ownBackups } from '../db/backup-before.ts';
+import { listBackups } from '../db/backup-folder.ts';
+import { isNewerSchema } from '../db/migrate.ts';
 import { isUnreachable } from '../db/pg-errors.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import { joinOrFound, type Joining } from '../mesh/join.ts';
@@ -18,6 +21,7 @@ import { hardwareFacts, platformWords, type House } from './house.ts';
  * Which cluster a node belongs to, and whether it holds its database:
  *
  *   DATABASE_URL given ─────────▶ the cluster whose key lies in that database; the first node there founds it
+ *                └─ newer than this program ─▶ a member without a database, until it is upgraded
  *   cluster.json, hosts ────────▶ its own embedded database
  *   cluster.json ───────────────▶ a member without a database
  *   a database of an older build ▶ founds, and hosts it
@@ -28,6 +32,8 @@ export interface Belonging {
   membership: Membership;
   db: Database | null;
   key: ClusterKey | null;
+  /** why it has no database although it was given one: another machine upgraded it, and this program is older */
+  steppedBack?: string;
 }
 
 export interface Seeking {
@@ -92,7 +98,11 @@ async function byDatabase(house: House, known: Membership | null, url: string, s
   const { dataDir } = house.options;
   seeking.say({ state: 'starting' });
   // a member says at once on its page that it waits; who comes for the first time gives containers time to start
-  const db = await open(house, url, known ? 2 : 30);
+  const db = await open(house, url, seeking, known ? 2 : 30).catch((error: unknown) => {
+    if (known && !known.hosts && isNewerSchema(error)) return messageOf(error);
+    throw error;
+  });
+  if (typeof db === 'string') return { membership: known!, db: null, key: null, steppedBack: steppedBackWords(db) };
   try {
     const key = await clusterKeyOf(db, house.options.name);
     if (known && known.cluster.id !== key.cluster)
@@ -107,12 +117,15 @@ async function byDatabase(house: House, known: Membership | null, url: string, s
 }
 
 async function host(house: House, known: Membership | null, seeking: Seeking): Promise<Belonging> {
+  const { dataDir } = house.options;
   seeking.say({ state: known ? 'starting' : 'founding' });
-  const db = await open(house, null);
+  const db = await open(house, null, seeking).catch(async (error: unknown) => {
+    throw isNewerSchema(error) ? await wayBack(error as Error, dataDir) : error;
+  });
   try {
     if (known && (await readCluster(db)) === null)
       throw new PlainError(
-        `The database of the cluster "${known.cluster.name}" is gone from ${house.options.dataDir}. Put the directory "database" back; to begin anew instead, move cluster.json away.`,
+        `The database of the cluster "${known.cluster.name}" is gone from ${dataDir}. Put the directory "database" back; to begin anew instead, move cluster.json away.`,
       );
     const key = await clusterKeyOf(db, house.options.name);
     return { membership: await pin(house, db, key, known, true), db, key };
@@ -122,9 +135,32 @@ async function host(house: House, known: Membership | null, seeking: Seeking): P
   }
 }
 
-function open(house: House, url: string | null, patienceSeconds?: number): Promise<Database> {
-  const log = house.log.child({ room: 'db' });
-  return connectDatabase({ url, dataDir: house.options.dataDir, locked: true, log, signal: house.signal, patienceSeconds });
+function open(house: House, url: string | null, seeking: Seeking, patienceSeconds?: number): Promise<Database> {
+  const { dataDir } = house.options;
+  return connectDatabase({
+    url,
+    dataDir,
+    locked: true,
+    log: house.log.child({ room: 'db' }),
+    signal: house.signal,
+    patienceSeconds,
+    copyBefore: house.options.upgradeCopy === 'on',
+    candidate: { node: house.id, session: house.session, say: (doing) => seeking.say({ state: 'starting', doing }) },
+  });
+}
+
+/** A sentence for this machine's own page and its console. */
+export function steppedBackWords(why: string): string {
+  return `${why} Until then it works on for the others, and does not stand in as coordinator.`;
+}
+
+/** Nobody goes back to an older version by itself; the copy from before the upgrade is the way. */
+async function wayBack(error: Error, dataDir: string): Promise<PlainError> {
+  const newest = (await listBackups(ownBackups(dataDir))).find(({ label }) => label.startsWith('before-upgrade'));
+  const way = newest
+    ? ` To go back to the older version instead: codecshift restore ${newest.file}. That is the backup from right before the upgrade; what happened since is not in it.`
+    : '';
+  return new PlainError(`${error.message}${way}`, { cause: error });
 }
 
 async function pin(house: House, db: Database, key: ClusterKey, known: Membership | null, hosts: boolean): Promise<Membership> {

@@ -2,6 +2,7 @@ import type { Hello } from '../mesh/greeter.ts';
 import type { Keeper } from '../keeper/keeper.ts';
 import { listPictures } from '../files/pictures.ts';
 import type { Membership } from '../mesh/membership.ts';
+import { speaks } from '../core/compatibility.ts';
 import { version } from '../version.ts';
 import type { Watcher } from '../keeper/watcher.ts';
 import type { Worker } from '../worker/worker.ts';
@@ -19,6 +20,7 @@ export async function helloFacts(
     session: house.session,
     name: house.options.name,
     version,
+    speaks,
     platform: platformWords(),
     slots: worker.slots(),
     // before the encoders were tested there is nothing that it could be given

@@ -2,7 +2,8 @@ import { createHmac } from 'node:crypto';
 import path from 'node:path';
 import type { EncoderRef } from '../core/encoder-choice.ts';
 import type { Reason } from '../core/reasons.ts';
-import type { Standing, Surroundings } from '../core/standing.ts';
+import { speaks, whyIdle } from '../core/compatibility.ts';
+import type { Standing, Surroundings, VersionTrouble } from '../core/standing.ts';
 import { createCoordinator, type Coordinator } from '../coordinator/coordinator.ts';
 import { createSettingsStore } from '../coordinator/settings.ts';
 import { messageOf, PlainError } from '../errors.ts';
@@ -34,7 +35,7 @@ import { createSampler } from '../worker/sampler.ts';
 import type { Sources } from '../worker/source.ts';
 import { attemptSpaces } from '../worker/spaces.ts';
 import { createWorker, type Worker } from '../worker/worker.ts';
-import type { Belonging } from './belonging.ts';
+import { steppedBackWords, type Belonging } from './belonging.ts';
 import { dashboardWay } from './dashboard.ts';
 import { createDoorway } from './doorway.ts';
 import { firstStart } from './first-start.ts';
@@ -91,16 +92,18 @@ export async function startMember(house: House, belonging: Belonging, onChange: 
 
 async function assemble(
   house: House,
-  { membership, db, key }: Belonging,
+  { membership, db, key, steppedBack: fromStart }: Belonging,
   onChange: () => void,
   undo: (() => Promise<unknown> | void)[],
 ): Promise<Member> {
   const { id, options, events, roots, workspace, tools, log } = house;
   const room = (name: string): Log => log.child({ room: name });
   const over = Promise.withResolvers<Ending>();
+  let saidTrouble = '';
   const settings = createSettingsStore();
   if (db) await settings.reload(db);
   let mbps = 0;
+  let steppedBack = fromStart ?? null;
 
   const mesh = createNetworkMesh({
     key: house.key,
@@ -114,7 +117,8 @@ async function assemble(
   });
   const ordered = heedOnlyTheCoordinator({ mesh, membership, log: room('mesh') });
   const bulk = createBulkServer({ port: options.meshPort === 0 ? 0 : options.meshPort + 2, mbps: () => mbps, log: room('mesh') });
-  const facts = (): Promise<Hello> => helloFacts(house, { worker, keeper, watcher, membership, candidate: db !== null });
+  const facts = (): Promise<Hello> =>
+    helloFacts(house, { worker, keeper, watcher, membership, candidate: db !== null && steppedBack === null });
   const greeter = createGreeter({ mesh, facts, membership, log: room('mesh') });
   const outbox = createOutbox({
     directory: path.join(options.dataDir, 'outbox'),
@@ -201,6 +205,7 @@ async function assemble(
         ],
         members: () => membership.members().signed,
         onMembers: adopt,
+        onRetired: stepBack,
         log: room('coordinator'),
       })
     : null;
@@ -283,11 +288,12 @@ async function assemble(
   });
   mesh.onMet((node) => {
     if (node === greeter.coordinator()) void greeter.tell();
+    sayVersionTrouble();
     onChange();
   });
   mesh.onLost(() => onChange());
   undo.push(membership.onMembers((members) => void (members.nodes.some((node) => node.id === id) || over.resolve({ why: 'revoked' }))));
-  undo.push(membership.onCertificate(() => (way.look(), onChange())));
+  undo.push(membership.onCertificate(() => (way.look(), sayVersionTrouble(), onChange())));
   greeter.start();
   undo.push(() => greeter.stop());
   undo.push(events.on('coordinator.changed', onChange));
@@ -318,6 +324,7 @@ async function assemble(
   undo.push(() => way.stop());
   await doorway.start();
   undo.push(() => doorway.stop());
+  sayVersionTrouble();
   if (!membership.isMember(id)) {
     // approved again, and started again: a lobby shows the list that says so
     const outside = setTimeout(() => membership.isMember(id) || over.resolve({ why: 'revoked' }), NEWS_MS).unref();
@@ -350,9 +357,37 @@ async function assemble(
     return {
       state: 'member',
       cluster: { id: membership.cluster.id, name: membership.cluster.name },
-      hosts: db ? (db.embedded ? 'embedded' : 'postgres') : null,
+      hosts: db && steppedBack === null ? (db.embedded ? 'embedded' : 'postgres') : null,
       coordinator: node && here ? { node, name: membership.nameOf(node) ?? node } : null,
+      ...(versionTrouble() ?? {}),
     };
+  }
+
+  function versionTrouble(): { version: VersionTrouble } | null {
+    const node = greeter.coordinator();
+    const theirs = node === null ? null : mesh.programOf(node);
+    const apart = node && theirs && whyIdle({ version, speaks }, { ...theirs, name: membership.nameOf(node) ?? node });
+    if (apart) return { version: { state: 'apart', says: apart } };
+    return steppedBack === null ? null : { version: { state: 'stepped-back', says: steppedBack } };
+  }
+
+  /** On the console too, once for each trouble: a machine in a cupboard has nobody who opens its page. */
+  function sayVersionTrouble(): void {
+    const says = versionTrouble()?.version.says ?? '';
+    if (says !== '' && says !== saidTrouble) log.warn(says);
+    saidTrouble = says;
+  }
+
+  /** What of this machine used the database ends; encodes and the keeper's work go on. */
+  function stepBack({ schema, program }: { schema: number; program: string | null }): void {
+    const by = program ? ` by CodecShift ${program}` : '';
+    steppedBack = steppedBackWords(
+      `The database was brought up to date${by} (its schema is version ${schema} now), and this machine still runs ${version}. Upgrade this machine.`,
+    );
+    void outward?.stop().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the exchange of keys did not stop cleanly'));
+    void greeter.tell();
+    sayVersionTrouble();
+    onChange();
   }
 
   /** Who is removed hears of it before the line is cut; whoever is new is let in at once. */

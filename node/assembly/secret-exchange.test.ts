@@ -65,7 +65,7 @@ describe('the key of stored secrets', () => {
         log: quietLog(),
       });
     const [atA, atB, atStranger] = [exchange(a, keyA), exchange(b, keyB), exchange(stranger, keyC)];
-    for (const one of [a, b, stranger]) await noteCandidate(db, one.identity.id, session, 1);
+    for (const one of [a, b, stranger]) await noteCandidate(db, one.identity.id, session, 1, { schema: db.schema, version: '0.1.0' });
 
     const sealed = await createSecrets({ db: q, self: a.identity.id, key: keyA }).seal('source plex m', 'token');
     const atTermOfB = createSecrets({ db: q, self: b.identity.id, key: keyB });
@@ -96,7 +96,7 @@ describe('the key of stored secrets', () => {
     const q = await db.lead();
     await foundCluster(q, makeClusterKey(), 'house');
     const [a, b] = [await machine(t), await machine(t)];
-    await noteCandidate(db, a.identity.id, session, 1);
+    await noteCandidate(db, a.identity.id, session, 1, { schema: db.schema, version: '0.1.0' });
     const old = await createSecrets({ db: q, self: a.identity.id, key: await keyOf(a) }).seal('x', 'token');
     await removeCandidate(db, a.identity.id);
     const key = await keyOf(b);

@@ -110,7 +110,8 @@ async function database(options: RunOptions, program: Program, signal: AbortSign
     return 'none here; this machine makes its own when it starts a cluster, and needs none when it joins one';
   const { connectDatabase } = await import('../db/connect.ts');
   const log = createLog({ level: 'error', pretty: true });
-  const db = await connectDatabase({ url: options.databaseUrl, dataDir: options.dataDir, log, signal });
+  // it only looks: a running machine of the version before may be leading in there
+  const db = await connectDatabase({ url: options.databaseUrl, dataDir: options.dataDir, log, signal, migrations: null });
   try {
     const [row] = await db.query<{ v: string }>('select version() as v');
     return `${db.embedded ? 'embedded' : 'external'}, ${row?.v.split(' on ')[0] ?? 'PostgreSQL'}`;

@@ -1,3 +1,4 @@
+import { unsaid, versionNote, type Program, type ProtocolRange } from '../core/compatibility.ts';
 import { PlainError } from '../errors.ts';
 import { typedToStart } from '../program.ts';
 import { command, nodeFlags, print } from './arguments.ts';
@@ -30,6 +31,7 @@ export interface NodeAnswer {
   name: string;
   standing: string;
   version: string;
+  speaks?: ProtocolRange;
   platform: string;
   code: string | null;
   address: string | null;
@@ -111,7 +113,7 @@ export function nodeLines(nodes: readonly NodeAnswer[]): string {
       (n) =>
         `? ${n.name} wants to join${n.address ? ` from ${n.address}` : ''}; code ${n.code ?? 'not shown yet'}. codecshift nodes approve ${n.name}`,
     ),
-    ...members.map(memberLine),
+    ...members.map((n) => memberLine(n) + versionLine(n, members.find((m) => m.coordinator) ?? null)),
     ...(named('rejected').length > 0 ? [`Rejected: ${named('rejected').join(', ')}`] : []),
     ...(named('revoked').length > 0 ? [`Removed: ${named('revoked').join(', ')}`] : []),
   ].join('\n');
@@ -121,6 +123,13 @@ export function nodeLines(nodes: readonly NodeAnswer[]): string {
 export function restraintOf(node: Pick<NodeAnswer, 'away' | 'conduct'>): string {
   const reason = node.away ? null : node.conduct?.reason;
   return reason ? `\n    ${reason.sentence}` : '';
+}
+
+function versionLine(node: NodeAnswer, coordinator: NodeAnswer | null): string {
+  if (!coordinator || node.coordinator) return '';
+  const [theirs, its] = [coordinator, node].map(({ version, speaks = unsaid }) => ({ version, speaks })) as [Program, Program];
+  const note = versionNote(theirs, its);
+  return note ? `\n    version ${node.version}: ${note}` : '';
 }
 
 function memberLine(node: NodeAnswer): string {

@@ -4,7 +4,7 @@ import type { Standing } from '../core/standing.ts';
 export function standingLine(standing: Standing, node: { id: string }, reached: boolean): string {
   switch (standing.state) {
     case 'starting':
-      return 'Starting.';
+      return standing.doing ?? 'Starting.';
     case 'listening':
       return 'Looking for a cluster in this network.';
     case 'founding':
@@ -22,7 +22,18 @@ export function standingLine(standing: Standing, node: { id: string }, reached: 
   }
 }
 
-function memberLine({ cluster, coordinator }: Extract<Standing, { state: 'member' }>, node: { id: string }, reached: boolean): string {
+function memberLine(standing: Extract<Standing, { state: 'member' }>, node: { id: string }, reached: boolean): string {
+  const { cluster, coordinator, version } = standing;
+  if (coordinator && version?.state === 'apart') return `Part of ${cluster.name}. ${version.says}`;
+  return [whereLine(cluster, coordinator, node, reached), version?.says].filter(Boolean).join(' ');
+}
+
+function whereLine(
+  cluster: { name: string },
+  coordinator: { node: string; name: string } | null,
+  node: { id: string },
+  reached: boolean,
+): string {
   if (!coordinator) return `Part of ${cluster.name}. Nobody coordinates it right now; films that are being encoded go on.`;
   if (coordinator.node === node.id) return `Part of ${cluster.name}, and coordinates it.`;
   return reached

@@ -636,6 +636,20 @@ export const settings = {
     label: 'PostgreSQL',
     help: 'postgres://user:password@host/database, version 15 or newer. Without it a database inside the data directory is used.',
   },
+  upgradeCopy: {
+    scope: 'node',
+    group: 'node',
+    type: 'choice',
+    default: 'on',
+    env: 'CODECSHIFT_UPGRADE_COPY',
+    flag: 'upgrade-copy',
+    choices: [
+      { value: 'on', label: 'on' },
+      { value: 'off', label: 'off' },
+    ],
+    label: 'Copy before an upgrade',
+    help: 'The database is copied into the data directory before a new version changes it. off: for whoever has backups of his own.',
+  },
   auth: {
     scope: 'node',
     group: 'node',

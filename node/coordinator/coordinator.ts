@@ -25,6 +25,7 @@ import { createMeasurer, type Measurer } from './measurer.ts';
 import { heedFolderChanges } from './folder-changes.ts';
 import { catchUpMembers, clusterKeyOf, currentMembers, signMembers } from './members.ts';
 import { createOutside, type Outside } from './outside.ts';
+import { noteMisfits } from './misfits.ts';
 import { createPairing } from './pairing.ts';
 import { createPictureKeeping, type PictureKeeping } from './pictures.ts';
 import { createProver, type Prover } from './prover.ts';
@@ -82,6 +83,8 @@ export interface CoordinatorParts {
   members?: () => Signed | null;
   /** signed news of the cluster, for this node itself too */
   onMembers: (signed: Signed) => void;
+  /** the database was upgraded by a newer program: this node coordinates no more */
+  onRetired?: (newer: { schema: number; program: string | null }) => void;
   /** how programs outside of the cluster are reached, and the key of their sign-ins; left out: there are none */
   outside?: { outward: Outward; secretKey: SecretKey };
   log: Log;
@@ -150,6 +153,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     log,
     onElected: begin,
     onDeposed: end,
+    ...(parts.onRetired ? { onRetired: parts.onRetired } : {}),
     ...(parts.ttlSeconds ? { ttlSeconds: parts.ttlSeconds } : {}),
   });
 
@@ -217,6 +221,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       void tellMembers().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the list of members could not be read'));
     }, 2000);
     announce.unref();
+    const misfits = noteMisfits({ db, network: parts.network, events: parts.events, log });
     const pairing = createPairing({ db, key, events: parts.events, publishMembers, welcome });
     reign = {
       term,
@@ -224,7 +229,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       commands: createCommands(parts, term),
       access: createAccess({ db, events: parts.events }),
       safe: createSafe({ db, secrets: secretsOf(db), events: parts.events }),
-      end: () => dismantle(term, over, announce),
+      end: () => (misfits.stop(), dismantle(term, over, announce)),
     };
     // the one before may have ended between a person's decision and its signature
     await catchUp();

@@ -3,10 +3,11 @@ import { askAgainInMs, follower, isCutOff, mayAct, standingAfter, standingAt, ty
 import { trustedUntil } from '../core/lease.ts';
 import { listCandidates, noteCandidate } from '../db/candidates.ts';
 import type { Database } from '../db/connect.ts';
-import { acquireLease, endAbandonedLease, preferCandidate, renewLease, resignLease } from '../db/coordinator.ts';
+import { acquireLease, endAbandonedLease, preferCandidate, readSchema, renewLease, resignLease } from '../db/coordinator.ts';
 import { readNode } from '../db/nodes.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { version } from '../version.ts';
 
 /**
  * Who coordinates is decided by one row in PostgreSQL and its clock; `core/election.ts` says what an answer means. This
@@ -17,6 +18,9 @@ import type { Log } from '../log.ts';
  *   follower ──acquire──▶ leading(term) ──renew every ttl/3──▶ leading
  *      ▲                      │ renewal refused · no answer for ttl − margin · cut off from the mesh while others are not
  *      └───────── deposed ◀───┘            stop() and handOver(): resign at once, no one has to wait
+ *
+ * A candidate with a newer program that waits to bring the database up to date is handed the role at once (db/upgrade.ts).
+ * After that the older ones ask for it no more, for as long as they run: `retired`.
  */
 export interface Elector {
   start(): void;
@@ -39,12 +43,16 @@ export interface ElectorParts {
   reaches: () => number;
   onElected: (term: number) => Promise<void>;
   onDeposed: () => Promise<void>;
+  /** the database has a newer schema than this program knows: it takes no part any more until it is upgraded */
+  onRetired?: (newer: { schema: number; program: string | null }) => void;
   log: Log;
   ttlSeconds?: number;
   /** how long a coordinator may be cut off from the mesh before it gives the role up */
   cutOffMs?: number;
 }
 
+/** So long the older ones let it pass to a newer program that asked for it: that one may have to be woken by its disk first. */
+const YIELD_SECONDS = 15;
 /** After giving the role up because the mesh could not be reached. */
 const HOLD_BACK_MS = 60_000;
 
@@ -55,7 +63,8 @@ export function createElector(parts: ElectorParts): Elector {
   const ttlMs = (parts.ttlSeconds ?? (embedded ? 60 : 6)) * 1000;
   // what is asked later than this is no answer any more
   const db = embedded ? parts.db : parts.db.impatient(ttlMs / 2);
-  const candidate = { node: parts.node, session: parts.session, ttlSeconds: ttlMs / 1000 };
+  const { schema } = parts.db;
+  const candidate = { node: parts.node, session: parts.session, ttlSeconds: ttlMs / 1000, schema };
   let standing: Standing = follower;
   /** the term whose `onElected` was called and whose `onDeposed` was not */
   let leading: number | null = null;
@@ -107,6 +116,8 @@ export function createElector(parts: ElectorParts): Elector {
     const sentAt = performance.now();
     let answered = true;
     try {
+      // before any other statement of a program that may be too old for it
+      if (leading === null && (await retired())) return;
       // one question that hangs must not hinder the next: its late answer is judged by when it was asked
       const answer = await Promise.race([ask(sentAt), pause(ttlMs * 0.6).then(() => null)]);
       if (answer === null) throw new Error('no answer in time');
@@ -120,6 +131,20 @@ export function createElector(parts: ElectorParts): Elector {
       await follow({ sentAt, outcome: 'unknown' });
     }
     next(askAgainInMs(standing, performance.now(), ttlMs, answered, Math.random()));
+  }
+
+  /** Somebody upgraded: our statements do not know what this schema asks of a row, so we write not one more. */
+  async function retired(): Promise<boolean> {
+    const now = await readSchema(db);
+    if (now.schema <= schema) return false;
+    log.warn(
+      { ...now, knows: schema },
+      'the database was brought up to date by a newer CodecShift: this machine stands in as coordinator no more',
+    );
+    stopped = true;
+    await resign();
+    parts.onRetired?.(now);
+    return true;
   }
 
   async function ask(sentAt: number): Promise<Answer> {
@@ -194,14 +219,23 @@ export function createElector(parts: ElectorParts): Elector {
   async function minded(): Promise<void> {
     if (embedded) return;
     const mine = parts.reaches();
-    await noteCandidate(db, parts.node, parts.session, mine);
+    await noteCandidate(db, parts.node, parts.session, mine, { schema, version });
     if (leading === null) return;
-    const others = (await listCandidates(db)).filter((c) => c.fresh && c.nodeId !== parts.node).map((c) => c.reaches);
+    const fresh = (await listCandidates(db)).filter((c) => c.fresh && c.nodeId !== parts.node);
+    const newer = fresh.find((c) => (c.schema ?? 0) > schema);
+    if (newer) return yieldTo(newer.nodeId);
+    const others = fresh.map((c) => c.reaches);
     if (!isCutOff({ mine, others })) return void (cutOffSince = null);
     cutOffSince ??= performance.now();
     if (performance.now() - cutOffSince < (parts.cutOffMs ?? 20_000)) return;
     log.warn({ reaches: mine, others }, 'this node holds the database but the mesh does not reach it: another one shall coordinate');
     holdBackUntil = performance.now() + HOLD_BACK_MS;
+    await resign();
+  }
+
+  async function yieldTo(node: string): Promise<void> {
+    log.info({ to: node }, 'a machine with a newer version waits to bring the database up to date: it coordinates from now on');
+    await preferCandidate(db, node, YIELD_SECONDS);
     await resign();
   }
 }

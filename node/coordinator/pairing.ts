@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { speaks, unsaid, whyApart } from '../core/compatibility.ts';
 import { addActivity } from '../db/activity.ts';
 import { establishCluster, readCluster } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';
@@ -9,6 +10,7 @@ import { clusterProof, joinProof } from '../mesh/join-token.ts';
 import type { JoinAnswer, JoinRequest, ProtocolRequest } from '../mesh/messages.ts';
 import { commitOf, pairingCode } from '../mesh/pairing-code.ts';
 import type { ClusterKey } from '../mesh/signing.ts';
+import { version } from '../version.ts';
 
 /**
  * Strangers who ask to join. A person decides, comparing a code that both sides show, or a token decides at once.
@@ -41,6 +43,8 @@ export function createPairing(parts: PairingParts): Pairing {
   return { ask };
 
   async function ask({ asked, address }: ProtocolRequest<'join'>): Promise<JoinAnswer> {
+    const apart = await whyTooFar(asked);
+    if (apart !== null) return refused(apart);
     const known = await readNode(db, asked.node);
     if (known?.standing === 'approved') return approved(asked, null);
     if (asked.token) return byToken(asked, address, asked.token);
@@ -53,6 +57,12 @@ export function createPairing(parts: PairingParts): Pairing {
       await writeDown(asked, address, code, known?.standing === 'revoked');
     }
     return { state: 'pending', ...(await name()), publicKey: key.publicKey, nonce };
+  }
+
+  /** A machine that could do nothing here learns it before anybody approves it. */
+  async function whyTooFar(asked: JoinRequest): Promise<string | null> {
+    const here = { name: (await name()).name || 'this cluster', version, speaks };
+    return whyApart(here, { name: asked.name, version: asked.version, speaks: asked.speaks ?? unsaid });
   }
 
   async function writeDown(asked: JoinRequest, address: string, code: string, wasRemoved: boolean): Promise<void> {

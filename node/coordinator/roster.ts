@@ -1,4 +1,5 @@
 import type { ClusterSettings } from '../config/schema.ts';
+import { unsaid, type Program } from '../core/compatibility.ts';
 import type { Certificate, Signed } from '../core/cluster.ts';
 import { addActivity } from '../db/activity.ts';
 import { forgiveLost, listForJob, openAttempts, overAttempts, type Attempt } from '../db/attempts.ts';
@@ -61,6 +62,8 @@ export interface Network {
   connected(): string[];
   hostOf(node: string): string | null;
   clockOf(node: string): number | null;
+  /** members that are connected, but whose programs are too far from ours for anything but to meet */
+  apart?(): { node: string; program: Program }[];
 }
 
 const PRESENT_MS = 45_000;
@@ -132,7 +135,7 @@ export function createRoster(parts: RosterParts): Roster {
   async function remember(hello: Hello): Promise<NodeRow> {
     const facts = plainly(hello);
     const returned = seen.get(facts.node)?.session !== facts.session;
-    const { node: id, name, version, platform, slots, classes, encoders, hardware, utcOffset, ffmpeg = null } = facts;
+    const { node: id, name, version, speaks = unsaid, platform, slots, classes, encoders, hardware, utcOffset, ffmpeg = null } = facts;
     const here = {
       address: parts.network.hostOf(id),
       tempBytes: facts.freeBytes,
@@ -141,7 +144,11 @@ export function createRoster(parts: RosterParts): Roster {
       utcOffset,
     };
     const row = await db.tx(async (q) => {
-      const node = await upsertNode(q, { id, name, version, platform, slots, classes, encoders, hardware, ffmpeg, ...here }, 'approved');
+      const node = await upsertNode(
+        q,
+        { id, name, version, speaks, platform, slots, classes, encoders, hardware, ffmpeg, ...here },
+        'approved',
+      );
       // said before it heard that it was removed: what it has is not wanted back in the books
       if (node.standing !== 'approved') throw new PlainError(`${node.name} is no member of this cluster any more.`);
       await setNodeRoots(q, id, facts.roots);

@@ -6,7 +6,8 @@ export type Trouble =
   /** noticed by multicast, at our door, at an address we were given, or it hung up on us */
   | { state: 'not-approved'; how: 'mdns' | 'inbound' | 'outbound' | 'hung-up' }
   | { state: 'other-cluster' }
-  | { state: 'other-version'; theirs: string | null; ours: string }
+  /** `why`: the whole sentence, where both could say what they speak */
+  | { state: 'other-version'; theirs: string | null; ours: string; why?: string }
   | { state: 'clock'; clockMs: number };
 
 /** Clocks further apart than this are told to a person: schedules and the times on the page would mislead. */
@@ -25,7 +26,10 @@ export function describeTrouble(who: string, trouble: Trouble): string {
     case 'other-cluster':
       return `${who} belongs to another cluster now. Let it leave that one and join this one, or remove it here.`;
     case 'other-version':
-      return `${who} runs ${trouble.theirs ?? 'another version'}, which this one (${trouble.ours}) cannot talk to. Install the same version of CodecShift on both.`;
+      return (
+        trouble.why ??
+        `${who} runs ${trouble.theirs ?? 'another version'}, which this one (${trouble.ours}) cannot talk to. Install the same version of CodecShift on both.`
+      );
     case 'clock':
       return `The clock of ${who} is ${span(trouble.clockMs)} ${trouble.clockMs < 0 ? 'behind' : 'ahead of'} this machine's. They work together, but hours and times will not fit: set both clocks by the network (NTP).`;
   }

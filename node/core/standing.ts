@@ -8,7 +8,8 @@
  *                        └──── a person asks again ── revoked
  */
 export type Standing =
-  | { state: 'starting' }
+  /** `doing`: a sentence, when it takes longer than a moment */
+  | { state: 'starting'; doing?: string }
   /** nothing configured: is there a cluster already? */
   | { state: 'listening'; sinceMs: number }
   | { state: 'founding' }
@@ -18,7 +19,23 @@ export type Standing =
   | { state: 'pending'; cluster: ClusterName; code: string; sinceMs: number }
   | { state: 'rejected'; cluster: ClusterName; why: string }
   | { state: 'revoked'; cluster: ClusterName }
-  | { state: 'member'; cluster: ClusterName; hosts: 'embedded' | 'postgres' | null; coordinator: { node: string; name: string } | null };
+  | {
+      state: 'member';
+      cluster: ClusterName;
+      hosts: 'embedded' | 'postgres' | null;
+      coordinator: { node: string; name: string } | null;
+      version?: VersionTrouble;
+    };
+
+/**
+ * This machine's program and the cluster's are of different times. `apart`: it can not work for the coordinator, and takes
+ * no work. `stepped-back`: it works, but the database is newer than its program, so it coordinates no more.
+ */
+export interface VersionTrouble {
+  state: 'apart' | 'stepped-back';
+  /** whole sentences: who runs what, and which machine has to be upgraded */
+  says: string;
+}
 
 export interface ClusterName {
   id: string;

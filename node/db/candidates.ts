@@ -8,20 +8,47 @@ export interface Candidate {
   at: Date;
   /** heard of in the last fifteen seconds, by the database's clock */
   fresh: boolean;
+  /** how many migrations its program knows; null: one that is too old to say */
+  schema: number | null;
 }
 
 /** Every candidate writes its own row, also while another leads; that is why this table is not fenced. */
-export async function noteCandidate(q: Queryable, nodeId: string, session: string, reaches: number): Promise<void> {
+export async function noteCandidate(
+  q: Queryable,
+  nodeId: string,
+  session: string,
+  reaches: number,
+  program: { schema: number; version: string },
+): Promise<void> {
   await q.query(
-    `insert into candidates (node_id, session, reaches) values ($1, $2, $3)
-     on conflict (node_id) do update set session = excluded.session, reaches = excluded.reaches, at = now()`,
-    [nodeId, session, reaches],
+    `insert into candidates (node_id, session, reaches, schema, version) values ($1, $2, $3, $4, $5)
+     on conflict (node_id) do update set session = excluded.session, reaches = excluded.reaches, schema = excluded.schema,
+       version = excluded.version, at = now()`,
+    [nodeId, session, reaches, program.schema, program.version],
   );
 }
 
+/**
+ * A newer program asks for the lease, in a database that has its old schema still. One that leads and knows the column
+ * hands over; older ones give way to whoever reaches many more machines than they do, which is said to them instead.
+ */
+export async function noteWaiting(q: Queryable, nodeId: string, session: string, schema: number): Promise<void> {
+  const [column] = await q.query(
+    `select 1 from information_schema.columns where table_schema = 'public' and table_name = 'candidates' and column_name = 'schema'`,
+  );
+  const [name, value] = column ? ['schema', schema] : ['reaches', MORE_THAN_ANYBODY];
+  await q.query(
+    `insert into candidates (node_id, session, ${name}) values ($1, $2, $3)
+     on conflict (node_id) do update set session = excluded.session, ${name} = excluded.${name}, at = now()`,
+    [nodeId, session, value],
+  );
+}
+
+const MORE_THAN_ANYBODY = 1_000_000;
+
 export function listCandidates(q: Queryable): Promise<Candidate[]> {
   return q.query<Candidate>(
-    `select node_id as "nodeId", reaches, at, at > now() - interval '15 seconds' as fresh from candidates order by node_id`,
+    `select node_id as "nodeId", reaches, at, at > now() - interval '15 seconds' as fresh, schema from candidates order by node_id`,
   );
 }
 

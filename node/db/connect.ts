@@ -1,13 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import type { Log } from '../log.ts';
 import { PlainError } from '../errors.ts';
 import { openEmbedded, type Embedded } from './embedded.ts';
-import { backUpBefore } from './backup-before.ts';
+import { copyBefore } from './copy-before.ts';
 import { maintenance } from './maintenance.ts';
 import { migrate, readMigrations, type Migration, type MigrationSession } from './migrate.ts';
 import { explainConnection, isUnreachable } from './pg-errors.ts';
 import { poolDatabase } from './pool.ts';
+import { upgradeShared, withCopy } from './upgrade.ts';
 
 /**
  * The database room. One interface over `pg`, one set of statements and migrations, two places where PostgreSQL can be:
@@ -43,6 +45,8 @@ export interface Database extends Queryable {
   /** The same, but a statement that is not answered in time fails, its connection is closed, and nothing is tried again. */
   impatient(ms: number): Queryable;
   readonly sessions: number;
+  /** how many migrations this program knows: a database with more of them is not its business */
+  readonly schema: number;
   /** What autovacuum and the checkpointer do for a server; call it about once a minute. */
   maintain(): Promise<void>;
   close(): Promise<void>;
@@ -60,6 +64,10 @@ export interface ConnectOptions {
   patienceSeconds?: number | undefined;
   /** null: connect without bringing the schema up to date */
   migrations?: Migration[] | null;
+  /** who takes the lease while a shared database is brought up to date, and hears what happens */
+  candidate?: { node: string; session: string; say: (doing: string) => void };
+  /** a copy of the database before it is brought up to date, into `<dataDir>/backups`; yes unless said */
+  copyBefore?: boolean;
 }
 
 /** True when the write was refused because another coordinator has taken over: step down at once. */
@@ -70,6 +78,7 @@ export function isStaleTerm(error: unknown): boolean {
 /**
  * Opens the database and brings its schema up to date.
  * @throws PlainError when it is unreachable, refuses the password, is too old, is in use, or was written by a newer build
+ *   (`isNewerSchema`)
  */
 export async function connectDatabase(options: ConnectOptions): Promise<Database> {
   return options.url === null ? connectEmbedded(options) : connectExternal(options, options.url);
@@ -88,19 +97,23 @@ export async function overEmbedded(embedded: Embedded, options: ConnectOptions):
     pool,
     log: options.log,
     embedded: true,
+    schema: migrationsOf(options).length,
     maintain: maintenance({ embedded: true }),
     closed: () => embedded.close(),
   });
   return upToDate(database, options, async () => {
     const client = await pool.connect();
+    let copy: string | null = null;
     try {
       await migrate(sessionOf(client), {
-        ...migrateOptions(options, true),
+        migrations: migrationsOf(options),
+        embedded: true,
         beforeUpgrade: async (from, session) => {
-          const at = await backUpBefore(session, options.dataDir, `before-upgrade-from-${from}`, { signal: options.signal });
-          options.log.info(`the database is copied to ${at} before its upgrade`);
+          copy = await copyBefore(session, { dataDir: copiesOf(options), from, log: options.log, signal: options.signal });
         },
       });
+    } catch (error) {
+      throw withCopy(error, copy);
     } finally {
       client.release();
     }
@@ -126,6 +139,7 @@ async function connectExternal(options: ConnectOptions, url: string): Promise<Da
     pool,
     log,
     embedded: false,
+    schema: migrationsOf(options).length,
     maintain: maintenance({ embedded: false }),
     closed: async () => {},
   });
@@ -227,7 +241,19 @@ async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) 
 /** A migration may take long, so it has a connection without time limits. */
 async function migrateOnce(config: pg.ClientConfig, url: string, options: ConnectOptions): Promise<void> {
   try {
-    await withClient(config, (client) => migrate(sessionOf(client), migrateOptions(options, false)));
+    await withClient(config, (client) =>
+      withClient(config, (beside) =>
+        upgradeShared(sessionOf(client), {
+          migrations: migrationsOf(options),
+          who: options.candidate ?? { node: 'upgrade', session: randomUUID() },
+          dataDir: copiesOf(options),
+          beside: sessionOf(beside),
+          say: options.candidate?.say ?? (() => {}),
+          log: options.log,
+          signal: options.signal,
+        }),
+      ),
+    );
   } catch (error) {
     throw error instanceof PlainError || options.signal?.aborted ? error : explainConnection(error, url);
   }
@@ -240,6 +266,10 @@ function sessionOf(client: pg.Client | pg.PoolClient): MigrationSession {
   };
 }
 
-function migrateOptions(options: ConnectOptions, embedded: boolean): { migrations: Migration[]; embedded: boolean; signal?: AbortSignal } {
-  return { migrations: options.migrations ?? readMigrations(), embedded, ...(options.signal ? { signal: options.signal } : {}) };
+function migrationsOf(options: ConnectOptions): Migration[] {
+  return options.migrations ?? readMigrations();
+}
+
+function copiesOf({ copyBefore: wished, dataDir }: ConnectOptions): string | null {
+  return wished === false ? null : dataDir;
 }

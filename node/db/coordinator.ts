@@ -22,6 +22,8 @@ export interface Candidate {
   ttlSeconds: number;
   /** a term that is known to have been: the next one is above it, also when the database is older than that (a backup) */
   above?: number;
+  /** how many migrations its program knows: in a newer database it may not lead, nor begin to. Left out: the asker knows all */
+  schema?: number;
 }
 
 /** Takes the lease when it is free, or renews it without a new term when this very session holds it. Returns the term, or null when another session leads. */
@@ -31,8 +33,9 @@ export async function acquireLease(q: Queryable, who: Candidate): Promise<number
     `update coordinator set term = greatest(term, $5) + 1, holder = $1, session = $2, url = $3, prefer = null, prefer_until = null,
             lease_until = clock_timestamp() + make_interval(secs => $4)
       where lease_until <= clock_timestamp() and (prefer is null or prefer = $1 or prefer_until <= clock_timestamp())
+        and ${notNewer('$6')}
      returning term`,
-    [who.node, who.session, text(who.url), who.ttlSeconds, who.above ?? 0],
+    [who.node, who.session, text(who.url), who.ttlSeconds, who.above ?? 0, who.schema ?? null],
   );
   return rows[0]?.term ?? null;
 }
@@ -41,10 +44,23 @@ export async function acquireLease(q: Queryable, who: Candidate): Promise<number
 export async function renewLease(q: Queryable, who: Candidate): Promise<boolean> {
   const rows = await q.query(
     `update coordinator set lease_until = clock_timestamp() + make_interval(secs => $3), url = $4
-      where holder = $1 and session = $2 and lease_until > clock_timestamp() returning 1`,
-    [who.node, who.session, who.ttlSeconds, text(who.url)],
+      where holder = $1 and session = $2 and lease_until > clock_timestamp() and ${notNewer('$5')} returning 1`,
+    [who.node, who.session, who.ttlSeconds, text(who.url), who.schema ?? null],
   );
   return rows.length > 0;
+}
+
+/** Statements of an older program would not know what a newer schema asks of its rows. */
+function notNewer(known: string): string {
+  return `not exists (select 1 from schema_migrations where version > coalesce(${known}::int, version))`;
+}
+
+/** The newest schema of this database, and which version of CodecShift made it so, if it said. */
+export async function readSchema(q: Queryable): Promise<{ schema: number; program: string | null }> {
+  const [row] = await q.query<{ schema: number; program: string | null }>(
+    `select version as schema, to_jsonb(m) ->> 'program' as program from schema_migrations m order by version desc limit 1`,
+  );
+  return row ?? { schema: 0, program: null };
 }
 
 /** A graceful stop frees the lease at once, so that only crashes wait for it to end. */

@@ -4,10 +4,16 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { PlainError, messageOf } from '../errors.ts';
 import { programFile } from '../program.ts';
+import { version as program } from '../version.ts';
+import { isConnectionLoss } from './pg-errors.ts';
 
 /**
- * Numbered SQL files, applied forward, each in one transaction, under a lock, with a checksum kept in the database.
- * An edited file, a gap, or a database newer than this build is refused.
+ * Numbered SQL files, applied forward, all that are missing in one transaction, under a lock, with a checksum kept in the
+ * database. An edited file, a gap, or a database newer than this build is refused. Who may do it when, see upgrade.ts.
+ *
+ * What a migration may do to a database that machines of the version before may still look into: it only adds, or leaves
+ * to one version later what it takes away. `coordinator`, `candidates` and `schema_migrations` never lose or rename a
+ * column: by them the versions find out about each other. An update of rows is lawful: it carries the current term.
  */
 export interface Migration {
   version: number;
@@ -46,17 +52,29 @@ export interface MigrateOptions {
   signal?: AbortSignal;
   /** called once, before the first change to a database that already has tables of ours */
   beforeUpgrade?(fromVersion: number, session: MigrationSession): Promise<void>;
+  /** the term in which it is done, where there are other machines: when another one has taken over, nothing is changed */
+  term?: number;
+}
+
+/** The database was written by a newer program: this one has no business in it. */
+const newerSchemas = new WeakSet<Error>();
+export function isNewerSchema(error: unknown): boolean {
+  return error instanceof Error && newerSchemas.has(error);
 }
 
 /** Brings the database to this build's version. Returns how many migrations were applied. Two processes may race. */
 export async function migrate(session: MigrationSession, options: MigrateOptions): Promise<number> {
   if (!options.embedded) await takeLock(session, options.signal);
   try {
-    const done = await readDone(session);
-    check(done, options.migrations);
-    const missing = options.migrations.slice(done.length);
-    if (missing.length > 0 && done.length > 0) await options.beforeUpgrade?.(done.length, session);
-    for (const migration of missing) await apply(session, migration, options.embedded);
+    await session.exec(makeTable);
+    const missing = await missingMigrations(session, options.migrations);
+    const from = options.migrations.length - missing.length;
+    if (missing.length > 0 && from > 0) await options.beforeUpgrade?.(from, session);
+    let kept = 0;
+    for (const together of inTransactions(missing)) {
+      await apply(session, together, options, kept);
+      kept += together.length;
+    }
     return missing.length;
   } finally {
     if (!options.embedded) await session.query(`select pg_advisory_unlock($1)`, [LOCK]).catch(() => []);
@@ -68,11 +86,8 @@ export async function migrate(session: MigrationSession, options: MigrateOptions
  * is there as a whole or not at all.
  */
 export async function applyInside(session: MigrationSession, migrations: readonly Migration[]): Promise<void> {
-  await readDone(session);
-  for (const { version, name, sql, sha256 } of migrations) {
-    await session.exec(sql.replace(/\bconcurrently\b/gi, ''));
-    await session.query('insert into schema_migrations (version, name, sha256, ms) values ($1, $2, $3, 0)', [version, name, sha256]);
-  }
+  await session.exec(makeTable);
+  for (const migration of migrations) await run(session, migration, true);
 }
 
 /**
@@ -91,19 +106,40 @@ interface Done {
   version: number;
   name: string;
   sha256: string;
+  /** the version of the program that applied it; null: one that did not say */
+  program: string | null;
 }
 
-async function readDone(session: MigrationSession): Promise<Done[]> {
-  await session.exec(`create table if not exists schema_migrations (
-    version int primary key, name text not null, sha256 text not null, applied_at timestamptz not null default now(), ms int not null)`);
-  return session.query<Done>('select version, name, sha256 from schema_migrations order by version');
+const makeTable = `create table if not exists schema_migrations (
+    version int primary key, name text not null, sha256 text not null, applied_at timestamptz not null default now(), ms int not null)`;
+
+/**
+ * What is still to be applied. Changes nothing; a database without any table of ours lacks all of them.
+ * @throws PlainError when the database is newer than this build (`isNewerSchema`), or made by other migrations
+ */
+export async function missingMigrations(session: Pick<MigrationSession, 'query'>, known: Migration[]): Promise<Migration[]> {
+  const done = await readDone(session);
+  check(done, known);
+  return known.slice(done.length);
+}
+
+async function readDone(session: Pick<MigrationSession, 'query'>): Promise<Done[]> {
+  const [table] = await session.query<{ there: boolean }>(`select to_regclass('public.schema_migrations') is not null as there`);
+  if (!table?.there) return [];
+  // through jsonb, because the databases of older builds have no such column
+  return session.query<Done>(
+    `select version, name, sha256, to_jsonb(m) ->> 'program' as program from schema_migrations m order by version`,
+  );
 }
 
 function check(done: Done[], known: Migration[]): void {
   if (done.length > known.length) {
-    throw new PlainError(
-      `The database was written by a newer CodecShift (its schema is version ${done.at(-1)?.version}, this build knows ${known.length}). Start the newer version.`,
+    const by = done.at(-1)?.program;
+    const error = new PlainError(
+      `The database was written by a newer CodecShift${by ? ` (${by})` : ''}: its schema is version ${done.at(-1)?.version}, this program, ${program}, knows ${known.length}. Start the newer version on this machine.`,
     );
+    newerSchemas.add(error);
+    throw error;
   }
   for (const [i, row] of done.entries()) {
     const own = known[i];
@@ -115,25 +151,70 @@ function check(done: Done[], known: Migration[]): void {
   }
 }
 
-async function apply(session: MigrationSession, migration: Migration, embedded: boolean): Promise<void> {
-  const started = performance.now();
-  const alone = /^-- codecshift: no-transaction$/m.test(migration.sql);
-  const sql = alone && embedded ? migration.sql.replace(/\bconcurrently\b/gi, '') : migration.sql;
+/** Those that need a transaction for themselves alone, or none at all, stand apart. */
+function inTransactions(migrations: Migration[]): Migration[][] {
+  const groups: Migration[][] = [];
+  for (const migration of migrations) {
+    const last = groups.at(-1);
+    if (last && !isAlone(migration) && !isAlone(last[0]!)) last.push(migration);
+    else groups.push([migration]);
+  }
+  return groups;
+}
+
+function isAlone({ sql }: Migration): boolean {
+  return /^-- codecshift: no-transaction$/m.test(sql);
+}
+
+/** All of them or none: an upgrade that fails at its third step leaves a database that the version before goes on with. */
+async function apply(session: MigrationSession, together: Migration[], options: MigrateOptions, kept: number): Promise<void> {
+  const alone = isAlone(together[0]!);
+  let now = together[0]!;
   if (!alone) await session.exec('begin');
   try {
-    await session.exec(sql);
-    await session.query('insert into schema_migrations (version, name, sha256, ms) values ($1, $2, $3, $4)', [
-      migration.version,
-      migration.name,
-      migration.sha256,
-      Math.round(performance.now() - started),
-    ]);
+    for (now of together) {
+      await enter(session, options, alone);
+      await run(session, now, options.embedded && alone);
+      // a table can not be changed while checks of its rows wait for the end of the transaction
+      if (!alone) await session.exec('set constraints all immediate');
+    }
     if (!alone) await session.exec('commit');
   } catch (cause) {
     if (!alone) await session.exec('rollback').catch(() => {});
+    if (cause instanceof PlainError) throw cause;
     throw new PlainError(
-      `The database could not be brought up to date: ${migration.name} failed (${messageOf(cause)}). Nothing of it was kept.`,
-      { cause },
+      `The database could not be brought up to date: ${now.name} failed (${messageOf(cause)}). ${kept === 0 ? 'Nothing was changed: the version of CodecShift that ran before goes on with it.' : `Nothing of it was kept; the ${kept} before it were.`}`,
+      { cause, retry: isConnectionLoss(cause) },
     );
   }
+}
+
+/** Rows are changed in the current term. Nobody takes over while the transaction lasts (`assert_term` of 0001 does the same). */
+async function enter(session: MigrationSession, { term }: MigrateOptions, alone: boolean): Promise<void> {
+  const [table] = await session.query<{ there: boolean }>(`select to_regclass('public.coordinator') is not null as there`);
+  if (!table?.there) return;
+  const rows = await session.query<{ term: string }>(
+    `select term::text as term from coordinator where $1::bigint is null or term = $1 ${alone ? '' : 'for key share'}`,
+    [term ?? null],
+  );
+  if (rows.length === 0)
+    throw new PlainError('Another machine coordinates by now, so the database was not brought up to date here. Nothing was changed.', {
+      retry: true,
+    });
+  await session.query(`select set_config('codecshift.term', $1, false)`, [rows[0]!.term]);
+}
+
+async function run(session: MigrationSession, migration: Migration, withoutConcurrently: boolean): Promise<void> {
+  const started = performance.now();
+  await session.exec(withoutConcurrently ? migration.sql.replace(/\bconcurrently\b/gi, '') : migration.sql);
+  await session.query('insert into schema_migrations (version, name, sha256, ms) values ($1, $2, $3, $4)', [
+    migration.version,
+    migration.name,
+    migration.sha256,
+    Math.round(performance.now() - started),
+  ]);
+  const [column] = await session.query(
+    `select 1 from information_schema.columns where table_schema = 'public' and table_name = 'schema_migrations' and column_name = 'program'`,
+  );
+  if (column) await session.query('update schema_migrations set program = $2 where version = $1', [migration.version, program]);
 }

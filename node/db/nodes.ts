@@ -1,3 +1,4 @@
+import { unsaid, type Program, type ProtocolRange } from '../core/compatibility.ts';
 import type { EncoderReport } from '../core/encoder-choice.ts';
 import { mannersOf } from '../core/manner-wishes.ts';
 import type { FfmpegTold } from '../core/ffmpeg-choice.ts';
@@ -18,6 +19,8 @@ export interface NodeRow {
   id: string;
   name: string;
   version: string;
+  /** which messages its program understands */
+  speaks?: ProtocolRange;
   platform: string;
   standing: 'pending' | 'approved' | 'rejected' | 'revoked';
   draining: boolean;
@@ -59,6 +62,7 @@ export interface NodeFacts {
   id: string;
   name: string;
   version: string;
+  speaks?: ProtocolRange;
   platform: string;
   slots: number;
   classes: number[];
@@ -83,7 +87,7 @@ export interface NodeRoot {
   provedAt: Date | null;
 }
 
-const columns = `id, name, version, platform, standing, draining, encoders, hardware, ffmpeg, slots, classes,
+const columns = `id, name, version, json_build_object('min', speaks_min, 'max', speaks_max) as speaks, platform, standing, draining, encoders, hardware, ffmpeg, slots, classes,
   joined_at as "joinedAt", last_seen_at as "lastSeenAt", metrics, watching,
   address, code, asked_at as "askedAt", put_off_until as "putOffUntil", decided_by as "decidedBy", paused,
   slots_wished as "slotsWished", schedule, mbps, manners, temp_bytes as "tempBytes", temp_used_bytes as "tempUsedBytes", clock_ms as "clockMs", utc_offset as "utcOffset"`;
@@ -92,12 +96,13 @@ const columns = `id, name, version, platform, standing, draining, encoders, hard
 export async function upsertNode(q: Queryable, facts: NodeFacts, standing: NodeRow['standing']): Promise<NodeRow> {
   const [row] = await q.query<NodeRow>(
     `insert into nodes (id, name, version, platform, slots, classes, encoders, hardware, standing, address, temp_bytes, clock_ms, utc_offset,
-       temp_used_bytes, ffmpeg)
-     values ($1, $2, $3, $4, $5, $6::smallint[], $7, $8, $9, $10, $11, $12, $13, $14, $15)
+       temp_used_bytes, ffmpeg, speaks_min, speaks_max)
+     values ($1, $2, $3, $4, $5, $6::smallint[], $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
      on conflict (id) do update set name = excluded.name, version = excluded.version, platform = excluded.platform,
        slots = excluded.slots, classes = excluded.classes, encoders = excluded.encoders, hardware = excluded.hardware,
        address = coalesce(excluded.address, nodes.address), temp_bytes = excluded.temp_bytes, clock_ms = excluded.clock_ms,
-       utc_offset = excluded.utc_offset, temp_used_bytes = excluded.temp_used_bytes, ffmpeg = excluded.ffmpeg, last_seen_at = now()
+       utc_offset = excluded.utc_offset, temp_used_bytes = excluded.temp_used_bytes, ffmpeg = excluded.ffmpeg,
+       speaks_min = excluded.speaks_min, speaks_max = excluded.speaks_max, last_seen_at = now()
      returning ${columns}`,
     [
       facts.id,
@@ -115,6 +120,8 @@ export async function upsertNode(q: Queryable, facts: NodeFacts, standing: NodeR
       Math.round(facts.utcOffset),
       facts.tempUsedBytes ?? null,
       facts.ffmpeg ? json(facts.ffmpeg) : null,
+      (facts.speaks ?? unsaid).min,
+      (facts.speaks ?? unsaid).max,
     ],
   );
   return row!;
@@ -128,6 +135,15 @@ export async function setWatching(q: Queryable, id: string, watching: readonly W
 /** A heartbeat. False when the node is not known: it must say hello first. */
 export async function touchNode(q: Queryable, id: string, metrics: Record<string, unknown>): Promise<boolean> {
   const rows = await q.query(`update nodes set last_seen_at = now(), metrics = $2 where id = $1 returning 1`, [id, json(metrics)]);
+  return rows.length > 0;
+}
+
+/** A member that is connected, but too far from us in versions to say hello: that it is here, and what it runs. */
+export async function noteProgram(q: Queryable, id: string, { version, speaks }: Program): Promise<boolean> {
+  const rows = await q.query(
+    `update nodes set version = $2, speaks_min = $3, speaks_max = $4, last_seen_at = now() where id = $1 and standing = 'approved' returning 1`,
+    [id, text(version), speaks.min, speaks.max],
+  );
   return rows.length > 0;
 }
 

@@ -14,6 +14,8 @@ export interface PoolParts {
   pool: pg.Pool;
   log: Log;
   embedded: boolean;
+  /** how many migrations this program knows */
+  schema: number;
   maintain(db: Database): Promise<void>;
   /** what else to close, after the pool */
   closed(): Promise<void>;
@@ -40,6 +42,7 @@ export function poolDatabase(parts: PoolParts): Database {
 function forTerm(shared: Shared, term: string): Database {
   const database: Database = {
     embedded: shared.embedded,
+    schema: shared.schema,
     sessions: shared.pool.options.max,
     async query<R>(sql: string, params: unknown[] = []): Promise<R[]> {
       refuseInside(shared);

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { PlainError, messageOf } from '../errors.ts';
+import { version } from '../version.ts';
 
 /**
  * The one way from a message to text and back. Text from another node is measured before it is parsed and parsed before
@@ -22,7 +23,16 @@ export function decode<S extends v.GenericSchema>(schema: S, text: string, what:
   const checked = v.safeParse(schema, parse(text, what));
   if (checked.success) return checked.output;
   const issue = checked.issues[0];
+  if (issue.type === 'variant') throw new PlainError(unknownKind(what, v.getDotPath(issue)), { retry: true });
   throw new PlainError(`A ${what} was refused: ${v.getDotPath(issue) ?? ''} ${messageOf(issue.message).slice(0, 200)}`);
+}
+
+/**
+ * Which kind it is stays unsaid: the text may be hostile, and the asker knows what he asked. Trying again helps once this
+ * machine was upgraded.
+ */
+function unknownKind(what: string, field: string | null): string {
+  return `CodecShift ${version} does not know this kind of ${what}${field ? ` ("${field}")` : ''}. If the other machine runs a newer version, upgrade this one.`;
 }
 
 /** JSON that is not nested deeper than anything of ours. */

@@ -1,4 +1,5 @@
 import type { Connection } from '@libp2p/interface';
+import { unsaid, whyApart, type ProtocolRange } from '../core/compatibility.ts';
 import type { Trouble } from '../core/sighting.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -29,7 +30,9 @@ export interface Encounters {
 const MEET_MS = 5000;
 
 export function createEncounters(parts: {
+  name: string;
   version: string;
+  speaks: ProtocolRange;
   membership: Membership;
   meetings: Meetings;
   links: Links;
@@ -91,12 +94,19 @@ export function createEncounters(parts: {
       log.info({ node, name: said.name, problem }, 'a machine was met that does not belong here');
       return false;
     }
-    links.admit(connection, { clockMs, latencyMs, name: said.name, version: said.version });
+    const program = { name: membership.nameOf(node) ?? said.name, version: said.version, speaks: said.speaks ?? unsaid };
+    links.admit(connection, { clockMs, latencyMs, ...program, name: said.name });
     remember(connection, said);
     // Not where an inbound connection came from: its port is of no use to anybody.
     const addresses = connection.direction === 'outbound' ? [where(connection)] : book.of(node).map(formatAddress).slice(0, 2);
-    sightings.saw(node, { by, trouble: troubleOfClock(clockMs), ...facts, addresses, clockMs, latencyMs });
+    sightings.saw(node, { by, trouble: apart(program) ?? troubleOfClock(clockMs), ...facts, addresses, clockMs, latencyMs });
     return true;
+  }
+
+  function apart(them: { name: string; version: string; speaks: ProtocolRange }): Trouble | null {
+    const why = whyApart(parts, them);
+    if (why !== null) log.debug({ name: them.name, version: them.version }, 'a machine was met whose program does not fit');
+    return why === null ? null : { state: 'other-version', theirs: them.version, ours: parts.version, why };
   }
 
   function remember(connection: Connection, said: Meeting): void {

@@ -75,7 +75,9 @@ export function createGossip(parts: {
       return TopicValidatorResult.Accept;
     } catch (error) {
       parts.log.debug({ topic, from, why: messageOf(error) }, 'a message of a topic was refused');
-      return TopicValidatorResult.Reject;
+      // To reject it would be held against the neighbour that brought it until nothing is heard of that one any more; but
+      // a member signed this, and may only be newer than we are.
+      return TopicValidatorResult.Ignore;
     }
   }
 }

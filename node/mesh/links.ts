@@ -1,4 +1,5 @@
 import type { Connection } from '@libp2p/interface';
+import type { ProtocolRange } from '../core/compatibility.ts';
 import type { Log } from '../log.ts';
 
 /**
@@ -8,7 +9,8 @@ import type { Log } from '../log.ts';
  *               └──no answer, another cluster──▶ closed
  *
  * Connected is not admitted: on the side that is refused a dial succeeds first and ends a moment later. Nothing but
- * `meet` and `join` is asked or answered before a connection is admitted.
+ * `meet` and `join` is asked or answered before a connection is admitted. Two programs that are too far apart meet and are
+ * admitted, so that they learn of it and of each other's versions; nothing else is asked then (core/compatibility.ts).
  */
 export interface Link {
   node: string;
@@ -18,12 +20,15 @@ export interface Link {
   latencyMs: number | null;
   name: string;
   version: string;
+  speaks: ProtocolRange;
 }
+
+type Facts = Pick<Link, 'clockMs' | 'latencyMs' | 'name' | 'version' | 'speaks'>;
 
 export interface Links {
   opened(connection: Connection): void;
   closed(connection: Connection): void;
-  admit(connection: Connection, facts: Pick<Link, 'clockMs' | 'latencyMs' | 'name' | 'version'>): void;
+  admit(connection: Connection, facts: Facts): void;
   /** true once the connection is admitted, false when it never will be */
   admission(connection: Connection): Promise<boolean>;
   /** the admitted connection of a node, waited for while one is being made; null when there is none */

@@ -1,5 +1,5 @@
 import type { Connection, ConnectionGater, MultiaddrConnection, Stream } from '@libp2p/interface';
-import { messageOf } from '../errors.ts';
+import { PlainError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createBuckets } from './bucket.ts';
 import { decode, encode } from './encoding.ts';
@@ -63,12 +63,22 @@ export function createDoor(parts: {
     return true;
   }
 
+  async function replyTo(text: string, from: string, host: string): Promise<LobbyAnswer> {
+    try {
+      return await parts.reply(decode(lobbyQuestion, text, 'question at the lobby'), from, host);
+    } catch (error) {
+      // a kind of question that only a newer program knows: it is told so, instead of a stream that breaks
+      if (error instanceof PlainError && error.retry) return { to: 'refused', why: error.message };
+      throw error;
+    }
+  }
+
   async function converse(stream: Stream, connection: Connection): Promise<void> {
     const host = hostOf(connection.remoteAddr);
     const signal = AbortSignal.timeout(VISIT_MS);
     if (!questions.take(host)) throw new Error('too many questions');
-    const question = decode(lobbyQuestion, await frames(stream, MAX_QUESTION_BYTES).read(signal), 'question at the lobby');
-    const answer = await parts.reply(question, connection.remotePeer.toString(), host);
+    const text = await frames(stream, MAX_QUESTION_BYTES).read(signal);
+    const answer = await replyTo(text, connection.remotePeer.toString(), host);
     await frames(stream, MAX_ANSWER_BYTES).write(fitting(answer), signal);
   }
 }

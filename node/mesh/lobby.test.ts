@@ -172,7 +172,6 @@ suite('a stranger at the lobby', { concurrency: 3 }, () => {
       framed('not json'),
       framed('['.repeat(8000)),
       framed('{"ask":"look"}'),
-      framed('{"ask":"grant","op":"replace"}'),
       framed(JSON.stringify({ ask: 'join', ...request(), node: 'x'.repeat(5000) })),
       framed(`{"ask":"standing","x":"${'x'.repeat(9000)}"}`),
       framed(JSON.stringify({ ask: 'join', ...request() })),
@@ -183,6 +182,9 @@ suite('a stranger at the lobby', { concurrency: 3 }, () => {
       assert.equal(await answerTo(stream, attack), 0, String(attack).slice(0, 40));
       for (const connection of stranger.getConnections()) connection.abort(new Error('done'));
     }
+    // what a newer machine may ask and we do not know gets a sentence, so that it is not tried for ever
+    const stream = await openStream(stranger, member, LOBBY_PROTOCOL);
+    assert.ok((await answerTo(stream, framed('{"ask":"grant","op":"replace"}'))) > 50);
     await assertAlive(member);
   });
 

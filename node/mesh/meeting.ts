@@ -1,3 +1,4 @@
+import type { ProtocolRange } from '../core/compatibility.ts';
 import type { Membership } from './membership.ts';
 import type { AddressBook } from './address-book.ts';
 import { formatAddress, isLoopback, parseAddress } from './addresses.ts';
@@ -22,6 +23,7 @@ export function createMeetings(parts: {
   self: string;
   name: string;
   version: string;
+  speaks: ProtocolRange;
   membership: Membership;
   book: AddressBook;
   /** where this node listens */
@@ -35,6 +37,7 @@ export function createMeetings(parts: {
         node: self,
         name: parts.name.slice(0, 63),
         version: parts.version.slice(0, 40),
+        speaks: parts.speaks,
         cluster: membership.cluster.id,
         membersVersion: version,
         members: version > membersVersion ? signed : null,

@@ -21,6 +21,12 @@ import { MAX_COLUMNS, MAX_PAIRS, MAX_PICTURE_BYTES, sides } from '../core/pictur
  *   pictures coordinator → keeper        one comparison frame for the page; frames that nobody needs any more
  *
  * Topics carry hints only: presence, offers, progress, coordinator, members.
+ *
+ * A newer node may say more than these schemas know (core/compatibility.ts). Fields that are not known are left out while
+ * reading, never refused, so no schema here is a strict one. A word that is not known in a list of words is refused where it is an
+ * order, and where it only describes something it is read as the harmless one, or the entry is left out, because a hello
+ * or a progress that is refused whole costs a machine its work. A kind of message that is not known gets a sentence
+ * (`decode` in encoding.ts). A field that was once said by a released version stays optional for ever.
  */
 
 /** Requests and answers may hold a probe of a file with hundreds of streams. */
@@ -48,6 +54,17 @@ const reason = v.object({
 const fingerprint = v.object({ sizeBytes: bytes, mtimeMs: v.number(), inode: text(40), links: id, hash: hex64 });
 /** Plain data whose inner shape the receiving room owns; bounded by the message size. */
 const data = v.looseObject({});
+
+/** What the other one's program can speak; programs before this was said speak the first protocol. */
+const protocolRange = v.object({ min: v.pipe(id, v.maxValue(1e6)), max: v.pipe(id, v.maxValue(1e6)) });
+
+/** The entries of a list that this version understands; those of a newer one are left out. At most `max`, whichever they are. */
+const understood = <S extends v.GenericSchema>(entry: S, max: number) =>
+  v.pipe(
+    v.array(v.unknown()),
+    v.maxLength(max),
+    v.transform((entries) => entries.flatMap((one) => (v.is(entry, one) ? [v.parse(entry, one)] : []))),
+  );
 
 const encoderReport = v.object({
   name: text(40),
@@ -123,7 +140,7 @@ const grantedJob = v.object({
   plan: data,
   profile: data,
   /** settings that met the goal of the profile with films of this kind on this node, where it has a goal */
-  findings: v.optional(v.pipe(v.array(finding), v.maxLength(20))),
+  findings: v.optional(understood(finding, 20)),
   /** encoders of this node that made bad copies and are not used for now; the device is '' where there is nothing to choose */
   benched: v.optional(v.pipe(v.array(v.object({ encoder: text(40), device: text(200) })), v.maxLength(60))),
   /** encoders of this node that failed with this very job, once for each time: others are tried first */
@@ -146,7 +163,8 @@ const leftover = v.object({
   inode: text(40),
   attempt: v.nullable(id),
   node: v.nullable(text(128)),
-  evidence: v.picklist(['swap', 'output', 'lock', 'strange-lock', 'strange-tmp']),
+  // what a newer keeper found otherwise is a stranger's file, about which a person is asked
+  evidence: v.fallback(v.picklist(['swap', 'output', 'lock', 'strange-lock', 'strange-tmp']), 'strange-tmp'),
   busy: v.boolean(),
 });
 const inTrash = v.object({ id, trashPath: relativePath });
@@ -181,6 +199,7 @@ const meeting = v.object({
   node: nodeId,
   name: text(63),
   version: text(40),
+  speaks: v.optional(protocolRange),
   cluster: text(40),
   membersVersion: id,
   /** only when the other side's version, if known, is older */
@@ -196,6 +215,7 @@ export const joinRequest = v.object({
   node: nodeId,
   name: text(63),
   version: text(40),
+  speaks: v.optional(protocolRange),
   platform: text(60),
   hardware: data,
   /** SHA-256 of `reveal`; sent first, so that nobody can search for a node key that gives a wanted code */
@@ -233,13 +253,14 @@ export const protocols = {
       session: uuid,
       name: text(63),
       version: text(40),
+      speaks: v.optional(protocolRange),
       platform: text(60),
       slots: id,
       classes: v.array(id),
-      encoders: v.pipe(v.array(encoderReport), v.maxLength(60)),
+      encoders: understood(encoderReport, 60),
       hardware: data,
       /** a node of the version before does not say it */
-      ffmpeg: v.optional(ffmpegFacts),
+      ffmpeg: v.fallback(v.optional(ffmpegFacts), undefined),
       roots: v.pipe(v.array(rootReport), v.maxLength(200)),
       attempts: v.pipe(v.array(id), v.maxLength(200)),
       /** it holds a connection to PostgreSQL, so it could coordinate */
@@ -510,7 +531,7 @@ export const protocols = {
     response: v.variant('state', [
       /** no slot is free, or nothing may begin there now */
       v.object({ state: v.literal('busy') }),
-      v.object({ state: v.literal('running'), phase: v.picklist(['fetching', 'measuring']), percent: v.number() }),
+      v.object({ state: v.literal('running'), phase: v.fallback(v.picklist(['fetching', 'measuring']), 'measuring'), percent: v.number() }),
       v.object({
         state: v.literal('done'),
         encoder: text(40),
@@ -561,7 +582,8 @@ export const topics = {
     node: nodeId,
     job: id,
     attempt: id,
-    phase: v.picklist(['fetching', 'waiting', 'encoding', 'delivering', 'verifying', 'replacing']),
+    // a progress that is not understood would let its lease end
+    phase: v.fallback(v.picklist(['fetching', 'waiting', 'encoding', 'delivering', 'verifying', 'replacing']), 'encoding'),
     percent: v.pipe(v.number(), v.minValue(0), v.maxValue(100)),
     fps: v.nullable(v.number()),
     speed: v.nullable(v.number()),

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { multiaddr } from '@multiformats/multiaddr';
 import { PlainError } from '../errors.ts';
 import { cluster, doorOf, machine, machines, memoryMembership, startMesh, until, type Machine } from '../testing/mesh-nodes.ts';
 import { claimOf, presenceOf } from '../testing/mesh-samples.ts';
 import { stranger } from '../testing/mesh-stranger.ts';
 import type { Membership } from './membership.ts';
+import { ask } from './rpc.ts';
 import type { NetworkMesh } from './network.ts';
 
 const house = cluster();
@@ -197,10 +199,59 @@ test('a member whose program is of another time is named with its version, and w
   const old = await stranger(t, b, '9.8.7');
   const door = old.getMultiaddrs().map(String)[0]!;
   const one = await startMesh(t, a, memoryMembership(house, house.list(1, a, b)), { peers: [door] });
-  const seen = await until('it was met in vain', () => one.surroundings().sightings.find(({ state }) => state === 'other-version'));
+  const seen = await until('it was met in vain', () =>
+    one.surroundings().sightings.find(({ state, version }) => state === 'other-version' && version !== null),
+  );
   assert.match(seen.says, /^b runs 9\.8\.7, which this one \(0\.0\.0-test\) cannot talk to\. Install the same version/);
   assert.equal(seen.version, '9.8.7');
   assert.deepEqual(one.connected(), []);
+});
+
+test('two programs that are too far apart meet, say so in the same words, and ask each other nothing else', async (t) => {
+  const [a, b] = machines('atlas', 'tower') as [Machine, Machine];
+  const list = house.list(1, a, b);
+  const one = await startMesh(t, a, memoryMembership(house, list), { version: '0.3.0', speaks: { min: 2, max: 3 } });
+  const other = memoryMembership(house, list);
+  const two = await startMesh(t, b, other, { version: '0.1.0', peers: [doorOf(one)] });
+  one.handle('claim', async () => assert.fail('it was asked'));
+  const apart = 'tower runs CodecShift 0.1.0, which is too old to work with atlas (0.3.0). Upgrade tower.';
+  await until('they have met', () => one.apart().length > 0 && two.apart().length > 0);
+  assert.deepEqual([one.connected(), two.connected()], [[], []]);
+  assert.deepEqual(one.apart(), [{ node: b.id, program: { version: '0.1.0', speaks: { min: 1, max: 1 } } }]);
+  await assert.rejects(
+    two.request(a.id, 'claim', claimOf(b.id)),
+    (error) => error instanceof PlainError && error.retry && error.message === apart,
+  );
+  for (const mesh of [one, two]) {
+    const seen = mesh.surroundings().sightings.find(({ state }) => state === 'other-version');
+    assert.equal(seen?.says, apart);
+  }
+  // the news that everybody has to have go on
+  one.publish('members', house.list(5, a, b));
+  await until('the list arrives', () => other.members().version === 5);
+});
+
+test('a program that does not check whom it asks is refused by the other side', async (t) => {
+  const [a, b] = machines('atlas', 'tower') as [Machine, Machine];
+  const one = await startMesh(t, a, memoryMembership(house, house.list(1, a, b)), { version: '0.3.0', speaks: { min: 2, max: 3 } });
+  const old = await stranger(t, b, '0.1.0');
+  const connection = await old.dial(multiaddr(`/ip4/127.0.0.1/tcp/${doorOf(one).split(':')[1]}`));
+  const greeting = {
+    node: b.id,
+    name: 'tower',
+    version: '0.1.0',
+    cluster: house.key.cluster,
+    membersVersion: 0,
+    members: null,
+    certificate: null,
+    peers: [],
+    time: Date.now(),
+  };
+  await ask(connection, 'meet', JSON.stringify(greeting), AbortSignal.timeout(20_000), 'atlas');
+  await assert.rejects(
+    ask(connection, 'claim', JSON.stringify(claimOf(b.id)), AbortSignal.timeout(20_000), 'atlas'),
+    /tower runs CodecShift 0\.1\.0, which is too old/,
+  );
 });
 
 test('what cannot be reached is told with the address and the reason', async (t) => {

@@ -2,6 +2,7 @@ import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id';
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys';
 import type { Connection, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
+import { speaks as spoken, whyApart, type Program, type ProtocolRange } from '../core/compatibility.ts';
 import type { Surroundings } from '../core/standing.ts';
 import { PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -15,7 +16,7 @@ import { createEncounters } from './encounter.ts';
 import { createGate, hostOf, portOf } from './gate.ts';
 import { createGossip, topicNames, type Gossip } from './gossip.ts';
 import { startHost, stopHost, type Host } from './host.ts';
-import { createLinks } from './links.ts';
+import { createLinks, type Link } from './links.ts';
 import { createMender, isAlive } from './liveness.ts';
 import { createMeetings } from './meeting.ts';
 import type { Membership } from './membership.ts';
@@ -39,7 +40,7 @@ import { createSightings } from './sightings.ts';
 export interface NetworkMesh extends Mesh {
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** members that are connected and admitted now */
+  /** members that are connected and admitted now, and whose programs work together with this one's */
   connected(): string[];
   /** host part of the live connection to a node: where its data plane is reached too; null when not connected */
   hostOf(node: string): string | null;
@@ -47,6 +48,10 @@ export interface NetworkMesh extends Mesh {
   connectionsOf(node: string): number;
   /** its clock minus ours in milliseconds, measured when they met and again every minute */
   clockOf(node: string): number | null;
+  /** members that are connected, but whose programs are too far from this one's for anything but to meet */
+  apart(): { node: string; program: Program }[];
+  /** what a connected node runs, as it said itself; null when it is not connected */
+  programOf(node: string): Program | null;
   onMet(listener: (node: string) => void): () => void;
   onLost(listener: (node: string) => void): () => void;
   /** a multiaddr or host:port, tried for ever; throws PlainError when it is no address */
@@ -59,6 +64,8 @@ export interface NetworkParts {
   key: Uint8Array;
   name: string;
   version: string;
+  /** for tests: what another version would speak */
+  speaks?: ProtocolRange;
   membership: Membership;
   port: number;
   discovery: 'lan' | 'off';
@@ -83,8 +90,9 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   const links = createLinks(log);
   const sightings = createSightings({ nameOf: (node) => membership.nameOf(node) });
   const book = createAddressBook(isMember);
-  const meetings = createMeetings({ self, name: parts.name, version: parts.version, membership, book, own: listening });
-  const encounters = createEncounters({ version: parts.version, membership, meetings, links, book, sightings, versionOf, log });
+  const program = { name: parts.name, version: parts.version, speaks: parts.speaks ?? spoken };
+  const meetings = createMeetings({ self, ...program, membership, book, own: listening });
+  const encounters = createEncounters({ ...program, membership, meetings, links, book, sightings, versionOf, log });
   const mender = createMender({ links, log });
   const limit = createAskLimit();
   const reconciler = createReconciler({
@@ -108,6 +116,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   });
   const rpc = createRpcServer({
     admitted: (connection) => links.admission(connection),
+    apart: (connection) => apart(links.of(connection.remotePeer.toString())),
     answer: async (protocol, text, connection) =>
       protocol === 'meet' ? encounters.answer(text, connection) : await delivery.answer(protocol, text, connection.remotePeer.toString()),
     log,
@@ -136,6 +145,8 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
       return await limit.run(to, signal, async () => {
         const link = await links.find(to, ADMISSION_MS);
         if (!link) throw new PlainError(`The node ${name} cannot be reached.`, { retry: true });
+        const why = apart(link);
+        if (why !== null) throw new PlainError(why, { retry: true });
         return (await ask(link.connection, protocol, text, signal, name)) as never;
       });
     },
@@ -147,10 +158,20 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
       gossip?.publish(topic, text);
     },
     subscribe: (topic, listener) => delivery.subscribe(topic, listener),
-    connected: () => links.all().map(({ node }) => node),
+    connected: () =>
+      links
+        .all()
+        .filter((link) => apart(link) === null)
+        .map(({ node }) => node),
     hostOf: (node) => mapped(links.of(node), ({ connection }) => hostOf(connection.remoteAddr)),
     connectionsOf: (node) => open(node).length,
     clockOf: (node) => mapped(links.of(node), ({ clockMs }) => clockMs),
+    apart: () =>
+      links
+        .all()
+        .filter((link) => apart(link) !== null)
+        .map(({ node, version, speaks }) => ({ node, program: { version, speaks } })),
+    programOf: (node) => (node === self ? program : mapped(links.of(node), ({ version, speaks }) => ({ version, speaks }))),
     onMet: (listener) => links.onMet(listener),
     onLost: (listener) => links.onLost(listener),
     addPeer,
@@ -182,6 +203,10 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
     }
     reconciler.start();
     log.info({ listening: listening() }, 'the mesh listens');
+  }
+
+  function apart(link: Link | null): string | null {
+    return link && whyApart(program, { ...link, name: membership.nameOf(link.node) ?? link.name });
   }
 
   async function prepare(made: Host): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { speaks } from '../core/compatibility.ts';
 import { clusterProof, joinProof, sameProof, secretHashOf } from './join-token.ts';
 import type { JoinToken } from './join-token.ts';
 import { plainName } from './lobby-messages.ts';
@@ -58,6 +59,7 @@ export function createPairing(parts: PairingParts): Pairing {
       node: self.id,
       name: self.name.slice(0, 63),
       version: self.version.slice(0, 40),
+      speaks,
       platform: self.platform.slice(0, 60),
       hardware: JSON.stringify(self.hardware).length <= MAX_HARDWARE ? self.hardware : {},
       commit: commitOf(reveal),

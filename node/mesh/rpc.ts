@@ -42,6 +42,8 @@ const failure = v.object({
 
 export function createRpcServer(parts: {
   admitted: (connection: Connection) => Promise<boolean>;
+  /** why this connection's program and ours are too far apart for anything but to meet; null when they fit */
+  apart: (connection: Connection) => string | null;
   answer: (protocol: Protocol, text: string, connection: Connection) => Promise<string>;
   log: Log;
 }): RpcServer {
@@ -80,6 +82,9 @@ export function createRpcServer(parts: {
     if (!FOR_ANYONE.includes(protocol) && !(await parts.admitted(connection))) {
       return refusal(new PlainError('These two machines have not met yet.', { retry: true }));
     }
+    const apart = protocol === 'meet' ? null : parts.apart(connection);
+    // whoever was upgraded asks again
+    if (apart !== null) return refusal(new PlainError(apart, { retry: true }));
     const text = await io.read(AbortSignal.timeout(READ_MS));
     try {
       return `{"answer":${await parts.answer(protocol, text, connection)}}`;
@@ -146,6 +151,6 @@ function explain(error: unknown, signal: AbortSignal, name: string, protocol: Pr
       : `The question to ${name} was given up ("${protocol}").`;
   }
   if ((error as { name?: string }).name === 'UnsupportedProtocolError')
-    return `${name} does not know "${protocol}": it runs another version of CodecShift.`;
+    return `${name} runs an older version of CodecShift that does not know "${protocol}". Upgrade ${name}.`;
   return `${name} could not be asked, or the connection broke before it answered ("${protocol}").`;
 }

@@ -70,6 +70,7 @@ async function freshEmbedded(t: Cleanup): Promise<TestDatabase> {
   const guard = (database: Database): Database => ({
     embedded: true,
     sessions: database.sessions,
+    schema: database.schema,
     query: (sql, params) => (over ? Promise.reject(new Error('the test that used this database is over')) : database.query(sql, params)),
     tx: (fn) => (over ? Promise.reject(new Error('the test that used this database is over')) : database.tx(fn)),
     withTerm: (term) => guard(database.withTerm(term)),

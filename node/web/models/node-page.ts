@@ -1,3 +1,4 @@
+import { fitOf, unsaid, versionNote, type Program, type ProtocolRange } from '../../core/compatibility.ts';
 import { conductOf } from '../../core/manners.ts';
 import { sentence } from '../../core/reasons.ts';
 import type { Benched } from '../../db/benched.ts';
@@ -88,10 +89,10 @@ export interface RootFacts {
 export interface DetailFacts {
   node: NodeRow;
   busy: number;
-  coordinator: { id: string; version: string } | null;
+  coordinator: { id: string; version: string; speaks?: ProtocolRange } | null;
   away: boolean;
   /** it holds the database; `fresh` when it was heard of just now */
-  candidate: { fresh: boolean } | null;
+  candidate: { fresh: boolean; outdated?: boolean } | null;
   roots: readonly RootFacts[];
   benched?: readonly Pick<Benched, 'id' | 'encoder' | 'device' | 'reason' | 'since'>[];
   speeds: readonly { encoder: string; pixelsPerSecond: number; runs: number }[];
@@ -109,11 +110,17 @@ export function nodeDetail(facts: DetailFacts): NodeDetail {
   const leads = facts.coordinator?.id === node.id;
   const card = nodeCard(node, facts.busy, leads, facts.away, now);
   const stands = node.paused || conductOf(node.metrics['conduct']).does === 'pause';
+  const apart =
+    !leads && facts.coordinator !== null && ['too-old', 'too-new'].includes(fitOf(programOf(facts.coordinator), programOf(node)));
   const tested = node.encoders.map((e) => Date.parse(e.testedAt)).filter(Number.isFinite);
   return {
     ...card,
+    state: apart && card.state === 'idle' ? 'rest' : card.state,
     slug: node.id.replace(/[^\w-]/g, '-'),
-    stateWord: { on: 'Working', idle: 'Idle', away: 'Away', rest: stands ? 'Paused' : node.draining ? 'Draining' : 'Resting' }[card.state],
+    stateWord:
+      apart && card.state !== 'away'
+        ? 'Other version'
+        : { on: 'Working', idle: 'Idle', away: 'Away', rest: stands ? 'Paused' : node.draining ? 'Draining' : 'Resting' }[card.state],
     badges: badgesOf(facts, leads),
     facts: factsOf(facts, card, leads),
     tests: testsOf(facts),
@@ -140,13 +147,17 @@ function badgesOf({ candidate, roots, node }: DetailFacts, leads: boolean): Badg
   const kept = [...new Set(roots.filter((r) => r.writable && r.problem === '' && r.provedAt !== null).flatMap((r) => r.libraries))];
   const named = kept.length > 3 ? `${kept.slice(0, 2).join(', ')} and ${kept.length - 2} more` : kept.join(', ');
   return [
-    leads ? { icon: 'crown', text: 'Coordinator' } : candidate ? { icon: 'server', text: 'Could coordinate' } : null,
+    leads
+      ? { icon: 'crown', text: 'Coordinator' }
+      : candidate && candidate.outdated !== true
+        ? { icon: 'server', text: 'Could coordinate' }
+        : null,
     kept.length > 0 ? { icon: 'shield-check', text: `Keeper of ${named}` } : null,
     node.encoders.some((e) => e.works) ? { icon: 'cpu', text: 'Worker' } : null,
   ].filter((badge) => badge !== null);
 }
 
-function factsOf({ node, coordinator, away, now }: DetailFacts, card: NodeCard, leads: boolean): NodeFact[] {
+function factsOf({ node, coordinator, candidate, away, now }: DetailFacts, card: NodeCard, leads: boolean): NodeFact[] {
   const wished = node.slotsWished === null || node.slotsWished === node.slots ? '' : `, ${node.slotsWished} wished`;
   const list: (NodeFact | null)[] = [
     fact('At once', `${card.busy} of ${plural(card.slots, 'slot')} busy${wished}`),
@@ -157,7 +168,13 @@ function factsOf({ node, coordinator, away, now }: DetailFacts, card: NodeCard, 
     tempFact(node.tempBytes),
     typeof node.tempUsedBytes === 'number' ? fact('Used by temporary files', size(node.tempUsedBytes)) : null,
     leads ? null : clockFact(node.clockMs),
-    versionFact(node.version, coordinator?.version ?? null, leads),
+    fact(
+      'Version',
+      node.version,
+      leads || coordinator === null
+        ? ''
+        : versionNote(programOf(coordinator), programOf(node), candidate?.outdated === true ? 'no more' : 'as before'),
+    ),
     fact('Machine', card.hardware),
     card.hardware === node.platform ? null : fact('System', node.platform),
     node.address ? fact('Address', node.address) : null,
@@ -188,9 +205,8 @@ function clockFact(ms: number | null): NodeFact | null {
   );
 }
 
-function versionFact(version: string, coordinators: string | null, leads: boolean): NodeFact {
-  const differs = !leads && coordinators !== null && coordinators !== version;
-  return fact('Version', version, differs ? `The coordinator runs ${coordinators}. Bring both to the same version.` : '');
+function programOf({ version, speaks }: { version: string; speaks?: ProtocolRange }): Program {
+  return { version, speaks: speaks ?? unsaid };
 }
 
 function testsOf({ node, speeds }: DetailFacts): EncoderTest[] {

@@ -103,6 +103,14 @@ describe('what needs a look', () => {
   });
 
   test('another version than the coordinator has; the coordinator itself is the measure', () => {
+    const says = (node: Partial<NodeRow>): string => detail(node).facts.find(({ label }) => label === 'Version')!.warning;
+    assert.match(says({ version: '0.0.9' }), /^Older than the coordinator, which runs 0\.1\.0\. They work together; upgrade it/);
+    assert.match(says({ version: '0.2.0' }), /^The coordinator runs 0\.1\.0, which is older\. They work together/);
+    assert.match(
+      says({ version: '0.9.0', speaks: { min: 7, max: 8 } }),
+      /too old to work with this machine\. Upgrade the coordinator; it takes no work/,
+    );
+    assert.equal(detail({ version: '0.9.0', speaks: { min: 7, max: 8 } }).stateWord, 'Other version');
     assert.deepEqual(warnings(detail({ version: '0.2.0' })), ['Version']);
     assert.deepEqual(warnings(detail({ version: '0.2.0' }, { coordinator: null })), []);
     assert.deepEqual(warnings(detail({ version: '0.2.0' }, { coordinator: { id: row.id, version: '0.1.0' } })), []);

@@ -45,7 +45,11 @@ function words(facts: StandingFacts): Words {
   const { standing, node } = facts;
   switch (standing.state) {
     case 'starting':
-      return { tone: 'wait', title: 'Starting', says: ['This machine is starting. The page appears by itself in a moment.'] };
+      return {
+        tone: 'wait',
+        title: 'Starting',
+        says: [standing.doing ?? 'This machine is starting.', 'The page appears by itself in a moment.'],
+      };
     case 'listening':
       return {
         tone: 'wait',
@@ -103,14 +107,15 @@ function words(facts: StandingFacts): Words {
 }
 
 function memberWords({ node, reached, away, now }: StandingFacts, standing: Extract<Standing, { state: 'member' }>): Words {
-  const { cluster, coordinator, hosts } = standing;
+  const { cluster, coordinator, hosts, version } = standing;
   const since = away.since ? [moment('Since', away.since, now)] : [];
   const last = away.last
     ? [{ label: 'Coordinated last', value: away.last.node === node.id ? `${away.last.name}, this machine` : away.last.name, title: '' }]
     : [];
+  if (coordinator && version?.state === 'apart') return { tone: 'bad', title: 'Another version is needed here', says: [version.says] };
   if (coordinator && reached) {
     const who = coordinator.node === node.id ? 'This machine coordinates it.' : `${coordinator.name} coordinates it, and answers.`;
-    return { tone: 'well', title: `Part of ${cluster.name}`, says: [who] };
+    return { tone: version ? 'ask' : 'well', title: `Part of ${cluster.name}`, says: version ? [who, version.says] : [who] };
   }
   if (coordinator && coordinator.node !== node.id)
     return {
@@ -131,7 +136,7 @@ function memberWords({ node, reached, away, now }: StandingFacts, standing: Extr
   return {
     tone: 'ask',
     title: `Nobody coordinates ${cluster.name} right now`,
-    says: [nextCoordinator(hosts, away.last, node), goesOn],
+    says: [version?.says ?? '', nextCoordinator(hosts, away.last, node), goesOn].filter(Boolean),
     facts: [...since, ...last],
   };
 }

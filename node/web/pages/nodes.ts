@@ -1,9 +1,9 @@
 import type { Actor } from '../../core/commands.ts';
 import { sentence } from '../../core/reasons.ts';
-import { listCandidates } from '../../db/candidates.ts';
+import { listCandidates, type Candidate } from '../../db/candidates.ts';
 import { readCluster } from '../../db/cluster.ts';
 import { listBenched } from '../../db/benched.ts';
-import { readLease } from '../../db/coordinator.ts';
+import { readLease, readSchema } from '../../db/coordinator.ts';
 import { runningJobs } from '../../db/job-lists.ts';
 import { listJoinTokens } from '../../db/join-tokens.ts';
 import { listLibraries } from '../../db/libraries.ts';
@@ -174,7 +174,7 @@ async function readPage(web: Web, more: Partial<NodesSide>): Promise<NodesPageVi
 }
 
 async function readList({ db, now: clock, node: self }: Web): Promise<NodesListView> {
-  const [nodes, running, lease, roots, libraries, candidates, speeds, benched] = await Promise.all([
+  const [nodes, running, lease, roots, libraries, candidates, speeds, benched, { schema }] = await Promise.all([
     listNodes(db),
     runningJobs(db),
     readLease(db),
@@ -183,6 +183,7 @@ async function readList({ db, now: clock, node: self }: Web): Promise<NodesListV
     listCandidates(db),
     listSpeeds(db),
     listBenched(db),
+    readSchema(db),
   ]);
   const now = clock();
   const leader = nodes.find((n) => lease.held && n.id === lease.holder) ?? null;
@@ -196,7 +197,7 @@ async function readList({ db, now: clock, node: self }: Web): Promise<NodesListV
         busy: running.filter((job) => job.nodeId === node.id).length,
         coordinator: leader,
         away: isAway(node, [self.id, leader?.id ?? null], now),
-        candidate: candidates.find((c) => c.nodeId === node.id) ?? null,
+        candidate: candidateOf(candidates, node.id, schema),
         speeds: speeds.filter((s) => s.nodeId === node.id),
         benched: benched.filter((b) => b.nodeId === node.id),
         roots: roots
@@ -209,6 +210,12 @@ async function readList({ db, now: clock, node: self }: Web): Promise<NodesListV
       }),
     ),
   };
+}
+
+/** One that knows an older schema than the database has by now has stepped back. */
+function candidateOf(candidates: readonly Candidate[], node: string, schema: number): { fresh: boolean; outdated: boolean } | null {
+  const found = candidates.find((c) => c.nodeId === node);
+  return found ? { fresh: found.fresh, outdated: (found.schema ?? schema) < schema } : null;
 }
 
 async function nodeOf(web: Web, c: Ctx): Promise<NodeRow> {

@@ -1,0 +1,57 @@
+import { statfs } from 'node:fs/promises';
+import { codeOf, messageOf, PlainError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { backUpBefore } from './backup-before.ts';
+import type { MigrationSession } from './migrate.ts';
+
+/**
+ * The backup of a database from right before its upgrade, into the data directory: the only way back from a migration.
+ * Without it nothing is changed; who has backups of his own switches it off (`upgradeCopy`).
+ */
+export interface CopyOptions {
+  /** null: switched off */
+  dataDir: string | null;
+  /** the schema that the database has now */
+  from: number;
+  log: Log;
+  signal: AbortSignal | undefined;
+}
+
+/** Rows as compressed text take a third of what their tables take, or less. */
+const SHARE = 3;
+/** Work that runs on the same disk needs some too. */
+const LEAVE_BYTES = 256e6;
+
+/**
+ * Where it is; null when it is switched off.
+ * @throws PlainError when it could not be made: the upgrade must not go on
+ */
+export async function copyBefore(session: MigrationSession, { dataDir, from, log, signal }: CopyOptions): Promise<string | null> {
+  if (dataDir === null) return null;
+  await requireRoom(session, dataDir);
+  try {
+    const at = await backUpBefore(session, dataDir, `before-upgrade-from-${from}`, { signal });
+    log.info(`the database is copied to ${at} before its upgrade`);
+    return at;
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    const why = codeOf(cause) === 'ENOSPC' ? `the disk of ${dataDir} is full` : messageOf(cause);
+    throw new PlainError(`The database could not be copied before its upgrade: ${why}. ${nothingChanged}`, { cause });
+  }
+}
+
+const nothingChanged = 'Nothing was changed. Make room, or, if you have a backup of your own, switch the copy off with --upgrade-copy off.';
+
+async function requireRoom(session: MigrationSession, dataDir: string): Promise<void> {
+  const [size] = await session.query<{ bytes: string }>(`select pg_database_size(current_database())::text as bytes`);
+  const { bavail, bsize } = await statfs(dataDir);
+  const needed = Number(size!.bytes) / SHARE + LEAVE_BYTES;
+  if (bavail * bsize >= needed) return;
+  throw new PlainError(
+    `The database could not be copied before its upgrade: the disk of ${dataDir} has ${mb(bavail * bsize)} free, and ${mb(needed)} are needed. ${nothingChanged}`,
+  );
+}
+
+function mb(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6)} MB`;
+}
