@@ -359,7 +359,7 @@ async function assemble(
       cluster: { id: membership.cluster.id, name: membership.cluster.name },
       hosts: db && steppedBack === null ? (db.embedded ? 'embedded' : 'postgres') : null,
       coordinator: node && here ? { node, name: membership.nameOf(node) ?? node } : null,
-      ...(versionTrouble() ?? {}),
+      ...versionTrouble(),
     };
   }
 

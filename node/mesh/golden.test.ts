@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import * as v from 'valibot';
+import type * as v from 'valibot';
 import { PlainError } from '../errors.ts';
 import { decode } from './encoding.ts';
 import { lobbyAnswer, lobbyQuestion } from './lobby-messages.ts';
@@ -112,6 +112,10 @@ test('a word that only a newer version knows costs neither a hello nor a progres
     ['hevc'],
     'an encoder for a codec that is not known is not there',
   );
+  const told = hello['ffmpeg'] as { builds: object[] };
+  const strange = { ...told, builds: [{ ...told.builds[0], from: 'the moon' }] };
+  const without = decode(protocols.hello.request, JSON.stringify({ ...hello, ffmpeg: strange }), 'hello request');
+  assert.equal(without.ffmpeg, undefined, 'what cannot be understood counts as not said');
   assert.throws(
     () => decode(protocols.hello.request, JSON.stringify({ ...hello, encoders: Array(61).fill(1) }), 'hello request'),
     /refused/,
