@@ -2,6 +2,7 @@ import type { Actor, Commands } from '../core/commands.ts';
 import { createEvents, type Events } from '../events.ts';
 import { createLog } from '../log.ts';
 import type { Queryable } from '../db/connect.ts';
+import { readMigrations } from '../db/migrate.ts';
 import { openHouse, type AuthParts } from '../web/auth/auth.ts';
 import { createWeb, type AloneParts } from '../web/server.ts';
 
@@ -35,6 +36,15 @@ export interface TestWebOptions {
 export const emptyBooks: Queryable = {
   query: async (sql) =>
     (/\bfrom coordinator\b/.test(sql) ? [{ term: 0, holder: null, session: null, url: null, held: false }] : []) as never,
+};
+
+/** The same, with somebody who leads and the schema of this program. */
+export const readyBooks: Queryable = {
+  query: async (sql, params) => {
+    if (/from schema_migrations/.test(sql)) return [{ version: readMigrations().length }] as never;
+    if (/\bfrom coordinator\b/.test(sql)) return [{ term: 1, holder: 'node-atlas', session: null, url: null, held: true }] as never;
+    return emptyBooks.query(sql, params);
+  },
 };
 
 /** What an application is made of in a test: its commands are written down in `asked`. */

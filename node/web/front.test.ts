@@ -6,7 +6,7 @@ import { createLog } from '../log.ts';
 import { requestOver } from '../mesh/bulk-client.ts';
 import { createBulkServer } from '../mesh/bulk-server.ts';
 import { member, serveTunnel, startFront, tunnelTo, type TestFront } from '../testing/front.ts';
-import { emptyBooks, webParts, type TestWebParts } from '../testing/web.ts';
+import { emptyBooks, readyBooks, webParts, type TestWebParts } from '../testing/web.ts';
 import { tunnelEntrance } from './front/proxy.ts';
 import { createApp, type App } from './server.ts';
 
@@ -23,7 +23,7 @@ interface Pair extends TestWebParts {
 }
 
 async function twoNodes(t: TestContext): Promise<Pair> {
-  const made = webParts({ db: emptyBooks });
+  const made = webParts({ db: readyBooks });
   const app = await createApp(made.parts);
   t.after(() => app.stop());
   const { tunnel, port } = await serveTunnel(t, () => app.fetch);

@@ -18,6 +18,7 @@ import { pageModules } from './pages/all.ts';
 import { originGate, securityHeaders } from './security.ts';
 import { readShellStatus, registerShell } from './shell.ts';
 import { createBarcodes } from './barcodes.ts';
+import { createReadiness } from './ready.ts';
 import { loadAssets } from './static.ts';
 import { createViews } from './views.ts';
 import type { Ctx, Env, Web, WebParts } from './web.ts';
@@ -139,6 +140,11 @@ export async function createApp(parts: WebParts): Promise<App> {
   });
   app.notFound((c) => fail(c as Ctx, refuse('not-found')));
   app.get('/healthz', (c) => c.text('ok'));
+  const readiness = createReadiness(web);
+  app.get('/readyz', async (c) => {
+    const { ready, words } = await readiness();
+    return c.text(words, ready ? 200 : 503);
+  });
   app.get('/static/*', async (c) => {
     const asset = await assets.get(c.req.path, c.req.header('accept-encoding') ?? '');
     if (!asset) throw refuse('not-found');

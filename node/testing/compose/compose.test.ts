@@ -148,17 +148,23 @@ test(
   { skip: process.platform === 'win32' && 'the image is a Linux one' },
   async (t) => {
     let healthy = true;
-    const server = createServer((request, answer) => answer.writeHead(healthy && request.url === '/healthz' ? 200 : 503).end());
+    let ready = true;
+    const server = createServer((request, answer) =>
+      answer.writeHead(request.url === '/healthz' ? (healthy ? 200 : 503) : ready ? 200 : 503).end('This machine waits.'),
+    );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     t.after(() => void server.close());
     const { port } = server.address() as AddressInfo;
-    const ask = (env: Record<string, string>): Promise<number | null> =>
+    const ask = (env: Record<string, string>, ...flags: string[]): Promise<number | null> =>
       new Promise((resolve, reject) => {
-        const child = spawn(process.execPath, [path.join(repository, 'scripts/healthcheck.cjs')], { env: { ...process.env, ...env } });
+        const child = spawn(process.execPath, [path.join(repository, 'scripts/healthcheck.cjs'), ...flags], { env: { ...process.env, ...env } });
         child.on('error', reject);
         child.on('exit', resolve);
       });
     assert.equal(await ask({ CODECSHIFT_PORT: String(port), CODECSHIFT_HOST: '0.0.0.0' }), 0);
+    ready = false;
+    assert.equal(await ask({ CODECSHIFT_PORT: String(port) }), 0, 'a machine that waits for approval is well');
+    assert.equal(await ask({ CODECSHIFT_PORT: String(port) }, '--ready'), 1);
     healthy = false;
     assert.equal(await ask({ CODECSHIFT_PORT: String(port) }), 1);
     server.closeAllConnections();

@@ -105,6 +105,7 @@ const twins = `
   POST /queue/bulk                                          POST /queue
   GET  /queue/clear                                         - the question before it; the API wants confirm: true
   POST /queue/clear                                         POST /clear
+  GET  /readyz                                              - outside the API, for everybody
   POST /resume                                              POST /resume
   POST /scan                                                POST /scan
   GET  /settings                                            GET /settings

@@ -215,6 +215,7 @@ const table = `
   POST /queue/clear                                         admin
   POST /resume                                              queue
   POST /scan                                                queue
+  GET  /readyz                                              public
   GET  /settings                                            read
   GET  /settings/access                                     admin
   POST /settings/access                                     admin proof
@@ -303,7 +304,7 @@ const rights: Record<string, string[]> = {
 };
 
 /** They answer before the gate, or end what the test stands on. */
-const apart = new Set(['GET /healthz', 'GET /static/*', 'POST /hooks', 'POST /hooks/:secret', 'POST /sign-out', 'GET /sources/signed-in']);
+const apart = new Set(['GET /healthz', 'GET /readyz', 'GET /static/*', 'POST /hooks', 'POST /hooks/:secret', 'POST /sign-out', 'GET /sources/signed-in']);
 
 const cleanups: (() => Promise<void> | void)[] = [];
 const suite = { after: (fn: () => Promise<void> | void) => void cleanups.push(fn) };

@@ -34,6 +34,7 @@ const rights: ReadonlyMap<string, Right> = new Map(
       'GET /auth/check',
       // before this gate, each with a secret of its own or nothing to say
       'GET /healthz',
+      'GET /readyz',
       'GET /static/*',
       'POST /hooks',
       'POST /hooks/:secret',

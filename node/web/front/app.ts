@@ -16,6 +16,7 @@ import { createDoor, type Door } from './door.ts';
 import { registerMachine } from './machine.ts';
 import type { FrontParts } from './parts.ts';
 import type { Reach } from './reach.ts';
+import { readyWords } from './ready.ts';
 import { createFrontStreams, type FrontStreams } from './stream.ts';
 import { renderPart, waiting } from './waiting.ts';
 
@@ -97,9 +98,9 @@ export function createFrontApp(parts: FrontParts, reach: Reach, assets: Assets):
     await next();
   });
   app.get('/healthz', (c) => c.text('ok'));
-  app.get('/readyz', (c) => {
-    const ready = parts.standing().state === 'member' && reach.way().kind !== 'nowhere';
-    return c.text(ready ? 'ok' : 'not ready', ready ? 200 : 503);
+  app.get('/readyz', async (c) => {
+    const { ready, words } = await readyWords(parts, reach, c.req.header('host') ?? 'localhost', c.env.visitor!);
+    return c.text(words, ready ? 200 : 503);
   });
   app.get('/static/*', async (c) => {
     const asset = await assets.get(c.req.path, c.req.header('accept-encoding') ?? '');

@@ -1,13 +1,12 @@
 import { getCookie, setCookie } from 'hono/cookie';
 import { createHash } from 'node:crypto';
-import type { OutgoingHttpHeaders } from 'node:http';
 import { refuse } from '../errors.ts';
 import { url } from '../routes.ts';
-import { whoAsks, type Visitor } from '../security.ts';
+import { whoAsks } from '../security.ts';
 import type { FrontCtx } from './app.ts';
+import { askCoordinator } from './ask.ts';
 import type { FrontParts } from './parts.ts';
-import { visitorHeaders } from './proxy.ts';
-import type { Reach } from './reach.ts';
+import type { Reach, Way } from './reach.ts';
 
 /**
  * Who may do something on a machine's own pages. The machine has no list of people, so it asks the coordinator who this browser
@@ -28,8 +27,6 @@ export interface Door {
 }
 
 export type Standing = { may: 'act'; proved: boolean } | { may: 'look' } | { may: 'nothing'; reached: boolean };
-
-const ANSWER_MS = 5000;
 
 export function createDoor(parts: Pick<FrontParts, 'access' | 'secret' | 'node'>, reach: Reach): Door {
   const { access } = parts;
@@ -56,43 +53,15 @@ export function createDoor(parts: Pick<FrontParts, 'access' | 'secret' | 'node'>
     if (access.token?.proves(parts.secret, getCookie(c, name))) return { may: 'act', proved: true };
     const way = reach.way();
     if (way.kind === 'nowhere') return { may: 'nothing', reached: false };
-    const visitor = c.env.visitor!;
-    const headers = { host: c.req.header('host') ?? 'localhost', cookie: c.req.header('cookie') ?? '' };
-    const answer =
-      way.kind === 'local'
-        ? await local(way.app, headers, visitor)
-        : await remote(way.open, { ...headers, ...visitorHeaders(visitor) }).catch(() => null);
+    const answer = await whoIs(way, c);
     if (!answer) return { may: 'nothing', reached: false };
     if (answer.role === 'admin') return { may: 'act', proved: answer.proved };
     return answer.role === 'viewer' ? { may: 'look' } : { may: 'nothing', reached: true };
   }
 }
 
-type Answer = ReturnType<typeof whoAsks>;
-
-async function local(
-  app: NonNullable<ReturnType<FrontParts['local']>>,
-  headers: Record<string, string>,
-  visitor: Visitor,
-): Promise<Answer | null> {
-  const answer = await app(new Request(`http://${headers['host']}${url.whoAsks()}`, { headers }), { visitor });
-  return answer.ok ? whoAsks(await answer.json()) : null;
-}
-
-async function remote(open: NonNullable<ReturnType<FrontParts['tunnel']>>, headers: OutgoingHttpHeaders): Promise<Answer | null> {
-  const text = await new Promise<string>((resolve, reject) => {
-    const request = open({ method: 'GET', path: url.whoAsks(), headers });
-    request.setTimeout(ANSWER_MS, () => request.destroy(new Error('no answer in time')));
-    request.on('error', reject);
-    request.once('response', (answer) => {
-      let text = '';
-      answer
-        .setEncoding('utf8')
-        .on('data', (chunk: string) => (text.length < 1000 ? (text += chunk) : request.destroy(new Error('too long'))));
-      answer.once('error', reject);
-      answer.once('end', () => resolve(answer.statusCode === 200 ? text : ''));
-    });
-    request.end();
-  });
-  return text === '' ? null : whoAsks(JSON.parse(text));
+async function whoIs(way: Way, c: FrontCtx): Promise<ReturnType<typeof whoAsks> | null> {
+  const headers = { host: c.req.header('host') ?? 'localhost', cookie: c.req.header('cookie') ?? '' };
+  const answer = await askCoordinator(way, url.whoAsks(), headers, c.env.visitor!);
+  return answer?.status === 200 ? whoAsks(JSON.parse(answer.text)) : null;
 }
