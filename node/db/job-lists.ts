@@ -173,6 +173,15 @@ export function lastJobsOf(q: Queryable, fileIds: number[]): Promise<{ fileId: n
   );
 }
 
+/** How many jobs failed in the last hours, counted up to a thousand. */
+export async function failedSince(q: Queryable, hours: number): Promise<number> {
+  const rows = await q.query(
+    `select 1 from jobs where state = 'failed' and finished_at > now() - make_interval(hours => $1) order by finished_at desc, id desc limit 1000`,
+    [hours],
+  );
+  return rows.length;
+}
+
 /** How many waiting jobs a filter of the queue page matches, counted exactly up to `most`. */
 export async function countWaiting(q: Queryable, filter: QueueFilter, most = 10_000): Promise<number> {
   const [row] = await q.query<{ n: number }>(

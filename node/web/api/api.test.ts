@@ -65,6 +65,14 @@ describe('reading', () => {
     assert.equal(body['jobs'].running, sample.running.length);
     assert.equal(body['running'].length, sample.running.length);
     assert.equal(body['paused'], false);
+    assert.deepEqual([body['state'], body['version'], body['queued']], ['running', '0.1.0', body['jobs'].waiting]);
+    assert.deepEqual(
+      body['active'].map((one: { id: number }) => one.id),
+      body['running'].map((one: { id: number }) => one.id),
+    );
+    assert.ok(body['nodes'].online > 0 && body['nodes'].total > body['nodes'].online, JSON.stringify(body['nodes']));
+    assert.equal(body['nodes'].pending, 1);
+    assert.ok(body['disk'].every((one: { freeBytes: number }) => one.freeBytes >= 0));
     assert.equal(body['libraries'].find((l: { name: string }) => l.name === 'Shorts').problem.includes('not there'), true);
   });
 

@@ -125,12 +125,9 @@ export function heroView(facts: HeroFacts): HeroView {
     there.filter((c) => ['done', 'kept', 'skipped'].includes(c.status)),
     (c) => c.files,
   );
-  const waitingBytes = sum(
-    there.filter((c) => c.status === 'queued'),
-    (c) => c.bytes,
-  );
+  const waitingBytes = waiting(there);
   const perDay = pacePerDay(facts.paces);
-  const enough = facts.finishedEver >= ENOUGH && perDay !== null;
+  const left = leftMs(facts);
   return {
     reclaimed: won > 0 ? sizeParts(won) : { value: '0', unit: 'GB' },
     held:
@@ -139,12 +136,26 @@ export function heroView(facts: HeroFacts): HeroView {
         : null,
     days: dayBars(facts.days),
     finished: { percent: files === 0 ? '0' : share(settled, files), of: `${count(settled)} of ${plural(files, 'file')}` },
-    doneIn: enough && waitingBytes > 0 ? doneIn((waitingBytes / perDay) * 86_400_000, facts.now) : null,
+    doneIn: left === null ? null : doneIn(left, facts.now),
     doneInNote:
       facts.scanning || unseenFiles(there) > 0 ? 'Still looking' : waitingBytes === 0 ? 'Nothing waits' : `Known after ${ENOUGH} files`,
     speed: perDay === null ? null : speedView(perDay, facts.days),
     bar,
   };
+}
+
+/** Until everything that waits is done, as the last encodes went; null: nothing waits, or too few were finished to say. */
+export function leftMs({ cells, paces, finishedEver }: Pick<HeroFacts, 'cells' | 'paces' | 'finishedEver'>): number | null {
+  const perDay = pacePerDay(paces);
+  const bytes = waiting(cells);
+  return finishedEver >= ENOUGH && perDay !== null && bytes > 0 ? (bytes / perDay) * 86_400_000 : null;
+}
+
+function waiting(cells: readonly FileCell[]): number {
+  return sum(
+    cells.filter((c) => c.status === 'queued' && c.files > 0),
+    (c) => c.bytes,
+  );
 }
 
 /** Files that were found and are not looked at yet. */
