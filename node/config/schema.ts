@@ -335,6 +335,15 @@ export const settings = {
     label: 'Sign in again at the latest after',
     help: 'However often the page is used. Who signs in through a provider is asked again after one day, because the provider may have changed its mind.',
   },
+  'metrics.open': {
+    scope: 'cluster',
+    group: 'access',
+    type: 'boolean',
+    default: false,
+    env: 'CODECSHIFT_METRICS_OPEN',
+    label: 'Metrics without a token',
+    help: 'Whoever reaches this page may read the numbers at /metrics: how much there is, what runs, names of machines; no film and no person. Otherwise a monitoring program shows a token with the scope metrics.',
+  },
   'oidc.enabled': {
     scope: 'cluster',
     group: 'provider',

@@ -7,6 +7,7 @@ import { openAttempts, setEncoder, type Attempt } from '../db/attempts.ts';
 import { graceLeases, promoteDue, readClock, reapExpired, renewLeases, type EndedRun, type Renewed, type Run } from '../db/claims.ts';
 import { isStaleTerm, type Database } from '../db/connect.ts';
 import { foldCounters } from '../db/counters.ts';
+import { foldMetrics } from '../db/metrics.ts';
 import { forgetPending } from '../db/nodes.ts';
 import { dueOriginals } from '../db/originals.ts';
 import { setBarcode } from '../db/pictures.ts';
@@ -106,6 +107,7 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     if (turns % 5 === 0) await guarded('asking keepers again', () => askKeepers(isOverdue));
     if (turns % 2 === 1 && parts.recheck) await guarded('looking at copies again', parts.recheck);
     if (turns % 2 === 0) await guarded('folding counters', () => foldCounters(db));
+    if (turns % 10 === 4) await guarded('folding metrics', () => foldMetrics(db));
     if (turns % 20 === 1) await guarded('emptying trash', async () => parts.expire(await dueOriginals(db)));
     if (turns % 20 === 3 && parts.forgetPictures) await guarded('removing old pictures', parts.forgetPictures);
     if (turns % 20 === 2) await guarded('database upkeep', () => db.maintain());

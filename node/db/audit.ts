@@ -3,6 +3,7 @@ import type { Actor } from '../core/commands.ts';
 import { noticeOfAudit } from '../core/notice-facts.ts';
 import { atomically } from './atomically.ts';
 import type { Queryable } from './connect.ts';
+import { addMetric } from './metrics.ts';
 import { addNotice } from './notices.ts';
 import { limit, text } from './values.ts';
 
@@ -47,6 +48,8 @@ async function insert(q: Queryable, entry: AuditEntry, by: Actor, from: From): P
       short(entry.says ?? '', 500),
     ],
   );
+  if (entry.result === 'refused' && entry.action.startsWith('sign-in'))
+    await addMetric(q, 'sign_in_refused', entry.action === 'sign-in through the provider' ? 'oidc' : 'password');
 }
 
 /** Newest first; `beforeId` continues. */

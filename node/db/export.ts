@@ -48,6 +48,9 @@ export const exportedTables = [
   'deliveries',
   'notice_watches',
   'delivery_counts',
+  // they count what no row remembers any more
+  'metric_deltas',
+  'metric_counts',
 ] as const;
 export const derivedTables = [
   'coordinator',

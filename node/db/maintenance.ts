@@ -19,7 +19,7 @@ export function maintenance(parts: MaintenanceParts): (db: Database) => Promise<
     if (!parts.embedded) return;
     const [log] = await db.query<{ position: string }>(`select pg_current_wal_insert_lsn()::text as position`);
     if (log!.position === position) return;
-    if (++rounds % 10 === 0) await db.query('vacuum job_deltas, file_deltas, coordinator, nodes');
+    if (++rounds % 10 === 0) await db.query('vacuum job_deltas, file_deltas, metric_deltas, coordinator, nodes');
     if (changed > 1000) {
       await db.query('analyze');
       changed = 0;

@@ -6,8 +6,11 @@ import { aLibrary, testNode } from '../testing/records.ts';
 import { claim, claimOne, claimParams, claimSql } from './claims.ts';
 import type { Queryable } from './connect.ts';
 import { headsParams, headsSql, readHeads, readWaiting, waitingClasses } from './heads.ts';
+import { countsByState } from './counters.ts';
 import { planSql } from './forecast.ts';
-import { listHistory, listNext, listWaiting } from './job-lists.ts';
+import { failedSince, listHistory, listNext, listWaiting, runningJobs } from './job-lists.ts';
+import { fileCounts } from './libraries.ts';
+import { metricCounts, wholeScans } from './metrics.ts';
 import { keyset } from './page.ts';
 
 interface Plan {
@@ -79,6 +82,13 @@ test(
       );
     }
 
+    // what /metrics and the status read: counters, and index ranges of what runs or failed lately
+    for (const read of [countsByState, runningJobs, fileCounts, metricCounts, wholeScans, (r: Queryable) => failedSince(r, 24)]) {
+      const scans = flatten(await explainOf(q, read)).filter((n) => ['jobs', 'media_files'].includes(n['Relation Name'] ?? ''));
+      const looked = scans.reduce((sum, n) => sum + n['Actual Rows'] * n['Actual Loops'], 0);
+      assert.ok(scans.every((n) => n['Index Name'] !== undefined) && looked < 1000, `${read.name} reads ${looked} rows`);
+    }
+
     const page = await listWaiting(q);
     assert.equal(page.rows.length, 50);
     assert.deepEqual(
@@ -101,6 +111,18 @@ function jobScans(plan: Plan): Plan[] {
 async function explain(q: Queryable, sql: string, params: unknown[]): Promise<Plan> {
   const [row] = await q.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(`explain (analyze, format json) ${sql}`, params);
   return row!['QUERY PLAN'][0]!.Plan;
+}
+
+/** The plan of the one statement that a reader sends. */
+async function explainOf(q: Queryable, read: (q: Queryable) => Promise<unknown>): Promise<Plan> {
+  let plan: Plan | null = null;
+  await read({
+    query: async (sql: string, params: unknown[] = []) => {
+      plan = await explain(q, sql, params);
+      return [] as never;
+    },
+  });
+  return plan!;
 }
 
 function flatten(plan: Plan): Plan[] {

@@ -134,7 +134,7 @@ export function createPages(parts: PageParts): {
     const told = explain(error, c.get('requestId') ?? '');
     const status = told.status as ContentfulStatusCode;
     if (c.req.path.startsWith('/api/')) return c.json(problemJson(error, told.requestId), status);
-    if (c.req.path === '/events') return c.text(told.message, status);
+    if (c.req.path === '/events' || c.req.path === '/metrics') return c.text(told.message, status);
     if (c.req.header('hx-request') === 'true') return html(c, toastPartial({ tone: 'error', text: told.message }), status);
     if (isClosed(error)) return bare(c, { title: told.title, view: 'access/closed', model: parts.node, status });
     // a stranger's mistake shows nothing of the house either

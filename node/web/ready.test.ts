@@ -62,5 +62,8 @@ test('every machine answers both questions itself, also while nobody coordinates
     assert.doesNotMatch(said, /secret|pass|4F29KQ|atlas/);
   }
   db = { query: () => Promise.reject(new Error('gone')) };
-  await t.waitFor(async () => assert.deepEqual(await ask('/readyz'), [503, 'The database does not answer.']), { interval: 100, timeout: 5000 });
+  await t.waitFor(async () => assert.deepEqual(await ask('/readyz'), [503, 'The database does not answer.']), {
+    interval: 100,
+    timeout: 5000,
+  });
 });

@@ -4,7 +4,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { PlainError } from '../errors.ts';
 import { createFeed } from './api/feed.ts';
 import { createAuth } from './auth/auth.ts';
-import { gate, identify } from './auth/gate.ts';
+import { gate, identify, patternOf } from './auth/gate.ts';
 import { mayChange } from './auth/who.ts';
 import { explain, isClosed, refuse } from './errors.ts';
 import { createForecasts } from './forecasts.ts';
@@ -13,6 +13,7 @@ import type { LocalApp } from './front/parts.ts';
 import { judgeVisitor } from './front/visitor.ts';
 import { hookRoutes, loggedPath } from './hooks.ts';
 import { createLive } from './live.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { createPages, makeCsrfMark } from './page.ts';
 import { pageModules } from './pages/all.ts';
 import { originGate, securityHeaders } from './security.ts';
@@ -115,8 +116,9 @@ export async function createApp(parts: WebParts): Promise<App> {
   });
   const feed = createFeed({ events: parts.events });
   const barcodes = createBarcodes(parts.db, parts.events);
+  const metrics = createMetrics({ ...parts, live, now });
   const forecasts = createForecasts({ ...parts, now });
-  const web: Web = { ...parts, auth, log, now, views, live, feed, barcodes, forecasts, page, bare, act };
+  const web: Web = { ...parts, auth, log, now, views, live, feed, metrics, barcodes, forecasts, page, bare, act };
 
   const app = new Hono<Env>();
   app.use(async (c, next) => {
@@ -130,6 +132,14 @@ export async function createApp(parts: WebParts): Promise<App> {
     await next();
     if (c.env?.visitor?.secure && isOwnHttps(c.req.header('host'), web.settings()['web.url']))
       c.res.headers.set('Strict-Transport-Security', 'max-age=31536000');
+  });
+  app.use(async (c, next) => {
+    const began = performance.now();
+    await next();
+    const route = patternOf(c as Ctx) ?? 'none';
+    // a stream lasts for as long as somebody looks
+    if (!route.endsWith('/events'))
+      metrics.observe({ route, method: c.req.method, status: c.res.status, seconds: (performance.now() - began) / 1000 });
   });
   app.use(securityHeaders());
   app.onError((error, c) => {

@@ -8,6 +8,7 @@ import type { Visitor } from './security.ts';
 import type { Auth, AuthParts } from './auth/auth.ts';
 import type { Who } from './auth/who.ts';
 import type { Live } from './live.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import type { Views } from './views.ts';
 import type { Feed } from './api/feed.ts';
 import type { Barcodes } from './barcodes.ts';
@@ -43,6 +44,7 @@ export interface Web extends Omit<WebParts, 'auth'> {
   live: Live;
   /** what happens, for programs */
   feed: Feed;
+  metrics: Metrics;
   barcodes: Barcodes;
   forecasts: Forecasts;
   page: RenderPage;

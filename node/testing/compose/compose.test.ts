@@ -157,7 +157,9 @@ test(
     const { port } = server.address() as AddressInfo;
     const ask = (env: Record<string, string>, ...flags: string[]): Promise<number | null> =>
       new Promise((resolve, reject) => {
-        const child = spawn(process.execPath, [path.join(repository, 'scripts/healthcheck.cjs'), ...flags], { env: { ...process.env, ...env } });
+        const child = spawn(process.execPath, [path.join(repository, 'scripts/healthcheck.cjs'), ...flags], {
+          env: { ...process.env, ...env },
+        });
         child.on('error', reject);
         child.on('exit', resolve);
       });

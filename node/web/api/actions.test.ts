@@ -67,6 +67,7 @@ const twins = `
   POST /library/:id/rules                                   POST /libraries/:id
   POST /library/:id/scan                                    POST /scan
   POST /library/:id/scanning                                POST /libraries/:id
+  GET  /metrics                                             - outside the API, for a monitoring program
   GET  /nodes                                               GET /nodes
   GET  /nodes/:id                                           GET /nodes
   POST /nodes/:id                                           POST /nodes/:id

@@ -27,13 +27,14 @@ export function identify(web: Pick<Web, 'auth'>): MiddlewareHandler<Env> {
   };
 }
 
-export function gate(web: Pick<Web, 'auth' | 'log'>): MiddlewareHandler<Env> {
+export function gate(web: Pick<Web, 'auth' | 'log' | 'settings'>): MiddlewareHandler<Env> {
   const { auth } = web;
   return async (context, next) => {
     const c = context as Ctx;
     const who = c.get('who');
     const { method, pattern } = routeOf(c);
-    const right = rightOf(method, pattern);
+    const isOpen = pattern === '/metrics' && web.settings()['metrics.open'] === true;
+    const right = isOpen ? 'public' : rightOf(method, pattern);
     const state = await auth.state();
     if (state === 'undecided' && who.kind !== 'host' && !isSetup(pattern)) throw refuse('not-set-up');
     if (!mayDo(who, right)) {
@@ -63,11 +64,15 @@ export function gate(web: Pick<Web, 'auth' | 'log'>): MiddlewareHandler<Env> {
 
 /** Of several patterns that fit, the one that was registered first answers; the gates themselves match every method. */
 export function routeOf(c: Ctx): { method: string; pattern: string } {
-  const route = matchedRoutes(c).find(({ method }) => method !== 'ALL');
   const method = c.req.method === 'HEAD' ? 'GET' : c.req.method;
-  const pattern = route?.path ?? '';
+  const pattern = patternOf(c) ?? '';
   // some groups of settings are more dangerous than others
   return { method, pattern: pattern === '/settings/:group' ? c.req.path : pattern };
+}
+
+/** Null: no route fits. */
+export function patternOf(c: Ctx): string | null {
+  return matchedRoutes(c).find(({ method }) => method !== 'ALL')?.path ?? null;
 }
 
 /** A path as a person reads it, where it can be read. */
@@ -80,7 +85,7 @@ function readable(path: string): string {
 }
 
 function toSignIn(c: Ctx): Response {
-  if (c.req.path.startsWith('/api/')) {
+  if (c.req.path.startsWith('/api/') || c.req.path === '/metrics') {
     c.header('WWW-Authenticate', 'Bearer');
     throw refuse('no-token');
   }

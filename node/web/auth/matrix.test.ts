@@ -175,6 +175,7 @@ const table = `
   POST /library/:id/rules                                   admin
   POST /library/:id/scan                                    admin
   POST /library/:id/scanning                                admin
+  GET  /metrics                                             metrics
   GET  /nodes                                               read
   GET  /nodes/:id                                           read
   POST /nodes/:id                                           admin
@@ -304,7 +305,15 @@ const rights: Record<string, string[]> = {
 };
 
 /** They answer before the gate, or end what the test stands on. */
-const apart = new Set(['GET /healthz', 'GET /readyz', 'GET /static/*', 'POST /hooks', 'POST /hooks/:secret', 'POST /sign-out', 'GET /sources/signed-in']);
+const apart = new Set([
+  'GET /healthz',
+  'GET /readyz',
+  'GET /static/*',
+  'POST /hooks',
+  'POST /hooks/:secret',
+  'POST /sign-out',
+  'GET /sources/signed-in',
+]);
 
 const cleanups: (() => Promise<void> | void)[] = [];
 const suite = { after: (fn: () => Promise<void> | void) => void cleanups.push(fn) };
@@ -362,7 +371,8 @@ describe('who may call what', () => {
       for (const [name, caller] of Object.entries(callers)) {
         const isApi = route.pattern.startsWith('/api/');
         // a page for every kind of token, and cookies at the API, are tried on a few and not on all
-        if (name.startsWith('token') && !isApi && route.pattern !== '/' && route.pattern !== '/people') continue;
+        if (name.startsWith('token') && !isApi && route.pattern !== '/' && route.pattern !== '/people' && route.pattern !== '/metrics')
+          continue;
         const answer = await call(caller, route, csrf.get(name) ?? null);
         const may = rights[name]!.includes(route.right) && !(isApi && (name === 'viewer' || name === 'admin'));
         const did = opened(answer);

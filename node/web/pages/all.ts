@@ -11,6 +11,7 @@ import { forecastPages } from './forecast.ts';
 import { historyPages } from './history.ts';
 import { jobPages } from './jobs.ts';
 import { libraryPages } from './library.ts';
+import { metricsPages } from './metrics.ts';
 import { nodePages } from './nodes.ts';
 import { oidcPages } from './oidc.ts';
 import { overviewPages } from './overview.ts';
@@ -26,6 +27,7 @@ import { sourcePages } from './sources.ts';
 /** Every page module, in the order in which routes are tried. */
 export const pageModules: readonly PageModule[] = [
   (app, web) => register(app, web, apiRoutes),
+  metricsPages,
   setupPages,
   signInPages,
   oidcPages,

@@ -1,0 +1,299 @@
+import { encoderNames } from '../../core/encoder-choice.ts';
+import type { JobState } from '../../core/job.ts';
+import { isReasonCode } from '../../core/reasons.ts';
+import type { JobRow } from '../../db/job-lists.ts';
+import type { FileCount } from '../../db/libraries.ts';
+import type { MetricCount } from '../../db/metrics.ts';
+import type { NodeRow } from '../../db/nodes.ts';
+import type { Source } from '../../db/sources.ts';
+import type { Progress } from '../../events.ts';
+import { isAway } from '../models/node.ts';
+
+/** One metric with its values, as a monitoring program gets it. */
+export interface Family {
+  name: string;
+  help: string;
+  type: 'counter' | 'gauge' | 'histogram';
+  values: Value[];
+}
+
+export interface Value {
+  labels: Record<string, string | number>;
+  value: number;
+  /** of a histogram: name_bucket, name_sum, name_count */
+  metricName?: string;
+}
+
+/** Everything that is read from the books for one answer. */
+export interface Facts {
+  version: string;
+  jobs: Record<JobState, number>;
+  running: readonly JobRow[];
+  progressOf(jobId: number): Progress | null;
+  nodes: readonly NodeRow[];
+  /** ids of machines that are there by definition: this one and the coordinator */
+  present: readonly (string | null)[];
+  cells: readonly FileCount[];
+  scans: readonly { libraryId: number; endedAt: Date; seconds: number }[];
+  sources: readonly Pick<Source, 'id' | 'kind' | 'enabled' | 'problem'>[];
+  counts: readonly MetricCount[];
+  deliveries: readonly { kind: string; outcome: string; total: number }[];
+  now: Date;
+}
+
+/** A label is from a list of ours, a number, or the short id of a machine: never a file, a title, a person or an address. */
+export function familiesOf(facts: Facts): Family[] {
+  const members = facts.nodes.filter((node) => node.standing === 'approved').slice(0, 500);
+  return [
+    gauge('build_info', 'Which version of CodecShift coordinates.', [[{ version: facts.version, commit: 'release' }, 1]]),
+    gauge(
+      'jobs',
+      'Jobs by what they do now.',
+      Object.entries(jobsByState(facts)).map(([state, n]) => [{ state }, n]),
+    ),
+    gauge(
+      'nodes',
+      'Machines by how they stand.',
+      Object.entries(nodesByState(facts, members)).map(([state, n]) => [{ state }, n]),
+    ),
+    ...nodeFamilies(facts, members),
+    ...libraryFamilies(facts),
+    ...countedFamilies(facts),
+    gauge(
+      'integration_up',
+      'Whether a media server can be used.',
+      facts.sources.slice(0, 200).map((s) => [{ integration: `${s.kind}-${s.id}` }, s.enabled && !s.problem ? 1 : 0]),
+    ),
+  ];
+}
+
+/** The short name of a machine: the end of its id, which is the same for as long as it lives. */
+export function shortNode(id: string): string {
+  return id.slice(-10);
+}
+
+function jobsByState({ jobs, running, progressOf }: Facts): Record<string, number> {
+  const states = { queued: jobs.available, leased: 0, encoding: 0, delivering: 0, verifying: 0, replacing: 0 };
+  for (const job of running) states[stateOf(job, progressOf(job.id))]++;
+  return { ...states, failed: jobs.failed, done: jobs.completed, blocked: jobs.held, cancelled: jobs.cancelled };
+}
+
+function stateOf(job: JobRow, progress: Progress | null): 'leased' | 'encoding' | 'delivering' | 'verifying' | 'replacing' {
+  const { attemptState } = job;
+  if (attemptState === 'delivering' || attemptState === 'verifying' || attemptState === 'replacing') return attemptState;
+  return progress?.phase === 'encoding' ? 'encoding' : 'leased';
+}
+
+function nodesByState({ nodes, present, now }: Facts, members: readonly NodeRow[]): Record<string, number> {
+  const away = members.filter((node) => isAway(node, present, now));
+  const paused = members.filter((node) => node.paused && !away.includes(node));
+  return {
+    online: members.length - away.length - paused.length,
+    offline: away.length,
+    pending: nodes.filter((node) => node.standing === 'pending').length,
+    paused: paused.length,
+  };
+}
+
+function nodeFamilies({ running, progressOf, present, now }: Facts, members: readonly NodeRow[]): Family[] {
+  const each = (value: (node: NodeRow) => number | null): Pair[] =>
+    members.flatMap((node): Pair[] => {
+      const n = value(node);
+      return n === null ? [] : [[{ node: shortNode(node.id) }, n]];
+    });
+  const known = new Set(members.map((node) => node.id));
+  const used = sums(
+    running.filter((job) => job.nodeId !== null && known.has(job.nodeId)),
+    (job) => ({ node: shortNode(job.nodeId!), kind: kindOf(job.encoder) }),
+    () => 1,
+  );
+  const moving = running.flatMap((job) => {
+    const speed = progressOf(job.id)?.speed;
+    return job.nodeId !== null && known.has(job.nodeId) && typeof speed === 'number' ? [{ job, speed }] : [];
+  });
+  const where = ({ job }: (typeof moving)[number]) => ({ node: shortNode(job.nodeId!), encoder: encoderLabel(job.encoder ?? '') });
+  const runs = sums(moving, where, () => 1);
+  return [
+    gauge(
+      'node_info',
+      'Which machine a short id is.',
+      members.map((node) => [{ node: shortNode(node.id), name: node.name.slice(0, 64) }, 1]),
+    ),
+    gauge(
+      'node_up',
+      'Whether a machine of the cluster is heard.',
+      each((node) => (isAway(node, present, now) ? 0 : 1)),
+    ),
+    gauge(
+      'node_slots',
+      'Encodes that a machine takes at once, on all of its devices.',
+      members.map((node) => [{ node: shortNode(node.id), kind: 'all' }, node.slotsWished ?? node.slots]),
+    ),
+    gauge('node_slots_used', 'Encodes that run on a machine, by processor or graphics chip.', used),
+    gauge(
+      'node_last_seen_timestamp_seconds',
+      'When a machine was last heard.',
+      each((node) => node.lastSeenAt.getTime() / 1000),
+    ),
+    gauge(
+      'disk_free_bytes',
+      'Free where machines work.',
+      members.flatMap((node): Pair[] => (node.tempBytes === null ? [] : [[{ root: `work:${shortNode(node.id)}` }, node.tempBytes]])),
+    ),
+    gauge(
+      'encode_speed_ratio',
+      'Times the speed of the film, of what is encoded now; where several are, their mean.',
+      sums(moving, where, ({ speed }) => speed).map(([labels, n], i): Pair => [labels, n / runs[i]![1]]),
+    ),
+  ];
+}
+
+function libraryFamilies({ cells, scans }: Facts): Family[] {
+  const there = cells.filter((cell) => cell.status !== 'missing');
+  const labels = (cell: FileCount) => ({ library: cell.libraryId, codec_class: codecClass(cell.codec) });
+  return [
+    gauge(
+      'library_files',
+      'Files of a library, by what they are coded in.',
+      sums(there, labels, (cell) => cell.files),
+    ),
+    gauge(
+      'library_bytes',
+      'Size of these files.',
+      sums(there, labels, (cell) => cell.bytes),
+    ),
+    gauge(
+      'scan_last_success_timestamp_seconds',
+      'When the last whole scan of a library ended.',
+      scans.map((scan) => [{ library: scan.libraryId }, scan.endedAt.getTime() / 1000]),
+    ),
+    gauge(
+      'scan_duration_seconds',
+      'How long the last whole scan of a library took.',
+      scans.map((scan) => [{ library: scan.libraryId }, scan.seconds]),
+    ),
+  ];
+}
+
+/** From the database, where they outlive restarts and other coordinators. */
+function countedFamilies({ counts, deliveries }: Facts): Family[] {
+  const of = (name: string) => counts.filter((count) => count.name === name);
+  const plain = (name: string): Pair[] => [[{}, total(of(name))]];
+  const one = (label: string, name: string, value: (text: string) => string): Pair[] =>
+    sums(
+      of(name),
+      ({ a }) => ({ [label]: value(a) }),
+      ({ n }) => n,
+    );
+  return [
+    counter(
+      'jobs_finished_total',
+      'Jobs that came to an end, by what came of it and why.',
+      sums(
+        of('job_ended'),
+        ({ a, b }) => ({ result: resultLabel(a), reason: reasonLabel(b) }),
+        ({ n }) => n,
+      ),
+    ),
+    counter('source_bytes_total', 'Size of the originals that were replaced.', plain('source_bytes')),
+    counter('output_bytes_total', 'Size of the files that replaced them.', plain('output_bytes')),
+    counter('saved_bytes_total', 'What was won by that. An original that is put back takes nothing away again.', plain('saved_bytes')),
+    counter('media_seconds_encoded_total', 'Length of the films that were converted.', one('encoder', 'media_seconds', encoderLabel)),
+    durations(of('job_bucket'), of('job_seconds')),
+    counter(
+      'verification_failures_total',
+      'Checks that kept a new file from replacing its original.',
+      one('check', 'check_failed', wordLabel),
+    ),
+    counter('auth_failures_total', 'Sign-ins that were refused.', one('method', 'sign_in_refused', wordLabel)),
+    counter(
+      'integration_requests_total',
+      'What media servers were told after a film changed, by whether they showed it.',
+      sums(
+        of('source_told'),
+        ({ a, b }) => ({ integration: wordLabel(a), outcome: wordLabel(b) }),
+        ({ n }) => n,
+      ),
+    ),
+    counter(
+      'notifications_total',
+      'Messages to people, by the kind of place and whether they got through.',
+      sums(
+        deliveries,
+        ({ kind, outcome }) => ({ target_type: wordLabel(kind), outcome: wordLabel(outcome) }),
+        (d) => d.total,
+      ),
+    ),
+  ];
+}
+
+const limits = ['60', '300', '900', '1800', '3600', '7200', '14400', '28800', '+Inf'];
+
+function durations(buckets: readonly MetricCount[], seconds: readonly MetricCount[]): Family {
+  const name = 'codecshift_job_duration_seconds';
+  const encoders = [...new Set(buckets.map(({ a }) => encoderLabel(a)))].sort();
+  const values = encoders.flatMap((encoder): Value[] => {
+    const mine = buckets.filter(({ a }) => encoderLabel(a) === encoder);
+    const upTo = (i: number): number => total(mine.filter(({ b }) => limits.indexOf(b) <= i));
+    return [
+      ...limits.map((le, i) => ({ metricName: `${name}_bucket`, labels: { le, encoder }, value: upTo(i) })),
+      { metricName: `${name}_sum`, labels: { encoder }, value: total(seconds.filter(({ a }) => encoderLabel(a) === encoder)) },
+      { metricName: `${name}_count`, labels: { encoder }, value: total(mine) },
+    ];
+  });
+  return { name, help: 'How long whole runs took that ended well, from the grant to the changed file.', type: 'histogram', values };
+}
+
+type Pair = [Record<string, string | number>, number];
+
+function gauge(name: string, help: string, pairs: readonly Pair[]): Family {
+  return { name: `codecshift_${name}`, help, type: 'gauge', values: pairs.map(([labels, value]) => ({ labels, value })) };
+}
+
+function counter(name: string, help: string, pairs: readonly Pair[]): Family {
+  return { ...gauge(name, help, pairs), type: 'counter' };
+}
+
+/** One pair for each set of labels, in the order in which they were met. */
+function sums<T>(items: readonly T[], labelsOf: (item: T) => Record<string, string | number>, valueOf: (item: T) => number): Pair[] {
+  const found = new Map<string, Pair>();
+  for (const item of items) {
+    const labels = labelsOf(item);
+    const key = JSON.stringify(labels);
+    const pair = found.get(key);
+    if (pair) pair[1] += valueOf(item);
+    else found.set(key, [labels, valueOf(item)]);
+  }
+  return [...found.values()];
+}
+
+function total(counts: readonly MetricCount[]): number {
+  return counts.reduce((sum, { n }) => sum + n, 0);
+}
+
+function encoderLabel(encoder: string): string {
+  if (encoder === '') return 'none';
+  return (encoderNames as readonly string[]).includes(encoder) ? encoder : 'other';
+}
+
+function kindOf(encoder: string | null): 'cpu' | 'gpu' {
+  return encoder === null || encoder.startsWith('lib') ? 'cpu' : 'gpu';
+}
+
+function codecClass(codec: string): string {
+  return codec === 'hevc' || codec === 'av1' || codec === 'h264' ? codec : 'other';
+}
+
+function resultLabel(result: string): string {
+  return ['replaced', 'kept', 'failed'].includes(result) ? result : 'other';
+}
+
+function reasonLabel(code: string): string {
+  if (code === '') return 'none';
+  return isReasonCode(code) ? code : 'other';
+}
+
+/** Of a list that another room keeps: words as ours are, and nothing that could be a name. */
+function wordLabel(text: string): string {
+  return /^[a-z][a-z0-9-]{0,30}$/.test(text) ? text : 'other';
+}
