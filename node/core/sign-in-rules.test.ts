@@ -50,6 +50,8 @@ test('an address that is not verified is refused with the sentence that helps, u
 
 test('groups are found by a dotted path, and only in what the provider said itself', () => {
   assert.deepEqual(groupsOf({ realm_access: { roles: ['a', 1, 'b'] } }, 'realm_access.roles'), ['a', 'b']);
+  const zitadel = { 'urn:zitadel:iam:org:project:roles': { admins: { '2189': 'home.test' }, family: { '2189': 'home.test' }, note: 'x' } };
+  assert.deepEqual(groupsOf(zitadel, 'urn:zitadel:iam:org:project:roles'), ['admins', 'family']);
   assert.deepEqual(groupsOf({ 'https://x.test/roles': ['a'] }, 'https://x.test/roles'), ['a']);
   for (const path of ['__proto__', 'constructor.name', 'a.b.c', '', 'realm_access.roles.length'])
     assert.deepEqual(groupsOf({ realm_access: { roles: ['a'] } }, path), [], path);

@@ -36,11 +36,15 @@ export function admit(claims: Claims, rules: SignInRules): Admission {
   return { role: null, why: whyNobody(email, usable, groups.size, rules) };
 }
 
-/** A list or one text; anything else is no group. */
+/** A list, one text, or Zitadel's roles: `{"admin": {"<organisation>": "<its domain>"}}`. Anything else is no group. */
 export function groupsOf(claims: Claims, path: string): string[] {
   const found = claimAt(claims, path);
-  const list = Array.isArray(found) ? found.slice(0, MAX_GROUPS) : [found];
-  return list.filter((group): group is string => typeof group === 'string' && group !== '');
+  const list = Array.isArray(found) ? found : isRecord(found) ? Object.keys(found).filter((name) => isRecord(found[name])) : [found];
+  return list.slice(0, MAX_GROUPS).filter((group): group is string => typeof group === 'string' && group !== '');
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**

@@ -154,6 +154,8 @@ function unused(file: ComposeFile, services: [string, Service][]): string[] {
 /** Each way to encode is a profile of its own and starts exactly one node: two would want the same ports. */
 function profileProblems(services: [string, Service][]): string[] {
   const ours = services.filter(([, service]) => service.build !== undefined);
+  // a NAS that reads the file by itself offers no choice of profiles
+  if (ours.length === 1 && !ours[0]![1].profiles) return [];
   const always = ours.filter(([, service]) => !service.profiles).map(([name]) => `services.${name}: starts in every profile`);
   const perProfile = ['cpu', 'nvidia', 'vaapi'].flatMap((profile) => {
     const starts = ours.filter(([, service]) => service.profiles?.includes(profile));

@@ -17,6 +17,7 @@ import { variablesIn, withDefaults } from './variables.ts';
 const files = [
   'docker-compose.yml',
   'docker-compose.worker.yml',
+  'docker-compose.nas.yml',
   'Dockerfile',
   '.dockerignore',
   '.env.example',
@@ -26,7 +27,7 @@ const files = [
 ];
 
 describe('the files as they are', () => {
-  for (const name of ['docker-compose.yml', 'docker-compose.worker.yml']) {
+  for (const name of ['docker-compose.yml', 'docker-compose.worker.yml', 'docker-compose.nas.yml']) {
     test(`${name} fits the specification, and everything it names is there`, () => {
       assert.deepEqual(checkComposeFile(repository, name), []);
     });
@@ -106,7 +107,7 @@ describe('a mistake is found and named', () => {
     ['Dockerfile', 'USER node\n', '', /runs as root/],
     ['Dockerfile', 'npm ci --omit=dev', 'npm install --omit=dev', /does not keep to the lock file/],
     ['Dockerfile', ' --ignore-scripts', '', /runs code of packages/],
-    ['Dockerfile', 'npm ci', 'npm run build && npm ci', /no npm script build/],
+    ['Dockerfile', 'npm ci', 'npm run make && npm ci', /no npm script make/],
     ['Dockerfile', 'FROM node:26-trixie-slim\n', 'FROM node\n', /node is not pinned/],
     ['Dockerfile', 'CODECSHIFT_DATA_DIR=', 'CODECSHIFT_DATA=', /CODECSHIFT_DATA is no setting/],
     ['Dockerfile', '["node", "node/main.ts", "run"]', 'node node/main.ts run', /must be a JSON list/],

@@ -37,6 +37,13 @@ export const providerHelp: readonly ProviderHelp[] = [
     ],
   },
   {
+    name: 'Zitadel',
+    steps: [
+      'Issuer: its bare address. A web application with code, PKCE and a client secret; tick “User roles inside ID token” there, and “Assert roles on authentication” on the project.',
+      'Roles count as groups: write urn:zitadel:iam:org:project:roles into “Claim with the groups”.',
+    ],
+  },
+  {
     name: 'Google',
     steps: [
       'Issuer: https://accounts.google.com. Make an OAuth client of type “Web application” in its console.',

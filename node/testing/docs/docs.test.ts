@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { promisify } from 'node:util';
+import { settings, specOf, type SettingKey } from '../../config/schema.ts';
+import { repository } from '../tools.ts';
+import { allSources, callIn, deadLink, isSaid, quotes, reachable, readPages, slug } from './pages.ts';
+
+/** What people read is held to what there is: links, commands, flags, names, and every sentence that is quoted. */
+
+const pages = readPages();
+const manual = pages.filter(({ file }) => file !== 'ARCHITECTURE.md');
+
+suite('the documentation', () => {
+  test('every link and every picture leads somewhere', () => {
+    const dead = pages.flatMap((page) => page.links.flatMap(({ to }) => deadLink(page, to, pages) ?? []));
+    assert.deepEqual(dead, []);
+  });
+
+  test('every page is reached from its index, and the index from the README', () => {
+    const found = reachable('README.md', pages);
+    const index = reachable('docs/README.md', pages);
+    const lost = pages.filter(({ file }) => file.startsWith('docs/') && !(index.has(file) && found.has(file)));
+    assert.deepEqual(
+      lost.map(({ file }) => file),
+      [],
+    );
+  });
+
+  test('every command that it names exists, with every flag', async () => {
+    const calls = manual.flatMap((page) => page.code.flatMap((code) => (callIn(code) ? [{ file: page.file, words: callIn(code)! }] : [])));
+    assert.ok(calls.length > 40, `only ${calls.length} calls were found`);
+    const helps = await helpOf(new Set(calls.map(({ words }) => words[0]!)));
+    const wrong = calls.flatMap(({ file, words: [name, ...rest] }) => {
+      const help = helps.get(name!);
+      if (help === null || help === undefined) return [`${file}: there is no command ${name}`];
+      const flags = rest.filter((word) => word.startsWith('--')).map((word) => word.split('=')[0]!);
+      return flags.filter((flag) => !help.includes(flag)).map((flag) => `${file}: ${name} has no ${flag}`);
+    });
+    assert.deepEqual(wrong, []);
+  });
+
+  test('every flag that it names by itself exists', async () => {
+    const known = [...(await helpOf(new Set(['run', 'service', 'stop', 'nodes', 'plan', 'cleanup', 'backup']))).values()].join('\n');
+    const wrong = manual.flatMap((page) =>
+      page.code
+        .filter((code) => /^--[a-z-]+/.test(code) && !foreign.has(code.split(/[\s=]/)[0]!))
+        .flatMap((code) => {
+          const flag = /^--[a-z-]+/.exec(code)![0];
+          return known.includes(flag) ? [] : [`${page.file}: ${flag}`];
+        }),
+    );
+    assert.deepEqual(wrong, []);
+  });
+
+  test('every variable that it names is a setting', () => {
+    const known = new Set((Object.keys(settings) as SettingKey[]).map((key) => specOf(key).env));
+    const isKnown = (name: string): boolean =>
+      known.has(name) || (name.endsWith('_FILE') && known.has(name.slice(0, -5))) || forDevelopers.has(name);
+    const wrong = manual.flatMap(({ file, text }) =>
+      [...text.matchAll(/\bCODECSHIFT_[A-Z_]+[A-Z]\b/g)].flatMap(([name]) => (isKnown(name) ? [] : [`${file}: ${name}`])),
+    );
+    assert.deepEqual(wrong, []);
+  });
+
+  test('every sentence that is quoted is one that the program says', () => {
+    const sources = allSources();
+    const said = manual.filter(({ file }) => file === 'docs/troubleshooting.md').flatMap(({ text }) => quotes(text));
+    assert.ok(said.length > 35, `only ${said.length} quotes were found`);
+    assert.deepEqual(
+      said.filter((quote) => !isSaid(quote, sources)),
+      [],
+    );
+  });
+
+  test(
+    'the template for Unraid is XML whose variables are settings',
+    { skip: hasPython() ? false : 'python3 is not on this machine' },
+    () => {
+      const file = join(repository, 'docs', 'unraid', 'my-CodecShift.xml');
+      const script =
+        'import sys,json,xml.etree.ElementTree as e; r=e.parse(sys.argv[1]).getroot(); print(json.dumps([[c.get("Type"),c.get("Target"),c.get("Default"),c.text] for c in r.iter("Config")]))';
+      const { stdout } = spawnSync('python3', ['-c', script, file], { encoding: 'utf8' });
+      const fields = JSON.parse(stdout) as [string, string, string, string | null][];
+      const known = new Map((Object.keys(settings) as SettingKey[]).map((key) => [specOf(key).env, specOf(key)]));
+      for (const [type, target, standard, text] of fields) {
+        assert.equal(text ?? '', standard, `${target} begins with what the form shows as its default`);
+        if (type === 'Variable') assert.ok(known.has(target), target);
+      }
+      assert.deepEqual(
+        fields.filter(([type]) => type === 'Path').map(([, target]) => target),
+        ['/media', '/data'],
+      );
+      assert.match(readFileSync(join(repository, 'Dockerfile'), 'utf8'), /CODECSHIFT_DATA_DIR=\/data/);
+    },
+  );
+});
+
+test('a mistake in the documentation is found', () => {
+  const page = pages.find(({ file }) => file === 'docs/safety.md')!;
+  assert.match(deadLink(page, 'nowhere.md', pages) ?? '', /which is not there/);
+  assert.match(deadLink(page, 'plex.md#nothing', pages) ?? '', /no heading is called so/);
+  assert.equal(deadLink(page, '#the-trash', pages), null);
+  assert.equal(slug('Is `that` safe? (yes)'), 'is-that-safe-yes');
+  assert.deepEqual(callIn('sudo codecshift service install --user  # comment'), ['service', 'install', '--user']);
+  assert.deepEqual(callIn('npm ci && npm start -- --library /films'), ['run', '--library', '/films']);
+  assert.equal(callIn('/usr/local/bin/codecshift'), null);
+  assert.ok(isSaid('Port … is already in use', 'x `Port ${port} is already in use on` y'));
+  assert.ok(!isSaid('Port … was already in use', 'x `Port ${port} is already in use on` y'));
+});
+
+/** Of other programs. */
+const foreign = new Set(['--omit', '--group-add', '--runtime', '--user', '--ignore-scripts', '--help']);
+/** Read by tests and scripts alone. */
+const forDevelopers = new Set(['CODECSHIFT_MEDIA', 'CODECSHIFT_GOLDEN']);
+
+async function helpOf(names: ReadonlySet<string>): Promise<Map<string, string | null>> {
+  const found = new Map<string, string | null>();
+  for (const name of names) {
+    const run = promisify(execFile)(process.execPath, [join(repository, 'node', 'main.ts'), name, '--help']);
+    found.set(
+      name,
+      await run.then(
+        ({ stdout }) => stdout,
+        () => null,
+      ),
+    );
+  }
+  return found;
+}
+
+function hasPython(): boolean {
+  return spawnSync('python3', ['--version']).status === 0;
+}
