@@ -96,6 +96,13 @@ suite('rooms', () => {
     for (const main of sources.filter(({ file }) => file === 'main.ts')) assert.deepEqual(main.staticImports, ['node:util']);
   });
 
+  test('only program.ts asks where the program lies: inside the single executable every other answer would be wrong', () => {
+    const asks = /\bimport\.meta\.(dirname|filename|url|resolve)\b|\bprocess\.execPath\b|\bcreateRequire\b|\bimport\(\s*[^'"\s]/;
+    const asking = sources.filter(({ isTest, file, code }) => !isTest && !/\.child\.ts$|-stage\.ts$/.test(file) && asks.test(code));
+    // embedded.ts names its thread's source, and takes the copy of unpacked.ts in the executable
+    assert.deepEqual(asking.map(({ file }) => file).sort(), ['db/embedded.ts', 'program.ts']);
+  });
+
   test('no file only passes on what others export', () => {
     const barrels = sources.filter(({ code }) =>
       code
