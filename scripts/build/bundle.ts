@@ -20,11 +20,13 @@ export interface Bundle {
   packages: string[];
 }
 
+// the bundler names files by where they really are
+const root = realpathSync(repository);
 const pglite = 'node_modules/@electric-sql/pglite';
 const prepopulated = 'node_modules/@electric-sql/pglite-prepopulatedfs';
 
 /** [in the repository, in the folder] */
-const data: [string, string][] = [
+export const contents: readonly (readonly [string, string])[] = [
   ['package.json', 'package.json'],
   ['LICENSE', 'LICENSE'],
   ['views', 'views'],
@@ -45,9 +47,9 @@ export async function bundle(folder: string): Promise<Bundle> {
   mkdirSync(folder, { recursive: true });
   const program = await compile('node/main.ts', folder, true);
   const thread = await compile('node/db/embedded-worker.ts', join(folder, 'database', 'thread'), false);
-  for (const [from, to] of data) cpSync(join(repository, from), join(folder, to), { recursive: true });
+  for (const [from, to] of contents) cpSync(join(root, from), join(folder, to), { recursive: true });
   const modules = [...program, ...thread].flatMap(({ moduleIds }) => moduleIds);
-  const files = data.map(([from]) => join(repository, from));
+  const files = contents.map(([from]) => join(root, from));
   return { folder, files: listFiles(folder), packages: packagesOf([...modules, ...files]) };
 }
 
@@ -55,7 +57,7 @@ async function compile(input: string, into: string, pieces: boolean): Promise<Ou
   const problems: string[] = [];
   const built = await rolldown({
     input,
-    cwd: repository,
+    cwd: root,
     platform: 'node',
     plugins: [withoutNativeAddons],
     onLog: (level, { code, message }) => {
@@ -91,7 +93,6 @@ const withoutNativeAddons: Plugin = {
 
 /** `…/node_modules/a/node_modules/@b/c/dist/x.js` is of the package `node_modules/a/node_modules/@b/c`. */
 function packagesOf(files: string[]): string[] {
-  const root = realpathSync(repository);
   const found = files.flatMap((file) => {
     const below = relative(root, file).split(sep).join('/');
     const match = /^((?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(below);

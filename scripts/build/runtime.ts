@@ -65,8 +65,8 @@ function matches(archive: Buffer, { integrity }: Locked): boolean {
 
 /** Under `npm run build` npm says where it lies itself; so no shell is needed, not even on Windows, where npm is a batch file. */
 function npm(args: string[]): void {
-  const own = process.env['npm_execpath'];
-  const [file, words] = own ? [process.execPath, [own, ...args]] : ['npm', args];
+  const own = process.env['npm_execpath'] ?? '';
+  const [file, words] = /npm-cli\.c?js$/.test(own) ? [process.execPath, [own, ...args]] : ['npm', args];
   execFileSync(file, words, { cwd: repository, stdio: ['ignore', 'ignore', 'inherit'], timeout: 10 * 60_000 });
 }
 
