@@ -22,6 +22,8 @@ export interface EventMap {
   /** what came of telling a target something */
   'notices.changed': { targetId: number };
   'coordinator.changed': { term: number | null };
+  /** something is done with the backups, or one is new or gone */
+  'backup.changed': { busy: boolean };
   /** people, their sessions or tokens, or how they are let in: whoever remembers some reads them anew */
   'access.changed': { what: 'people' | 'sessions' | 'tokens' | 'setup' };
 }

@@ -3,10 +3,13 @@ import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { findBelonging, leaveCluster, type Belonging } from './assembly/belonging.ts';
 import { makeDataDir, requireFolders } from './assembly/data-dir.ts';
+import { withDatabaseChoice } from './assembly/database-choice.ts';
+import { settleDatabase } from './assembly/database-truth.ts';
 import { addFolders, placesOf } from './assembly/folders.ts';
 import { requireSoundAccess } from './assembly/first-start.ts';
 import { ffmpegWish, type House } from './assembly/house.ts';
-import { startMember, type Member } from './assembly/member.ts';
+import { startMember, type Ending, type Member } from './assembly/member.ts';
+import { restoreBackup } from './assembly/restore.ts';
 import { withLobby } from './assembly/surroundings.ts';
 import { announceRunning, withdrawRunning } from './cli/running.ts';
 import type { RunOptions } from './config/load.ts';
@@ -74,7 +77,8 @@ export async function startNode(start: StartOptions): Promise<RunningNode> {
   await makeDataDir(options.dataDir);
   const lock = lockDirectory(options.dataDir);
   try {
-    const node = await open(start);
+    await settleDatabase(options.dataDir, start.log);
+    const node = await open({ ...start, options: await withDatabaseChoice(options) });
     return { url: node.url, stop: (how) => node.stop(how).finally(() => lock.release()) };
   } catch (error) {
     lock.release();
@@ -119,6 +123,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
     encoders,
     peers: [...options.peers],
     url: () => url,
+    restored: null,
     fault: start.fault ?? null,
   };
 
@@ -236,9 +241,32 @@ async function open(start: StartOptions): Promise<RunningNode> {
     await now.stop({ how: 'cancel', hurry: Promise.resolve() });
     member = null;
     if (ending.why === 'revoked') return whenRevoked(cluster);
+    if (ending.why === 'restore') return putBack(ending);
     say({ state: 'starting' });
     await leaveCluster(options.dataDir);
     return ending.why === 'left' ? ending.next : { join: ending.into };
+  }
+
+  /** All work has stopped; the page says what happens. Whatever comes of it, this machine starts again afterwards. */
+  async function putBack({ file, passphrase, by }: Extract<Ending, { why: 'restore' }>): Promise<Choice> {
+    const { dataDir, databaseUrl, secretKeyFile } = options;
+    const wish = { file, passphrase, by, dataDir, databaseUrl, secretKeyFile, log, replace: true, signal: stopped.signal };
+    say({ state: 'restoring', says: 'All work is stopped.', done: null, of: null });
+    try {
+      const { takenAt, safety, notes } = await restoreBackup({ ...wish, onStep: (step) => say({ state: 'restoring', ...step }) });
+      const says = [
+        `The backup from ${takenAt.slice(0, 16).replace('T', ' ')} UTC was put back.`,
+        ...(safety ? [`What was there before is in ${path.basename(safety)}.`] : []),
+        ...notes,
+      ];
+      house.restored = { what: 'restore', good: true, says, at: new Date() };
+      log.warn({ file: path.basename(file), safety }, 'a backup was put back');
+    } catch (error) {
+      house.restored = { what: 'restore', good: false, says: [messageOf(error), 'Everything is as it was before.'], at: new Date() };
+      log.error({ why: messageOf(error) }, 'a backup could not be put back; everything is as it was');
+    }
+    say({ state: 'starting' });
+    return { join: null };
   }
 
   /** Nothing is done by itself: a person removed this machine, and a person brings it back. */

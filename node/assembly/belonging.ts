@@ -15,6 +15,7 @@ import { createLobby, type Lobby } from '../mesh/lobby.ts';
 import { forgetCluster, loadMembership, pinCluster, type Membership } from '../mesh/membership.ts';
 import type { ClusterKey } from '../mesh/signing.ts';
 import { version } from '../version.ts';
+import { requireTruth } from './database-truth.ts';
 import { hardwareFacts, platformWords, type House } from './house.ts';
 
 /**
@@ -104,6 +105,7 @@ async function byDatabase(house: House, known: Membership | null, url: string, s
   });
   if (typeof db === 'string') return { membership: known!, db: null, key: null, steppedBack: steppedBackWords(db) };
   try {
+    await requireTruth(db, dataDir);
     const key = await clusterKeyOf(db, house.options.name);
     if (known && known.cluster.id !== key.cluster)
       throw new PlainError(

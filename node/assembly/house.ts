@@ -1,6 +1,7 @@
 import type { RunOptions } from '../config/load.ts';
 import type { Events } from '../events.ts';
 import type { FoundFfmpeg, LocateOptions, Tools } from '../ffmpeg/locate.ts';
+import type { BackupEnd } from '../core/backups.ts';
 import type { EncoderReport } from '../core/encoder-choice.ts';
 import type { Fault } from '../files/durable.ts';
 import type { Workspace } from '../files/workspace.ts';
@@ -38,6 +39,8 @@ export interface House {
   peers: string[];
   /** the address of this machine's own dashboard */
   url: () => string;
+  /** how the last restore from the page ended, as long as this process lives */
+  restored: BackupEnd | null;
   /** for crash tests only */
   fault: Fault | null;
 }

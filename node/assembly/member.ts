@@ -35,6 +35,7 @@ import { createSampler } from '../worker/sampler.ts';
 import type { Sources } from '../worker/source.ts';
 import { attemptSpaces } from '../worker/spaces.ts';
 import { createWorker, type Worker } from '../worker/worker.ts';
+import { createBackups } from './backups.ts';
 import { steppedBackWords, type Belonging } from './belonging.ts';
 import { dashboardWay } from './dashboard.ts';
 import { createDoorway } from './doorway.ts';
@@ -53,7 +54,8 @@ import { withData } from './surroundings.ts';
  *
  *   running ──stop()──▶ stopped
  *      ├─ removed from the list ─▶ over: 'revoked'
- *      └─ an empty cluster met another one ─▶ over: 'dissolved'
+ *      ├─ an empty cluster met another one ─▶ over: 'dissolved'
+ *      └─ a person puts a backup back ─▶ over: 'restore'
  */
 export interface Member {
   /** resolves when this membership ends by itself */
@@ -73,7 +75,11 @@ export interface Member {
   inUse(): EncoderRef[];
 }
 
-export type Ending = { why: 'revoked' } | { why: 'dissolved'; into: string };
+export type Ending =
+  | { why: 'revoked' }
+  | { why: 'dissolved'; into: string }
+  /** a person puts this backup back */
+  | { why: 'restore'; file: string; passphrase: string | null; by: string };
 
 /** A coordinator that is silent for longer is not there, as far as the page is concerned. */
 const SILENT_MS = 10_000;
@@ -209,6 +215,22 @@ async function assemble(
         log: room('coordinator'),
       })
     : null;
+  const backups =
+    db && coordinator
+      ? createBackups({
+          db,
+          dataDir: options.dataDir,
+          folder: options.backupFolder,
+          passphrase: options.backupPassphrase,
+          secretKeyFile: options.secretKeyFile,
+          settings: settings.current,
+          term: () => coordinator.term(),
+          restore: (wish) => over.resolve({ why: 'restore', ...wish }),
+          restored: () => house.restored,
+          onChange: (busy) => events.emit('backup.changed', { busy }),
+          log: room('backup'),
+        })
+      : null;
   const app = coordinator
     ? await createApp({
         db: db!,
@@ -227,6 +249,7 @@ async function assemble(
         },
         node: { id, name: options.name, version },
         settings: () => ({ ...settings.current() }),
+        ...(backups ? { backups } : {}),
         around: () => doorway.others(),
       })
     : null;
@@ -304,6 +327,8 @@ async function assemble(
   if (coordinator) {
     coordinator.start();
     undo.push(() => coordinator.stop());
+    backups?.start();
+    undo.push(() => backups?.stop());
   }
   await worker.start();
   undo.push(() => worker.stop('cancel'));

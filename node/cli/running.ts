@@ -1,10 +1,12 @@
 import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
 import { chmod, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { loadOptions } from '../config/load.ts';
-import { codeOf, PlainError } from '../errors.ts';
+import { codeOf, messageOf, PlainError } from '../errors.ts';
 import { serviceDataDirs } from './service/record.ts';
 
 interface Runtime {
@@ -21,6 +23,8 @@ export interface Running {
   pid: number;
   url: string;
   api: <T>(method: string, path: string, body?: unknown) => Promise<T>;
+  /** a file of the API, written as it comes; whole or not at all */
+  download: (path: string, file: string) => Promise<void>;
 }
 
 const file = (dataDir: string): string => path.join(dataDir, 'running.json');
@@ -61,6 +65,19 @@ export async function running(values: Record<string, unknown>, timeoutMs = 60_00
         throw new PlainError(data?.error?.message ?? `CodecShift answered with ${answer.status}.`);
       return data as never;
     },
+    async download(route, target) {
+      const headers = { authorization: `Bearer ${runtime.secret}` };
+      const signal = AbortSignal.timeout(2 * 3600_000);
+      const response = await send(new URL(`/api/v1${route}`, runtime.url), { method: 'GET', headers, sent: null, signal, runtime });
+      if (response.statusCode !== 200) throw new PlainError(`The file could not be had: CodecShift answered with ${response.statusCode}.`);
+      try {
+        await pipeline(response, createWriteStream(`${target}.part`, { mode: 0o600 }));
+        await rename(`${target}.part`, target);
+      } catch (cause) {
+        await unlink(`${target}.part`).catch(() => {});
+        throw new PlainError(`${target} could not be written: ${messageOf(cause)}.`, { cause });
+      }
+    },
   };
 }
 
@@ -82,22 +99,15 @@ async function firstRuntime(places: readonly string[]): Promise<Runtime | null> 
   return null;
 }
 
-/**
- * One request and its JSON, null where it is none. Over TLS exactly the certificate is believed that the program itself wrote
- * down, whatever names are in it: what leads here is the address of this machine, not a name of the certificate.
- */
+/** One request and its JSON, null where it is none. */
 async function ask(
   url: URL,
   wish: { method: string; headers: Record<string, string>; sent: string | null; timeoutMs: number; runtime: Runtime },
 ): Promise<{ status: number; data: unknown }> {
   const { method, headers, sent, timeoutMs, runtime } = wish;
   const signal = AbortSignal.timeout(timeoutMs);
-  const init = { method, headers, agent: false, signal };
-  const pinned = { ca: runtime.certificate ?? [], allowPartialTrustChain: true, checkServerIdentity: () => undefined };
   try {
-    const request = url.protocol === 'https:' ? httpsRequest(url, { ...init, ...pinned }) : httpRequest(url, init);
-    request.end(sent ?? undefined);
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const response = await send(url, { method, headers, sent, signal, runtime });
     const chunks: Buffer[] = [];
     for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
     return { status: response.statusCode ?? 0, data: parsed(Buffer.concat(chunks).toString('utf8')) };
@@ -105,6 +115,23 @@ async function ask(
     // http says only that it was aborted; that it took too long is what the doctor wants to know
     throw signal.aborted ? signal.reason : error;
   }
+}
+
+/**
+ * Over TLS exactly the certificate is believed that the program itself wrote down, whatever names are in it: what leads here is
+ * the address of this machine, not a name of the certificate.
+ */
+async function send(
+  url: URL,
+  wish: { method: string; headers: Record<string, string>; sent: string | null; signal: AbortSignal; runtime: Runtime },
+): Promise<IncomingMessage> {
+  const { method, headers, sent, signal, runtime } = wish;
+  const init = { method, headers, agent: false, signal };
+  const pinned = { ca: runtime.certificate ?? [], allowPartialTrustChain: true, checkServerIdentity: () => undefined };
+  const request = url.protocol === 'https:' ? httpsRequest(url, { ...init, ...pinned }) : httpRequest(url, init);
+  request.end(sent ?? undefined);
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return response;
 }
 
 function parsed(text: string): unknown {

@@ -9,6 +9,8 @@ export function standingLine(standing: Standing, node: { id: string }, reached: 
       return 'Looking for a cluster in this network.';
     case 'founding':
       return 'Starting a cluster of its own.';
+    case 'restoring':
+      return `Putting a backup back. ${standing.says}`;
     case 'asking':
       return `Asking to join ${standing.cluster?.name ?? 'a cluster'}.${standing.problem ? ` ${standing.problem}` : ''}`;
     case 'pending':

@@ -24,6 +24,8 @@ export function noticeOfActivity(line: { kind: string; severity?: 0 | 1 | 2; par
     case 'copy-bad':
     case 'not-restored':
       return { fact: { event: 'replace.blocked' } };
+    case 'backup-failed':
+      return { fact: { event: 'backup.failed' } };
     case 'node-asks':
       return { fact: { event: 'node.pending' } };
     case 'source-problem':

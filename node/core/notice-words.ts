@@ -64,7 +64,7 @@ const paths: Record<NoticeEvent, string> = {
   'node.pending': '/nodes',
   'disk.low': '/nodes',
   'source.failing': '/sources',
-  'backup.failed': '/settings',
+  'backup.failed': '/settings/backup',
   'security.sign-in': '/audit',
   'security.settings': '/audit',
   'security.admin': '/audit',

@@ -13,6 +13,8 @@ export type Standing =
   /** nothing configured: is there a cluster already? */
   | { state: 'listening'; sinceMs: number }
   | { state: 'founding' }
+  /** a backup is put back as its database; says what happens now */
+  | { state: 'restoring'; says: string; done: number | null; of: number | null }
   /** a cluster was found or named, and did not answer yet */
   | { state: 'asking'; cluster: ClusterName | null; problem: string | null }
   /** a person has to approve this node; both sides show the code */

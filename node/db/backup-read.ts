@@ -79,6 +79,12 @@ function damaged(what: string): PlainError {
   return new PlainError(`The backup is damaged: ${what} does not match its digest. Take another one.`);
 }
 
+/** What it says of itself, without reading more. @throws PlainError */
+export async function readHead(file: string, options: BackupOptions = {}): Promise<BackupHead> {
+  for await (const part of readBackup(file, options)) if (part.kind === 'head') return part.head;
+  throw new PlainError('This is no backup of CodecShift.');
+}
+
 /** @throws PlainError when there is no such file */
 export async function looksEncrypted(file: string): Promise<boolean> {
   const handle = await open(file).catch((cause: unknown) => {

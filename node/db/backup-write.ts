@@ -71,12 +71,7 @@ export interface BackupMade {
 
 /** Copies everything as of one moment into one file. A backup that did not complete leaves nothing. */
 export function backUp(db: Database, folder: string, wish: BackupWish): Promise<BackupMade> {
-  return db.tx(async (q) => {
-    await q.query('set transaction isolation level repeatable read, read only');
-    // writing to a slow disk is not a frozen coordinator, and nothing is locked here
-    await q.query(`select set_config('idle_in_transaction_session_timeout', '0', true)`);
-    return backUpTables(q, folder, wish);
-  });
+  return db.still((q) => backUpTables(q, folder, wish));
 }
 
 /** The same through one connection that nobody else writes beside: before an upgrade. */
@@ -113,7 +108,9 @@ export async function backUpTables(q: Queryable, folder: string, wish: BackupWis
     const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0);
     const { takenAt, schema, program, keys, label } = head;
     const note = { takenAt, schema, program, keys, label, rows, encrypted: Boolean(wish.passphrase), sha256: hash.digest('hex'), bytes };
-    return { file, bytes, manifest, note: await noteBackup(file, { ...note, verifiedAt: null }) };
+    const known: BackupNote = { ...note, verifiedAt: null };
+    // a file of a person's own has nothing of ours beside it
+    return { file, bytes, manifest, note: wish.file === undefined ? await noteBackup(file, known) : known };
   } catch (error) {
     tar.destroy();
     // a full disk is what happened, not that the rows found no taker any more

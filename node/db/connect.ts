@@ -40,6 +40,11 @@ export interface Database extends Queryable {
   tx<T>(fn: (q: Queryable) => Promise<T>): Promise<T>;
   /** The same connections, writing as the coordinator of this term; refused (see `isStaleTerm`) once another one leads. */
   withTerm(term: number): Database;
+  /**
+   * Reads everything as of one moment, however long that takes. On an embedded database the coordinator's writes wait until
+   * `work` is over; reading and the lease go on.
+   */
+  still<T>(work: (q: Queryable) => Promise<T>): Promise<T>;
   /** true: PGlite in this process, one session; false: an external PostgreSQL */
   readonly embedded: boolean;
   /** The same, but a statement that is not answered in time fails, its connection is closed, and nothing is tried again. */

@@ -34,6 +34,7 @@ export async function acquireLease(q: Queryable, who: Candidate): Promise<number
             lease_until = clock_timestamp() + make_interval(secs => $4)
       where lease_until <= clock_timestamp() and (prefer is null or prefer = $1 or prefer_until <= clock_timestamp())
         and ${notNewer('$6')}
+        and moved_to is null and arriving is null
      returning term`,
     [who.node, who.session, text(who.url), who.ttlSeconds, who.above ?? 0, who.schema ?? null],
   );
@@ -85,4 +86,31 @@ export async function readLease(q: Queryable): Promise<Lease> {
   const [row] = await q.query<Lease>(`select term, holder, session, url, lease_until > clock_timestamp() as held from coordinator`);
   if (!row) throw new Error('the coordinator table has no row');
   return row;
+}
+
+/** Whether this database is the truth, or was left for another one, or is not complete yet. */
+export interface MovedState {
+  movedTo: string | null;
+  movedAt: Date | null;
+  arriving: string | null;
+}
+
+export async function readMoved(q: Queryable): Promise<MovedState> {
+  const [row] = await q.query<MovedState>(`select moved_to as "movedTo", moved_at as "movedAt", arriving from coordinator`);
+  return row ?? { movedTo: null, movedAt: null, arriving: null };
+}
+
+/** Nobody leads with this database from now on. */
+export async function markMoved(q: Queryable, to: string): Promise<void> {
+  await q.query(`update coordinator set moved_to = $1, moved_at = now(), lease_until = '-infinity'`, [text(to)]);
+}
+
+/** It is the truth, whatever was said of it before. */
+export async function clearMoved(q: Queryable): Promise<void> {
+  await q.query(`update coordinator set moved_to = null, moved_at = null, arriving = null`);
+}
+
+/** A move brings everything here; until it is over nobody leads with it. */
+export async function markArriving(q: Queryable, move: string): Promise<void> {
+  await q.query(`update coordinator set arriving = $1`, [move]);
 }

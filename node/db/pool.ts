@@ -29,10 +29,19 @@ interface Shared extends PoolParts {
   inside: AsyncLocalStorage<{ open: boolean }>;
   stopped: AbortController;
   closing: Promise<void> | null;
+  /** while somebody reads everything as of one moment from an embedded database: resolves when he is done */
+  stillness: Promise<void> | null;
 }
 
 export function poolDatabase(parts: PoolParts): Database {
-  const shared: Shared = { ...parts, terms: new WeakMap(), inside: new AsyncLocalStorage(), stopped: new AbortController(), closing: null };
+  const shared: Shared = {
+    ...parts,
+    terms: new WeakMap(),
+    inside: new AsyncLocalStorage(),
+    stopped: new AbortController(),
+    closing: null,
+    stillness: null,
+  };
   shared.pool.on('error', (error) => parts.log.warn({ why: error.message }, 'an idle database connection broke'));
   // without its own listener a connection that breaks while checked out ends the process
   shared.pool.on('connect', (client) => client.on('error', () => {}));
@@ -46,10 +55,12 @@ function forTerm(shared: Shared, term: string): Database {
     sessions: shared.pool.options.max,
     async query<R>(sql: string, params: unknown[] = []): Promise<R[]> {
       refuseInside(shared);
+      if (term !== '') await stillnessOver(shared);
       return persist(shared, isRead(sql), (client) => run<R>(client, sql, params), term);
     },
     async tx<T>(fn: (q: Queryable) => Promise<T>): Promise<T> {
       refuseInside(shared);
+      if (term !== '') await stillnessOver(shared);
       return persist(shared, false, (client) => transaction(shared, client, fn), term);
     },
     withTerm: (next) => forTerm(shared, String(next)),
@@ -61,10 +72,43 @@ function forTerm(shared: Shared, term: string): Database {
         throw outcome.error;
       },
     }),
+    still: (work) => (shared.embedded ? inStillness(shared, work) : inSnapshot(database, work)),
     maintain: () => shared.maintain(database),
     close: () => (shared.closing ??= close(shared)),
   };
   return database;
+}
+
+/** One snapshot; nobody waits for it. */
+function inSnapshot<T>(database: Database, work: (q: Queryable) => Promise<T>): Promise<T> {
+  return database.tx(async (q) => {
+    await q.query('set transaction isolation level repeatable read, read only');
+    // writing to a slow disk is not a frozen coordinator, and nothing is locked here
+    await q.query(`select set_config('idle_in_transaction_session_timeout', '0', true)`);
+    return work(q);
+  });
+}
+
+/**
+ * A long transaction on the only session would keep everybody waiting, the lease too. So there is none: whoever writes under
+ * a term waits, and all others have their turn between two statements of `work`.
+ */
+async function inStillness<T>(shared: Shared, work: (q: Queryable) => Promise<T>): Promise<T> {
+  await stillnessOver(shared);
+  const over = Promise.withResolvers<void>();
+  shared.stillness = over.promise;
+  try {
+    return await work({
+      query: <R>(sql: string, params: unknown[] = []) => persist(shared, true, (client) => run<R>(client, sql, params), ''),
+    });
+  } finally {
+    shared.stillness = null;
+    over.resolve();
+  }
+}
+
+async function stillnessOver(shared: Shared): Promise<void> {
+  while (shared.stillness) await shared.stillness;
 }
 
 async function close(shared: Shared): Promise<void> {

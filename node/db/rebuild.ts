@@ -1,6 +1,6 @@
 import { PlainError } from '../errors.ts';
 import type { Queryable } from './connect.ts';
-import { digestOf, exportedTables, type DatabaseState, type TableDigest } from './export.ts';
+import { digestOf, exportedTables, presentTables, type DatabaseState, type TableDigest } from './export.ts';
 import { applyInside, readMigrations, type Migration, type MigrationSession } from './migrate.ts';
 
 /**
@@ -44,6 +44,8 @@ export async function rebuild(session: MigrationSession, source: RowSource, how:
       set_config('lock_timeout', '60s', true), set_config('TimeZone', 'UTC', true)`);
     await session.exec(dropStatements(migrations));
     await applyInside(session, migrations.slice(0, source.schema));
+    // a migration may have put rows in that the copy has too
+    await session.exec(`truncate ${(await presentTables(session)).join(', ')} restart identity cascade`);
     await session.query(`select set_config('codecshift.term', '0', true)`);
     await bringRows(session, source, how);
     await source.compare(session);

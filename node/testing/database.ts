@@ -75,6 +75,7 @@ async function freshEmbedded(t: Cleanup): Promise<TestDatabase> {
     tx: (fn) => (over ? Promise.reject(new Error('the test that used this database is over')) : database.tx(fn)),
     withTerm: (term) => guard(database.withTerm(term)),
     impatient: (ms) => database.impatient(ms),
+    still: (work) => database.still(work),
     maintain: () => database.maintain(),
     close: () => {
       closed = true;

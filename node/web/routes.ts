@@ -58,6 +58,9 @@ export const url = {
   thisMachine: (): string => '/node',
   history: (query: Query = {}): string => `/history${search(query)}`,
   settings: (group?: string): string => (group === undefined ? '/settings' : `/settings/${encodeURIComponent(group)}`),
+  backupAction: (action: 'make' | 'cancel' | 'upload'): string => `/settings/backup/${action}`,
+  backup: (name: string, action: 'download' | 'verify' | 'remove' | 'restore'): string =>
+    `/settings/backup/${encodeURIComponent(name)}/${action}`,
   /** leftovers and trash of every root */
   cleanup: (): string => '/settings/clean-up',
   cleanupLook: (): string => '/settings/clean-up/look',

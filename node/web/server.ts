@@ -16,7 +16,8 @@ import { createLive } from './live.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { createPages, makeCsrfMark } from './page.ts';
 import { pageModules } from './pages/all.ts';
-import { originGate, securityHeaders } from './security.ts';
+import { backupUpload } from './pages/backup-upload.ts';
+import { isUpload, originGate, securityHeaders } from './security.ts';
 import { readShellStatus, registerShell } from './shell.ts';
 import { createBarcodes } from './barcodes.ts';
 import { createReadiness } from './ready.ts';
@@ -161,18 +162,19 @@ export async function createApp(parts: WebParts): Promise<App> {
     return c.body(asset.body, 200, asset.headers);
   });
   hookRoutes(app, web);
-  app.use(
-    bodyLimit({
-      maxSize: 1_000_000,
-      onError: () => {
-        throw refuse('too-large');
-      },
-    }),
-  );
+  const limited = bodyLimit({
+    maxSize: 1_000_000,
+    onError: () => {
+      throw refuse('too-large');
+    },
+  });
+  // a backup may be as big as it likes, and is never held in memory (pages/backup-upload.ts)
+  app.use((c, next) => (isUpload(c.req.path) ? next() : limited(c, next)));
   app.use(identify(web));
   app.use(originGate({ secret: parts.secret }));
   app.use(gate(web));
   app.get('/events', (c) => events(c, web));
+  backupUpload(app, web);
   app.use(timeLimit(30_000));
 
   registerShell(web);

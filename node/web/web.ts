@@ -1,4 +1,5 @@
 import type { Context, Hono } from 'hono';
+import type { Backups } from '../core/backups.ts';
 import type { Actor, Commands } from '../core/commands.ts';
 import type { Queryable } from '../db/connect.ts';
 import type { Events } from '../events.ts';
@@ -25,6 +26,8 @@ export interface WebParts {
   auth: AuthParts;
   /** the node that makes this page: the one that coordinates */
   node: { id: string; name: string; version: string };
+  /** of this machine; absent where a test has none */
+  backups?: Backups;
   /** names of other clusters in this network, for the link to "This machine" */
   around?(): readonly string[];
   /** effective settings, read anew for every use */

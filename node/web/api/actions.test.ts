@@ -114,6 +114,16 @@ const twins = `
   POST /settings/:group                                     POST /settings
   GET  /settings/access                                     GET /settings
   POST /settings/access                                     POST /settings
+  GET  /settings/backup                                     GET /backups
+  POST /settings/backup                                     POST /settings
+  GET  /settings/backup/:name/download                      GET /backups/:name/file
+  POST /settings/backup/:name/remove                        POST /backups/:name/remove
+  GET  /settings/backup/:name/restore                       - the question before it; the API wants confirm: true
+  POST /settings/backup/:name/restore                       POST /backups/:name/restore
+  POST /settings/backup/:name/verify                        POST /backups/:name/verify
+  POST /settings/backup/cancel                              POST /backups/cancel
+  POST /settings/backup/make                                POST /backups
+  POST /settings/backup/upload                              - a file is put into the folder of backups, or given to codecshift restore
   GET  /settings/clean-up                                   GET /cleanups
   GET  /settings/clean-up/:id                               GET /cleanups/:id, GET /cleanups/:id/files
   POST /settings/clean-up/:id/cancel                        POST /cleanups/:id/cancel

@@ -1,6 +1,7 @@
 import type { Right } from '../../core/access.ts';
 import { aboutApi } from './about.ts';
 import { adminApi } from './admin.ts';
+import { backupsApi } from './backups.ts';
 import { cleanupsApi } from './cleanups.ts';
 import type { ApiRoute } from './declare.ts';
 import { eventsApi } from './events.ts';
@@ -37,6 +38,7 @@ export const apiRoutes: readonly ApiRoute[] = [
   ...picturesApi,
   ...filesApi,
   ...cleanupsApi,
+  ...backupsApi,
   ...nodesApi,
   ...sourceAddApi,
   ...sourcePathsApi,

@@ -29,6 +29,13 @@ const table = `
   GET  /api/v1/activity                                     read
   POST /api/v1/admin/reset                                  host
   GET  /api/v1/audit                                        admin
+  GET  /api/v1/backups                                      admin
+  POST /api/v1/backups                                      admin
+  GET  /api/v1/backups/:name/file                           admin
+  POST /api/v1/backups/:name/remove                         admin
+  POST /api/v1/backups/:name/restore                        admin
+  POST /api/v1/backups/:name/verify                         admin
+  POST /api/v1/backups/cancel                               admin
   GET  /api/v1/cleanups                                     read
   POST /api/v1/cleanups                                     admin
   GET  /api/v1/cleanups/:id                                 read
@@ -230,6 +237,16 @@ const table = `
   POST /settings/proxy/secret                               admin proof
   GET  /settings/:group                                     read
   POST /settings/:group                                     admin
+  GET  /settings/backup                                     admin
+  POST /settings/backup                                     admin
+  GET  /settings/backup/:name/download                      admin proof
+  POST /settings/backup/:name/remove                        admin proof
+  GET  /settings/backup/:name/restore                       admin proof
+  POST /settings/backup/:name/restore                       admin proof
+  POST /settings/backup/:name/verify                        admin
+  POST /settings/backup/cancel                              admin
+  POST /settings/backup/make                                admin
+  POST /settings/backup/upload                              admin
   GET  /settings/clean-up                                   read
   GET  /settings/clean-up/:id                               read
   POST /settings/clean-up/:id/cancel                        admin
@@ -465,6 +482,8 @@ function call(caller: Caller, route: Route, csrf: string | null): Promise<Answer
   const path = concrete(route.pattern);
   if (route.method === 'GET') return caller.get(path);
   if (route.pattern.startsWith('/api/')) return caller.send('POST', path, { 'content-type': 'application/json' }, '{"no": "such wish"}');
+  // a form that carries a file has its token in its address
+  if (path.endsWith('/upload')) return caller.post(`${path}?csrf=${csrf ?? ''}`, {});
   return caller.post(path, { csrf: csrf ?? '' });
 }
 

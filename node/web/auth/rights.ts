@@ -64,6 +64,9 @@ const rights: ReadonlyMap<string, Right> = new Map(
       'GET /settings/access',
       'GET /settings/provider',
       'GET /settings/proxy',
+      'GET /settings/backup',
+      'GET /settings/backup/:name/download',
+      'GET /settings/backup/:name/restore',
       // questions before something is changed
       'GET /queue/clear',
       'GET /library/:id/remove',
@@ -88,6 +91,7 @@ const dangerous = [
   /^(GET|POST) \/people\b/,
   /^(GET|POST) \/api-tokens\b/,
   /^POST \/settings\/(access|provider|proxy)\b/,
+  /^(GET|POST) \/settings\/backup\/:name\/(download|restore|remove)$/,
   /^POST \/account\/(link|unlink)$/,
   /^POST \/nodes\/:id\/approve$/,
   /^(GET|POST) \/nodes\/:id\/remove$/,

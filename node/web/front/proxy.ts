@@ -73,7 +73,8 @@ export function forward(incoming: IncomingMessage, outgoing: ServerResponse, opt
       if (!again && out.reusedSocket && !withBody && (request.method === 'GET' || request.method === 'HEAD')) return attempt(true);
       giveUp(error);
     });
-    if (withBody) incoming.pipe(out);
+    // while the browser still sends, nobody is late
+    if (withBody) incoming.on('data', () => late.refresh()).pipe(out);
     else out.end();
   }
 

@@ -28,6 +28,7 @@ const outside: Record<Exclude<Standing['state'], 'member'>, string> = {
   starting: 'This machine is starting.',
   listening: 'This machine looks for a cluster.',
   founding: 'This machine starts a cluster of its own.',
+  restoring: 'This machine puts a backup back.',
   asking: 'This machine asks to join a cluster.',
   pending: 'This machine waits to be approved by a person.',
   rejected: 'This machine was rejected.',

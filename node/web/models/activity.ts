@@ -74,6 +74,13 @@ const words: Record<string, (p: Record<string, unknown>) => string> = {
   'notices-added': (p) => `Notifications go to ${quoted(p['name']) || 'a new place'} from now on`,
   'notices-changed': (p) => `Where notifications go was changed: ${quoted(p['name']) || 'a place'}`,
   'notices-removed': (p) => `Notifications do not go to ${quoted(p['name']) || 'a place'} any more`,
+  'backup-made': (p) => `A backup was made${sizeOf(p)}`,
+  'backup-failed': (p) => `A backup failed${text(p['what']) ? `: ${text(p['what'])}` : ''}. ${text(p['why'])}`.trim(),
+  'backup-verified': () => 'A backup was read and found good',
+  'backup-uploaded': () => 'A backup was sent here',
+  'backup-removed': () => 'A backup was deleted',
+  'backup-restored': (p) =>
+    `A backup was put back${text(p['takenAt']) ? `, from ${text(p['takenAt']).slice(0, 16).replace('T', ' ')} UTC` : ''}; what happened after it is forgotten`,
   paused: () => 'All work was paused',
   resumed: () => 'Work went on',
   'job-cancelled': (p) => `${name(p, 'A file')} was taken out of the queue or stopped`,
@@ -154,4 +161,8 @@ function hrefOf(event: Activity): string | null {
   if (event.jobId !== null) return url.job(event.jobId);
   if (event.fileId !== null) return url.file(event.fileId);
   return event.libraryId !== null ? url.library(event.libraryId) : null;
+}
+
+function sizeOf(p: Record<string, unknown>): string {
+  return typeof p['bytes'] === 'number' ? ` (${size(p['bytes'])})` : '';
 }

@@ -65,6 +65,17 @@ function words(facts: StandingFacts): Words {
         title: 'Starting a cluster',
         says: ['This machine starts a cluster of its own. The page appears by itself in a moment.'],
       };
+    case 'restoring': {
+      const share = standing.done !== null && standing.of ? ` ${Math.floor((100 * standing.done) / standing.of)} % of it is done.` : '';
+      return {
+        tone: 'wait',
+        title: 'Putting a backup back',
+        says: [
+          `${standing.says}${share}`,
+          'All work rests meanwhile, and no film is touched. The page comes back by itself when it is over; if it fails, everything is as it was before.',
+        ],
+      };
+    }
     case 'asking':
       return {
         tone: standing.problem === null ? 'wait' : 'ask',

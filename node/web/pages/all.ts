@@ -5,6 +5,7 @@ import { accountPages } from './account.ts';
 import { apiPages } from './api.ts';
 import { apiTokenPages } from './api-tokens.ts';
 import { auditPages } from './audit.ts';
+import { backupPages } from './backup.ts';
 import { cleanupPages } from './cleanup.ts';
 import { filePages } from './files.ts';
 import { forecastPages } from './forecast.ts';
@@ -48,6 +49,7 @@ export const pageModules: readonly PageModule[] = [
   historyPages,
   // before the groups of settings, whose routes would take its name for one
   cleanupPages,
+  backupPages,
   providerSettingsPages,
   settingsPages,
 ];

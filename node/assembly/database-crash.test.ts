@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import postgres from 'postgres';
+import { backUp } from '../db/backup-write.ts';
+import { compareDatabases } from '../db/compare.ts';
+import { connectDatabase, openSession } from '../db/connect.ts';
+import { acquireLease, readMoved } from '../db/coordinator.ts';
+import { emptyUrl, havePostgres, quietLog } from '../testing/database.ts';
+import { aHistory } from '../testing/history.ts';
+import { andClose } from './database-hold.ts';
+import { requireTruth } from './database-truth.ts';
+
+/**
+ * A restore and a move are killed at every step; the next start has the old database or the new one, whole, and knows
+ * which. The points are walked through in turn, each with a process of its own.
+ */
+const entry = path.join(import.meta.dirname, '..', 'testing', 'faulty-database.ts');
+const all = process.env['CODECSHIFT_TEST_ALL_POINTS'] === '1';
+const cleanups: (() => unknown)[] = [];
+const t = { after: (fn: () => Promise<void> | void): void => void cleanups.push(fn) };
+
+/** A data directory with a history, made once and copied. */
+let seed = '';
+let backup = '';
+
+before(async () => {
+  seed = mkdtempSync(path.join(tmpdir(), 'codecshift-seed-'));
+  cleanups.push(() => rmSync(seed, { recursive: true, force: true }));
+  const db = await connectDatabase({ url: null, dataDir: seed, log: quietLog() });
+  const term = await acquireLease(db, { node: 'seed', session: '00000000-0000-4000-8000-000000000001', url: null, ttlSeconds: 600 });
+  await aHistory(db.withTerm(term!), 40);
+  const made = await backUp(db, path.join(seed, 'backups'), {
+    label: 'manual',
+    keys: { 'secret.key': Buffer.alloc(32, 9), 'node.key': Buffer.from('n') },
+  });
+  backup = made.file;
+  await db.withTerm(term!).query(`update settings set value = '"after"' where key = 'a'`);
+  await db.query(`update coordinator set lease_until = '-infinity'`);
+  await db.close();
+});
+after(async () => {
+  for (const cleanup of cleanups.toReversed()) await cleanup();
+});
+
+suite('a restore into the embedded database', () => {
+  const steps = ['restore:built', 'restore:ready', 'restore:decided', 'restore:aside', 'restore:in-place', 'restore:keys'];
+  for (const point of all ? steps : ['restore:ready', 'restore:aside'])
+    test(`killed at ${point}`, async () => {
+      const dataDir = copyOfSeed();
+      assert.equal((await run(['restore', dataDir, 'embedded', backup], point)).killed, true);
+      await run(['settle', dataDir]);
+      const isDone = steps.indexOf(point) >= steps.indexOf('restore:decided');
+      assert.equal(await valueIn(dataDir), isDone ? '{"b": 1}' : '"after"');
+      assert.equal(existsSync(path.join(dataDir, 'secret.key')), isDone);
+      assert.equal(
+        readdirSync(dataDir).some((name) => name.startsWith('database.before-restore')),
+        isDone,
+      );
+      for (const left of ['incoming', 'swap.json']) assert.equal(existsSync(path.join(dataDir, left)), false, left);
+    });
+});
+
+suite('a move', { skip: havePostgres() ? false : 'no PostgreSQL on this machine' }, () => {
+  test('to an external database and back, killed at its steps, ends with every row and one truth', async () => {
+    const dataDir = copyOfSeed();
+    const url = await emptyUrl(t);
+    const towards = ['move:copied', 'restore:ready', 'restore:decided', 'restore:aside', 'restore:in-place', 'restore:keys'];
+    for (const point of all ? towards : ['move:copied']) {
+      const now = path.join(dataDir, 'now');
+      cpSync(seed, now, { recursive: true });
+      assert.equal((await run(['move', now, 'embedded', url], point)).killed, true, point);
+      const { output } = await run(['settle', now]);
+      if (towards.indexOf(point) < towards.indexOf('restore:decided')) {
+        assert.match(output, /settled embedded/, point);
+        await assert.rejects(truthOf(url, now), /A move into this database was not finished/);
+        assert.equal(await valueIn(now), '"after"');
+      } else {
+        assert.match(output, /settled external/, point);
+        await truthOf(url, now);
+        assert.equal(existsSync(path.join(now, 'database')), false, point);
+        await unfinish(url);
+      }
+      rmSync(now, { recursive: true });
+    }
+    const done = await run(['move', dataDir, 'embedded', url]);
+    assert.match(done.output, /done/);
+    assert.deepEqual(await rowsByAnotherClient(url), await rowsOfEmbedded(seed), 'what another client reads is what the embedded one had');
+
+    const back = [
+      'move:copied',
+      'move:journal',
+      'move:left',
+      'restore:ready',
+      'restore:decided',
+      'restore:aside',
+      'restore:in-place',
+      'restore:keys',
+    ];
+    for (const point of all ? back : ['move:left']) {
+      const now = mkdtempSync(path.join(tmpdir(), 'codecshift-now-'));
+      writeFileSync(path.join(now, 'database.json'), readFileSync(path.join(dataDir, 'database.json')));
+      assert.equal((await run(['move', now, url, 'embedded'], point)).killed, true, point);
+      await leaseEnds(url);
+      const { output } = await run(['settle', now]);
+      if (back.indexOf(point) < back.indexOf('move:left')) {
+        assert.match(output, /settled external/, point);
+        await truthOf(url, now);
+        assert.equal(existsSync(path.join(now, 'database')), false);
+      } else {
+        assert.match(output, /settled embedded/, point);
+        await assert.rejects(truthOf(url, now), /everything is in the built-in database of attic/);
+        assert.equal(await valueIn(now), '"after"');
+        const db = await connectDatabase({ url, dataDir: now, log: quietLog() });
+        assert.equal(
+          await acquireLease(db, { node: 'x', session: '00000000-0000-4000-8000-000000000002', url: null, ttlSeconds: 60 }),
+          null,
+        );
+        await db.query('update coordinator set moved_to = null');
+        await db.close();
+      }
+      for (const left of ['incoming', 'swap.json', 'move.json']) assert.equal(existsSync(path.join(now, left)), false, `${point}: ${left}`);
+      rmSync(now, { recursive: true });
+    }
+    assert.match((await run(['move', dataDir, url, 'embedded'])).output, /done/);
+    const [old, now] = [
+      await openSession({ url: null, dataDir: seed, log: quietLog() }),
+      await openSession({ url: null, dataDir, log: quietLog() }),
+    ];
+    const { differences } = await compareDatabases(old, now);
+    assert.deepEqual(
+      differences.filter((each) => !/differs in incarnation$/.test(each)),
+      [],
+    );
+    await old.close();
+    await now.close();
+  });
+});
+
+function copyOfSeed(): string {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'codecshift-copy-'));
+  cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }));
+  cpSync(seed, dataDir, { recursive: true });
+  return dataDir;
+}
+
+function run(args: string[], crashAt = ''): Promise<{ killed: boolean; output: string }> {
+  const child = spawn(process.execPath, [entry, ...args], {
+    env: { ...process.env, CODECSHIFT_TEST_CRASH_AT: crashAt },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (signal === 'SIGKILL' || (code === 0 && crashAt === '')) resolve({ killed: signal === 'SIGKILL', output });
+      else reject(new Error(`${args.join(' ')} ended with ${code ?? signal}:\n${output}`));
+    });
+  });
+}
+
+async function valueIn(dataDir: string): Promise<unknown> {
+  const session = await openSession({ url: null, dataDir, log: quietLog() });
+  try {
+    const [row] = await session.query<{ value: string }>(`select value::text as value from settings where key = 'a'`);
+    return row?.value;
+  } finally {
+    await session.close();
+  }
+}
+
+async function truthOf(url: string, dataDir: string): Promise<void> {
+  await andClose(await openSession({ url, dataDir, log: quietLog() }), (session) => requireTruth(session, dataDir));
+}
+
+/** As it was before this machine decided: a move into it had begun. */
+async function unfinish(url: string): Promise<void> {
+  const session = await openSession({ url, dataDir: '', log: quietLog() });
+  assert.equal((await readMoved(session)).arriving, null);
+  await session.query(`update coordinator set arriving = 'earlier'`);
+  await session.close();
+}
+
+/** Half a minute after its holder was killed; not waited for here. */
+async function leaseEnds(url: string): Promise<void> {
+  const session = await openSession({ url, dataDir: '', log: quietLog() });
+  await session.query(`update coordinator set lease_until = '-infinity'`);
+  await session.close();
+}
+
+const counted = ['media_files', 'jobs', 'attempts', 'users', 'secrets', 'settings', 'nodes'] as const;
+
+/** Read by a client that shares nothing with the one that wrote. */
+async function rowsByAnotherClient(url: string): Promise<Record<string, string[]>> {
+  const sql = postgres(url, { max: 1, onnotice: () => undefined, connection: { TimeZone: 'UTC' } });
+  const found: Record<string, string[]> = {};
+  for (const table of counted)
+    found[table] = (await sql.unsafe(`select to_jsonb(t)::text as row from ${table} t`)).map((row) => String(row['row'])).toSorted();
+  await sql.end();
+  return found;
+}
+
+async function rowsOfEmbedded(dataDir: string): Promise<Record<string, string[]>> {
+  const session = await openSession({ url: null, dataDir, log: quietLog() });
+  const found: Record<string, string[]> = {};
+  for (const table of counted)
+    found[table] = (await session.query<{ row: string }>(`select to_jsonb(t)::text as row from ${table} t`))
+      .map(({ row }) => row)
+      .toSorted();
+  await session.close();
+  return found;
+}

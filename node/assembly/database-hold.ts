@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { connectDatabase, type LoneSession, type Queryable } from '../db/connect.ts';
+import { messageOf, PlainError } from '../errors.ts';
+import type { Log } from '../log.ts';
+
+/** The schema of a database of ours; null: there is none in it yet. */
+export async function schemaOf(q: Queryable): Promise<number | null> {
+  const [table] = await q.query<{ there: boolean }>(`select to_regclass('public.schema_migrations') is not null as there`);
+  if (!table?.there) return null;
+  return (await q.query<{ schema: number | null }>('select max(version) as schema from schema_migrations'))[0]?.schema ?? null;
+}
+
+/**
+ * Keeps everybody from coordinating with an external database while this process works on it as a whole. The lease is renewed
+ * by a connection of its own and ends half a minute after this process died. It is taken by the words of the first schema,
+ * because the database may be of any.
+ * @throws PlainError when somebody coordinates
+ */
+export async function holdLease(
+  q: Queryable,
+  where: { url: string; dataDir: string; log: Log },
+  what: string,
+): Promise<{ release(): Promise<void> }> {
+  if ((await schemaOf(q)) === null) return { release: async () => {} };
+  const session = randomUUID();
+  const taken = await q.query(
+    `update coordinator set holder = $1, session = $2, term = term + 1, lease_until = clock_timestamp() + interval '30 seconds'
+      where lease_until <= clock_timestamp() returning 1`,
+    [what, session],
+  );
+  if (taken.length === 0) {
+    const [held] = await q.query<{ url: string | null }>('select url from coordinator');
+    throw new PlainError(
+      `CodecShift is running with this database${held?.url ? ` (${held.url})` : ''}. Stop it on every machine that was given the database, then try again.`,
+    );
+  }
+  const second = await connectDatabase({ ...where, migrations: null });
+  const timer = setInterval(() => {
+    void second
+      .impatient(8000)
+      .query(`update coordinator set lease_until = clock_timestamp() + interval '30 seconds' where session = $1`, [session])
+      .catch((error: unknown) => where.log.debug({ why: messageOf(error) }, 'the lease could not be renewed'));
+  }, 8000);
+  return {
+    async release() {
+      clearInterval(timer);
+      await second.query(`update coordinator set lease_until = '-infinity' where session = $1`, [session]).catch(() => {});
+      await second.close();
+    },
+  };
+}
+
+/** Does something with a session and closes it, whatever comes of it. */
+export async function andClose<T>(session: LoneSession, work: (session: LoneSession) => Promise<T>): Promise<T> {
+  try {
+    return await work(session);
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,117 @@
+import { placeOf, withDatabaseChoice } from '../assembly/database-choice.ts';
+import { settleDatabase } from '../assembly/database-truth.ts';
+import { moveDatabase, type Moved } from '../assembly/move.ts';
+import { loadOptions, type RunOptions } from '../config/load.ts';
+import { openSession } from '../db/connect.ts';
+import { clearMoved, readMoved } from '../db/coordinator.ts';
+import { lockDirectory } from '../db/directory-lock.ts';
+import { PlainError } from '../errors.ts';
+import { createLog, type Log } from '../log.ts';
+import { command, nodeFlags, print } from './arguments.ts';
+import { passphraseFrom } from './passphrase.ts';
+import { confirm } from './restore.ts';
+import { stopsBySignal, tellSteps } from './steps.ts';
+
+const help = `codecshift database                                     says where the database of this machine is
+codecshift database move --to postgres://… | embedded    moves it, while CodecShift is stopped
+codecshift database reopen                               makes a database that was left the one that counts again
+
+Moving copies everything in one snapshot, compares every row of both sides, and then leaves the old database: it stays as it is,
+and nobody leads with it by accident. Killed in the middle, the old one is still the one that counts, and it is simply done again.
+
+  --to-file FILE   reads the address of --to from a file, so that its password is in no list of processes
+  --replace        rows that are at the destination may go; a backup of them is made first
+  --yes            does not ask
+  --data-dir DIR  --database-url URL  --json
+`;
+
+const flags = { to: { type: 'string' }, 'to-file': { type: 'string' }, replace: { type: 'boolean' }, yes: { type: 'boolean' } } as const;
+
+export function run(args: string[]): Promise<number> {
+  return command(args, help, { ...nodeFlags(['data-dir', 'database-url', 'name']), ...flags }, async ({ values, positionals }) => {
+    const [action = 'show', ...rest] = positionals;
+    if (!['show', 'move', 'reopen'].includes(action) || rest.length > 0)
+      throw new PlainError('Only "move" and "reopen" can be done with it.');
+    const asked = loadOptions(values);
+    const json = values['json'] === true;
+    if (action === 'show') {
+      const { databaseUrl, dataDir } = await withDatabaseChoice(asked);
+      const kind = databaseUrl === null ? 'embedded' : 'postgres';
+      print(
+        json,
+        { kind, place: placeOf(databaseUrl), dataDir },
+        () => `The database is ${placeOf(databaseUrl)} (data directory ${dataDir}).`,
+      );
+      return;
+    }
+    const log = createLog({ level: 'warn', pretty: process.stderr.isTTY });
+    const lock = lockDirectory(asked.dataDir);
+    try {
+      await settleDatabase(asked.dataDir, log);
+      const options = await withDatabaseChoice(asked);
+      if (action === 'move') await move(options, values, log, json);
+      else await reopen(options, values, log, json);
+    } finally {
+      lock.release();
+    }
+  });
+}
+
+async function move(options: RunOptions, values: Record<string, unknown>, log: Log, json: boolean): Promise<void> {
+  const to = await destination(values);
+  const { dataDir, databaseUrl: from, name } = options;
+  if (values['yes'] !== true) await confirm(`Move ${placeOf(from)} to ${placeOf(to)}?`);
+  const moved = await moveDatabase({
+    ...{ dataDir, from, to, name, log },
+    replace: values['replace'] === true,
+    signal: stopsBySignal(),
+    onStep: tellSteps(json),
+  });
+  print(json, moved, () => words(moved, to, dataDir, from !== null && fromOutside(values)));
+}
+
+/** @throws PlainError */
+async function destination(values: Record<string, unknown>): Promise<string | null> {
+  const to = values['to'] ?? (values['to-file'] === undefined ? undefined : await passphraseFrom(values['to-file']));
+  if (to === 'embedded') return null;
+  if (typeof to === 'string' && /^postgres(ql)?:\/\//.test(to.trim())) return to.trim();
+  throw new PlainError('Say where to: --to postgres://user:password@host/database, or --to embedded.');
+}
+
+function fromOutside(values: Record<string, unknown>): boolean {
+  return values['database-url'] !== undefined || Boolean(process.env['DATABASE_URL'] ?? process.env['DATABASE_URL_FILE']);
+}
+
+function words({ from, to, comparison, safety, aside }: Moved, url: string | null, dataDir: string, outside: boolean): string {
+  return [
+    `Moved from ${from} to ${to}: ${comparison.rows.toLocaleString('en')} rows in ${comparison.tables.length} tables, each compared with its copy, and all are equal.`,
+    ...(safety ? [`What was there before is in the backup ${safety}.`] : []),
+    `This machine uses ${to} from now on; that is written in database.json of ${dataDir}.`,
+    ...(url === null && outside
+      ? [
+          'Remove --database-url, DATABASE_URL and DATABASE_URL_FILE from where this machine is started: the old database refuses to be led.',
+        ]
+      : []),
+    ...(url !== null
+      ? ['Another machine that shall be able to coordinate is started with the same address in --database-url or DATABASE_URL.']
+      : ['Other machines that were given the old address work on as members once they are started without it.']),
+    ...(aside ? [`The old database lies unused in ${aside}. Delete it when you are sure.`] : []),
+  ].join('\n');
+}
+
+async function reopen({ databaseUrl, dataDir }: RunOptions, values: Record<string, unknown>, log: Log, json: boolean): Promise<void> {
+  if (databaseUrl === null) throw new PlainError('Name the database that was left with --database-url.');
+  const session = await openSession({ url: databaseUrl, dataDir, log });
+  try {
+    const { movedTo, movedAt } = await readMoved(session);
+    if (movedTo === null) throw new PlainError(`${placeOf(databaseUrl)} was not left; it counts already.`);
+    if (values['yes'] !== true)
+      await confirm(
+        `${placeOf(databaseUrl)} was left on ${movedAt?.toISOString().slice(0, 10)}. What happened since is not in it. Let it count again?`,
+      );
+    await clearMoved(session);
+    print(json, { reopened: placeOf(databaseUrl) }, () => `${placeOf(databaseUrl)} counts again, as it was when it was left.`);
+  } finally {
+    await session.close();
+  }
+}
