@@ -63,6 +63,12 @@ const words = {
   ],
   busy: [429, 'Too many at once', 'Too many people are signing in at this moment.', 'Try again in a few seconds.'],
   wait: [429, 'Not so fast', 'Too many wrong tries.', 'Nobody is locked out: after the wait the right password works.'],
+  'too-often': [
+    429,
+    'Not so often',
+    'This token asks more often than this node answers, which is 600 times a minute.',
+    'Wait a few seconds. The event stream tells of changes without being asked.',
+  ],
   'too-large': [413, 'That is too much at once', 'The request was larger than one megabyte.', 'Send less at a time.'],
   'too-many': [
     429,

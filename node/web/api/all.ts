@@ -10,6 +10,7 @@ import { forecastsApi } from './forecasts.ts';
 import { jobsApi } from './jobs.ts';
 import { openApi, type OpenApi } from './openapi.ts';
 import { librariesApi } from './libraries.ts';
+import { machineApi } from './machine.ts';
 import { nodesApi } from './nodes.ts';
 import { queueApi } from './queue.ts';
 import { historyApi } from './history.ts';
@@ -59,7 +60,10 @@ export function rightOfApi(method: string, pattern: string): Right | null {
   return rights.get(`${method} ${pattern}`) ?? null;
 }
 
+/** With what the front of each machine answers. */
+export const documented: readonly ApiRoute[] = [...apiRoutes, ...machineApi];
+
 /** All of it as OpenAPI. */
 export function documentOf(version: string): OpenApi {
-  return openApi(apiRoutes, base, version);
+  return openApi(documented, base, version);
 }

@@ -6,50 +6,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { createEvents, type Progress } from '../../events.ts';
-import { freshDatabase, havePostgres } from '../../testing/database.ts';
+import { listener } from '../../testing/event-stream.ts';
 import { member, serveTunnel, startFront } from '../../testing/front.ts';
-import { hashedPassword, startGuarded } from '../../testing/guarded.ts';
 import { emptyBooks, webParts } from '../../testing/web.ts';
-import { hashOf } from '../auth/sessions.ts';
 import { createApp } from '../server.ts';
 import { createFeed, type FeedOptions, type FeedWish } from './feed.ts';
 
 const atlas = { node: 'node-atlas', name: 'atlas' };
-
-interface Told {
-  id: string | null;
-  event: string;
-  data: unknown;
-}
-
-/** Reads an event stream as the standard says; `next` waits for an event. */
-function listener(chunks: AsyncIterable<Uint8Array | string>) {
-  const iterator = chunks[Symbol.asyncIterator]();
-  let text = '';
-  let lastId: string | null = null;
-  return {
-    get lastId() {
-      return lastId;
-    },
-    async next(): Promise<Told | null> {
-      for (;;) {
-        const end = text.indexOf('\n\n');
-        if (end >= 0) {
-          const block = text.slice(0, end).split('\n');
-          text = text.slice(end + 2);
-          const field = (name: string): string | null => block.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? null;
-          lastId = field('id') ?? lastId;
-          const event = field('event');
-          if (event !== null) return { id: field('id'), event, data: JSON.parse(field('data') ?? 'null') as unknown };
-          continue;
-        }
-        const { done, value } = await iterator.next();
-        if (done) return null;
-        text += typeof value === 'string' ? value : Buffer.from(value).toString();
-      }
-    },
-  };
-}
 
 function feedOf(t: TestContext, options: Partial<FeedOptions> = {}) {
   const events = createEvents((error) => assert.fail(String(error)));
@@ -177,41 +140,6 @@ describe('the event stream', () => {
 });
 
 describe('GET /api/v1/events', () => {
-  test('ends the moment its token is revoked, and takes only a token that may look', async (t) => {
-    const db = await freshDatabase(t, havePostgres() ? 'postgres' : 'embedded');
-    const leader = await db.lead();
-    const web = await startGuarded(t, { db, leader });
-    const by = { name: 'test', via: 'system' } as const;
-    const from = { address: '', agent: '' };
-    const first = { name: 'first', displayName: '', role: 'admin', password: await hashedPassword(), oneTime: false } as const;
-    await web.access.decide({ method: 'local', user: first }, by, from);
-    const token = async (id: string, scope: 'read' | 'metrics'): Promise<string> => {
-      const made = `cs_${id}_${'x'.repeat(43)}`;
-      await web.access.addToken({ id, hash: hashOf(made), name: id, scopes: [scope], userId: null, days: 1 }, by, from);
-      return made;
-    };
-    const ask = (bearer: string, query = '') =>
-      fetch(`${web.url}/api/v1/events${query}`, { headers: { authorization: `Bearer ${bearer}` } });
-    const reads = await token('readaaaaaa', 'read');
-    assert.equal((await ask(await token('metricsaaa', 'metrics'))).status, 403);
-    assert.equal((await ask(reads, '?types=access.changed')).status, 422);
-    const answer = await ask(reads, '?types=job.changed,queue.changed');
-    assert.match(answer.headers.get('content-type')!, /^text\/event-stream/);
-    const reader = listener(answer.body!);
-    assert.equal((await reader.next())!.event, 'hello');
-    web.events.emit('library.changed', { libraryId: 1 });
-    web.events.emit('queue.changed', { why: 'test' });
-    assert.equal((await reader.next())!.event, 'queue.changed');
-    const more = await Promise.all(Array.from({ length: 8 }, () => ask(reads)));
-    assert.deepEqual(
-      more.map((one) => one.status),
-      [...Array.from({ length: 7 }, () => 200), 429],
-    );
-    await web.access.revokeToken('readaaaaaa', by, from);
-    assert.equal(await reader.next(), null);
-    assert.equal((await ask(reads)).status, 401);
-  });
-
   for (const tls of [false, true])
     test(`comes through the front of another machine ${tls ? 'over TLS and HTTP/2' : 'too'}, and ends when the coordinator changes`, async (t) => {
       const { parts, events } = webParts({ db: emptyBooks });

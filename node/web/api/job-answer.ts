@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { priorities } from '../../core/job.ts';
 import type { JobDetail, JobRow } from '../../db/job-lists.ts';
 import type { Progress } from '../../events.ts';
+import type { WhereView } from '../models/job-where.ts';
 import { bytes, maybe, maybeReason, maybeTime, open, reasonJson, time } from './answers.ts';
 
 /** A job as the API tells of it. */
@@ -63,6 +64,10 @@ export const jobAnswer = v.strictObject(entries);
 
 export const jobDetailAnswer = v.strictObject({
   ...entries,
+  where: v.pipe(
+    v.array(v.strictObject({ node: v.string(), name: v.string(), can: v.boolean(), text: v.string() })),
+    v.description('of a waiting job: on which machines it can run, and why not on the others'),
+  ),
   plan: open('what becomes of each stream'),
   profile: open('the wishes that it was made with'),
   attempts: v.array(
@@ -96,10 +101,11 @@ export function jobJson(row: JobRow, progress: Progress | null) {
   return withWords(job, progress);
 }
 
-export function jobDetailJson(detail: JobDetail, progress: Progress | null) {
+export function jobDetailJson(detail: JobDetail, progress: Progress | null, { where }: WhereView) {
   const { file: _file, class: _class, rank: _rank, leaseUntil: _lease, attemptId: _attempt, attempts, plan, profile, ...job } = detail;
   return {
     ...withWords(job, progress),
+    where,
     plan,
     profile,
     attempts: attempts.map(({ term: _term, outputProbe: _probe, stats: _stats, ...attempt }) => ({

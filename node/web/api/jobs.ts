@@ -14,6 +14,7 @@ import {
 } from '../../db/job-lists.ts';
 import type { Page } from '../../db/page.ts';
 import { refuse } from '../errors.ts';
+import { readWhere } from '../pages/jobs.ts';
 import type { Web } from '../web.ts';
 import { done, pageOf } from './answers.ts';
 import { route, type ApiRoute, type Call } from './declare.ts';
@@ -51,13 +52,13 @@ export const jobsApi: ApiRoute[] = [
     path: '/jobs/:id',
     right: 'read',
     in: 'Queue',
-    does: 'One job with its plan, its attempts and what was checked of them.',
+    does: 'One job with its plan, its attempts, what was checked of them, and where it can run while it waits.',
     params: { id: numberOf('job') },
     answer: jobDetailAnswer,
     run: async ({ web, params: { id } }) => {
       const job = await readJob(web.db, id);
       if (!job) throw refuse('not-found', `There is no job ${id}.`);
-      return jobDetailJson(job, web.live.progressOf(id));
+      return jobDetailJson(job, web.live.progressOf(id), await readWhere(web, job));
     },
   }),
   plain('cancel', 'Takes a job out of the queue, or stops it. The original is untouched.', (web, id, by) => web.commands.cancelJob(id, by)),

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import * as v from 'valibot';
+import { member, startFront } from '../../testing/front.ts';
 import { emptyBooks, webParts } from '../../testing/web.ts';
 import { rightOf } from '../auth/rights.ts';
 import { createApp } from '../server.ts';
 import { apiRoutes, base, documentOf } from './all.ts';
-import { isMedia } from './declare.ts';
+import { isMedia, type Schema } from './declare.ts';
+import { machineApi } from './machine.ts';
 import { errorsOf, scopesFor } from './openapi.ts';
 
 describe('the document of the API', () => {
@@ -24,11 +27,19 @@ describe('the document of the API', () => {
       .filter(({ method, path }) => method !== 'ALL' && path.startsWith(`${base}/`))
       .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
     made.stop();
+    // the front of every machine answers this by itself
+    real.push(...machineApi.map(({ method, path }) => `${method} ${base}${path}`));
     const written = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     assert.deepEqual([...written].sort(), [...real].sort());
     assert.ok(written.length > 90);
+  });
+
+  test('says truly what the front of a machine answers', async (t) => {
+    const front = await startFront(t, 'tower', { standing: member(null) });
+    const answer = await fetch(`${front.url}${base}/node`, { headers: { authorization: `Bearer ${front.secret}` } });
+    assert.deepEqual(v.safeParse(machineApi[0]!.answer as Schema, await answer.json()).issues, undefined);
   });
 
   test('says of every route what it does, who may, what it answers and what an error looks like', () => {

@@ -88,7 +88,7 @@ export function openApi(routes: readonly ApiRoute[], base: string, version: stri
         machine: {
           type: 'http',
           scheme: 'bearer',
-          description: 'The command line of the machine that coordinates, by the secret in its data directory.',
+          description: 'The command line of the machine itself, by the secret in its data directory.',
         },
       },
     },
@@ -120,7 +120,7 @@ function operation(route: ApiRoute): Operation {
 
 export function mayWords(right: Right): string {
   if (right === 'public') return 'Nobody is asked who he is.';
-  if (right === 'host') return 'Only for the command line of the machine that coordinates.';
+  if (right === 'host') return 'Only for the command line of the machine itself.';
   return `For a token with the scope ${scopesFor(right).join(' or ')}.`;
 }
 
@@ -179,7 +179,7 @@ const examples: Record<ErrorStatus, { code: string; message: string; problems?: 
   413: { code: 'too-large', message: 'The request was larger than one megabyte.' },
   415: { code: 'not-json', message: 'The body must be JSON, with Content-Type: application/json.' },
   422: { code: 'invalid-input', message: 'limit must be 1 to 200.', problems: [{ path: 'limit', problem: 'must be 1 to 200' }] },
-  429: { code: 'too-often', message: 'This token asks more often than this node answers.' },
+  429: { code: 'too-often', message: 'This token asks more often than this node answers, which is 600 times a minute.' },
   500: { code: 'broken', message: 'This is a mistake in CodecShift, not in what you did. No file was touched by it.' },
   503: { code: 'database-away', message: 'Running encodes go on; their results are kept until it is back.' },
   504: { code: 'too-slow', message: 'The answer was not ready in time.' },

@@ -2,10 +2,14 @@ import { matchedRoutes } from 'hono/route';
 import type { MiddlewareHandler } from 'hono';
 import { messageOf } from '../../errors.ts';
 import { refuse } from '../errors.ts';
+import { createLimit } from '../hooks.ts';
 import { safeBack, url } from '../routes.ts';
 import type { Ctx, Env, Web } from '../web.ts';
 import { needsProof, rightOf } from './rights.ts';
 import { actorOf, mayDo, type Who } from './who.ts';
+
+/** Requests of one token: enough for everything that is shown to a person, and no way to keep the others waiting. */
+const PER_MINUTE = 600;
 
 /**
  * Every request passes here before a page sees it. Closed by default: while nobody decided how people are let in there is one page
@@ -29,6 +33,7 @@ export function identify(web: Pick<Web, 'auth'>): MiddlewareHandler<Env> {
 
 export function gate(web: Pick<Web, 'auth' | 'log' | 'settings'>): MiddlewareHandler<Env> {
   const { auth } = web;
+  const isFree = createLimit(PER_MINUTE);
   return async (context, next) => {
     const c = context as Ctx;
     const who = c.get('who');
@@ -40,6 +45,10 @@ export function gate(web: Pick<Web, 'auth' | 'log' | 'settings'>): MiddlewareHan
     if (!mayDo(who, right)) {
       if (who.kind === 'nobody') return toSignIn(c);
       throw refuse(who.kind === 'host' ? 'not-from-here' : 'not-allowed');
+    }
+    if (who.kind === 'token' && !isFree(who.token.id, performance.now())) {
+      c.header('Retry-After', '10');
+      throw refuse('too-often');
     }
     if (who.kind === 'person') {
       if (who.session.oneTime && right !== 'self' && right !== 'public') return away(c, url.account(), 403);

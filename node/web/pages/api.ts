@@ -1,4 +1,4 @@
-import { apiRoutes, base, documentOf } from '../api/all.ts';
+import { base, documented, documentOf } from '../api/all.ts';
 import { apiPage, type ApiPage } from '../models/api-page.ts';
 import { editableGroups } from '../models/settings.ts';
 import type { PageModule } from '../web.ts';
@@ -9,7 +9,7 @@ export const apiPages: PageModule = (app, web) => {
     groups: editableGroups(),
     group: 'api-tokens',
     documentHref: `${base}/openapi.json`,
-    ...apiPage(apiRoutes, documentOf(web.node.version), base),
+    ...apiPage(documented, documentOf(web.node.version), base),
   };
   app.get('/api', (c) =>
     web.page(c, { title: 'API', section: 'settings', view: 'access/api', model, live: { view: 'shell', refresh: false } }),

@@ -171,7 +171,7 @@ async function readJobPage(web: Web, id: number): Promise<JobPage> {
 }
 
 /** Only what waits is asked about: anything else runs somewhere, or is over. */
-async function readWhere(web: Web, job: { id: number; state: string }): Promise<WhereView> {
+export async function readWhere(web: Web, job: { id: number; state: string }): Promise<WhereView> {
   if (job.state !== 'available') return { where: [] };
   const settings = web.settings();
   const number = (key: string): number => (typeof settings[key] === 'number' ? settings[key] : 0);
