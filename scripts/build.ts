@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { repository } from '../node/testing/tools.ts';
@@ -37,60 +37,54 @@ for (const target of signed) {
   signWindowsProgram(join(out, target.file), certificate!);
   sums.set(target.file, checksum(join(out, target.file)));
 }
-writeFileSync(
-  join(out, 'SHA256SUMS'),
-  [...sums.keys()]
-    .sort()
-    .map(
-      (file) => `${sums.get(file)}  ${file}
-`,
-    )
-    .join(''),
-);
+const lines = [...sums.keys()].sort().map((file) => `${sums.get(file)}  ${file}\n`);
+writeFileSync(join(out, 'SHA256SUMS'), lines.join(''));
 for (const target of chosen) console.log(words(target));
 
-/** Everything that goes out, by name, with its checksum. */
+/** Everything that goes out, by name, with its checksum. Two builds may run at once: each has a folder to work in. */
 async function build(into: string): Promise<Map<string, string>> {
   mkdirSync(into, { recursive: true });
+  mkdirSync(runtimes, { recursive: true });
   // of an earlier build, and nothing else that a folder given by --out may hold
   for (const name of readdirSync(into)) if (/^(codecshift-|SHA256SUMS$)/.test(name)) rmSync(join(into, name));
-  const inside = await bundle(join(repository, 'build', 'bundle'));
-  const builder = await fetchRuntime(ownTarget(), runtimes);
-  const node = { name: `Node.js ${builder.version}`, text: await licenseOfNode() };
-  writeFileSync(join(inside.folder, 'THIRD-PARTY-LICENSES'), licenceTexts(inside.packages, node));
-  const whole = { ...inside, files: [...inside.files, 'THIRD-PARTY-LICENSES'].sort() };
-  const made = new Map<string, string>();
-  for (const target of chosen) {
-    for (const file of await buildOne(target, whole, builder.program, into)) made.set(file, checksum(join(into, file)));
+  const work = mkdtempSync(join(repository, 'build', 'work-'));
+  try {
+    const inside = await contents(join(work, 'inside'));
+    const made = new Map<string, string>();
+    for (const target of chosen) for (const file of await buildOne(target, inside, work, into)) made.set(file, checksum(join(into, file)));
+    return made;
+  } finally {
+    rmSync(work, { recursive: true });
   }
-  return made;
 }
 
-async function buildOne(target: Target, inside: Bundle, builder: string, into: string): Promise<string[]> {
-  const runtime = await fetchRuntime(target, runtimes);
-  await makeExecutable({ target, bundle: inside, runtime: runtime.program, builder, out: join(into, target.file) });
+async function contents(folder: string): Promise<Bundle> {
+  const made = await bundle(folder);
+  // the same text in the packages of all systems but that of Windows, which has none
+  const { license, version: node } = await fetchRuntime(
+    targets.find(({ name }) => name === 'linux-x64')!,
+    runtimes,
+  );
+  if (license === null) throw new Error('The package of Node.js came without its licence.');
+  writeFileSync(join(folder, 'THIRD-PARTY-LICENSES'), licenceTexts(made.packages, { name: `Node.js ${node}`, text: license }));
+  return { ...made, files: [...made.files, 'THIRD-PARTY-LICENSES'].sort() };
+}
+
+async function buildOne(target: Target, inside: Bundle, work: string, into: string): Promise<string[]> {
+  const [runtime, builder] = [await fetchRuntime(target, runtimes), await fetchRuntime(ownTarget(), runtimes)];
+  await makeExecutable({ target, bundle: inside, runtime: runtime.program, builder: builder.program, work, out: join(into, target.file) });
   const bill = `${target.file.replace(/\.exe$/, '')}.cdx.json`;
   writeFileSync(join(into, bill), billOfMaterials({ version, packages: inside.packages, runtime: target.runtime }));
   return [target.file, bill];
 }
 
 async function buildAgain(first: Map<string, string>): Promise<void> {
-  const again = join(repository, 'build', 'again');
+  const again = mkdtempSync(join(repository, 'build', 'again-'));
   const second = await build(again);
   rmSync(again, { recursive: true, force: true });
   const different = [...first].filter(([file, sum]) => second.get(file) !== sum).map(([file]) => file);
   if (different.length > 0) throw new Error(`A second build gave other bytes: ${different.join(', ')}.`);
   console.log('A second build gave the same bytes.');
-}
-
-/** The same text in the packages of all systems but that of Windows, which has none. */
-async function licenseOfNode(): Promise<string> {
-  const { license } = await fetchRuntime(
-    targets.find(({ name }) => name === 'linux-x64')!,
-    runtimes,
-  );
-  if (license === null) throw new Error('The package of Node.js came without its licence.');
-  return license;
 }
 
 function checksum(file: string): string {

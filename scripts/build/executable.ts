@@ -19,16 +19,17 @@ export async function makeExecutable(options: {
   /** the target's Node.js */
   runtime: string;
   builder: string;
+  /** a folder for what lies between */
+  work: string;
   /** where the executable goes */
   out: string;
 }): Promise<void> {
-  const { target, bundle, runtime, builder, out } = options;
-  const base = `${out}.base`;
-  const recipe = `${out}.json`;
+  const { target, bundle, runtime, builder, work, out } = options;
+  const [base, recipe] = [join(work, `${target.name}-node`), join(work, `${target.name}.json`)];
   writeFileSync(base, prepared(target, readFileSync(runtime)), { mode: 0o755 });
   writeFileSync(recipe, JSON.stringify(recipeFor(bundle, base, out)));
   await promisify(execFile)(builder, ['--build-sea', recipe], { cwd: bundle.folder, timeout: 5 * 60_000 });
-  for (const file of [base, recipe]) rmSync(file);
+  rmSync(base);
   if (target.name.startsWith('darwin')) signMac(out);
   chmodSync(out, 0o755);
 }
