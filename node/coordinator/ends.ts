@@ -108,5 +108,5 @@ export function isOtherFile(code: string): boolean {
 export function isOutside(code: string): boolean {
   // the queue gave it to a machine that lost its encoder a moment ago
   if (code === 'no-encoder' || code === 'no-hardware-encoder') return true;
-  return ['root-not-mounted', 'keeper-away', 'no-space', 'in-use', 'ffmpeg-refused'].includes(code);
+  return ['root-not-mounted', 'keeper-away', 'no-space', 'in-use', 'ffmpeg-refused', 'swap-unfinished'].includes(code);
 }

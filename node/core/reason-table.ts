@@ -230,6 +230,11 @@ export const reasonTable = {
     setting: 'network',
   }),
   'fetch-off': wait('Not fetched early', 'Files are not fetched early, as the settings wish.', { setting: 'network' }),
+  'swap-unfinished': wait(
+    'Not finished yet',
+    'The disk did not let the replacement be finished or taken back[: {message}]. Nothing is lost: both files are kept, and it goes on as soon as the disk lets it.',
+    { retry: true },
+  ),
   'not-coordinator': wait('Not the coordinator', 'This machine does not coordinate now; the one that does is asked instead.', {
     retry: true,
   }),

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Verdict } from '../core/verdict.ts';
 import { eachDatabase, freshDatabase } from '../testing/database.ts';
 import { aFingerprint, aLibrary, aProbe, because, someFiles, someJobs, testNode } from '../testing/records.ts';
 import { activityForFile, addActivity, listActivity, needsALook } from './activity.ts';
-import { advance } from './attempts.ts';
-import { claim, type ClaimedJob } from './claims.ts';
+import { advance, saveVerdict } from './attempts.ts';
+import { cancelAttempt, claim, holdAttempt, type ClaimedJob } from './claims.ts';
 import type { Queryable } from './connect.ts';
 import { foldCounters } from './counters.ts';
 import { listFinished, listHistory, readJob } from './job-lists.ts';
 import { fileCounts, libraryOverview, removeLibrary } from './libraries.ts';
-import { readFile, upsertListed } from './media-files.ts';
+import { markMissing, readFile, upsertListed } from './media-files.ts';
 import { findByMadeHash } from './moved-files.ts';
 import { changeRetention, dueOriginals, listOriginals, markExpired, readOriginal, trashTotals } from './originals.ts';
 import { completeKept, completeReplaced, completeRestored, type Replaced } from './results.ts';
@@ -81,6 +82,37 @@ eachDatabase((kind) => {
     assert.equal((await readFile(q, job.fileId))?.path, 'new-name-00001.mkv');
     assert.equal((await q.query('select 1 from media_files')).length, 1);
     assert.equal((await q.query('select 1 from jobs')).length, 1);
+  });
+
+  test('a swap that the books had given up and that was finished after all is booked: its original can be put back', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    await someJobs(q, library.id, 3);
+    const verdict = { accepted: true, checks: [] } as unknown as Verdict;
+    const swapping = async (): Promise<Awaited<ReturnType<typeof running>>> => {
+      const job = await running(q);
+      await advance(q, job, ['running'], 'verifying', 60);
+      await saveVerdict(q, job, { verdict, outputProbe: null, outputBytes: 300_000 }, 60);
+      await advance(q, job, ['verifying'], 'replacing', 60);
+      return job;
+    };
+    const held = await swapping();
+    await holdAttempt(q, held, because('swap-unclear'));
+    // a scan saw that the old name is gone and the new one is there
+    await markMissing(q, [held.fileId], because('missing'), new Date(Date.now() + 60_000));
+    await someJobs(q, library.id, 1, {}, 'new-name');
+    assert.equal(await completeReplaced(q, held, replaced('new-name-00001.mkv')), true);
+    assert.equal(await completeReplaced(q, held, replaced('new-name-00001.mkv')), false, 'said twice');
+    assert.deepEqual([(await readFile(q, held.fileId))?.status, (await listOriginals(q, held.fileId)).length], ['done', 1]);
+    assert.equal((await readJob(q, held.jobId))?.outcome, 'replaced');
+
+    const cancelled = await swapping();
+    await cancelAttempt(q, cancelled, because('cancelled-by-person'));
+    assert.equal(await completeReplaced(q, cancelled, replaced(cancelled.path)), true);
+
+    const unchecked = await running(q);
+    await holdAttempt(q, unchecked, because('swap-unclear'));
+    assert.equal(await completeReplaced(q, unchecked, replaced(unchecked.path)), false, 'nobody had accepted this copy');
   });
 
   test('a kept original says why and is counted once', async (t) => {

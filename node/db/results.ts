@@ -46,7 +46,11 @@ interface EndedJob {
   rootId: string;
 }
 
-/** The original was replaced. False when this attempt is not the one that is replacing: nothing changed. */
+/**
+ * The original was replaced. False when this attempt is not the one that is replacing: nothing changed. An attempt that the books
+ * had given up (held for a person, or cancelled) is taken all the same when its copy had been accepted and no other run followed:
+ * what stands on the disk is the truth, and an original in the trash must be known to be put back.
+ */
 export function completeReplaced(q: Queryable, run: Run, done: Replaced): Promise<boolean> {
   return atomically(q, async (t) => {
     const job = await endJob(t, run, {
@@ -213,7 +217,11 @@ async function endJob(q: Queryable, run: Run, end: Ending): Promise<EndedJob | n
     `with ended as (
        update jobs j set state = 'completed', outcome = $3, finished_at = now(), output_bytes = coalesce($4, b.output_bytes), reason = $5,
               node_id = null, lease_until = null, retry_at = null, cancel_requested = false, paused = false
-         from attempts b where j.id = $1 and j.attempt_id = $2 and j.state = 'running' and b.id = $2 and b.state = any($6::text[])
+         from attempts b where j.id = $1 and j.attempt_id = $2 and b.id = $2
+          and (j.state = 'running' and b.state = any($6::text[])
+               or $7 = 'succeeded' and j.state in ('available', 'held', 'failed', 'cancelled') and b.state in ('failed', 'cancelled')
+                  and b.verdict @> '{"accepted": true}'
+                  and not exists (select 1 from jobs n where n.file_id = j.file_id and n.id <> j.id and n.state in ('available', 'running', 'held')))
        returning j.file_id, j.library_id, j.input_bytes, j.attempt_id
      ), closed as (
        update attempts a set state = $7, ended_at = now(), reason = $5, verdict = coalesce($8::jsonb, a.verdict)

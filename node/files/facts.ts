@@ -68,6 +68,22 @@ export function unclear(journal: Journal, message: string): PlainError {
   });
 }
 
+const passingReasons = new Set(['disk-full', 'read-only', 'root-not-mounted', 'interrupted']);
+
+/**
+ * The disk would not do it at this moment: full, read-only, failing, away. That makes nothing unclear; the next step is still the
+ * right one and is tried again.
+ */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof PlainError) return passingReasons.has(error.reason?.code ?? '') || isSystemError(error.cause);
+  return isSystemError(error);
+}
+
+/** Of the system, by the form of its code (`ENOSPC`); Node's own begin with `ERR_`. */
+function isSystemError(error: unknown): boolean {
+  return /^E(?!RR_)[A-Z0-9]+$/.test(codeOf(error) ?? '');
+}
+
 /** Whatever went wrong, as a sentence about this file. */
 export function swapError(error: unknown, journal: Pick<Journal, 'kind' | 'path'>): unknown {
   const code = codeOf(error);

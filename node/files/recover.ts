@@ -3,7 +3,7 @@ import { messageOf, PlainError } from '../errors.ts';
 import { discard, isDelivered, isDelivering } from './deliver.ts';
 import type { Fault } from './durable.ts';
 import { exchange } from './exchange.ts';
-import { swapError, unclear } from './facts.ts';
+import { isPassing, swapError, unclear } from './facts.ts';
 import { sha256File } from './fingerprint.ts';
 import {
   isFinished,
@@ -28,8 +28,11 @@ export interface RecoveredOutcome {
   term: number;
   kind: 'swap' | 'restore';
   path: string;
-  /** unclear: neither going on nor going back could be proved right; nothing was deleted, the journal stays */
-  outcome: 'done' | 'undone' | 'unclear';
+  /**
+   * unclear: neither going on nor going back could be proved right; nothing was deleted, the journal stays. open: the disk did not
+   * let it be finished or undone (it is full, or failing); no outcome yet, the next recovery tries again
+   */
+  outcome: 'done' | 'undone' | 'unclear' | 'open';
   result: SwapResult | null;
   reason: Reason | null;
 }
@@ -91,7 +94,8 @@ async function recoverOne(root: Root, attempt: number, options: RecoverOptions):
   } catch (error) {
     const plain = swapError(error, journal);
     const why = plain instanceof PlainError ? plain.reason : null;
-    return { ...outcomeOf(journal), outcome: 'unclear', reason: why ?? reason('swap-unclear', { message: messageOf(error) }) };
+    const outcome = isPassing(error) ? 'open' : 'unclear';
+    return { ...outcomeOf(journal), outcome, reason: why ?? reason('swap-unclear', { message: messageOf(error) }) };
   }
 }
 
@@ -107,7 +111,7 @@ async function finishOrUndo(root: Root, journal: Journal, options: RecoverOption
     const why = plain instanceof PlainError ? plain.reason : reason('interrupted');
     const undone = await undo(root, latest, why, { keepOutput: keepsOutput(why), recovering: true, ...fault });
     if (undone) return undone;
-    throw error instanceof PlainError ? error : unclear(latest, messageOf(error));
+    throw error instanceof PlainError || isPassing(error) ? error : unclear(latest, messageOf(error));
   }
 }
 

@@ -4,7 +4,7 @@ import { reason } from '../core/reasons.ts';
 import { PlainError } from '../errors.ts';
 import type { Fault } from './durable.ts';
 import { exchange } from './exchange.ts';
-import { outputGone, swapError, unclear } from './facts.ts';
+import { isPassing, outputGone, swapError, unclear } from './facts.ts';
 import { fingerprint, sameContent, sha256File, unchanged } from './fingerprint.ts';
 import { advance, isFinished, readJournal, setAside, type Journal, type SwapResult } from './journal.ts';
 import { lockName, tmpName } from './names.ts';
@@ -172,7 +172,8 @@ function resultOf(journal: Journal): SwapResult {
 
 /**
  * Takes everything back and throws what went wrong. When the new file has its name already, going on is the only way: the
- * remaining steps are tried once more, and if they fail again they are recovery's task.
+ * remaining steps are tried once more, and if they fail again they are recovery's task. So is taking back on a disk that does not
+ * let it: a full one, say, cannot even keep the journal.
  */
 async function takenBack(wish: Wish, planned: Journal, error: unknown): Promise<SwapResult> {
   const plain = swapError(error, planned);
@@ -185,7 +186,9 @@ async function takenBack(wish: Wish, planned: Journal, error: unknown): Promise<
   } catch (second) {
     throw new PlainError(`The replacement of ${planned.path} stopped half-way. Both files are kept; recovery looks at it again.`, {
       cause: new AggregateError([error, second]),
-      reason: reason('swap-unclear', { message: second instanceof Error ? second.message : String(second) }),
+      reason: isPassing(second)
+        ? { code: 'interrupted' }
+        : reason('swap-unclear', { message: second instanceof Error ? second.message : String(second) }),
       retry: true,
     });
   }

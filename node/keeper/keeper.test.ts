@@ -10,6 +10,7 @@ import { makePlan, type WorkPlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import { locateTools, type Tools } from '../ffmpeg/locate.ts';
 import { createControl, transcode } from '../ffmpeg/transcode.ts';
+import type { Fault } from '../files/durable.ts';
 import { openWorkspace } from '../files/workspace.ts';
 import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
@@ -43,7 +44,7 @@ interface Stage {
 
 const ids = { term: 1, job: 1, attempt: 1 };
 
-async function stage(t: TestContext, change: { output?: (file: string) => void } = {}): Promise<Stage> {
+async function stage(t: TestContext, change: { output?: (file: string) => void; fault?: Fault } = {}): Promise<Stage> {
   const base = mkdtempSync(path.join(os.tmpdir(), 'codecshift-keeper-'));
   const films = path.join(base, 'films');
   const dataDir = path.join(base, 'data');
@@ -86,6 +87,7 @@ async function stage(t: TestContext, change: { output?: (file: string) => void }
     outputOf: async (_n, attempt, extension) => workspace.outputOf(attempt, extension),
     fetch: () => Promise.reject(new Error('nothing is fetched here')),
     onAdopted: async () => {},
+    ...(change.fault ? { fault: change.fault } : {}),
     log,
   });
   await keeper.start();
@@ -244,6 +246,33 @@ test('an output is checked, replaces its original, and the original comes back b
     false,
     'the superseded HEVC file does not stay in the trash',
   );
+});
+
+test('a disk that is full in the middle of a swap makes no failure of it: it waits, and is finished once there is room', async (t) => {
+  let from = '';
+  let isFull = false;
+  const fault = (point: string): void => {
+    isFull ||= point === from;
+    if (isFull) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  };
+  const s = await stage(t, { fault });
+  const original = readFileSync(s.film);
+  await s.grant(verifyGrant(s));
+  await s.next('verified');
+  from = 'output renamed';
+  await s.grant(replaceGrant(s));
+  for (const _again of [1, 2]) {
+    const waits = await s.next('not-replaced');
+    assert.deepEqual('reason' in waits && [waits.reason.code, 'retry' in waits && waits.retry], ['swap-unfinished', true]);
+    if (_again === 1) await s.grant(replaceGrant(s));
+  }
+  from = '';
+  isFull = false;
+  await s.grant(replaceGrant(s));
+  const replaced = await s.next('replaced');
+  if (replaced.event !== 'replaced') throw new Error('not replaced');
+  assert.deepEqual(readFileSync(path.join(s.films, replaced.original.trashPath)), original);
+  assert.ok(readFileSync(s.film).length < original.length);
 });
 
 test('a truncated output is refused and the original stays where it is', async (t) => {

@@ -1,5 +1,6 @@
 import type { Fingerprint } from '../core/media.ts';
-import { PlainError } from '../errors.ts';
+import { reason } from '../core/reasons.ts';
+import { messageOf, PlainError } from '../errors.ts';
 import { discard } from '../files/deliver.ts';
 import type { Fault } from '../files/durable.ts';
 import { forget, isFinished, listDeliveries, readDelivery, readJournal, type SwapResult } from '../files/journal.ts';
@@ -58,18 +59,33 @@ export async function replace(parts: ReplaceParts, grant: Grant<'replace'>): Pro
   } catch (error) {
     const trouble = await rootTrouble(parts.roots, grant.root, error);
     if (trouble !== error) return { event: 'not-replaced', ...ids, ...failureOf(trouble, never, 'swap-failed') };
-    return (await afterInterruption(parts, grant, error)) ?? { event: 'not-replaced', ...ids, ...failureOf(error, never, 'swap-failed') };
+    const end = await endOfOpen(parts, grant);
+    if (end === 'open') return { event: 'not-replaced', ...ids, reason: unfinished(error), retry: true };
+    return end ?? { event: 'not-replaced', ...ids, ...failureOf(error, never, 'swap-failed') };
   }
 }
 
 /**
- * `interrupted` says neither yes nor no: an earlier run is unfinished, or the film has its new name and only the last steps
- * failed. Recovery brings it to an end, and that end is the report.
+ * While its journal is open there is neither a yes nor a no: an earlier run is unfinished, or the film has its new name and only
+ * the last steps failed. To call that a failure would end the attempt in the books, and the swap that recovery finishes a moment
+ * later would be nobody's: an original in the trash that no restore finds. Recovery brings it to an end, and that end is the
+ * report; 'open' when the disk does not let it.
  */
-async function afterInterruption(parts: ReplaceParts, grant: { root: string; attempt: number }, error: unknown): Promise<Report | null> {
-  if (!(error instanceof PlainError) || error.reason?.code !== 'interrupted') return null;
-  const reports = await recoverRoot(parts, await parts.roots.open(grant.root));
-  return reports.find((report) => report.attempt === grant.attempt) ?? null;
+async function endOfOpen(parts: ReplaceParts, grant: { root: string; attempt: number }): Promise<Report | 'open' | null> {
+  const root = await parts.roots.open(grant.root);
+  if (!(await isOpen(root, grant.attempt))) return null;
+  const { reports } = await recoverRoot(parts, root);
+  return reports.find((report) => report.attempt === grant.attempt) ?? ((await isOpen(root, grant.attempt)) ? 'open' : null);
+}
+
+/** A journal that cannot be read is a person's. */
+async function isOpen(root: Root, attempt: number): Promise<boolean> {
+  const journal = await readJournal(root, attempt).catch(() => null);
+  return journal !== null && !isFinished(journal);
+}
+
+function unfinished(error: unknown): ReturnType<typeof failureOf>['reason'] {
+  return failureOf(new PlainError('', { reason: reason('swap-unfinished', { message: messageOf(error) }) }), never, 'swap-failed').reason;
 }
 
 export async function putBack(parts: ReplaceParts, grant: Grant<'restore'>): Promise<Report> {
@@ -92,13 +108,9 @@ export async function putBack(parts: ReplaceParts, grant: Grant<'restore'>): Pro
     });
     return { event: 'restored', ...ids, path: result.path, fingerprint: result.fingerprint, probe: null };
   } catch (error) {
-    return (
-      (await afterInterruption(parts, grant, error)) ?? {
-        event: 'not-restored',
-        ...ids,
-        reason: failureOf(error, never, 'restore-failed').reason,
-      }
-    );
+    const end = await endOfOpen(parts, grant);
+    if (end === 'open') return { event: 'not-restored', ...ids, reason: unfinished(error) };
+    return end ?? { event: 'not-restored', ...ids, reason: failureOf(error, never, 'restore-failed').reason };
   }
 }
 
@@ -128,16 +140,21 @@ async function forgetFinished(root: Root, attempt: number): Promise<void> {
   await forget(root, attempt);
 }
 
-/** Finishes or undoes what an earlier process left half done on a root; what became of it is reported like a fresh result. */
-export async function recoverRoot(parts: ReplaceParts, root: Root): Promise<Report[]> {
+/**
+ * Finishes or undoes what an earlier process left half done on a root; what became of it is reported like a fresh result. `open`:
+ * how many the disk did not let end.
+ */
+export async function recoverRoot(parts: ReplaceParts, root: Root): Promise<{ reports: Report[]; open: number }> {
   const outcomes = await recover(root, { node: parts.node, ...(parts.fault ? { fault: parts.fault } : {}) });
-  return outcomes.flatMap((outcome) => reportOf(outcome) ?? []);
+  const open = outcomes.filter(({ outcome }) => outcome === 'open').length;
+  return { reports: outcomes.flatMap((outcome) => reportOf(outcome) ?? []), open };
 }
 
 function reportOf(outcome: RecoveredOutcome): Report | null {
+  if (outcome.outcome === 'open') return null;
   const ids = { job: outcome.job, attempt: outcome.attempt };
-  const reason = outcome.reason ?? { code: 'interrupted' as const };
-  const bounded = failureOf(new PlainError('', { reason }), never, 'swap-failed').reason;
+  const why = outcome.reason ?? { code: 'interrupted' as const };
+  const bounded = failureOf(new PlainError('', { reason: why }), never, 'swap-failed').reason;
   if (outcome.outcome === 'done' && outcome.result) {
     if (outcome.kind === 'swap') return replacedReport(ids, outcome.result);
     return { event: 'restored', ...ids, path: outcome.result.path, fingerprint: outcome.result.fingerprint, probe: null };

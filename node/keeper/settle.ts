@@ -43,9 +43,11 @@ export function createSettling(parts: {
       if (problem || settled.has(id)) continue;
       try {
         const root = await roots.open(id);
-        for (const report of await recoverRoot(swaps, root)) await parts.outbox.post(report);
+        const { reports, open } = await recoverRoot(swaps, root);
+        for (const report of reports) await parts.outbox.post(report);
         await tidyIncoming(root);
-        settled.add(id);
+        if (open === 0) settled.add(id);
+        else log.warn({ root: id, open }, 'the disk did not let a replacement be finished or undone yet; it is tried again');
       } catch (error) {
         log.warn({ root: id, why: messageOf(error) }, 'a root could not be recovered yet');
       }
