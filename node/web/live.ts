@@ -33,6 +33,8 @@ import { createClient, type Client } from './live-client.ts';
  */
 export interface Live {
   register(name: string, view: LiveView): void;
+  /** what this view shows, not everybody who may look may see */
+  isForAdmins(name: string): boolean;
   /** the newest progress of one job that is running now, or null */
   progressOf(jobId: number): Progress | null;
   /** opens a stream, or null when the view is unknown or there are too many */
@@ -50,6 +52,8 @@ export interface Live {
 
 export interface LiveView {
   params?: readonly string[];
+  /** its page is an admin's, so this is too */
+  forAdmins?: true;
   /** element id → how its children are made */
   regions: Record<string, Region>;
   tick?: (running: Progress[], params: URLSearchParams) => Partial[];
@@ -94,6 +98,7 @@ const types: (keyof EventMap)[] = [
   'activity.added',
   'cleanup.changed',
   'source.changed',
+  'notices.changed',
   'coordinator.changed',
 ];
 /** progress that was not renewed for so long belongs to a job that is over */
@@ -116,6 +121,7 @@ export function createLive(options: LiveOptions): Live {
       if (views.has(name)) throw new Error(`live view ${name} is registered twice`);
       views.set(name, view);
     },
+    isForAdmins: (name) => views.get(name)?.forAdmins ?? false,
     progressOf: (jobId) => running.get(jobId)?.progress ?? null,
     open(name, query, { csrf, signal, readOnly = false, onEnd }) {
       const names = name === 'shell' ? ['shell'] : ['shell', name];

@@ -1,4 +1,5 @@
 import type { SourceKind } from '../core/commands.ts';
+import type { NoticeKind } from '../core/notice-kinds.ts';
 import type { Side } from '../core/pictures.ts';
 
 /**
@@ -61,6 +62,12 @@ export const url = {
   backupAction: (action: 'make' | 'cancel' | 'upload'): string => `/settings/backup/${action}`,
   backup: (name: string, action: 'download' | 'verify' | 'remove' | 'restore'): string =>
     `/settings/backup/${encodeURIComponent(name)}/${action}`,
+  /** the places that are told what happens */
+  notifications: (query: Query = {}): string => `/settings/notifications${search(query)}`,
+  addNotification: (kind: NoticeKind): string => `/settings/notifications/add/${kind}`,
+  notificationAction: (id: number, action: 'change' | 'test' | 'remove' | null): string =>
+    `/settings/notifications/${int(id)}${action === null ? '' : `/${action}`}`,
+  noticeAgain: (delivery: number): string => `/settings/notifications/log/${int(delivery)}/again`,
   /** leftovers and trash of every root */
   cleanup: (): string => '/settings/clean-up',
   cleanupLook: (): string => '/settings/clean-up/look',

@@ -207,9 +207,11 @@ function isOwnHttps(host: string | undefined, address: unknown): boolean {
 function events(c: Ctx, web: Web): Response {
   const query = new URL(c.req.url).searchParams;
   const who = c.get('who');
+  const view = query.get('view') ?? '';
+  if (web.live.isForAdmins(view) && !mayChange(who)) throw refuse('not-allowed');
   const valid = who.kind === 'person' ? web.auth.sessions.whileValid(who.session) : null;
   const signal = valid ? AbortSignal.any([c.req.raw.signal, valid.signal]) : c.req.raw.signal;
-  const stream = web.live.open(query.get('view') ?? '', query, {
+  const stream = web.live.open(view, query, {
     csrf: c.get('csrf'),
     signal,
     readOnly: who.kind === 'person' && !mayChange(who),

@@ -133,6 +133,16 @@ const twins = `
   POST /settings/clean-up/look                              POST /cleanups
   GET  /settings/clean-up/trash                             - the question before it; the API wants confirm: true
   POST /settings/clean-up/trash                             POST /trash/empty
+  GET  /settings/notifications                              GET /notifications, GET /notifications/log
+  POST /settings/notifications                              POST /settings
+  GET  /settings/notifications/:id                          GET /notifications
+  POST /settings/notifications/:id/change                   POST /notifications/:id
+  GET  /settings/notifications/:id/remove                   - the question before it; the API wants confirm: true
+  POST /settings/notifications/:id/remove                   POST /notifications/:id/remove
+  POST /settings/notifications/:id/test                     POST /notifications/:id/test
+  GET  /settings/notifications/add/:kind                    - the form
+  POST /settings/notifications/add/:kind                    POST /notifications
+  POST /settings/notifications/log/:id/again                POST /notifications/log/:id/again
   GET  /settings/provider                                   GET /settings, GET /settings/provider
   POST /settings/provider                                   POST /settings
   POST /settings/provider/secret                            POST /settings/provider/secret

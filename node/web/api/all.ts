@@ -12,6 +12,7 @@ import { openApi, type OpenApi } from './openapi.ts';
 import { librariesApi } from './libraries.ts';
 import { machineApi } from './machine.ts';
 import { nodesApi } from './nodes.ts';
+import { notificationsApi } from './notifications.ts';
 import { queueApi } from './queue.ts';
 import { historyApi } from './history.ts';
 import { peopleApi } from './people.ts';
@@ -46,6 +47,7 @@ export const apiRoutes: readonly ApiRoute[] = [
   ...sourcesApi,
   ...historyApi,
   ...settingsApi,
+  ...notificationsApi,
   ...signInApi,
   ...peopleApi,
   ...tokensApi,

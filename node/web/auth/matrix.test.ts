@@ -92,6 +92,13 @@ const table = `
   GET  /api/v1/nodes/tokens                                 admin
   POST /api/v1/nodes/tokens                                 admin
   POST /api/v1/nodes/tokens/:id/revoke                      admin
+  GET  /api/v1/notifications                                admin
+  POST /api/v1/notifications                                admin
+  POST /api/v1/notifications/:id                            admin
+  POST /api/v1/notifications/:id/remove                     admin
+  POST /api/v1/notifications/:id/test                       admin
+  GET  /api/v1/notifications/log                            admin
+  POST /api/v1/notifications/log/:id/again                  admin
   GET  /api/v1/openapi.json                                 read
   POST /api/v1/originals/:id/accept                         admin
   POST /api/v1/originals/:id/restore                        admin
@@ -227,6 +234,16 @@ const table = `
   GET  /settings                                            read
   GET  /settings/access                                     admin
   POST /settings/access                                     admin proof
+  GET  /settings/notifications                              admin
+  POST /settings/notifications                              admin
+  GET  /settings/notifications/:id                          admin proof
+  POST /settings/notifications/:id/change                   admin proof
+  GET  /settings/notifications/:id/remove                   admin proof
+  POST /settings/notifications/:id/remove                   admin proof
+  POST /settings/notifications/:id/test                     admin
+  GET  /settings/notifications/add/:kind                    admin proof
+  POST /settings/notifications/add/:kind                    admin proof
+  POST /settings/notifications/log/:id/again                admin
   GET  /settings/provider                                   admin
   POST /settings/provider                                   admin proof
   POST /settings/provider/secret                            admin proof
@@ -398,6 +415,11 @@ describe('who may call what', () => {
       }
     }
     assert.deepEqual(wrong, []);
+  });
+
+  test('2: the stream of a page that is only an admin’s is only an admin’s too', async () => {
+    for (const name of ['viewer', 'token read', 'token queue'])
+      assert.equal((await callers[name]!.get('/events?view=notifications')).status, 403, name);
   });
 
   test('2: what is dangerous asks an admin again who is an admin, and nothing is done before', async () => {

@@ -67,6 +67,10 @@ const rights: ReadonlyMap<string, Right> = new Map(
       'GET /settings/backup',
       'GET /settings/backup/:name/download',
       'GET /settings/backup/:name/restore',
+      'GET /settings/notifications',
+      'GET /settings/notifications/add/:kind',
+      'GET /settings/notifications/:id',
+      'GET /settings/notifications/:id/remove',
       // questions before something is changed
       'GET /queue/clear',
       'GET /library/:id/remove',
@@ -92,6 +96,7 @@ const dangerous = [
   /^(GET|POST) \/api-tokens\b/,
   /^POST \/settings\/(access|provider|proxy)\b/,
   /^(GET|POST) \/settings\/backup\/:name\/(download|restore|remove)$/,
+  /^(GET|POST) \/settings\/notifications\/(add\/:kind|:id|:id\/change|:id\/remove)$/,
   /^POST \/account\/(link|unlink)$/,
   /^POST \/nodes\/:id\/approve$/,
   /^(GET|POST) \/nodes\/:id\/remove$/,

@@ -14,6 +14,7 @@ import { jobPages } from './jobs.ts';
 import { libraryPages } from './library.ts';
 import { metricsPages } from './metrics.ts';
 import { nodePages } from './nodes.ts';
+import { notificationPages } from './notifications.ts';
 import { oidcPages } from './oidc.ts';
 import { overviewPages } from './overview.ts';
 import { peoplePages } from './people.ts';
@@ -51,5 +52,6 @@ export const pageModules: readonly PageModule[] = [
   cleanupPages,
   backupPages,
   providerSettingsPages,
+  notificationPages,
   settingsPages,
 ];
