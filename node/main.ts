@@ -22,6 +22,8 @@ const commands: Record<string, { help: string; load: () => Promise<{ run: (args:
   database: { help: 'where the database is; move it to an external PostgreSQL, or back', load: () => import('./cli/database.ts') },
   plan: { help: 'say what would be done with one file, and why', load: () => import('./cli/plan.ts') },
   encoders: { help: 'test the encoders of this machine by real encodes', load: () => import('./cli/encoders.ts') },
+  logs: { help: 'the newest lines of the log; how much is written', load: () => import('./cli/logs.ts') },
+  'support-bundle': { help: 'one file for whoever helps you, without secrets', load: () => import('./cli/support-bundle.ts') },
   doctor: { help: 'check everything this machine needs, in plain words', load: () => import('./cli/doctor.ts') },
   licenses: { help: 'the licence of CodecShift and of what is inside it', load: () => import('./cli/licenses.ts') },
 };

@@ -10,6 +10,7 @@ import { requireSoundAccess } from './assembly/first-start.ts';
 import { ffmpegWish, type House } from './assembly/house.ts';
 import { startMember, type Ending, type Member } from './assembly/member.ts';
 import { restoreBackup } from './assembly/restore.ts';
+import { makeSupportBundle } from './assembly/support-bundle.ts';
 import { withLobby } from './assembly/surroundings.ts';
 import { announceRunning, withdrawRunning } from './cli/running.ts';
 import type { RunOptions } from './config/load.ts';
@@ -23,12 +24,14 @@ import { refusal } from './ffmpeg/sandbox.ts';
 import type { Fault } from './files/durable.ts';
 import { openWorkspace } from './files/workspace.ts';
 import { loadRoots } from './keeper/roots.ts';
+import { createLogBook, type LogBook } from './log-book.ts';
 import type { Log } from './log.ts';
 import { requireAddress } from './mesh/addresses.ts';
 import { loadIdentity, loadSecret } from './mesh/identity.ts';
 import type { Joining } from './mesh/join.ts';
 import type { Lobby } from './mesh/lobby.ts';
 import { forgetCluster } from './mesh/membership.ts';
+import { keepSecret } from './redact.ts';
 import { version } from './version.ts';
 import { createSetupToken } from './web/auth/setup-token.ts';
 import { createFront } from './web/front.ts';
@@ -54,6 +57,8 @@ type Choice = { join: string | null } | { own: true };
 export interface StartOptions {
   options: RunOptions;
   log: Log;
+  /** the newest lines of that log; left out: none are kept */
+  book?: LogBook;
   /** aborts a start that is under way */
   signal?: AbortSignal;
   /** a person at the console has to compare this with the page */
@@ -88,6 +93,7 @@ export async function startNode(start: StartOptions): Promise<RunningNode> {
 
 async function open(start: StartOptions): Promise<RunningNode> {
   const { options, log } = start;
+  const book = start.book ?? createLogBook({ all: 'info', rooms: {} });
   const stopped = new AbortController();
   start.signal?.addEventListener('abort', () => stopped.abort(), { once: true });
   const events = createEvents((error) => log.error({ err: error }, 'a listener failed'));
@@ -113,8 +119,9 @@ async function open(start: StartOptions): Promise<RunningNode> {
     log,
     signal: stopped.signal,
     ...(await loadIdentity(options.dataDir)),
-    secret: await loadSecret(options.dataDir),
+    secret: kept(await loadSecret(options.dataDir)),
     session: randomUUID(),
+    book,
     tools,
     ffmpeg: found,
     roots,
@@ -140,6 +147,11 @@ async function open(start: StartOptions): Promise<RunningNode> {
     node: { id: house.id, name: options.name, version },
     access: { open: options.auth === 'none', token: setup },
     log: log.child({ room: 'web' }),
+    logs: book,
+    supportBundle: (wish, signal) =>
+      member
+        ? member.supportBundle(wish, signal)
+        : makeSupportBundle({ house, db: null, settings: null, standing, surroundings: null }, wish, signal),
     tls: tlsOf(options),
     onRenewed: () => void announce().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'the command line was not told')),
     local: () => member?.local() ?? null,
@@ -317,6 +329,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
 
   /** Beside the console, for whoever cannot see it. A new one is told again. */
   function keepToken(token: string): void {
+    keepSecret(token);
     const again = lastTold;
     void writeFile(path.join(options.dataDir, 'setup-token'), `${token}\n`, { mode: 0o600 })
       .then(() => void (again && tell(again)))
@@ -387,6 +400,12 @@ function tlsOf({ tls, tlsCert, tlsKey, dataDir }: RunOptions): TlsWish {
   if (tlsCert !== null || tlsKey !== null)
     throw new PlainError('A certificate needs its key and a key its certificate: give both --tls-cert and --tls-key.');
   return tls === 'own' ? { kind: 'own', dataDir } : { kind: 'off' };
+}
+
+/** No line of the log may tell it. */
+function kept(secret: string): string {
+  keepSecret(secret);
+  return secret;
 }
 
 function cutShort(): PlainError {

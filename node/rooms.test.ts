@@ -32,6 +32,9 @@ const mayImport: Record<string, readonly string[] | typeof everything> = {
 
 const leaves = [
   'log.ts',
+  'log-book.ts',
+  'log-file.ts',
+  'redact.ts',
   'errors.ts',
   'events.ts',
   'program.ts',
@@ -46,7 +49,7 @@ const leaves = [
 /** npm packages that belong to one room, so that exchanging one of them touches one room. */
 const packageHomes: Record<string, readonly string[]> = {
   pg: ['db'],
-  'tar-stream': ['db'],
+  'tar-stream': ['db', 'assembly'],
   '@electric-sql/pglite': ['db'],
   hono: ['web'],
   '@hono/node-server': ['web'],

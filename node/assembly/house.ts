@@ -6,6 +6,7 @@ import type { EncoderReport } from '../core/encoder-choice.ts';
 import type { Fault } from '../files/durable.ts';
 import type { Workspace } from '../files/workspace.ts';
 import type { KeeperRoots } from '../keeper/roots.ts';
+import type { LogBook } from '../log-book.ts';
 import type { Log } from '../log.ts';
 import type { SetupToken } from '../web/auth/setup-token.ts';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
@@ -15,6 +16,8 @@ import path from 'node:path';
 export interface House {
   options: RunOptions;
   log: Log;
+  /** the newest lines of this process */
+  book: LogBook;
   /** the program stops */
   signal: AbortSignal;
   id: string;

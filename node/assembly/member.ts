@@ -44,6 +44,7 @@ import { helloFacts } from './facts.ts';
 import type { House } from './house.ts';
 import { dropWorkForOthers } from './leftovers.ts';
 import { openOutward } from './outward.ts';
+import { makeSupportBundle } from './support-bundle.ts';
 import { withData } from './surroundings.ts';
 
 /**
@@ -68,6 +69,8 @@ export interface Member {
   hostNames(): string[];
   addPeer(address: string): void;
   lobby: Lobby;
+  /** a support bundle with what this machine knows of the books, if it holds them */
+  supportBundle(wish: { names: boolean }, signal: AbortSignal): Promise<Uint8Array>;
   coordinator: Coordinator | null;
   /** the encoders of this machine were tested */
   encodersChanged(): void;
@@ -236,6 +239,8 @@ async function assemble(
         db: db!,
         events,
         log: room('web'),
+        logs: house.book,
+        supportBundle,
         // of the whole cluster, so that an open form stays valid when another node coordinates
         secret: createHmac('sha256', key!.privateKey).update('form tokens').digest('base64url'),
         commands: coordinator.commands,
@@ -366,6 +371,7 @@ async function assemble(
     hostNames: () => (db ? namesOfSetting({ ...settings.current() }) : []),
     addPeer: (address) => mesh.addPeer(address),
     lobby: doorway.lobby,
+    supportBundle,
     coordinator,
     inUse: () => worker.inUse(),
     encodersChanged() {
@@ -374,6 +380,11 @@ async function assemble(
       void greeter.tell();
     },
   };
+
+  function supportBundle(wish: { names: boolean }, signal: AbortSignal): Promise<Uint8Array> {
+    const known = db ? () => ({ ...settings.current() }) : null;
+    return makeSupportBundle({ house, db, settings: known, standing: standing(), surroundings: mesh.surroundings() }, wish, signal);
+  }
 
   function standing(): Standing {
     const node = greeter.coordinator();

@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { makeDataDir } from '../assembly/data-dir.ts';
 import { ffmpegWish } from '../assembly/house.ts';
 import type { RunOptions } from '../config/load.ts';
+import type { EncoderReport } from '../core/encoder-choice.ts';
 import { ffmpegsInWords } from '../core/ffmpeg-words.ts';
 import { sentence } from '../core/reasons.ts';
 import { detectEncoders } from '../ffmpeg/detect.ts';
@@ -22,11 +23,19 @@ import { bytes, duration } from './words.ts';
 const ENCODERS_S = 120;
 const DATABASE_S = 45;
 
-/** What this machine needs for itself: programs, space, database, libraries. */
-export async function examineMachine(examination: Examination, options: RunOptions, program: Program): Promise<void> {
+/**
+ * What this machine needs for itself: programs, space, database, libraries.
+ * @param known what the running program found out of its encoders, which then are not tested once more
+ */
+export async function examineMachine(
+  examination: Examination,
+  options: RunOptions,
+  program: Program,
+  known: readonly EncoderReport[] | null = null,
+): Promise<void> {
   const { check } = examination;
   await check('runtime', async () => `Node.js ${process.version} on ${process.platform} ${process.arch}`);
-  await examineTools(examination, options);
+  await examineTools(examination, options, known);
   const usable = await check('data directory', async () => {
     await makeDataDir(options.dataDir);
     return `${options.dataDir}, ${bytes(await freeBytes(options.dataDir))} free for unfinished encodes`;
@@ -37,7 +46,7 @@ export async function examineMachine(examination: Examination, options: RunOptio
   if (usable) await examineRoots(examination, options.dataDir);
 }
 
-async function examineTools({ check }: Examination, options: RunOptions): Promise<void> {
+async function examineTools({ check }: Examination, options: RunOptions, known: readonly EncoderReport[] | null): Promise<void> {
   let tools: Tools | null = null;
   await check('ffmpeg', async (signal) => {
     const ffmpeg = await findFfmpeg({ ...ffmpegWish(options), signal });
@@ -58,7 +67,7 @@ async function examineTools({ check }: Examination, options: RunOptions): Promis
   await check(
     'encoders',
     async (signal) => {
-      const working = (await detectEncoders({ tools: found, signal })).filter((e) => e.works);
+      const working = (known ?? (await detectEncoders({ tools: found, signal }))).filter((e) => e.works);
       if (working.length === 0) throw new Error('no HEVC encoder works; "codecshift encoders" shows why');
       return working.map((e) => `${e.name}${e.device ? ` (${e.device})` : ''}`).join(', ');
     },

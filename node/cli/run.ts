@@ -1,7 +1,12 @@
-import { loadOptions } from '../config/load.ts';
+import path from 'node:path';
+import { loadOptions, type RunOptions } from '../config/load.ts';
+import { nodeKeys, specOf } from '../config/schema.ts';
 import { codeOf, messageOf, PlainError } from '../errors.ts';
-import { createLog } from '../log.ts';
+import { createLogFile } from '../log-file.ts';
+import type { LogBook } from '../log-book.ts';
+import { openLog, type Log } from '../log.ts';
 import { surviveTheNetwork } from '../mesh/last-resort.ts';
+import { keepSecret, keepSecretOfUrl } from '../redact.ts';
 import { version } from '../version.ts';
 import { command, nodeFlagHelp, nodeFlags } from './arguments.ts';
 
@@ -21,7 +26,7 @@ export function run(args: string[]): Promise<number> {
     if (typeof values['env-file'] === 'string') readEnvFile(values['env-file']);
     const folders = [...((values['library'] as string[] | undefined) ?? []), ...positionals];
     const options = loadOptions(folders.length ? { ...values, library: folders } : values);
-    const log = createLog({ level: options.logLevel, pretty: process.stderr.isTTY });
+    const { log, book } = logOf(options);
     const { startNode } = await import('../node.ts');
     surviveTheNetwork(log);
     const stopped = new AbortController();
@@ -32,6 +37,7 @@ export function run(args: string[]): Promise<number> {
     const node = await startNode({
       options,
       log,
+      book,
       signal: stopped.signal,
       onCode,
       onToken: (...token) => say(...token),
@@ -51,6 +57,16 @@ export function run(args: string[]): Promise<number> {
     await node.stop({ how, hurry: signals.second });
     return 0;
   });
+}
+
+function logOf(options: RunOptions): { log: Log; book: LogBook } {
+  // what the person who started the program told it in confidence is in no line that it ever writes
+  for (const key of nodeKeys) if (specOf(key).secret && key !== 'databaseUrl') keepSecret(options[key] as string | null);
+  keepSecretOfUrl(options.databaseUrl);
+  const { logLevel: level, logFormat, logFileMb, dataDir } = options;
+  const pretty = logFormat === 'auto' ? process.stderr.isTTY : logFormat === 'readable';
+  const file = logFileMb > 0 ? { alsoJson: createLogFile(path.join(dataDir, 'logs'), logFileMb * 1024 * 1024) } : {};
+  return openLog({ level, pretty, ...file });
 }
 
 /** For service managers that read none themselves: a secret must not stand in a command line. @throws PlainError */

@@ -23,8 +23,8 @@ export interface Running {
   pid: number;
   url: string;
   api: <T>(method: string, path: string, body?: unknown) => Promise<T>;
-  /** a file of the API, written as it comes; whole or not at all */
-  download: (path: string, file: string) => Promise<void>;
+  /** a file of the API, written as it comes; whole or not at all. With a body it is asked for by POST */
+  download: (path: string, file: string, body?: unknown) => Promise<void>;
 }
 
 const file = (dataDir: string): string => path.join(dataDir, 'running.json');
@@ -65,10 +65,12 @@ export async function running(values: Record<string, unknown>, timeoutMs = 60_00
         throw new PlainError(data?.error?.message ?? `CodecShift answered with ${answer.status}.`);
       return data as never;
     },
-    async download(route, target) {
-      const headers = { authorization: `Bearer ${runtime.secret}` };
+    async download(route, target, body) {
+      const headers: Record<string, string> = { authorization: `Bearer ${runtime.secret}` };
+      if (body !== undefined) headers['content-type'] = 'application/json';
+      const asked = body === undefined ? { method: 'GET', sent: null } : { method: 'POST', sent: JSON.stringify(body) };
       const signal = AbortSignal.timeout(2 * 3600_000);
-      const response = await send(new URL(`/api/v1${route}`, runtime.url), { method: 'GET', headers, sent: null, signal, runtime });
+      const response = await send(new URL(`/api/v1${route}`, runtime.url), { ...asked, headers, signal, runtime });
       if (response.statusCode !== 200) throw new PlainError(`The file could not be had: CodecShift answered with ${response.statusCode}.`);
       try {
         await pipeline(response, createWriteStream(`${target}.part`, { mode: 0o600 }));

@@ -1,3 +1,4 @@
+import { parseLevels } from '../core/log-levels.ts';
 import type { SettingSpec } from './schema.ts';
 
 export type Checked = { ok: true; value: unknown } | { ok: false; problem: string };
@@ -17,6 +18,8 @@ export function checkValue(spec: SettingSpec, raw: unknown): Checked {
       return checkChoice(spec, raw);
     case 'list':
       return checkList(raw);
+    case 'levels':
+      return checkLevels(raw);
     case 'text':
       return checkText(raw);
   }
@@ -49,6 +52,13 @@ function checkList(raw: unknown): Checked {
   const list = Array.isArray(raw) ? raw : [raw];
   if (list.every((item) => typeof item === 'string' && item !== '' && !item.includes('\0'))) return { ok: true, value: list };
   return { ok: false, problem: 'must be a list of non-empty texts' };
+}
+
+function checkLevels(raw: unknown): Checked {
+  const text = checkText(raw);
+  if (!text.ok) return text;
+  const wish = parseLevels(String(text.value));
+  return 'problem' in wish ? { ok: false, problem: wish.problem } : { ok: true, value: text.value };
 }
 
 function checkText(raw: unknown): Checked {

@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import * as v from 'valibot';
 import { PlainError } from '../errors.ts';
+import { keepSecret } from '../redact.ts';
 
 /**
  * A text that lets a machine join without a click: which cluster, where it may be found, and a secret with which both
@@ -24,6 +25,7 @@ export interface JoinToken {
 export function newToken(clusterId: string, addresses: readonly string[]): { id: string; token: string; secretHash: string } {
   const id = randomUUID();
   const secret = randomBytes(32).toString('base64url');
+  keepSecret(secret);
   const token = makeToken({ id, secret, cluster: clusterId, addresses: addresses.slice(0, MAX_ADDRESSES) });
   return { id, token, secretHash: secretHashOf(secret) };
 }

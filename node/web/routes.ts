@@ -105,11 +105,15 @@ export const url = {
   /** what programs can ask for, for a person to read */
   api: (): string => '/api',
   audit: (query: Query = {}): string => `/audit${search(query)}`,
+  logs: (query: Query = {}): string => `/logs${search(query)}`,
+  logLevels: (): string => '/logs/levels',
+  supportBundle: (): string => '/logs/support-bundle',
   /** the machine that the browser talks to; served by its front, also while nobody coordinates */
   machine: (): string => '/node',
   machineEvents: (view: 'waiting' | 'node'): string => `/node/events${search({ view })}`,
   machineAction: (action: 'ask' | 'own' | 'peers'): string => `/node/${action}`,
   machineToken: (): string => '/node/token',
+  machineLogs: (query: Query = {}): string => `/node/logs${search(query)}`,
   machineLeave: (cluster: string | null): string => `/node/leave${search({ cluster })}`,
 } as const;
 

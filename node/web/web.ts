@@ -3,6 +3,7 @@ import type { Backups } from '../core/backups.ts';
 import type { Actor, Commands } from '../core/commands.ts';
 import type { Queryable } from '../db/connect.ts';
 import type { Events } from '../events.ts';
+import type { LogBook } from '../log-book.ts';
 import type { Log } from '../log.ts';
 import type { Act, RenderBare, RenderPage } from './page.ts';
 import type { Visitor } from './security.ts';
@@ -22,6 +23,10 @@ export interface WebParts {
   commands: Commands;
   events: Events;
   log: Log;
+  /** the newest lines of this machine; left out where none are kept */
+  logs?: LogBook;
+  /** makes a support bundle (assembly/support-bundle.ts); left out where none is made */
+  supportBundle?(wish: { names: boolean }, signal: AbortSignal): Promise<Uint8Array>;
   /** who may come in; `openHouse` (auth/auth.ts) lets everybody in */
   auth: AuthParts;
   /** the node that makes this page: the one that coordinates */

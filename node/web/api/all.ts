@@ -10,6 +10,7 @@ import { forecastsApi } from './forecasts.ts';
 import { jobsApi } from './jobs.ts';
 import { openApi, type OpenApi } from './openapi.ts';
 import { librariesApi } from './libraries.ts';
+import { logsApi } from './logs.ts';
 import { machineApi } from './machine.ts';
 import { nodesApi } from './nodes.ts';
 import { notificationsApi } from './notifications.ts';
@@ -51,6 +52,7 @@ export const apiRoutes: readonly ApiRoute[] = [
   ...signInApi,
   ...peopleApi,
   ...tokensApi,
+  ...logsApi,
   ...adminApi,
   ...aboutApi(documentOf),
 ];

@@ -63,6 +63,12 @@ const table = `
   POST /api/v1/jobs/:id/retry                               queue
   POST /api/v1/jobs/:id/top                                 queue
   GET  /api/v1/libraries                                    read
+  GET  /api/v1/logs                                         admin
+  POST /api/v1/logs/levels                                  admin
+  POST /api/v1/logs/support-bundle                          admin
+  GET  /logs                                                admin
+  POST /logs/levels                                         admin
+  POST /logs/support-bundle                                 admin proof
   POST /api/v1/libraries                                    admin
   POST /api/v1/libraries/:id                                admin
   GET  /api/v1/libraries/:id/forecast                       read

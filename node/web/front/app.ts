@@ -13,6 +13,7 @@ import type { Assets } from '../static.ts';
 import { createViews } from '../views.ts';
 import type { Ctx, Env } from '../web.ts';
 import { createDoor, type Door } from './door.ts';
+import { registerMachineLogs } from './machine-logs.ts';
 import { registerMachine } from './machine.ts';
 import type { FrontParts } from './parts.ts';
 import type { Reach } from './reach.ts';
@@ -119,6 +120,7 @@ export function createFrontApp(parts: FrontParts, reach: Reach, assets: Assets):
   );
   app.use(originGate({ secret: parts.secret }) as MiddlewareHandler<FrontEnv>);
   registerMachine(app, web);
+  registerMachineLogs(app, web);
   app.all('/node/*', () => {
     throw refuse('not-found');
   });
@@ -173,7 +175,7 @@ export function createFrontApp(parts: FrontParts, reach: Reach, assets: Assets):
 
 /** What every node answers for itself, whoever coordinates. */
 export function isOwn(path: string): boolean {
-  return /^\/(healthz|readyz|api\/v1\/node|api\/v1\/node\/stop|node|node\/.*)$/s.test(path);
+  return /^\/(healthz|readyz|api\/v1\/node|api\/v1\/node\/(stop|logs|log-levels|support-bundle)|node|node\/.*)$/s.test(path);
 }
 
 function isRead(c: FrontCtx): boolean {

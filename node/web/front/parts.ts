@@ -1,5 +1,6 @@
 import type { ClientRequest, OutgoingHttpHeaders } from 'node:http';
 import type { ClusterName, Standing, Surroundings } from '../../core/standing.ts';
+import type { LogBook } from '../../log-book.ts';
 import type { Log } from '../../log.ts';
 import type { SetupToken } from '../auth/setup-token.ts';
 import type { Visitor } from '../security.ts';
@@ -20,6 +21,10 @@ export interface FrontParts {
   node: { id: string; name: string; version: string };
   access: FrontAccess;
   log: Log;
+  /** the newest lines of this machine; left out where none are kept */
+  logs?: LogBook;
+  /** a support bundle of this machine */
+  supportBundle?(wish: { names: boolean }, signal: AbortSignal): Promise<Uint8Array>;
   /** the application while this node coordinates, else null */
   local: () => LocalApp | null;
   /**

@@ -1,3 +1,4 @@
+import type { LogsPart } from './logs.ts';
 import type { Role, Scope } from '../../core/access.ts';
 import type { ApiToken } from '../../db/api-tokens.ts';
 import type { AuditRow } from '../../db/audit.ts';
@@ -83,7 +84,13 @@ export interface AccountPage {
 
 export interface Pills {
   groups: { name: SettingGroup; label: string }[];
-  group: 'people' | 'api-tokens' | 'audit';
+  group: 'people' | 'api-tokens' | 'audit' | 'logs';
+}
+
+/** The log of the machine that coordinates. */
+export interface LogsPage extends Pills, LogsPart {
+  /** a support bundle can be made here */
+  bundle: boolean;
 }
 
 export interface PeoplePage extends Pills {

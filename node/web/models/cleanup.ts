@@ -9,7 +9,7 @@ import { url } from '../routes.ts';
 export interface PillsView {
   groups: { name: SettingGroup; label: string }[];
   /** null: none of the groups, but the clean-up */
-  group: SettingGroup | 'people' | 'api-tokens' | 'audit' | null;
+  group: SettingGroup | 'people' | 'api-tokens' | 'audit' | 'logs' | null;
 }
 
 /** The clean-up page: every root with its leftovers and its trash. */

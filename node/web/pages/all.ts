@@ -11,6 +11,7 @@ import { filePages } from './files.ts';
 import { forecastPages } from './forecast.ts';
 import { historyPages } from './history.ts';
 import { jobPages } from './jobs.ts';
+import { logPages } from './logs.ts';
 import { libraryPages } from './library.ts';
 import { metricsPages } from './metrics.ts';
 import { nodePages } from './nodes.ts';
@@ -38,6 +39,7 @@ export const pageModules: readonly PageModule[] = [
   apiTokenPages,
   apiPages,
   auditPages,
+  logPages,
   overviewPages,
   queuePages,
   jobPages,

@@ -1,0 +1,86 @@
+import * as v from 'valibot';
+import { logLevels, logRooms } from '../../core/log-levels.ts';
+import { PlainError } from '../../errors.ts';
+import { refuse } from '../errors.ts';
+import { readLevels } from '../models/logs.ts';
+import type { Web } from '../web.ts';
+import { open } from './answers.ts';
+import { route, type ApiRoute } from './declare.ts';
+import { bundleAnswer } from '../pages/logs.ts';
+import { flag, whole, words } from './inputs.ts';
+
+const number = v.pipe(v.string(), v.regex(/^\d{1,15}$/, 'must be a whole number'), v.transform(Number));
+export const linesAnswer = v.strictObject({
+  items: v.array(
+    v.strictObject({
+      seq: v.pipe(v.number(), v.description('grows by one with each line of the process')),
+      time: v.string(),
+      level: v.string(),
+      room: v.string(),
+      msg: v.string(),
+      fields: open('everything else that the line says'),
+    }),
+  ),
+  levels: v.strictObject({
+    now: v.pipe(v.string(), v.description('how much is written out, for example info,mesh=debug')),
+    usual: v.string(),
+    until: v.pipe(v.nullable(v.string()), v.description('when that ends; null: it is the usual')),
+  }),
+});
+export const linesQuery = v.strictObject({
+  level: v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(', ')}`)),
+  room: v.optional(v.picklist(logRooms, `must be one of ${logRooms.join(', ')}`)),
+  words: v.optional(words(200)),
+  before: v.optional(number),
+  after: v.optional(number),
+  limit: v.optional(v.pipe(number, v.minValue(1), v.maxValue(1000))),
+});
+
+/** The log of the coordinating machine. Every machine answers the same at /api/v1/node/logs for its own command line. */
+export const logsApi: ApiRoute[] = [
+  route({
+    method: 'GET',
+    path: '/logs',
+    right: 'admin',
+    in: 'Logs',
+    does: 'The newest lines of the log of the machine that coordinates, newest first; with `after`, oldest first. Secrets are left out.',
+    query: linesQuery,
+    answer: linesAnswer,
+    run: async ({ web, query }) => {
+      const { level, room, words: said, before, after, limit = 200 } = query;
+      const asked = { ...(level ? { level } : {}), ...(room ? { room } : {}), ...(said ? { words: said } : {}) };
+      const items = bookOf(web).lines({ ...asked, ...(before ? { before } : {}), ...(after === undefined ? {} : { after }), limit });
+      return { items, levels: bookOf(web).levels() };
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/logs/levels',
+    right: 'admin',
+    in: 'Logs',
+    does: 'How much of the log is written out on the machine that coordinates, for some minutes. Empty levels: the usual at once.',
+    body: v.strictObject({ levels: words(300), minutes: v.optional(whole(1, 1440)) }),
+    answer: linesAnswer.entries.levels,
+    run: async ({ web, body }) => {
+      const read = readLevels(body.levels, body.minutes ?? 30);
+      if ('problem' in read) throw new PlainError(read.problem);
+      bookOf(web).setLevels(read.wish, read.forMs);
+      return bookOf(web).levels();
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/logs/support-bundle',
+    right: 'admin',
+    in: 'Logs',
+    does: 'Makes a support bundle of the machine that coordinates, a .tar.gz without secrets; answers when it is whole, which takes up to a minute.',
+    body: v.strictObject({ names: v.optional(v.pipe(flag, v.description('keep the real names of films, folders, people and machines'))) }),
+    answer: { media: 'application/gzip', says: 'The bundle.' },
+    run: ({ web, body, c }) => bundleAnswer(web, body.names ?? false, c.req.raw.signal),
+  }),
+];
+
+function bookOf(web: Web): NonNullable<Web['logs']> {
+  if (!web.logs) throw refuse('not-found', 'This machine keeps no lines of its log.');
+  return web.logs;
+}
