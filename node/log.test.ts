@@ -21,18 +21,27 @@ test('each room is written as much as was wished; what is not written is in the 
   log.child({ room: 'web' }).info('something of the web');
   log.child({ room: 'web' }).warn('a warning of the web');
   log.info('something of nobody');
-  assert.deepEqual(out.map((line) => (JSON.parse(line) as { msg: string }).msg), ['a detail of the mesh', 'a warning of the web']);
-  assert.deepEqual(book.lines({ limit: 10 }).map(({ room, msg }) => [room, msg]), [
-    ['node', 'something of nobody'],
-    ['web', 'a warning of the web'],
-    ['web', 'something of the web'],
-    ['mesh', 'a detail of the mesh'],
-  ]);
+  assert.deepEqual(
+    out.map((line) => (JSON.parse(line) as { msg: string }).msg),
+    ['a detail of the mesh', 'a warning of the web'],
+  );
+  assert.deepEqual(
+    book.lines({ limit: 10 }).map(({ room, msg }) => [room, msg]),
+    [
+      ['node', 'something of nobody'],
+      ['web', 'a warning of the web'],
+      ['web', 'something of the web'],
+      ['mesh', 'a detail of the mesh'],
+    ],
+  );
   assert.equal(book.lines({ limit: 10, level: 'warn' }).length, 1);
   assert.equal(book.lines({ limit: 10, room: 'mesh' }).length, 1);
   assert.equal(book.lines({ limit: 10, words: 'WARNING web' }).length, 1);
   const [, , , first] = book.lines({ limit: 10 });
-  assert.deepEqual(book.lines({ limit: 2, after: first!.seq }).map(({ seq }) => seq), [first!.seq + 1, first!.seq + 2]);
+  assert.deepEqual(
+    book.lines({ limit: 2, after: first!.seq }).map(({ seq }) => seq),
+    [first!.seq + 1, first!.seq + 2],
+  );
 });
 
 test('levels are changed for a while, and are as usual afterwards', async () => {

@@ -49,7 +49,11 @@ test('what is no secret stays as it is', () => {
 test('what this process knows to be secret is taken out in whatever form it stands', () => {
   keepSecret('s3cret "words" of/mine');
   keepSecretOfUrl('postgres://me:P%40ss-w0rd@db/x');
-  for (const form of ['s3cret "words" of/mine', encodeURIComponent('s3cret "words" of/mine'), JSON.stringify('s3cret "words" of/mine').slice(1, -1)])
+  for (const form of [
+    's3cret "words" of/mine',
+    encodeURIComponent('s3cret "words" of/mine'),
+    JSON.stringify('s3cret "words" of/mine').slice(1, -1),
+  ])
     assert.equal(redact(`said ${form} loudly`), 'said [secret] loudly');
   assert.equal(redact('password P@ss-w0rd and P%40ss-w0rd'), 'password [secret] and [secret]');
   keepSecret('abc');

@@ -39,8 +39,7 @@ export function keepSecretOfUrl(address: string | null | undefined): void {
 const NAMES = String.raw`[\w.-]*(?:passwor[dt]|passwd|passphrase|secret|token|api[_-]?key|apikey|credential|private[_-]?key|signature|authorization|cookie)[\w-]*`;
 const secretName = new RegExp(`^${NAMES}$`, 'i');
 /** …and those that only sound like it. */
-const harmlessName =
-  /^(tokens|token_?(id|label|name|uses|hours|count)|secret_?key_?file)$/i;
+const harmlessName = /^(tokens|token_?(id|label|name|uses|hours|count)|secret_?key_?file)$/i;
 
 const shapes: readonly [RegExp, string][] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g, CENSORED],
@@ -57,17 +56,21 @@ const shapes: readonly [RegExp, string][] = [
   ],
   [/\b(bearer|basic|digest)(\s+)[\w.~+/=:-]{8,}/gi, `$1$2${CENSORED}`],
   [/\b(token)="[^"]*"/gi, `$1="${CENSORED}"`],
-  // ?X-Plex-Token=…, #token=…, &api_key=…, password: …
-  [new RegExp(String.raw`(^|[^\w.-])(${NAMES})(["']?\s*[:=]\s*["']?)(?!\[secret\])[^\s"'&;,#<>)}\]]+`, 'gi'), `$1$2$3${CENSORED}`],
   [/([?&](?:code|state|session|sid|auth|key|sig)=)[^\s&#"'<>]+/gi, `$1${CENSORED}`],
 ];
+
+/** ?X-Plex-Token=…, #token=…, &api_key=…, password: … */
+const namedValue = new RegExp(String.raw`(^|[^\w.-])(${NAMES})(["']?\s*[:=]\s*["']?)(?!\[secret\])([^\s"'&;,#<>)}\]]+)`, 'gi');
 
 /** The text without anything that is secret. It may be any text: a message, a stack, a command, JSON. */
 export function redact(text: string): string {
   let clean = text;
   for (const secret of known) if (clean.includes(secret)) clean = clean.replaceAll(secret, CENSORED);
   for (const [shape, instead] of shapes) clean = clean.replace(shape, instead);
-  return clean;
+  return clean.replace(namedValue, (all, before: string, name: string, between: string, value: string) =>
+    // "tokens": 3 in JSON is a number and stays one
+    /^"\s*:\s*$/.test(between) && /^(null|true|false|-?\d[\d.e+-]*|[[{].*)$/i.test(value) ? all : `${before}${name}${between}${CENSORED}`,
+  );
 }
 
 /** The same for everything inside a plain value. Deeper than `depth` or in a circle it is left out. */

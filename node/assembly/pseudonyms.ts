@@ -19,15 +19,12 @@ type Kind = 'film' | 'folder' | 'library' | 'machine' | 'person' | 'server' | 'h
 
 /** Fields by what they hold. */
 const fields: readonly [RegExp, Kind | 'path'][] = [
-  [
-    /^(path|file|folder|input|output|target|trashPath|refused|used|from|directory|dataDir|libraries|ffmpeg|ffprobe|tlsCert|tlsKey|secretKeyFile)$/,
-    'path',
-  ],
+  [/^(path|file|folder|input|output|target|trashPath|refused|used|from|directory)$/, 'path'],
   [/^(title|detail|film|series)$/, 'film'],
   [/^(library|libraryName)$/, 'library'],
   [/^(by|actor|who|user|displayName|decidedBy|adminUser|startedBy|updatedBy|excludedBy)$/, 'person'],
   [/^(source|server)$/, 'server'],
-  [/^(host|hostname|hosts)$/, 'host'],
+  [/^(host|hostname)$/, 'host'],
 ];
 /** Words that a person could have called something, and that the bundle's own text is made of. */
 const ours =
@@ -116,9 +113,9 @@ export function createPseudonyms(key: string, options: { names: boolean }): Pseu
   function swap(text: string, name: string, instead: string): string {
     for (const form of new Set([name, JSON.stringify(name).slice(1, -1), encodeURIComponent(name)])) {
       if (!text.includes(form)) continue;
-      // a short name may be a part of a word
+      // a short name may be a part of a word, and a word a field of the bundle's own
       text =
-        form.length < 8
+        form.length < 8 || /^\w+$/.test(form)
           ? text.replace(
               new RegExp(String.raw`(?<![\w-])${form.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)}(?![\w-])(?!":)`, 'g'),
               instead,

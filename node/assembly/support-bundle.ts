@@ -4,7 +4,7 @@ import { createGzip } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { createExamination } from '../cli/doctor-examination.ts';
 import { examineMachine } from '../cli/doctor-machine.ts';
-import { clusterKeys, nodeKeys, specOf } from '../config/schema.ts';
+import { clusterKeys, nodeKeys, specOf, type SettingKey } from '../config/schema.ts';
 import { ffmpegsInWords } from '../core/ffmpeg-words.ts';
 import { sentence } from '../core/reasons.ts';
 import type { Standing, Surroundings } from '../core/standing.ts';
@@ -172,12 +172,21 @@ function programFacts(): object {
 }
 
 function optionsOf(options: House['options']): object {
-  return Object.fromEntries(nodeKeys.map((key) => [key, shown(specOf(key).secret === true, options[key])]));
+  return nodeKeys.map((key) => optionOf(key, options[key]));
 }
 
 function settingsOf(current: Record<string, unknown>): object {
-  return Object.fromEntries(clusterKeys.map((key) => [key, shown(specOf(key).secret === true, current[key])]));
+  return clusterKeys.map((key) => optionOf(key, current[key]));
 }
+
+/** As pairs: a field that is called like a secret would be blotted out, and what it says with it. */
+function optionOf(key: SettingKey, value: unknown): object {
+  const { env, secret, group } = specOf(key);
+  const kind = pathKeys.has(key) ? 'path' : 'value';
+  return { setting: key, env, group, [kind]: shown(secret === true, value) };
+}
+
+const pathKeys: ReadonlySet<string> = new Set(['libraries', 'dataDir', 'ffmpeg', 'ffprobe', 'tlsCert', 'tlsKey', 'secretKeyFile']);
 
 function shown(secret: boolean, value: unknown): unknown {
   if (!secret) return value ?? null;
