@@ -63,10 +63,9 @@ function logOf(options: RunOptions): { log: Log; book: LogBook } {
   // what the person who started the program told it in confidence is in no line that it ever writes
   for (const key of nodeKeys) if (specOf(key).secret && key !== 'databaseUrl') keepSecret(options[key] as string | null);
   keepSecretOfUrl(options.databaseUrl);
-  const { logLevel: level, logFormat, logFileMb, dataDir } = options;
-  const pretty = logFormat === 'auto' ? process.stderr.isTTY : logFormat === 'readable';
-  const file = logFileMb > 0 ? { alsoJson: createLogFile(path.join(dataDir, 'logs'), logFileMb * 1024 * 1024) } : {};
-  return openLog({ level, pretty, ...file });
+  const pretty = options.logFormat === 'auto' ? process.stderr.isTTY : options.logFormat === 'readable';
+  const file = options.logFileMb > 0 ? createLogFile(path.join(options.dataDir, 'logs'), options.logFileMb * 1024 * 1024) : null;
+  return openLog({ level: options.logLevel, pretty, ...(file ? { alsoJson: file } : {}) });
 }
 
 /** For service managers that read none themselves: a secret must not stand in a command line. @throws PlainError */

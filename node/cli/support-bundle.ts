@@ -1,6 +1,7 @@
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { codeOf, messageOf, PlainError } from '../errors.ts';
+import { PlainError } from '../errors.ts';
 import { command, nodeFlags, print } from './arguments.ts';
 import { running } from './running.ts';
 import { bytes } from './words.ts';
@@ -13,18 +14,17 @@ whole address. Films, folders, people and machines have other names in it, unles
 MANIFEST.txt before you send it. Made on the machine that coordinates, it also tells of the queue.
 `;
 
-/** The doctor looks at disks and devices that may be slow. */
-const PATIENCE_MS = 180_000;
-
 export function run(args: string[]): Promise<number> {
   const flags = { out: { type: 'string' }, 'with-names': { type: 'boolean' } } as const;
   return command(args, help, { ...nodeFlags(['data-dir']), ...flags }, async ({ values }) => {
-    const { download } = await running(values, PATIENCE_MS);
+    const { download } = await running(values);
     const file = path.resolve(typeof values['out'] === 'string' ? values['out'] : usualName());
-    const whole = await download('/node/support-bundle', { names: values['with-names'] === true });
-    await write(file, whole);
-    print(values['json'] === true, { file, sizeBytes: whole.length }, () =>
-      [`${file} (${bytes(whole.length)})`, 'Read the MANIFEST.txt in it before you send it.'].join('\n'),
+    // never over a file that is there: it may be one that a person wanted to keep
+    if (existsSync(file)) throw new PlainError(`${file} is there already. Name another with --out.`);
+    await download('/node/support-bundle', file, { names: values['with-names'] === true });
+    const { size: sizeBytes } = await stat(file);
+    print(values['json'] === true, { file, sizeBytes }, () =>
+      [`${file} (${bytes(sizeBytes)})`, 'Read the MANIFEST.txt in it before you send it.'].join('\n'),
     );
     return 0;
   });
@@ -32,16 +32,4 @@ export function run(args: string[]): Promise<number> {
 
 function usualName(): string {
   return `codecshift-support-${new Date().toISOString().slice(0, 10)}.tar.gz`;
-}
-
-/** Never over a file that is there: it may be one that a person wanted to keep. */
-async function write(file: string, whole: Buffer): Promise<void> {
-  try {
-    await writeFile(file, whole, { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') throw new PlainError(`${file} is there already. Name another with --out.`);
-    throw new PlainError(`${file} cannot be written (${codeOf(error) ?? messageOf(error)}). Name another place with --out.`, {
-      cause: error,
-    });
-  }
 }

@@ -68,6 +68,9 @@ const twins = `
   POST /library/:id/scan                                    POST /scan
   POST /library/:id/scanning                                POST /libraries/:id
   GET  /metrics                                             - outside the API, for a monitoring program
+  GET  /logs                                                GET /logs
+  POST /logs/levels                                         POST /logs/levels
+  POST /logs/support-bundle                                 POST /logs/support-bundle
   GET  /nodes                                               GET /nodes
   GET  /nodes/:id                                           GET /nodes
   POST /nodes/:id                                           POST /nodes/:id

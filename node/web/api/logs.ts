@@ -36,6 +36,11 @@ export const linesQuery = v.strictObject({
   limit: v.optional(v.pipe(number, v.minValue(1), v.maxValue(1000))),
 });
 
+export const levelsBody = v.strictObject({ levels: words(300), minutes: v.optional(whole(1, 1440)) });
+export const bundleBody = v.strictObject({
+  names: v.optional(v.pipe(flag, v.description('keep the real names of films, folders, people and machines'))),
+});
+
 /** The log of the coordinating machine. Every machine answers the same at /api/v1/node/logs for its own command line. */
 export const logsApi: ApiRoute[] = [
   route({
@@ -59,7 +64,7 @@ export const logsApi: ApiRoute[] = [
     right: 'admin',
     in: 'Logs',
     does: 'How much of the log is written out on the machine that coordinates, for some minutes. Empty levels: the usual at once.',
-    body: v.strictObject({ levels: words(300), minutes: v.optional(whole(1, 1440)) }),
+    body: levelsBody,
     answer: linesAnswer.entries.levels,
     run: async ({ web, body }) => {
       const read = readLevels(body.levels, body.minutes ?? 30);
@@ -74,7 +79,7 @@ export const logsApi: ApiRoute[] = [
     right: 'admin',
     in: 'Logs',
     does: 'Makes a support bundle of the machine that coordinates, a .tar.gz without secrets; answers when it is whole, which takes up to a minute.',
-    body: v.strictObject({ names: v.optional(v.pipe(flag, v.description('keep the real names of films, folders, people and machines'))) }),
+    body: bundleBody,
     answer: { media: 'application/gzip', says: 'The bundle.' },
     run: ({ web, body, c }) => bundleAnswer(web, body.names ?? false, c.req.raw.signal),
   }),
