@@ -69,7 +69,7 @@ function bundleParts({ house, db, settings, standing, surroundings }: BundlePart
       .lines({ level, limit })
       .filter((line) => level === 'info' || line.level === 'debug')
       .reverse()
-      .map(({ seq: _, ...line }) => JSON.stringify(line))
+      .map(({ seq: _seq, ...line }) => JSON.stringify(line))
       .join('\n');
   const ofBooks = <T>(read: (q: Database) => Promise<T>): (() => Promise<T>) | null => (db ? () => read(db) : null);
   return [
