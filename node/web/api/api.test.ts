@@ -295,6 +295,8 @@ describe('acting', () => {
       ['POST', '/settings', { changes: [] }, 422, 'changes'],
       ['POST', '/pause', '{"a":', 400, null],
       ['POST', '/pause', [1], 422, null],
+      ['POST', '/pause', [], 422, ''],
+      ['POST', '/pause', 'null', 422, null],
       ['GET', '/files?status=lost', undefined, 422, 'status'],
       ['GET', '/files?reason=because', undefined, 422, 'reason'],
       ['GET', '/files?sort=colour', undefined, 422, 'sort'],

@@ -38,6 +38,8 @@ describe('the event stream', () => {
     assert.equal((await first.next())!.event, 'hello');
     events.emit('job.changed', { jobId: 7, fileId: 8, libraryId: 9 });
     assert.deepEqual((await first.next())!.data, { jobId: 7, fileId: 8, libraryId: 9 });
+    events.emit('job.changed', { jobId: 0, fileId: 8, libraryId: 9 });
+    assert.deepEqual((await first.next())!.data, { jobId: null, fileId: 8, libraryId: 9 }, 'of a file, and no job');
     const { lastId } = first;
     events.emit('library.changed', { libraryId: 1 });
     events.emit('node.changed', { nodeId: 'tower' });

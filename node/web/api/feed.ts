@@ -134,7 +134,7 @@ export function createFeed(options: FeedOptions): Feed {
       return;
     }
     newest += 1;
-    ring.push({ type, text: `id: ${epoch}-${newest}\nevent: ${type}\ndata: ${JSON.stringify(event)}\n\n` });
+    ring.push({ type, text: `id: ${epoch}-${newest}\nevent: ${type}\ndata: ${JSON.stringify(event, withoutZero)}\n\n` });
     if (ring.length > size) ring.shift();
     for (const reader of readers) send(reader);
   }
@@ -204,4 +204,9 @@ export function createFeed(options: FeedOptions): Feed {
 function told(progress: Progress): object {
   const { jobId, attemptId, nodeId, outputBytes, expectedBytes, paused } = progress;
   return { jobId, attemptId, nodeId, ...progressJson(progress), outputBytes, expectedBytes, paused };
+}
+
+/** "Of no job" is 0 inside, and null to everybody else. */
+function withoutZero(key: string, value: unknown): unknown {
+  return key === 'jobId' && value === 0 ? null : value;
 }

@@ -45,8 +45,10 @@ export function problemJson(error: unknown, requestId: string): ErrorAnswer {
     const { status, code, message, problems } = error;
     return { error: { status, code, message, ...(problems.length > 0 ? { problems } : {}), requestId } };
   }
-  const told = explain(error, requestId);
-  return { error: { status: told.status, code: codeOf(error, told.status), message: told.message, todo: told.todo, requestId } };
+  const { status, message, todo } = explain(error, requestId);
+  const code = codeOf(error, status);
+  // where a person would look for it instead helps no program
+  return { error: { status, code, message, ...(code === 'not-found' ? {} : { todo }), requestId } };
 }
 
 function codeOf(error: unknown, status: number): string {

@@ -77,6 +77,9 @@ async function bodyAs<S extends Schema>(c: ApiContext, schema: S): Promise<v.Inf
   } catch {
     throw new ApiProblem(400, 'not-json', 'The body is not valid JSON.');
   }
+  // a list would pass for an object without fields
+  if (Array.isArray(body))
+    throw new ApiProblem(422, 'invalid-input', 'The body must be an object.', [{ path: '', problem: 'must be an object' }]);
   return fitting(schema, body);
 }
 

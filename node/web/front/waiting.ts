@@ -24,6 +24,7 @@ export async function waiting(web: FrontWeb, c: FrontCtx): Promise<Response> {
       503,
     );
   }
+  if (path === '/metrics') return c.text(`${view.title}. ${view.says[0]}\n`, 503);
   if (c.req.header('hx-request') === 'true') {
     // a header, because htmx leaves the body of a 503 alone; page.js shows it
     c.header('X-Says', encodeURIComponent(`${view.title}. ${unsaved || view.says[0]}`));

@@ -45,7 +45,7 @@ export interface Facts {
 export function familiesOf(facts: Facts): Family[] {
   const members = facts.nodes.filter((node) => node.standing === 'approved').slice(0, 500);
   return [
-    gauge('build_info', 'Which version of CodecShift coordinates.', [[{ version: facts.version, commit: 'release' }, 1]]),
+    gauge('build_info', 'Which version of CodecShift coordinates.', [[{ version: facts.version, commit: 'unknown' }, 1]]),
     gauge(
       'jobs',
       'Jobs by what they do now.',
@@ -102,10 +102,11 @@ function nodeFamilies({ running, progressOf, present, now }: Facts, members: rea
       return n === null ? [] : [[{ node: shortNode(node.id) }, n]];
     });
   const known = new Set(members.map((node) => node.id));
-  const used = sums(
-    running.filter((job) => job.nodeId !== null && known.has(job.nodeId)),
-    (job) => ({ node: shortNode(job.nodeId!), kind: kindOf(job.encoder) }),
-    () => 1,
+  const used = members.flatMap((node): Pair[] =>
+    (['cpu', 'gpu'] as const).map((kind) => [
+      { node: shortNode(node.id), kind },
+      running.filter((job) => job.nodeId === node.id && kindOf(job.encoder) === kind).length,
+    ]),
   );
   const moving = running.flatMap((job) => {
     const speed = progressOf(job.id)?.speed;
