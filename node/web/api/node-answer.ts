@@ -20,8 +20,9 @@ export const nodeAnswer = v.strictObject({
   id: v.string(),
   name: v.string(),
   version: v.string(),
-  speaks: v.optional(v.nullable(open('which versions of the messages between machines it speaks'))),
-  ffmpeg: v.optional(v.nullable(open('every ffmpeg of it, as it told them'))),
+  speaks: v.exactOptional(
+    v.pipe(v.strictObject({ min: v.number(), max: v.number() }), v.description('versions of the messages between machines')),
+  ),
   platform: v.string(),
   standing: v.picklist(['pending', 'approved', 'rejected', 'revoked']),
   draining: v.boolean(),
