@@ -106,6 +106,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
   if (tools.refused) log.error(refusal(tools.refused).message);
   let member: Member | null = null;
   let url = '';
+  let isRunning = false;
   const told = new Set<string>();
   let lastTold: 'set-up' | 'machine' | null = null;
   const encoders = provedEncoders(found, log.child({ room: 'ffmpeg' }), () => member?.encodersChanged(), {
@@ -173,7 +174,6 @@ async function open(start: StartOptions): Promise<RunningNode> {
   ({ url } = await front.start());
   await announce();
   const ready = Promise.withResolvers<void>();
-  let isRunning = false;
   const life = live().catch((error: unknown) => {
     ready.reject(error);
     if (!stopped.signal.aborted) log.error({ why: messageOf(error) }, 'this node cannot go on');
@@ -184,6 +184,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
   try {
     await ready.promise;
     isRunning = true;
+    await announce();
   } catch (error) {
     await stop({ how: 'cancel', hurry: Promise.resolve() });
     throw error;
@@ -192,7 +193,13 @@ async function open(start: StartOptions): Promise<RunningNode> {
   return { url, stop };
 
   function announce(): Promise<void> {
-    return announceRunning(options.dataDir, { url, pid: process.pid, secret: house.secret, certificate: front.certificate() });
+    return announceRunning(options.dataDir, {
+      url,
+      pid: process.pid,
+      secret: house.secret,
+      certificate: front.certificate(),
+      ready: isRunning,
+    });
   }
 
   async function live(): Promise<void> {

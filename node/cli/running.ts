@@ -16,12 +16,15 @@ interface Runtime {
   secret: string;
   /** PEM of what it shows at that address; absent without TLS */
   certificate?: string | null;
+  /** its libraries are added, or it waits for a person; before, a start may still fail */
+  ready?: boolean;
 }
 
 /** The running program of this machine, as far as the command line may ask it. */
 export interface Running {
   pid: number;
   url: string;
+  ready: boolean;
   api: <T>(method: string, path: string, body?: unknown) => Promise<T>;
   /** a file of the API, written as it comes; whole or not at all. With a body it is asked for by POST */
   download: (path: string, file: string, body?: unknown) => Promise<void>;
@@ -51,6 +54,7 @@ export async function running(values: Record<string, unknown>, timeoutMs = 60_00
   return {
     pid: runtime.pid,
     url: runtime.url,
+    ready: runtime.ready === true,
     async api(method, route, body) {
       const headers: Record<string, string> = { accept: 'application/json', authorization: `Bearer ${runtime.secret}` };
       if (body !== undefined) headers['content-type'] = 'application/json';

@@ -257,6 +257,11 @@ async function createMarker(directory: string): Promise<string> {
     await syncDirectory(directory);
     if (await createDurably(join(ours, MARKER), text, join(ours, `${MARKER}.${id}`))) return id;
   } catch (error) {
+    if (codeOf(error) === 'ENOSPC')
+      throw new PlainError(`The disk of ${directory} is full: not even the marker of a library fits on it.`, {
+        cause: error,
+        reason: { code: 'no-space', params: { where: directory } },
+      });
     throw new PlainError(
       `CodecShift may not write into ${directory}, so it could never replace a film there (${codeOf(error) ?? 'error'}).`,
       {

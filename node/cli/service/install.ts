@@ -146,7 +146,7 @@ async function answers(machine: Machine, manager: Manager, record: ServiceRecord
   for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; await pause(500)) {
     if (isNewer(machine, record, started)) {
       const now = await running({ 'data-dir': placeOf(machine, record.dataDir) }, 5000).catch(() => null);
-      if (now && (await now.api('GET', '/node').catch(() => null))) return now.url;
+      if (now?.ready && (await now.api('GET', '/node').catch(() => null))) return now.url;
     }
     const standing = await manager.standing(record);
     if (!standing.running && (standing.restarts ?? 0) - first >= TOO_OFTEN) break;

@@ -59,7 +59,9 @@ async function answering(t: TestContext): Promise<{ announce: (s: Stage, dataDir
   await new Promise((resolve) => server.once('listening', resolve));
   t.after(() => server.close());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  return { announce: (s, dataDir) => s.put(join(dataDir, 'running.json'), JSON.stringify({ url, pid: process.pid, secret: 'x' })) };
+  return {
+    announce: (s, dataDir) => s.put(join(dataDir, 'running.json'), JSON.stringify({ url, pid: process.pid, secret: 'x', ready: true })),
+  };
 }
 
 const linux: Answer = ([program, ...words]) => {
