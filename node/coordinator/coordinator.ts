@@ -221,7 +221,13 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       void tellMembers().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the list of members could not be read'));
     }, 2000);
     announce.unref();
-    const misfits = noteMisfits({ db, network: parts.network, events: parts.events, log });
+    const misfits = noteMisfits({
+      db,
+      network: parts.network,
+      events: parts.events,
+      leaseSeconds: () => parts.settings.current()['jobs.leaseSeconds'],
+      log,
+    });
     const pairing = createPairing({ db, key, events: parts.events, publishMembers, welcome });
     reign = {
       term,

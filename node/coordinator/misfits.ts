@@ -1,3 +1,4 @@
+import { holdLeases } from '../db/claims.ts';
 import type { Database } from '../db/connect.ts';
 import { noteProgram } from '../db/nodes.ts';
 import { messageOf } from '../errors.ts';
@@ -5,13 +6,19 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Network } from './roster.ts';
 
-const EVERY_MS = 5000;
+const EVERY_MS = 2000;
+const HOLD_MS = 60 * 60_000;
 
 /**
  * Members whose programs are too far from this one's (core/compatibility.ts) meet and say no more, not even hello. What
- * they run is written down while they are connected, so that the page can say which machine has to be upgraded.
+ * they run is written down while they are connected, so that the page can say which machine has to be upgraded. Their runs
+ * go on meanwhile, and for an hour nobody else is given the same: whoever upgrades one machine after the other finds what
+ * was finished taken.
  */
-export function noteMisfits(parts: { db: Database; network: Network; events: Events; log: Log }): { stop(): void } {
+export function noteMisfits(parts: { db: Database; network: Network; events: Events; leaseSeconds: () => number; log: Log }): {
+  stop(): void;
+} {
+  const since = new Map<string, number>();
   const timer = setInterval(() => void look(), EVERY_MS);
   timer.unref();
   void look();
@@ -21,6 +28,9 @@ export function noteMisfits(parts: { db: Database; network: Network; events: Eve
     for (const { node, program } of parts.network.apart?.() ?? []) {
       try {
         if (await noteProgram(parts.db, node, program)) parts.events.emit('node.changed', { nodeId: node });
+        const met = since.get(node) ?? performance.now();
+        since.set(node, met);
+        if (performance.now() - met < HOLD_MS) await holdLeases(parts.db, node, parts.leaseSeconds());
       } catch (error) {
         parts.log.debug({ node, why: messageOf(error) }, 'what a machine runs could not be written down');
       }

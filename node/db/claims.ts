@@ -153,6 +153,16 @@ export async function graceLeases(q: Queryable, seconds: number): Promise<number
   return rows.length;
 }
 
+/** What a node runs, and cannot tell of, is given so much more time. */
+export async function holdLeases(q: Queryable, node: string, seconds: number): Promise<void> {
+  await q.query(
+    `update jobs j set lease_until = now() + make_interval(secs => $2) from attempts a
+      where a.id = j.attempt_id and a.node_id = $1 and a.state = 'running' and j.state = 'running'
+        and j.lease_until < now() + make_interval(secs => $2)`,
+    [node, seconds],
+  );
+}
+
 export interface EndedRun extends Run {
   state: JobState;
   retryAt: Date | null;

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { quietLog, temporaryDirectory } from '../testing/database.ts';
 import { connectDatabase, overEmbedded, type Database } from './connect.ts';
 import { openEmbedded } from './embedded.ts';
+import { enginePostgres } from './engine.ts';
 
 const writerFile = fileURLToPath(new URL('../testing/database-writer.ts', import.meta.url));
 const open = (dataDir: string): Promise<Database> => connectDatabase({ url: null, dataDir, log: quietLog(), migrations: null });
@@ -100,6 +101,23 @@ test('a directory that is not a database is left as it is', async (t) => {
   fs.writeFileSync(path.join(dataDir, 'database', 'letter.txt'), 'mine');
   await assert.rejects(open(dataDir), /is not empty and is not a database/);
   assert.equal(fs.readFileSync(path.join(dataDir, 'database', 'letter.txt'), 'utf8'), 'mine');
+});
+
+test('a database of another PostgreSQL is left as it is, and said with the ways out', async (t) => {
+  const dataDir = await readyDirectory(t);
+  await (await open(dataDir)).close();
+  const mark = path.join(dataDir, 'database', 'PG_VERSION');
+  assert.equal(fs.readFileSync(mark, 'utf8').trim(), String(enginePostgres), 'what this build says of its engine is not true');
+  fs.writeFileSync(mark, '16\n');
+  const before = fs.readdirSync(path.join(dataDir, 'database'));
+  await assert.rejects(
+    open(dataDir),
+    (error: Error) =>
+      /was made by PostgreSQL 16, with CodecShift \d[\d.]*; this version, .* brings PostgreSQL 18, .* Nothing was changed\./.test(
+        error.message,
+      ) && /Start the version that ran before once more, .*codecshift backup.*codecshift restore FILE/.test(error.message),
+  );
+  assert.deepEqual(fs.readdirSync(path.join(dataDir, 'database')), before);
 });
 
 test('a first start that was killed half way begins anew', async (t) => {

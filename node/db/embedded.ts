@@ -7,6 +7,7 @@ import { messageOf, PlainError } from '../errors.ts';
 import { inExecutable } from '../program.ts';
 import { unpack } from '../unpacked.ts';
 import { lockDirectory } from './directory-lock.ts';
+import { noteEngine, requireOwnEngine } from './engine.ts';
 import type { WorkerInput, WorkerNote } from './embedded-worker.ts';
 import { WorkerSocket } from './wire.ts';
 
@@ -32,7 +33,7 @@ export interface Embedded {
   readonly created: boolean;
 }
 
-/** @throws PlainError when the directory is in use, damaged or not durable */
+/** @throws PlainError when the directory is in use, damaged, of another PostgreSQL, or not durable */
 export async function openEmbedded(options: { dataDir: string; log: Log; unsafe?: boolean; locked?: boolean }): Promise<Embedded> {
   const { dataDir, log } = options;
   makeDirectory(dataDir);
@@ -69,9 +70,11 @@ export async function openEmbedded(options: { dataDir: string; log: Log; unsafe?
   };
 
   try {
+    await requireOwnEngine(dataDir);
     code = threadCode(dataDir);
     current = start();
     await current;
+    noteEngine(dataDir);
   } catch (error) {
     lock.release();
     throw error;

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { createLibrary } from '../../../scripts/chaos/library.ts';
+import { seeded } from '../../../scripts/chaos/random.ts';
+import type { Standing } from '../../core/standing.ts';
+import { openBooks } from '../books.ts';
+import { emptyUrl, havePostgres, temporaryDirectory } from '../database.ts';
+import { freePorts } from '../free-ports.ts';
+import { makeNextVersion } from '../next-version.ts';
+import { runProgram, startProgram, until } from '../program.ts';
+import type { Program } from '../program.ts';
+
+/** The coordinator is upgraded so far that a worker of before can not work for it any more. */
+const skip = havePostgres() ? false : 'the books are read in an external PostgreSQL, which this machine does not have';
+
+suite('a worker that is too old for its coordinator', { skip }, () => {
+  test('says so, takes nothing, keeps what it finished, and hands it in once it is upgraded', { timeout: 300_000 }, async (t) => {
+    const [films, base] = [temporaryDirectory(t), temporaryDirectory(t)];
+    const next = makeNextVersion(temporaryDirectory(t), { version: '0.3.0', speaks: { min: 2, max: 3 } });
+    const url = await emptyUrl(t);
+    const books = openBooks(url);
+    t.after(() => books.close());
+    const ports = await freePorts(9);
+    const library = createLibrary(films, join(base, 'pristine'), seeded(3));
+    const running = new Set<Program>();
+    t.after(async () => {
+      for (const program of running) {
+        if (!t.passed) t.diagnostic(program.output().slice(-3000));
+        await program.kill();
+      }
+    });
+    const start = async (name: 'atlas' | 'tower' | 'attic', entry: string | null, token?: string): Promise<Program> => {
+      const port = ports + 3 * ['atlas', 'tower', 'attic'].indexOf(name);
+      const leads = name === 'atlas';
+      const program = await startProgram({
+        dataDir: join(base, `machine-${name}`),
+        libraries: leads ? [films] : [],
+        args: [
+          '--name',
+          name,
+          '--mesh-port',
+          String(port),
+          ...(leads ? [] : ['--peer', `127.0.0.1:${ports}`]),
+          ...(token ? ['--join', token] : []),
+        ],
+        env: leads
+          ? { DATABASE_URL: url, CODECSHIFT_LEASE: '10', CODECSHIFT_AT_ONCE: '1', CODECSHIFT_SPEED: 'slow' }
+          : { CODECSHIFT_CLUSTER: 'join' },
+        ...(entry ? { entry } : {}),
+      });
+      running.add(program);
+      return program;
+    };
+    const stop = async (program: Program): Promise<void> => {
+      running.delete(program);
+      await program.stop();
+    };
+    const hereOf = async (program: Program): Promise<Standing> =>
+      ((await (await program.request('/api/v1/node')).json()) as { standing: Standing }).standing;
+
+    const atlas = await start('atlas', null);
+    const own = (await atlas.api<{ items: { id: string }[] }>('/nodes')).items[0]!;
+    await atlas.api(`/nodes/${own.id}/drain`, {});
+    const { token } = await atlas.api<{ token: string }>('/nodes/tokens', { uses: 2 });
+    const tower = await start('tower', null, token);
+    await library.add({ kind: 'film', long: true });
+    await until(
+      'a scan',
+      () =>
+        atlas.api('/scan', {}).then(
+          () => true,
+          () => false,
+        ),
+      60_000,
+    );
+    await until(
+      'tower to encode',
+      async () => {
+        const { running: now } = await atlas.api<{ running: { progress: { phase: string } | null }[] }>('/status');
+        return now[0]?.progress?.phase === 'encoding';
+      },
+      120_000,
+    );
+    running.delete(atlas);
+    await atlas.kill();
+
+    const newer = await start('atlas', next.entry);
+    const says =
+      /This machine runs CodecShift 0\.1\.0, the coordinator atlas 0\.3\.0: .* Upgrade this machine\. .*takes no work; .* handed in afterwards/;
+    const standing = await until(
+      'tower to know',
+      async () => {
+        const here = await hereOf(tower);
+        return here.state === 'member' && here.version?.state === 'apart' ? here : null;
+      },
+      60_000,
+    );
+    assert.match(standing.version!.says, says);
+    await until('its console', () => says.test(tower.output()), 20_000);
+    assert.match(await (await tower.request('/node', { headers: { accept: 'text/html' } })).text(), /the coordinator atlas 0\.3\.0/);
+    const outbox = join(base, 'machine-tower', 'outbox');
+    await until('its encode to end', () => readdirSync(outbox).some((file) => file.endsWith('.json')), 120_000);
+    const shown = await until(
+      'the page of the coordinator',
+      async () => {
+        const text = await (await newer.request('/nodes', { headers: { accept: 'text/html' } })).text();
+        return text.includes('Too old to work with the coordinator, which runs 0.3.0. Upgrade this machine') ? text : null;
+      },
+      60_000,
+    );
+    assert.match(shown, /Other version/);
+
+    const { output } = await start('attic', null, token).then((attic) => attic);
+    const refused = await until(
+      'a newcomer of the same age to be refused',
+      async () => {
+        const attic = [...running].find((program) => program.output === output)!;
+        const here = await hereOf(attic);
+        return here.state === 'rejected' ? here : null;
+      },
+      60_000,
+    );
+    assert.match(refused.why, /^attic runs CodecShift 0\.1\.0, which is too old to work with .* \(0\.3\.0\)\. Upgrade attic\.$/);
+
+    // twice the lease, and it is still kept for it
+    const held = await until(
+      'its lease to have been renewed',
+      async () => {
+        const [row] = await books.query<{ n: number; state: string }>(
+          `select extract(epoch from now() - a.started_at)::int as n, a.state from attempts a order by id limit 1`,
+        );
+        return row!.n > 20 ? row! : null;
+      },
+      60_000,
+    );
+    assert.equal(held.state, 'running');
+    assert.ok(
+      readdirSync(outbox).some((file) => file.endsWith('.json')),
+      'what it finished is gone',
+    );
+    await stop(tower);
+    await start('tower', next.entry);
+    await books.quiet(120_000);
+    assert.deepEqual(
+      (await books.jobs()).map(({ state, outcome, attempts }) => [state, outcome, attempts]),
+      [['completed', 'replaced', ['succeeded']]],
+    );
+  });
+});
+
+suite('a version that was upgraded and is started again as it was', { skip }, () => {
+  test('refuses in words, names the backup of before, and leaves the database as it is', { timeout: 120_000 }, async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const next = makeNextVersion(temporaryDirectory(t), { version: '0.2.0', speaks: { min: 1, max: 2 } });
+    for (const entry of [null, next.entry]) {
+      const program = await startProgram({ dataDir, ...(entry ? { entry } : {}) });
+      await program.stop();
+    }
+    const end = await runProgram({ dataDir });
+    assert.equal(end.code, 1, end.output);
+    assert.match(end.output, /written by a newer CodecShift \(0\.2\.0\)/);
+    const named = /codecshift restore (\S+\.tar\.gz)/.exec(end.output)?.[1];
+    assert.ok(named?.includes('before-upgrade-from-'), end.output);
+    const again = await startProgram({ dataDir, entry: next.entry });
+    assert.equal((await again.api<{ items: unknown[] }>('/nodes')).items.length, 1);
+    await again.stop();
+  });
+});
