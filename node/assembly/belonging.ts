@@ -160,7 +160,7 @@ export function steppedBackWords(why: string): string {
 async function wayBack(error: Error, dataDir: string): Promise<PlainError> {
   const newest = (await listBackups(ownBackups(dataDir))).find(({ label }) => label.startsWith('before-upgrade'));
   const way = newest
-    ? ` To go back to the older version instead: codecshift restore ${newest.file}. That is the backup from right before the upgrade; what happened since is not in it.`
+    ? ` To go back to the older version instead: codecshift restore ${newest.file} --replace. That is the backup from right before the upgrade; what happened since is not in it.`
     : '';
   return new PlainError(`${error.message}${way}`, { cause: error });
 }

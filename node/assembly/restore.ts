@@ -1,3 +1,4 @@
+import { readMigrations } from '../db/migrate.ts';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { backUpBefore } from '../db/backup-before.ts';
@@ -173,15 +174,18 @@ async function intoExternal(wish: RestoreWish, contents: BackupContents, url: st
 async function saveBefore(session: LoneSession, wish: RestoreWish, { manifest }: BackupContents): Promise<Present> {
   const schema = await schemaOf(session);
   if (schema === null) return nothing;
-  requireKnownSchema(schema);
+  // the way back from an upgrade: what the newer version made is set aside as it is, which only a directory can be
+  const isNewer = schema > readMigrations().length;
+  if (isNewer && !(session.embedded && wish.replace)) requireKnownSchema(schema);
   const filled = await firstFilledTable(session);
   if (filled === null) return nothing;
   if (!wish.replace)
     throw new PlainError(
       `There is a database already: ${placeOf(wish.databaseUrl)} has rows in ${filled}. To put the backup in its place, say --replace; a backup of what is there is made first.`,
     );
-  say(wish, 'Backing up what is there.');
-  const safety = await backUpBefore(session, wish.dataDir, 'before-restore', { signal: wish.signal });
+  say(wish, isNewer ? 'Looking at what is there.' : 'Backing up what is there.');
+  // this program does not know everything that is in it
+  const safety = isNewer ? null : await backUpBefore(session, wish.dataDir, 'before-restore', { signal: wish.signal });
   const [{ term } = { term: 0 }] = await session.query<{ term: number }>('select term from coordinator');
   const hasCluster = (await presentTables(session)).includes('cluster');
   const [cluster] = hasCluster ? await session.query<{ id: string; key: string }>('select id, private_key as key from cluster') : [];

@@ -26,15 +26,19 @@ export interface Candidate {
   schema?: number;
 }
 
-/** Takes the lease when it is free, or renews it without a new term when this very session holds it. Returns the term, or null when another session leads. */
+/**
+ * Takes the lease when it is free, or renews it without a new term when this very session holds it. Returns the term, or null
+ * when another session leads. A newer program asks with the same words in a database that has its old schema still, so a
+ * column that came later than the row's first ones is read through jsonb.
+ */
 export async function acquireLease(q: Queryable, who: Candidate): Promise<number | null> {
   if (await renewLease(q, who)) return (await readLease(q)).term;
   const rows = await q.query<{ term: number }>(
-    `update coordinator set term = greatest(term, $5) + 1, holder = $1, session = $2, url = $3, prefer = null, prefer_until = null,
+    `update coordinator c set term = greatest(term, $5) + 1, holder = $1, session = $2, url = $3, prefer = null, prefer_until = null,
             lease_until = clock_timestamp() + make_interval(secs => $4)
       where lease_until <= clock_timestamp() and (prefer is null or prefer = $1 or prefer_until <= clock_timestamp())
         and ${notNewer('$6')}
-        and moved_to is null and arriving is null
+        and to_jsonb(c) ->> 'moved_to' is null and to_jsonb(c) ->> 'arriving' is null
      returning term`,
     [who.node, who.session, text(who.url), who.ttlSeconds, who.above ?? 0, who.schema ?? null],
   );

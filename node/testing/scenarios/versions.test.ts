@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import { promisify } from 'node:util';
 import { createLibrary } from '../../../scripts/chaos/library.ts';
 import { seeded } from '../../../scripts/chaos/random.ts';
 import type { Standing } from '../../core/standing.ts';
@@ -11,6 +13,7 @@ import { freePorts } from '../free-ports.ts';
 import { makeNextVersion } from '../next-version.ts';
 import { runProgram, startProgram, until } from '../program.ts';
 import type { Program } from '../program.ts';
+import { repository } from '../tools.ts';
 
 /** The coordinator is upgraded so far that a worker of before can not work for it any more. */
 const skip = havePostgres() ? false : 'the books are read in an external PostgreSQL, which this machine does not have';
@@ -151,7 +154,7 @@ suite('a worker that is too old for its coordinator', { skip }, () => {
 });
 
 suite('a version that was upgraded and is started again as it was', { skip }, () => {
-  test('refuses in words, names the backup of before, and leaves the database as it is', { timeout: 120_000 }, async (t) => {
+  test('refuses in words and leaves the database as it is; the backup that it names leads back', { timeout: 120_000 }, async (t) => {
     const dataDir = temporaryDirectory(t);
     const next = makeNextVersion(temporaryDirectory(t), { version: '0.2.0', speaks: { min: 1, max: 2 } });
     for (const entry of [null, next.entry]) {
@@ -166,5 +169,15 @@ suite('a version that was upgraded and is started again as it was', { skip }, ()
     const again = await startProgram({ dataDir, entry: next.entry });
     assert.equal((await again.api<{ items: unknown[] }>('/nodes')).items.length, 1);
     await again.stop();
+
+    const way = [join(repository, 'scripts', 'node.cjs'), join(repository, 'node', 'main.ts'), 'restore', named!, '--replace', '--yes'];
+    await promisify(execFile)(process.execPath, [...way, '--data-dir', dataDir]);
+    const back = await startProgram({ dataDir });
+    assert.equal((await back.api<{ items: { version: string }[] }>('/nodes')).items[0]?.version, '0.1.0');
+    await back.stop();
+    assert.ok(
+      readdirSync(dataDir).some((name) => name.startsWith('database.before-restore-')),
+      'what the newer version made is gone',
+    );
   });
 });
