@@ -28,7 +28,7 @@ const fields: readonly [RegExp, Kind | 'path'][] = [
 ];
 /** Words that a person could have called something, and that the bundle's own text is made of. */
 const ours =
-  /^(ffmpeg|ffprobe|codecshift|error|debug|info|warn|node|nodes|mesh|web|worker|keeper|coordinator|film|films|library|failed|running|null|true|false|name|path|level|room)$/i;
+  /^(the command line|the dashboard|ffmpeg|ffprobe|codecshift|error|debug|info|warn|node|nodes|mesh|web|worker|keeper|coordinator|film|films|library|failed|running|null|true|false|name|path|level|room)$/i;
 const MOST = 3000;
 const media = 'mkv|mp4|m4v|avi|mov|m2ts|mts|ts|mpg|mpeg|wmv|webm|flv|ogm|ogv|vob|iso|srt|ass|ssa|sub|idx|sup|nfo|mka';
 const stand = /(film|folder|library|machine|person|server|host)-[0-9a-f]{6}/;
@@ -79,6 +79,7 @@ export function createPseudonyms(key: string, options: { names: boolean }): Pseu
     const kind = fields.find(([names]) => names.test(field))?.[1];
     if (kind === 'path' || /^(file:)?(\/|[A-Za-z]:[\\/])/.test(value)) return path(value);
     if (kind === undefined) return value;
+    if (ours.test(value)) return value;
     learn(kind, value);
     return stand.test(value) ? value : of(kind, value);
   }
@@ -130,6 +131,6 @@ export function createPseudonyms(key: string, options: { names: boolean }): Pseu
 function addresses(text: string): string {
   return text
     .replace(/\b(?!127\.|0\.0\.0\.0)(\d{1,3}\.\d{1,3})\.\d{1,3}\.\d{1,3}\b(?!\.\d)/g, '$1.x.x')
-    .replace(/\[?\b((?:fd|fe|2|3)[\da-f]{1,3}):[\da-f:]{2,}(?:\/\d+)?\]?/gi, '[$1:…]')
+    .replace(/\[?(?<![\w:])((?:fd|fe|2|3)[\da-f]{2,3})(?::[\da-f]{0,4}){2,7}(?![\w:])\]?/gi, '[$1:…]')
     .replace(/\b12D3Koo\w{40,50}/g, (id) => `12D3…${id.slice(-6)}`);
 }

@@ -117,6 +117,8 @@ function bundleParts({ house, db, settings, standing, surroundings }: BundlePart
 /** Whatever a person called something is taken out of messages too, not only out of its own field. */
 async function learnNames({ house, db }: BundleParts, pseudonyms: Pseudonyms): Promise<void> {
   pseudonyms.learn('host', os.hostname());
+  pseudonyms.learn('person', userName());
+  if (os.homedir().split(/[\\/]/).length > 2) pseudonyms.learn('folder', os.homedir());
   pseudonyms.learn('machine', house.options.name);
   for (const { path } of await house.roots.report()) pseudonyms.learn('folder', path);
   if (!db) return;
@@ -126,12 +128,29 @@ async function learnNames({ house, db }: BundleParts, pseudonyms: Pseudonyms): P
   for (const user of await listUsers(db)) for (const name of [user.name, user.displayName]) pseudonyms.learn('person', name);
 }
 
+/** Of the system; unknown to some containers. */
+function userName(): string | null {
+  try {
+    const { username } = os.userInfo();
+    return username === 'root' ? null : username;
+  } catch {
+    return null;
+  }
+}
+
 async function textOf({ collect }: Part, pseudonyms: Pseudonyms, signal: AbortSignal): Promise<string> {
   if (!collect) return 'Not on this machine: it does not hold the database.\n';
   try {
     const found = await within(collect(), signal);
     if (typeof found === 'string')
-      return (pseudonyms.value(found.split('\n').map(parsed)) as unknown[])
+      return (
+        pseudonyms.value(
+          found
+            .split('\n')
+            .filter(Boolean)
+            .map((line) => JSON.parse(line) as unknown),
+        ) as unknown[]
+      )
         .map((line) => JSON.stringify(line))
         .join('\n')
         .slice(-MOST_BYTES);
@@ -139,10 +158,6 @@ async function textOf({ collect }: Part, pseudonyms: Pseudonyms, signal: AbortSi
   } catch (error) {
     return `It could not be collected: ${messageOf(error)}\n`;
   }
-}
-
-function parsed(line: string): unknown {
-  return line === '' ? '' : (JSON.parse(line) as unknown);
 }
 
 async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

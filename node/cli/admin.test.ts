@@ -5,6 +5,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
 import { temporaryDirectory } from '../testing/database.ts';
 import { startPlexServer } from '../testing/plex-server.ts';
 import { startProgram, until, type Program } from '../testing/program.ts';
@@ -98,6 +99,11 @@ describe('the program and its door', () => {
     for (const path of ['/sources', '/sources/1', '/sources/1/messages', '/settings', '/nodes', '/status'])
       ada.bodies.push(await (await program.request(`/api/v1${path}`)).text());
     planted.push(oneTime);
+    for (const path of ['/logs?level=debug&limit=1000', '/node/logs?level=debug&limit=1000'])
+      ada.bodies.push(await (await program.request(`/api/v1${path}`)).text());
+    const bundle = join(temporaryDirectory(t), 'bundle.tar.gz');
+    await cli(dataDir, 'support-bundle', '--with-names', '--out', bundle);
+    ada.bodies.push(gunzipSync(await readFile(bundle)).toString('utf8'));
     const { output } = await program.stop();
 
     const hits: string[] = [];
