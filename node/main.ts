@@ -15,6 +15,7 @@ const commands: Record<string, { help: string; load: () => Promise<{ run: (args:
   jobs: { help: 'list the queue, or act on one job', load: () => import('./cli/jobs.ts') },
   nodes: { help: 'list the machines, approve one, make a join token', load: () => import('./cli/nodes.ts') },
   sources: { help: 'list the media servers, add one, choose its libraries', load: () => import('./cli/sources.ts') },
+  notify: { help: 'list the places that are told what happens, send a test to one', load: () => import('./cli/notify.ts') },
   admin: { help: 'a new password for an admin who cannot sign in any more', load: () => import('./cli/admin.ts') },
   cleanup: { help: 'list what killed programs left in the libraries; delete it with --delete', load: () => import('./cli/cleanup.ts') },
   backup: { help: 'back up the database and the keys into one file, or verify one', load: () => import('./cli/backup.ts') },

@@ -1,7 +1,7 @@
 import type { ClusterSettings } from '../config/schema.ts';
 import { isTimeZone } from '../core/house-time.ts';
 import { TEST_EVENT, noticeEntry } from '../core/notice-events.ts';
-import { afterFailure, hears, lettersOf, quietUntil, restSeconds, type Answer } from '../core/notice-routing.ts';
+import { afterFailure, hears, lettersOf, MOST_AGE_SECONDS, quietUntil, restSeconds, type Answer } from '../core/notice-routing.ts';
 import { digestWords } from '../core/notice-words.ts';
 import { readCluster } from '../db/cluster.ts';
 import { isStaleTerm, type Database } from '../db/connect.ts';
@@ -131,7 +131,9 @@ export function createNotifier(parts: NotifierParts): Notifier {
     if (ready.length === 0) return;
     const targets = (await listTargets(db)).map((target) => ({ ...target, createdAt: target.createdAt.getTime() }));
     for (const notice of ready) {
-      const told = targets.filter((target) => hears(target, { event: notice.event, lastAt: notice.lastAt.getTime() }));
+      // out of a backup that was put back: nobody wants last week's news
+      const isOld = now() - notice.lastAt.getTime() > MOST_AGE_SECONDS * 1000;
+      const told = targets.filter((target) => !isOld && hears(target, { event: notice.event, lastAt: notice.lastAt.getTime() }));
       await routeNotice(
         db,
         notice.id,

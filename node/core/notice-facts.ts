@@ -26,6 +26,8 @@ export function noticeOfActivity(line: { kind: string; severity?: 0 | 1 | 2; par
       return { fact: { event: 'replace.blocked' } };
     case 'backup-failed':
       return { fact: { event: 'backup.failed' } };
+    case 'backup-restored':
+      return { fact: { event: 'security.settings' } };
     case 'node-asks':
       return { fact: { event: 'node.pending' } };
     case 'source-problem':

@@ -167,6 +167,7 @@ function test(item: Item): Omit<NoticeWords, 'level'> {
 
 function settingsTitle(i: Item): string {
   const object = text(i['object']);
+  if (i['kind'] === 'backup-restored') return 'The database was put back from a backup';
   if (i['action'] === 'target added') return `Notifications are sent to “${object}” from now on`;
   if (i['action'] === 'target changed') return `Where notifications go was changed: “${object}”`;
   if (i['action'] === 'target removed') return `Notifications do not go to “${object}” any more`;

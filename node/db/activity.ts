@@ -48,7 +48,7 @@ export async function addActivity(q: Queryable, event: NewActivity): Promise<num
             coalesce($4::int, f.library_id), $5::bigint, coalesce($6::bigint, f.id), $7::text,
             $8::jsonb || case when f.id is null then '{}' else jsonb_build_object('title', btrim(f.title || ' ' || f.detail)) end
        from (select 1) one left join media_files f on f.id = coalesce($6::bigint, (select file_id from jobs where id = $5::bigint))
-     returning id, node_id, job_id, params)${notice.sql}
+     returning id, kind, node_id, job_id, params)${notice.sql}
      select id from line`,
     [
       event.kind,

@@ -69,7 +69,7 @@ export function noticeOfLine(
     };
   const { event, key } = follows.fact;
   const { gatherMinutes, delaySeconds } = noticeEntry(event);
-  const item = `(select params || jsonb_strip_nulls(jsonb_build_object('jobId', job_id, 'nodeId', node_id,
+  const item = `(select params || jsonb_strip_nulls(jsonb_build_object('kind', kind, 'jobId', job_id, 'nodeId', node_id,
       'node', (select d.name from nodes d where d.id = line.node_id))) as item from line) said`;
   return { sql: `, told as (${gatherSql(first, item)})`, params: [event, text(key ?? event).slice(0, 300), gatherMinutes, delaySeconds] };
 }
