@@ -186,15 +186,19 @@ describe('through the tunnel', () => {
     await assert.rejects(ask(tower, 'GET', '/'), { code: 'ECONNRESET' });
   });
 
-  test('many live pages leave room for the others', async (t) => {
+  test('many live pages leave room for the others, and programs leave room for pages', async (t) => {
     const { tower, app } = await twoNodes(t);
-    const streams = await Promise.all(Array.from({ length: 24 }, () => readStream(`${tower.url}/events?view=shell`)));
+    const programs = await Promise.all(Array.from({ length: 4 }, () => readStream(`${tower.url}/api/v1/events`)));
+    const refused = await fetch(`${tower.url}/api/v1/events`);
+    assert.equal(refused.status, 429);
+    assert.equal(((await refused.json()) as { error: { code: string } }).error.code, 'too-many');
+    const streams = await Promise.all(Array.from({ length: 20 }, () => readStream(`${tower.url}/events?view=shell`)));
     const more = await fetch(`${tower.url}/events?view=shell`);
     assert.equal(more.status, 429);
     assert.equal((await ask(tower, 'GET', '/')).status, 200);
-    assert.equal(app.web.live.clients, 24);
+    assert.deepEqual([app.web.live.clients, app.web.feed.readers], [20, 4]);
     await tower.stop();
-    await Promise.all(streams.map((s) => s.until('[end]')));
+    await Promise.all([...streams, ...programs].map((s) => s.until('[end]')));
   });
 
   test('over the real data plane: page, form, stream, and an end when its key is taken back', async (t) => {

@@ -38,13 +38,15 @@ export interface Front {
 }
 
 const LOOK_MS = 1000;
-/** live pages through one tunnel; each holds one of its 32 connections (mesh/bulk-client.ts), and pages need some too */
-const MAX_TUNNELLED_STREAMS = 24;
+/** Through one tunnel; each holds one of its 32 connections (mesh/bulk-client.ts), and pages need some too. Programs keep no page waiting. */
+const MAX_TUNNELLED: Record<StreamKind, number> = { page: 20, program: 4 };
+
+type StreamKind = 'page' | 'program';
 
 export function createFront(parts: FrontParts): Front {
   const reach = createReach(parts, () => changed());
   /** what is under way outside this node's own pages, with the way it went */
-  const underway = new Map<ServerResponse, { key: string; stream: boolean; end: () => void }>();
+  const underway = new Map<ServerResponse, { key: string; stream: StreamKind | null; end: () => void }>();
   const visits = new WeakMap<IncomingMessage, { visitor: Visitor; app?: LocalApp; note?: Note }>();
   let listener: FrontListener | null = null;
   let own: ReturnType<typeof createFrontApp> | null = null;
@@ -118,7 +120,7 @@ export function createFront(parts: FrontParts): Front {
   function route(incoming: IncomingMessage, outgoing: ServerResponse, visitor: Visitor): void {
     const way = reach.way();
     const key = reach.key();
-    const stream = isStream(incoming.url!.split('?', 1)[0]!);
+    const stream = streamOf(incoming.url!.split('?', 1)[0]!);
     const track = (end: () => void): void => void underway.set(outgoing, { key, stream, end });
     outgoing.once('close', () => underway.delete(outgoing));
     if (way.kind === 'nowhere') return answer(incoming, outgoing, visitor);
@@ -127,7 +129,7 @@ export function createFront(parts: FrontParts): Front {
       track(() => void (stream && outgoing.end()));
       return void toApp(incoming, outgoing);
     }
-    if (stream && [...underway.values()].filter((u) => u.stream).length >= MAX_TUNNELLED_STREAMS)
+    if (stream && [...underway.values()].filter((u) => u.stream === stream).length >= MAX_TUNNELLED[stream])
       return answer(incoming, outgoing, visitor, { refusal: refuse('too-many') });
     const failed = (error: Error, sent: boolean): void => {
       underway.delete(outgoing);
@@ -159,7 +161,7 @@ export function createFront(parts: FrontParts): Front {
   }
 }
 
-/** Lasts for as long as somebody listens, and ends when the coordinator changes. */
-function isStream(path: string): boolean {
-  return path === '/events' || path === '/api/v1/events';
+/** What lasts for as long as somebody listens, and ends when the coordinator changes; null: an ordinary request. */
+function streamOf(path: string): StreamKind | null {
+  return path === '/events' ? 'page' : path === '/api/v1/events' ? 'program' : null;
 }

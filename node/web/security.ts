@@ -111,7 +111,9 @@ export function originGate(options: { secret: string }): MiddlewareHandler<Env> 
     const token = createHmac('sha256', key).update(of).digest('base64url');
     c.set('csrf', token);
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
-      if (!fromOurPage(c.req.header('sec-fetch-site'), c.req.header('origin'), c.req.header('host'))) throw refuse('foreign-origin');
+      // HTTP/2 has the host in a field of its own, from which the address of the request is made
+      const host = c.req.header('host') ?? new URL(c.req.url).host;
+      if (!fromOurPage(c.req.header('sec-fetch-site'), c.req.header('origin'), host)) throw refuse('foreign-origin');
       const sent = c.req.header('x-csrf-token') ?? (await formToken(c));
       if (typeof sent !== 'string' || !same(sent, token)) throw refuse('old-form');
     }

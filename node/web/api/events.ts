@@ -57,7 +57,7 @@ export const eventsApi: ApiRoute[] = [
 
 function keyOf(c: Ctx): string {
   const who = c.get('who');
-  return who.kind === 'token' ? who.token.id : who.kind;
+  return who.kind === 'token' ? who.token.id : `${who.kind} ${c.env?.visitor?.address ?? ''}`;
 }
 
 /** Aborts as soon as whoever asked may not any more: the token was revoked or ended, or the house was closed. */

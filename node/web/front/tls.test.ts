@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { connect, type ClientHttp2Session } from 'node:http2';
+import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,6 +9,8 @@ import { connect as connectTls } from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import { createLog } from '../../log.ts';
 import { member, serveTunnel, startFront } from '../../testing/front.ts';
+import { emptyBooks, webParts } from '../../testing/web.ts';
+import { createApp } from '../server.ts';
 import type { LocalApp } from './parts.ts';
 import { makeCertificate, ownCertificate } from './own-certificate.ts';
 import { openListener } from './tls.ts';
@@ -173,3 +175,30 @@ function shown(port: number): Promise<string> {
     socket.once('error', reject);
   });
 }
+
+test('over HTTP/2, where the host is in a field of its own, a browser that says no more than the origin may send a form', async (t) => {
+  const { parts, asked } = webParts({ db: emptyBooks });
+  const app = await createApp(parts);
+  t.after(() => app.stop());
+  const front = await startFront(
+    t,
+    'atlas',
+    { standing: member(atlas), local: app.fetch },
+    { tls: { kind: 'own', dataDir: await directory(t) } },
+  );
+  const session = connect(front.url, { ca: front.certificate()! });
+  t.after(() => session.destroy());
+  const page = session.request({ ':path': '/' });
+  const headers = await new Promise<IncomingHttpHeaders>((resolve) => page.once('response', resolve));
+  const cookie = String(headers['set-cookie']).split(';')[0]!;
+  let html = '';
+  for await (const chunk of page as AsyncIterable<Buffer>) html += String(chunk);
+  const body = `csrf=${/name="csrf" value="([^"]+)"/.exec(html)![1]!}`;
+  const form = { ':method': 'POST', ':path': '/pause', 'content-type': 'application/x-www-form-urlencoded', cookie };
+  assert.equal((await over2(session, { ...form, origin: 'https://evil.test' }, body)).status, 403);
+  assert.equal((await over2(session, { ...form, origin: front.url }, body)).status, 303);
+  assert.deepEqual(
+    asked.map(({ name }) => name),
+    ['pauseAll'],
+  );
+});

@@ -14,7 +14,8 @@ export interface ApiPage {
 export interface RouteLine {
   method: string;
   path: string;
-  does: string;
+  /** words, and names of fields among them */
+  does: { text: string; code: boolean }[];
   /** scopes of a token that open it, the smallest first; empty: none does */
   scopes: string[];
   takes: InputLine[];
@@ -48,7 +49,7 @@ function line(route: ApiRoute, document: OpenApi, base: string): RouteLine {
   return {
     method: route.method,
     path: base + route.path,
-    does: route.does,
+    does: route.does.split('`').map((text, i) => ({ text, code: i % 2 === 1 })),
     scopes: scopesFor(route.right),
     takes: [
       ...query.map(({ name, required, schema }) => ({ name, needed: required, kind: kindOf(schema as Shape) })),
