@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { repository } from '../../node/testing/tools.ts';
 import { locked } from './lock.ts';
 import type { Locked } from './lock.ts';
 
@@ -9,7 +12,8 @@ import type { Locked } from './lock.ts';
  */
 export function billOfMaterials(options: { version: string; packages: readonly string[]; runtime: string }): string {
   const runtime = locked(`node_modules/${options.runtime}`);
-  const parts = [...options.packages.map(locked), runtime].map(component);
+  const node = { ...component(runtime), cpe: `cpe:2.3:a:nodejs:node.js:${runtime.version}:*:*:*:*:*:*:*` };
+  const parts = [...options.packages.map(locked).map(component), node, postgresql()];
   const own = `pkg:generic/codecshift@${options.version}`;
   const bill = {
     $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
@@ -45,6 +49,22 @@ function component({ path, name, version, integrity, license }: Locked) {
     hashes: [{ alg: 'SHA-512', content: Buffer.from(integrity.replace(/^sha512-/, ''), 'base64').toString('hex') }],
     ...(license ? { licenses: [named(license)] } : {}),
     purl,
+  };
+}
+
+/** Inside PGlite, whose package does not name it: its holes are listed under the name PostgreSQL. */
+function postgresql() {
+  const wasm = readFileSync(join(repository, 'node_modules/@electric-sql/pglite/dist/pglite.wasm'), 'latin1');
+  const version = /PostgreSQL (\d+\.\d+) \(PGlite/.exec(wasm)?.[1];
+  if (!version) throw new Error('PGlite does not say any more which PostgreSQL it is.');
+  return {
+    type: 'application',
+    'bom-ref': `pkg:generic/postgresql@${version}`,
+    name: 'postgresql',
+    version,
+    licenses: [{ license: { id: 'PostgreSQL' } }],
+    purl: `pkg:generic/postgresql@${version}`,
+    cpe: `cpe:2.3:a:postgresql:postgresql:${version}:*:*:*:*:*:*:*`,
   };
 }
 

