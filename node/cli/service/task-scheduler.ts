@@ -8,6 +8,7 @@ import { taskFile } from './task-xml.ts';
 import type { Scope, Wish } from './wish.ts';
 
 const TASK = 'CodecShift';
+const LOG_MB = 20;
 
 /** Well-known accounts by number, since their names are translated: the system itself, administrators, LOCAL SERVICE. */
 const [SYSTEM, ADMINISTRATORS, LOCAL_SERVICE] = ['*S-1-5-18', '*S-1-5-32-544', '*S-1-5-19'];
@@ -43,10 +44,12 @@ export function taskScheduler(machine: Machine): Manager {
     const secrets = `${folder(scope)}\\codecshift.env`;
     const before = (await textOf(machine, secrets)) ?? '';
     const environment = withEnvironment(before, wish.environment, 'node');
-    const words = environment === '' ? wish.words : [...wish.words, `--env-file=${secrets}`];
+    // nobody keeps what a task prints
+    const kept = wish.flags['log-file-mb'] === undefined ? [`--log-file-mb=${LOG_MB}`] : [];
+    const words = [...wish.words, ...kept, ...(environment === '' ? [] : [`--env-file=${secrets}`])];
     return {
       account,
-      log: null,
+      log: `${wish.dataDir}\\logs\\codecshift.log`,
       directories: [folder(scope)],
       notes: [
         scope === 'user'

@@ -43,7 +43,7 @@ suite('the documentation', () => {
   });
 
   test('every flag that it names by itself exists', async () => {
-    const known = [...(await helpOf(new Set(['run', 'service', 'stop', 'nodes', 'plan', 'cleanup', 'backup']))).values()].join('\n');
+    const known = [...(await helpOf(await commandNames())).values()].join('\n');
     const wrong = manual.flatMap((page) =>
       page.code
         .filter((code) => /^--[a-z-]+/.test(code) && !foreign.has(code.split(/[\s=]/)[0]!))
@@ -115,6 +115,11 @@ test('a mistake in the documentation is found', () => {
 const foreign = new Set(['--omit', '--group-add', '--runtime', '--user', '--ignore-scripts', '--help']);
 /** Read by tests and scripts alone. */
 const forDevelopers = new Set(['CODECSHIFT_MEDIA', 'CODECSHIFT_GOLDEN']);
+
+async function commandNames(): Promise<Set<string>> {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(repository, 'node', 'main.ts'), '--help']);
+  return new Set([...stdout.matchAll(/^ {2}([a-z][a-z-]*) +[a-z]/gm)].map(([, name]) => name!).filter((name) => name !== 'codecshift'));
+}
 
 async function helpOf(names: ReadonlySet<string>): Promise<Map<string, string | null>> {
   const found = new Map<string, string | null>();
