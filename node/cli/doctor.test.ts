@@ -178,7 +178,7 @@ test('two programs: the doctor says what one waits for, that they work together,
 
   await first.kill();
   await until('the loss to be noticed', async () =>
-    (await second.api<Here>('/node')).surroundings.sightings.some(({ state }) => state === 'unreachable'),
+    (await second.api<Here>('/node')).surroundings.sightings.some(({ name, state }) => name === 'nas' && state === 'unreachable'),
   );
   assert.match((await doctor(two)).about('machine nas').says, /nas cannot be reached at .*firewall/);
 });
