@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isSecretName, keepSecret, keepSecretOfUrl, redact, redactDeep } from './redact.ts';
+import { isSecretName, keepSecret, keepSecretOfUrl, keepSecretsIn, redact, redactDeep } from './redact.ts';
 
 const planted = 'PlAnTeD0secret0value';
 
@@ -56,6 +56,17 @@ test('what this process knows to be secret is taken out in whatever form it stan
   ])
     assert.equal(redact(`said ${form} loudly`), 'said [secret] loudly');
   assert.equal(redact('password P@ss-w0rd and P%40ss-w0rd'), 'password [secret] and [secret]');
+  keepSecretsIn(
+    JSON.stringify({
+      bound: '["https://hooks.example.org"]',
+      values: { hook: 'https://h.example.org/T0/abcdef' },
+      account: { token: 'tok-4711-x' },
+    }),
+  );
+  assert.equal(
+    redact('to https://h.example.org/T0/abcdef by tok-4711-x at https://hooks.example.org'),
+    'to [secret] by [secret] at https://hooks.example.org',
+  );
   keepSecret('abc');
   assert.equal(redact('abc'), 'abc', 'a short one would blot out words');
 });

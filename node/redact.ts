@@ -22,6 +22,27 @@ export function keepSecret(secret: string | null | undefined): void {
   while (known.size > MOST_KNOWN) known.delete(known.values().next().value!);
 }
 
+/**
+ * What was sealed together: a secret of its own, or JSON in which some parts are one (a field called like a secret, or
+ * everything below `values`) and others are addresses that help.
+ */
+export function keepSecretsIn(sealed: string): void {
+  let parts: unknown = null;
+  try {
+    parts = JSON.parse(sealed);
+  } catch {
+    // a secret of its own
+  }
+  if (typeof parts === 'object' && parts !== null) keepParts(parts, false, 6);
+  else keepSecret(sealed);
+}
+
+function keepParts(value: unknown, secret: boolean, depth: number): void {
+  if (typeof value === 'string' && secret) keepSecret(value);
+  if (typeof value !== 'object' || value === null || depth === 0) return;
+  for (const [name, inner] of Object.entries(value)) keepParts(inner, secret || name === 'values' || isSecretName(name), depth - 1);
+}
+
 /** The password inside an address is a secret, the rest is not. */
 export function keepSecretOfUrl(address: string | null | undefined): void {
   if (typeof address !== 'string') return;

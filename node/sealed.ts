@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { PlainError } from './errors.ts';
-import { keepSecret } from './redact.ts';
+import { keepSecretsIn } from './redact.ts';
 
 /**
  * Secrets at rest: AES-256-GCM under a key that lies in a file beside the program, never in the database, so that a dump
@@ -39,7 +39,7 @@ export function createSealer(master: Uint8Array): Sealer {
   const key = new Uint8Array(hkdfSync('sha256', master, new Uint8Array(0), 'codecshift/secrets/v1', 32));
   return {
     seal(name, secret) {
-      keepSecret(secret);
+      keepSecretsIn(secret);
       const iv = randomBytes(12);
       const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(name));
       const body = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()]);
@@ -53,7 +53,7 @@ export function createSealer(master: Uint8Array): Sealer {
           .setAAD(Buffer.from(name))
           .setAuthTag(Buffer.from(tag, 'base64url'));
         const secret = Buffer.concat([decipher.update(Buffer.from(body, 'base64url')), decipher.final()]).toString('utf8');
-        keepSecret(secret);
+        keepSecretsIn(secret);
         return secret;
       } catch (cause) {
         throw new PlainError('A stored secret cannot be opened with the key of this machine. Enter it again.', {
