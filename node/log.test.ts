@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { checkValue } from './config/check.ts';
 import { specOf } from './config/schema.ts';
-import { parseLevels } from './core/log-levels.ts';
+import { logRooms, parseLevels } from './core/log-levels.ts';
 import { PlainError } from './errors.ts';
 import { createLogFile } from './log-file.ts';
 import { openLog } from './log.ts';
@@ -66,6 +66,19 @@ test('a wish that is not understood names the levels and the rooms', () => {
   assert.match(said('info,kitchen=debug'), /must name one of the rooms .*coordinator.*"kitchen" is none/);
   assert.match(said('mesh=loud'), /must give mesh one of the levels/);
   assert.deepEqual(checkValue(specOf('logLevel'), 'info, mesh=debug'), { ok: true, value: 'info, mesh=debug' });
+});
+
+test('every room that writes lines can be given a level', () => {
+  const code = globSync('**/*.ts', { cwd: import.meta.dirname, exclude: ['**/*.test.ts', 'testing/**'] });
+  const used = code.flatMap((file) => {
+    const text = readFileSync(join(import.meta.dirname, file), 'utf8');
+    return [...text.matchAll(/child\(\{ room: '([\w-]+)'|\broom\('([\w-]+)'\)/g)].map((match) => match[1] ?? match[2]!);
+  });
+  assert.ok(used.length > 10);
+  assert.deepEqual(
+    [...new Set(used)].filter((room) => !(logRooms as readonly string[]).includes(room)),
+    [],
+  );
 });
 
 test('no secret gets into a line: not in a message, a field, an error, its cause, nor its stack', () => {

@@ -3,7 +3,7 @@ export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 /** The rooms that write lines; what belongs to none counts as "node". */
-export const logRooms = ['node', 'coordinator', 'db', 'ffmpeg', 'front', 'keeper', 'mesh', 'notify', 'sources', 'web', 'worker'] as const;
+export const logRooms = ['node', 'backup', 'coordinator', 'db', 'ffmpeg', 'front', 'keeper', 'mesh', 'sources', 'web', 'worker'] as const;
 
 export interface LevelWish {
   all: LogLevel;
