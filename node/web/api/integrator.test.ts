@@ -12,6 +12,7 @@ import { fillPageSample } from '../../testing/page-sample.ts';
 import { fillSample } from '../../testing/sample.ts';
 import { hashOf } from '../auth/sessions.ts';
 import * as v from 'valibot';
+import { feedTypes } from './feed.ts';
 import { errorAnswer } from './problem.ts';
 
 // As a stranger's program does it: tokens over real HTTP, and the examples of docs/api.md as they stand there.
@@ -113,7 +114,8 @@ describe('the examples of docs/api.md', () => {
     assert.equal(prometheus.scrape_configs[0].metrics_path, '/metrics');
   });
 
-  test('its tables have every scope and every metric', async () => {
+  test('its tables have every scope and every metric, and it names every event', async () => {
+    for (const type of feedTypes) assert.ok(docs.includes(`\`${type}\``), type);
     for (const scope of scopes) assert.match(docs, new RegExp(`^\\| \`${scope}\` \\|`, 'm'));
     const { token } = await tokenFor('metrics');
     const text = await (await fetch(`${web.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text();
