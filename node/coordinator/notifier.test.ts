@@ -17,6 +17,7 @@ import { createOutgoing } from '../outgoing.ts';
 import { freshDatabase, quietLog, temporaryDirectory, type TestDatabase } from '../testing/database.ts';
 import { aNode } from '../testing/records.ts';
 import { httpReceiver, type HttpReceiver } from '../testing/receivers.ts';
+import { createAccess } from './access.ts';
 import { clusterKeyOf } from './members.ts';
 import { noticeCommands, type NoticeCommands } from './notice-commands.ts';
 import { createNoticeWatcher } from './notice-watcher.ts';
@@ -289,6 +290,36 @@ suite('places that are told things', () => {
     assert.deepEqual(
       (await h.log()).map(({ state }) => state),
       ['given-up'],
+    );
+  });
+});
+
+suite('security', () => {
+  test('a sign-in is told when it comes from where this person never signed in before, and so is a change of the doors', async (t) => {
+    const h = await house(t);
+    const access = createAccess({ db: h.term, events: createEvents((error) => assert.fail(String(error))) });
+    const user = { name: 'bob', displayName: '', role: 'viewer', password: 'x', oneTime: false } as const;
+    const userId = await access.addUser(user, ada, { address: '10.0.0.1', agent: '' });
+    const signIn = (session: string, address: string): Promise<void> =>
+      access.openSession(
+        { session: session.repeat(64), userId, method: 'password', replaces: null, idToken: null },
+        { address, agent: 'Firefox' },
+      );
+    for (const [session, address] of [
+      ['a', '10.0.0.9'],
+      ['b', '10.0.0.9'],
+      ['c', '::ffff:10.0.0.9'],
+      ['d', '203.0.113.5'],
+    ] as const)
+      await signIn(session, address);
+    await signIn('e', '198.51.100.1');
+    await access.changeUser(userId, { role: 'admin' }, ada, { address: '10.0.0.1', agent: '' });
+    const told = await h.term.query<{ event: string; item: Record<string, unknown> }>(
+      `select event, jsonb_array_elements(items) as item from notifications order by id`,
+    );
+    assert.deepEqual(
+      told.map(({ event, item }) => `${event} ${String(item['address'])}`),
+      ['security.sign-in 10.0.0.9', 'security.sign-in 203.0.113.5', 'security.sign-in 198.51.100.1', 'security.admin 10.0.0.1'],
     );
   });
 });

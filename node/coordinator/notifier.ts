@@ -62,6 +62,7 @@ const LEASE_SECONDS = 90;
 const SEND_MS = 45_000;
 /** Notices come from everywhere; one that has just been written waits no longer than this. */
 const MOST_WAIT_MS = 5000;
+const TROUBLE_MS = 10_000;
 const KEEP_DAYS = 30;
 
 export function createNotifier(parts: NotifierParts): Notifier {
@@ -109,6 +110,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
       again = Math.min(MOST_WAIT_MS, Math.max(200, Math.min(...seconds) * 1000));
     } catch (error) {
       troubled(error);
+      again = TROUBLE_MS;
     }
     next(hurried ? 0 : again);
   }
@@ -145,12 +147,17 @@ export function createNotifier(parts: NotifierParts): Notifier {
   /** A line for each target that has none; it ends by itself. */
   function begin(due: Delivery[]): void {
     for (const [targetId, deliveries] of Map.groupBy(due, (delivery) => delivery.targetId)) {
-      const line = deliver(targetId, deliveries)
-        .catch(troubled)
-        .finally(() => {
-          lines.delete(targetId);
-          next(0);
-        });
+      const over = (inMs: number): void => {
+        lines.delete(targetId);
+        next(inMs);
+      };
+      const line = deliver(targetId, deliveries).then(
+        () => over(0),
+        (error: unknown) => {
+          troubled(error);
+          over(TROUBLE_MS);
+        },
+      );
       lines.set(targetId, line);
     }
   }

@@ -160,7 +160,7 @@ const many: Partial<Record<NoticeEvent, (count: number) => string>> = {
 function test(item: Item): Omit<NoticeWords, 'level'> {
   return {
     title: 'This is a test from CodecShift',
-    lines: [`${said(item['by'], 'Somebody')} asked for it. Messages to “${said(item['name'], 'this place')}” look like this.`],
+    lines: [`Asked for by ${said(item['by'], 'somebody')}. Messages to “${said(item['name'], 'this place')}” look like this.`],
     path: '/settings/notifications',
   };
 }
