@@ -4,8 +4,14 @@ import { PlainError } from '../../errors.ts';
 export type EnvDialect = 'systemd' | 'node';
 
 /** Puts the values into the text of a file of `NAME=value` lines; lines of other names, and comments, stay as they are. */
-export function withEnvironment(text: string, values: Readonly<Record<string, string>>, dialect: EnvDialect): string {
-  const others = text.split('\n').filter((line) => line !== '' && !Object.hasOwn(values, nameOf(line)));
+export function withEnvironment(
+  text: string,
+  values: Readonly<Record<string, string>>,
+  dialect: EnvDialect,
+  forgotten: readonly string[] = [],
+): string {
+  const goes = (line: string): boolean => Object.hasOwn(values, nameOf(line)) || forgotten.includes(nameOf(line));
+  const others = text.split('\n').filter((line) => line !== '' && !goes(line));
   const ours = Object.entries(values).map(
     ([name, value]) => `${name}=${dialect === 'systemd' ? forSystemd(name, value) : forNode(name, value)}`,
   );

@@ -36,6 +36,8 @@ export interface Prepared {
  */
 export async function prepare(machine: Machine, values: Record<string, unknown>): Promise<Prepared> {
   const scope = scopeFor(machine, values);
+  if (scope === 'user' && values['service-user'] !== undefined)
+    throw new PlainError('--service-user is about a service of the whole machine. One of your own (--user) runs as you.');
   const manager = managerOf(machine);
   const dry = values['dry-run'] === true;
   if (!dry) await manager.requireUsable(scope);
@@ -44,6 +46,7 @@ export async function prepare(machine: Machine, values: Record<string, unknown>)
   requireLastingPlace(machine, program);
   const before = readRecord(machine, scope);
   const wish = wishOf(machine, values, values['anew'] ? null : before, { scope, dataDir: manager.dataDir(scope) });
+  if (values['anew']) wish.forgotten = Object.values(before?.files ?? {}).flatMap((mark) => (typeof mark === 'object' ? mark.names : []));
   const old = values['anew'] ? [] : [before?.flags['library'] ?? []].flat();
   await requireFolders(
     wish.libraries.map((folder) => placeOf(machine, folder)),
@@ -78,6 +81,7 @@ export async function install(machine: Machine, prepared: Prepared): Promise<{ u
 
 function recordOf(manager: Manager, wish: Wish, plan: Plan, before: ServiceRecord | null): ServiceRecord {
   const written = plan.steps.flatMap((step) => (step.do === 'file' ? [[step.path, markOf(step, wish, before)]] : []));
+  const gone = new Set(plan.steps.flatMap((step) => (step.do === 'remove' ? [step.path] : [])));
   return {
     manager: manager.name,
     scope: wish.scope,
@@ -86,7 +90,10 @@ function recordOf(manager: Manager, wish: Wish, plan: Plan, before: ServiceRecor
     account: plan.account,
     dataDir: wish.dataDir,
     flags: wish.flags,
-    files: { ...before?.files, ...Object.fromEntries(written) },
+    files: {
+      ...Object.fromEntries(Object.entries(before?.files ?? {}).filter(([file]) => !gone.has(file))),
+      ...Object.fromEntries(written),
+    },
     directories: plan.directories,
     log: plan.log,
   };
@@ -118,10 +125,7 @@ function requireNoEarlierData(machine: Machine, wish: Wish, values: Record<strin
   const user = isRoot(machine) ? env['SUDO_USER'] : machine.user;
   if (!user || user === 'root') return;
   const earlier = platform === 'darwin' ? `/Users/${user}/Library/Application Support/codecshift` : `/home/${user}/.local/share/codecshift`;
-  if (
-    !existsSync(placeOf(machine, pathsOf(machine).join(earlier, 'identity.key'))) &&
-    !existsSync(placeOf(machine, `${earlier}/roots.json`))
-  )
+  if (!existsSync(placeOf(machine, pathsOf(machine).join(earlier, 'node.key'))) && !existsSync(placeOf(machine, `${earlier}/roots.json`)))
     return;
   throw new PlainError(
     `CodecShift already ran here for ${user}, and its database is in ${earlier}. Say whether the service goes on with it (--data-dir '${earlier}' --service-user ${user}) or begins anew (--data-dir ${wish.dataDir}).`,

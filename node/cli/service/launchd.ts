@@ -1,10 +1,10 @@
 import { PlainError } from '../../errors.ts';
 import { isAccount } from './accounts.ts';
-import { withEnvironment } from './env-file.ts';
 import { launchdPlist } from './launchd-plist.ts';
 import { isRoot, type Machine } from './machine.ts';
 import type { Manager, Plan, Standing } from './manager.ts';
 import { serviceDirectory, type ServiceRecord } from './record.ts';
+import { secretsOf } from './secrets.ts';
 import { textOf, type Step } from './steps.ts';
 import type { Scope, Wish } from './wish.ts';
 
@@ -45,10 +45,9 @@ export function launchd(machine: Machine): Manager {
     if (scope === 'system' && account === null) throw new PlainError('Say as which user the service shall run: --service-user NAME');
     if (account !== null && !(await isAccount(machine, account))) throw new PlainError(`There is no user ${account} on this Mac.`);
     const secrets = `${serviceDirectory(machine, scope)}/codecshift.env`;
-    const before = (await textOf(machine, secrets)) ?? '';
-    const environment = withEnvironment(before, wish.environment, 'node');
+    const kept = await secretsOf(machine, wish, secrets, 'node');
     const log = `${logFolder(scope)}/codecshift.log`;
-    const words = environment === '' ? wish.words : [...wish.words, `--env-file=${secrets}`];
+    const words = kept.isThere ? [...wish.words, `--env-file=${secrets}`] : wish.words;
     const own = (path: string): Step[] => (account === null ? [] : [{ do: 'run', command: ['chown', account, path] }]);
     const content = launchdPlist({ label: LABEL, command: [...program, ...words], account, log, finishes: wish.finishes });
     return {
@@ -67,9 +66,8 @@ export function launchd(machine: Machine): Manager {
         ...own(wish.dataDir),
         { do: 'directory', path: logFolder(scope), mode: 0o755 },
         ...own(logFolder(scope)),
-        ...(environment === '' || environment === before
-          ? []
-          : [{ do: 'file' as const, path: secrets, content: environment, mode: 0o600, secret: true }, ...own(secrets)]),
+        ...kept.steps,
+        ...(kept.steps.some((step) => step.do === 'file') ? own(secrets) : []),
         { do: 'file', path: plistFile(scope), content, mode: 0o644 },
         { do: 'run', command: ['launchctl', 'bootout', target(scope)], unless: 'ignored' },
         { do: 'run', command: ['launchctl', 'enable', target(scope)] },

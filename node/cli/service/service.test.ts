@@ -113,6 +113,13 @@ suite('an installation', () => {
     assert.match(unit(), /User=anna\n[\s\S]*ReadWritePaths=-\/srv\/a -\/srv\/b\n/);
     assert.match(unit(), /--name=nas .*--port=9000|--port=9000 .*--name=nas/);
     assert.equal(s.text('/etc/codecshift/codecshift.env'), 'DATABASE_URL="postgres://a/b"\n');
+    s.put('/var/lib/codecshift/running.json', '{"pid":999999999,"url":"http://127.0.0.1:1/"}');
+
+    await again({ anew: true, 'service-user': 'anna', library: ['/srv/b'] });
+    assert.match(unit(), / run --data-dir=\/var\/lib\/codecshift --library=\/srv\/b\n/);
+    assert.equal(s.text('/etc/codecshift/codecshift.env'), null, 'a forgotten secret stayed');
+    s.put('/var/lib/codecshift/running.json', '{"pid":999999999,"url":"http://127.0.0.1:1/"}');
+    await again({ 'database-url': 'postgres://a/b' });
 
     s.put('/etc/systemd/system/codecshift.service', `${unit()}# mine\n`);
     await assert.rejects(prepare(s.machine, {}), /codecshift\.service was changed by hand since\. --force overwrites it/);
@@ -121,7 +128,7 @@ suite('an installation', () => {
     const record = installed(s.machine, {})!;
     const removal = await prepareRemoval(s.machine, record, false);
     assert.deepEqual(removal.removed, []);
-    assert.deepEqual(removal.left, ['/etc/codecshift/codecshift.env', '/etc/systemd/system/codecshift.service']);
+    assert.deepEqual(removal.left.toSorted(), ['/etc/codecshift/codecshift.env', '/etc/systemd/system/codecshift.service']);
     const forced = await prepareRemoval(s.machine, record, true);
     s.put('/var/lib/codecshift/running.json', '{"pid":999999999,"url":"http://127.0.0.1:1/"}');
     await uninstall(s.machine, record, forced);

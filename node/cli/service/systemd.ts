@@ -4,11 +4,11 @@ import path from 'node:path';
 import { PlainError } from '../../errors.ts';
 import { listMounts } from '../../files/find-roots.ts';
 import { deviceGroups, isAccount, makeAccount, may, ownerOf, OWN_ACCOUNT } from './accounts.ts';
-import { withEnvironment } from './env-file.ts';
 import { isRoot, placeOf, type Machine } from './machine.ts';
 import type { Manager, Plan, Standing } from './manager.ts';
 import { serviceDirectory, type ServiceRecord } from './record.ts';
-import { shown, textOf, type Step } from './steps.ts';
+import { secretsOf } from './secrets.ts';
+import { shown, type Step } from './steps.ts';
 import { STATE_DIRECTORY, systemdUnit } from './systemd-unit.ts';
 import { withoutSystemd } from './without-systemd.ts';
 import type { Scope, Wish } from './wish.ts';
@@ -77,7 +77,7 @@ export function systemd(machine: Machine): Manager {
       steps: [
         ...(isNew ? [{ do: 'run' as const, command: makeAccount(OWN_ACCOUNT, STATE_DIRECTORY) }] : []),
         { do: 'directory', path: serviceDirectory(machine, scope), mode: 0o755 },
-        ...(await environmentStep(wish)),
+        ...(await secretsOf(machine, wish, environmentFile(scope), 'systemd')).steps,
         ...dataDirectory(wish, account),
         { do: 'file', path: unitFile(scope), content: unit, mode: 0o644 },
         { do: 'run', command: ctl(scope, 'daemon-reload') },
@@ -103,14 +103,6 @@ export function systemd(machine: Machine): Manager {
     ];
   }
 
-  async function environmentStep(wish: Wish): Promise<Step[]> {
-    const file = environmentFile(wish.scope);
-    const before = (await textOf(machine, file)) ?? '';
-    const content = withEnvironment(before, wish.environment, 'systemd');
-    // one that holds nothing is not made; one that a person wrote is left as it is
-    return content === '' || content === before ? [] : [{ do: 'file', path: file, content, mode: 0o600, secret: true }];
-  }
-
   /** @throws PlainError naming what the user of the service may not do, and who may */
   async function requireRights(wish: Wish, program: readonly string[], account: string, isNew: boolean): Promise<void> {
     const [file, ...others] = program;
@@ -125,6 +117,9 @@ export function systemd(machine: Machine): Manager {
         `The user ${account}, as whom the service runs, may not read ${needed}.${help} or name a user who may, with --service-user.`,
       );
     }
+    const own = wish.dataDir;
+    if (own !== STATE_DIRECTORY && existsSync(placeOf(machine, own)) && !(await may(machine, account, 'w', own)))
+      throw new PlainError(`The user ${account}, as whom the service runs, may not write into the data directory ${own}.`);
     for (const folder of wish.libraries) {
       if (!existsSync(placeOf(machine, folder))) continue;
       if ((await may(machine, account, 'w', folder)) && (await may(machine, account, 'x', folder))) continue;

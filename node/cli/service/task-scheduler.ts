@@ -1,8 +1,8 @@
 import { PlainError } from '../../errors.ts';
-import { withEnvironment } from './env-file.ts';
 import type { Machine } from './machine.ts';
 import type { Manager, Plan, Standing } from './manager.ts';
 import { serviceDirectory, type ServiceRecord } from './record.ts';
+import { secretsOf } from './secrets.ts';
 import { textOf, type Step } from './steps.ts';
 import { taskFile } from './task-xml.ts';
 import type { Scope, Wish } from './wish.ts';
@@ -42,11 +42,10 @@ export function taskScheduler(machine: Machine): Manager {
     const { scope } = wish;
     const account = scope === 'user' ? userName() : wanted.account;
     const secrets = `${folder(scope)}\\codecshift.env`;
-    const before = (await textOf(machine, secrets)) ?? '';
-    const environment = withEnvironment(before, wish.environment, 'node');
+    const file = await secretsOf(machine, wish, secrets, 'node');
     // nobody keeps what a task prints
     const kept = wish.flags['log-file-mb'] === undefined ? [`--log-file-mb=${LOG_MB}`] : [];
-    const words = [...wish.words, ...kept, ...(environment === '' ? [] : [`--env-file=${secrets}`])];
+    const words = [...wish.words, ...kept, ...(file.isThere ? [`--env-file=${secrets}`] : [])];
     return {
       account,
       log: `${wish.dataDir}\\logs\\codecshift.log`,
@@ -60,12 +59,8 @@ export function taskScheduler(machine: Machine): Manager {
         { do: 'directory', path: folder(scope), mode: 0o755 },
         { do: 'directory', path: wish.dataDir, mode: 0o700 },
         ...only(wish.dataDir, account ?? LOCAL_SERVICE!, scope, '(OI)(CI)F'),
-        ...(environment === '' || environment === before
-          ? []
-          : [
-              { do: 'file' as const, path: secrets, content: environment, mode: 0o600, secret: true },
-              ...only(secrets, account ?? LOCAL_SERVICE!, scope, 'R'),
-            ]),
+        ...file.steps,
+        ...(file.steps.some((step) => step.do === 'file') ? only(secrets, account ?? LOCAL_SERVICE!, scope, 'R') : []),
         { do: 'file', path: xmlFile(scope), content: taskFile({ scope, command: [...program, ...words], account }), mode: 0o644 },
         { do: 'run', command: ['schtasks.exe', '/Create', '/TN', TASK, '/XML', xmlFile(scope), '/F'] },
         { do: 'run', command: ['schtasks.exe', '/Run', '/TN', TASK] },

@@ -16,6 +16,8 @@ export interface Wish {
   words: string[];
   /** for the file that only the service reads */
   environment: Record<string, string>;
+  /** names in that file which an earlier installation wrote, and which are not wished any more */
+  forgotten: string[];
   dataDir: string;
   libraries: string[];
   /** other files that the service has to read */
@@ -55,6 +57,7 @@ export function wishOf(
     flags,
     words: ['run', ...Object.entries(flags).flatMap(([flag, value]) => wordsOf(flag, value))],
     environment,
+    forgotten: [],
     dataDir: String(flags['data-dir']),
     libraries,
     reads: [options.tlsCert, options.tlsKey, options.secretKeyFile, options.ffmpeg, options.ffprobe].filter((file) => file !== null),
