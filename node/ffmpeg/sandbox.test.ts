@@ -7,7 +7,7 @@ import { allowedFormats } from '../core/allowed-media.ts';
 import { chosenFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { clip } from '../testing/media.ts';
 import { run } from './process.ts';
-import { fileUrl, wrapper } from './sandbox.ts';
+import { fileUrl, homeOf, wrapper } from './sandbox.ts';
 
 const tools = await chosenFfmpeg();
 const uncaged = !tools.cage && `no sandbox on this machine: ${tools.cageProblem}`;
@@ -40,6 +40,13 @@ test('a file that grows over its limit ends the run', { skip: !tools.prlimit && 
   const film = await clip('film');
   const inside = wrapper(tools, tools.ffmpeg.path, { read: [film], write: folder, maxFileBytes: 10_000 });
   await assert.rejects(run({ command: copy(film, join(folder, 'c.mkv')), wrapper: inside, what: 'copy' }));
+});
+
+test('a program with libraries of its own sees the place where it was installed, and nothing beside it', () => {
+  assert.equal(homeOf('/opt/ffmpeg-8.1/bin/ffmpeg'), '/opt/ffmpeg-8.1');
+  assert.equal(homeOf('/home/linuxbrew/.linuxbrew/bin/ffmpeg'), '/home/linuxbrew/.linuxbrew');
+  assert.equal(homeOf('/srv/codecshift/tools/ffmpeg'), '/srv/codecshift/tools/ffmpeg');
+  assert.equal(homeOf('/opt/ffmpeg'), '/opt/ffmpeg');
 });
 
 test('no demuxer that opens other files is on the list', () => {

@@ -157,13 +157,21 @@ function bubblewrap(cage: Cage, program: string, view: View): string[] {
     '/sys/devices/system',
     '/sys/devices/system',
     ...(view.devices ? [...maybe('--dev-bind-try', devices), '--ro-bind-try', '/sys', '/sys'] : []),
-    ...(system.some((d) => program.startsWith(`${d}/`)) ? [] : readOnly(program)),
+    ...(system.some((d) => program.startsWith(`${d}/`)) ? [] : readOnly(homeOf(program))),
     ...(view.write === undefined ? [] : ['--bind', view.write, view.write]),
     ...view.read.flatMap(readOnly),
     '--chdir',
     '/',
     '--',
   ];
+}
+
+/**
+ * What has to be seen of a program outside of the system's own folders: itself, or where it was installed with libraries of its
+ * own, that place. Not all of /opt: people keep other things there too.
+ */
+export function homeOf(program: string): string {
+  return /^(\/opt\/[^/]+|\/home\/linuxbrew\/\.linuxbrew)\//.exec(program)?.[1] ?? program;
 }
 
 /** Finds the helpers; the cage counts only when the program really ran inside it. */
