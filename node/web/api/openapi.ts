@@ -159,30 +159,33 @@ export function errorsOf(route: ApiRoute): ErrorStatus[] {
 
 function errorOf(route: ApiRoute, status: ErrorStatus): Operation['responses'][string] {
   return {
-    description: examples[status].message,
+    description: examples[status][1],
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' }, example: exampleOf(route, status) } },
   };
 }
 
 function exampleOf(route: ApiRoute, status: ErrorStatus): ErrorAnswer {
   const what = Object.values(route.params)[0]?.what;
-  const message = status === 404 && what ? `There is no such ${what}.` : examples[status].message;
-  return { error: { status, ...examples[status], message, requestId: '0f9a41c27d' } };
+  const [code, usual] = examples[status];
+  const message = status === 404 && what ? `There is no such ${what}.` : usual;
+  const problems = status === 422 ? { problems: [{ path: 'limit', problem: 'must be 1 to 200' }] } : {};
+  return { error: { status, code, ...problems, message, requestId: '0f9a41c27d' } };
 }
 
-const examples: Record<ErrorStatus, { code: string; message: string; problems?: { path: string; problem: string }[] }> = {
-  400: { code: 'not-json', message: 'The body is not valid JSON.' },
-  401: { code: 'no-token', message: 'The API needs a token, sent as “Authorization: Bearer cs_…”.' },
-  403: { code: 'not-allowed', message: 'Your account may look at this, but not change it.' },
-  404: { code: 'not-found', message: 'There is nothing of this kind.' },
-  409: { code: 'refused', message: 'It cannot be done as things stand; the sentence says why.' },
-  413: { code: 'too-large', message: 'The request was larger than one megabyte.' },
-  415: { code: 'not-json', message: 'The body must be JSON, with Content-Type: application/json.' },
-  422: { code: 'invalid-input', message: 'limit must be 1 to 200.', problems: [{ path: 'limit', problem: 'must be 1 to 200' }] },
-  429: { code: 'too-often', message: 'This token asks more often than this node answers, which is 600 times a minute.' },
-  500: { code: 'broken', message: 'This is a mistake in CodecShift, not in what you did. No file was touched by it.' },
-  503: { code: 'database-away', message: 'Running encodes go on; their results are kept until it is back.' },
-  504: { code: 'too-slow', message: 'The answer was not ready in time.' },
+/** An answer's own words for what is refused are no reasons of `core/reasons.ts`. */
+const examples: Record<ErrorStatus, readonly [code: string, message: string]> = {
+  400: ['not-json', 'The body is not valid JSON.'],
+  401: ['no-token', 'The API needs a token, sent as “Authorization: Bearer cs_…”.'],
+  403: ['not-allowed', 'Your account may look at this, but not change it.'],
+  404: ['not-found', 'There is nothing of this kind.'],
+  409: ['refused', 'It cannot be done as things stand; the sentence says why.'],
+  413: ['too-large', 'The request was larger than one megabyte.'],
+  415: ['not-json', 'The body must be JSON, with Content-Type: application/json.'],
+  422: ['invalid-input', 'limit must be 1 to 200.'],
+  429: ['too-often', 'This token asks more often than this node answers, which is 600 times a minute.'],
+  500: ['broken', 'This is a mistake in CodecShift, not in what you did. No file was touched by it.'],
+  503: ['database-away', 'Running encodes go on; their results are kept until it is back.'],
+  504: ['too-slow', 'The answer was not ready in time.'],
 };
 
 function closed(schema: v.GenericSchema<unknown, unknown>): object {

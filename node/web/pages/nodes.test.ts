@@ -22,7 +22,7 @@ describe('the page', () => {
       'Could coordinate',
       'Keeper of Films, Shorts, TV',
       '47\u00a0s ahead',
-      'The coordinator runs 0.1.0',
+      'Older than the coordinator, which runs 0.1.0. They work together',
       'Resting until',
       'fps at 1080p',
     ])
