@@ -53,6 +53,8 @@ export interface ElectorParts {
 
 /** So long the older ones let it pass to a newer program that asked for it: that one may have to be woken by its disk first. */
 const YIELD_SECONDS = 15;
+/** A newer program that fails and is started again and again must not keep the house without a coordinator. */
+const YIELD_AGAIN_MS = 2 * 60_000;
 /** After giving the role up because the mesh could not be reached. */
 const HOLD_BACK_MS = 60_000;
 
@@ -77,6 +79,7 @@ export function createElector(parts: ElectorParts): Elector {
   let campaigned = false;
   let cutOffSince: number | null = null;
   let holdBackUntil = -Infinity;
+  let yieldAgainAt = -Infinity;
 
   return {
     start: () => next(0),
@@ -223,7 +226,7 @@ export function createElector(parts: ElectorParts): Elector {
     if (leading === null) return;
     const fresh = (await listCandidates(db)).filter((c) => c.fresh && c.nodeId !== parts.node);
     const newer = fresh.find((c) => (c.schema ?? 0) > schema);
-    if (newer) return yieldTo(newer.nodeId);
+    if (newer && performance.now() >= yieldAgainAt) return yieldTo(newer.nodeId);
     const others = fresh.map((c) => c.reaches);
     if (!isCutOff({ mine, others })) return void (cutOffSince = null);
     cutOffSince ??= performance.now();
@@ -235,6 +238,7 @@ export function createElector(parts: ElectorParts): Elector {
 
   async function yieldTo(node: string): Promise<void> {
     log.info({ to: node }, 'a machine with a newer version waits to bring the database up to date: it coordinates from now on');
+    yieldAgainAt = performance.now() + YIELD_AGAIN_MS;
     await preferCandidate(db, node, YIELD_SECONDS);
     await resign();
   }

@@ -46,7 +46,7 @@ test('the list of machines marks the older one, and says whether that matters', 
   const atlas = program('0.3.0', 1, 2);
   assert.equal(versionNote(atlas, atlas), '');
   assert.match(versionNote(atlas, program('0.1.0', 1, 1)), /^Older than the coordinator, which runs 0\.3\.0\. They work together; /);
-  assert.match(versionNote(atlas, program('0.1.0', 1, 1), 'no more'), /can not stand in as coordinator any more/);
+  assert.match(versionNote(atlas, program('0.1.0', 1, 1), 'no more'), /cannot stand in as coordinator any more/);
   assert.match(versionNote(atlas, program('0.4.0', 2, 3)), /upgrade the other machines/);
   assert.match(versionNote(program('0.3.0', 2, 3), program('0.1.0', 1, 1)), /^Too old .* Upgrade this machine; it takes no work/);
   assert.match(versionNote(program('0.1.0', 1, 1), program('0.3.0', 2, 3)), /Upgrade the coordinator/);

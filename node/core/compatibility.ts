@@ -64,7 +64,7 @@ export function versionNote(coordinator: Program, machine: Program, standsIn: 'n
     case 'too-new':
       return `The coordinator runs ${version}, which is too old to work with this machine. Upgrade the coordinator; ${kept}`;
     case 'older':
-      return `Older than the coordinator, which runs ${version}. They work together${standsIn === 'no more' ? ', but it can not stand in as coordinator any more' : ''}; upgrade it when it suits you.`;
+      return `Older than the coordinator, which runs ${version}. They work together${standsIn === 'no more' ? ', but it cannot stand in as coordinator any more' : ''}; upgrade it when it suits you.`;
     case 'newer':
       return `The coordinator runs ${version}, which is older. They work together; upgrade the other machines when it suits you.`;
   }

@@ -42,7 +42,9 @@ export async function copyBefore(session: MigrationSession, { dataDir, from, log
 
 const nothingChanged = 'Nothing was changed. Make room, or, if you have a backup of your own, switch the copy off with --upgrade-copy off.';
 
-async function requireRoom(session: MigrationSession, dataDir: string): Promise<void> {
+/** Before anybody is disturbed for an upgrade that could not go on. @throws PlainError when the copy would not fit */
+export async function requireRoom(session: MigrationSession, dataDir: string | null): Promise<void> {
+  if (dataDir === null) return;
   const [size] = await session.query<{ bytes: string }>(`select pg_database_size(current_database())::text as bytes`);
   const { bavail, bsize } = await statfs(dataDir);
   const needed = Number(size!.bytes) / SHARE + LEAVE_BYTES;

@@ -9,7 +9,7 @@ import { emptyUrl, havePostgres, quietLog, temporaryDirectory } from '../testing
 import { until } from '../testing/program.ts';
 import { listBackups } from './backup-folder.ts';
 import { verifyBackup } from './backup-read.ts';
-import { listCandidates } from './candidates.ts';
+import { listCandidates, noteWaiting } from './candidates.ts';
 import { connectDatabase, type Database } from './connect.ts';
 import { acquireLease, readLease, readSchema, renewLease, resignLease } from './coordinator.ts';
 import { isNewerSchema, readMigrations, type Migration } from './migrate.ts';
@@ -115,6 +115,41 @@ suite('a newer program comes to a database that another one leads', { skip }, ()
     assert.equal((await retired.promise).schema, next.length);
     assert.equal(elector.term(), null);
     assert.deepEqual((await readLease(newer)).term, term + 1, 'one term each, and nobody in between');
+  });
+
+  test('an elector does not hand over again and again to one that does nothing with it', async (t) => {
+    const { before } = await house(t);
+    const terms: number[] = [];
+    let elected = Promise.withResolvers<void>();
+    const elector = createElector({
+      db: before,
+      node: 'old',
+      session: randomUUID(),
+      url: () => 'http://old',
+      reaches: () => 5,
+      log: quietLog(),
+      ttlSeconds: 1,
+      onElected: async (term) => (terms.push(term), elected.resolve()),
+      onDeposed: async () => {},
+    });
+    t.after(() => elector.stop());
+    elector.start();
+    await elected.promise;
+    elected = Promise.withResolvers();
+    const ask = (): Promise<void> => noteWaiting(before, 'new', randomUUID(), next.length);
+    await ask();
+    await until('it to hand over', async () => (await readLease(before)).held === false);
+    await before.query('update coordinator set prefer = null');
+    await elected.promise;
+    const rounds = async (): Promise<string> =>
+      (await before.query<{ at: string }>(`select at::text from candidates where node_id = 'old'`))[0]!.at;
+    for (let i = 0; i < 3; i++) {
+      const last = await rounds();
+      await ask();
+      await until('another round', async () => (await rounds()) !== last);
+    }
+    assert.equal(elector.term(), terms.at(-1));
+    assert.equal(terms.length, 2);
   });
 
   test('of two that come at the same time one does it, and both go on', async (t) => {

@@ -3,7 +3,7 @@ import { PlainError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { noteWaiting } from './candidates.ts';
 import { acquireLease, readLease, renewLease, resignLease } from './coordinator.ts';
-import { copyBefore } from './copy-before.ts';
+import { copyBefore, requireRoom } from './copy-before.ts';
 import { migrate, missingMigrations, type Migration, type MigrationSession } from './migrate.ts';
 
 /**
@@ -43,6 +43,7 @@ export async function upgradeShared(session: MigrationSession, options: UpgradeO
   if (missing.length === 0) return;
   // in an empty database, and in one whose first start broke off, nobody can lead yet
   if (missing.length === migrations.length || !(await canBeLed(session))) return upgrade(session, options, null);
+  await requireRoom(session, options.dataDir);
   const term = await takeTurn(session, options);
   if (term !== null) await inTerm(session, options, term);
 }

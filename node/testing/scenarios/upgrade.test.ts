@@ -46,7 +46,7 @@ suite('a rolling upgrade of three machines', { skip }, () => {
       await house.working('c');
       await house.upgrade('b', 'kill');
       await house.steppedBack('a');
-      assert.match(await house.page('b', '/nodes'), /Older than the coordinator, which runs 0\.2\.0\. .*can not stand in as coordinator/);
+      assert.match(await house.page('b', '/nodes'), /Older than the coordinator, which runs 0\.2\.0\. .*cannot stand in as coordinator/);
       await house.endsWhileNobodyCoordinates('b');
       await house.upgrade('a', 'stop');
     } else {

@@ -123,7 +123,8 @@ function memberWords({ node, reached, away, now }: StandingFacts, standing: Extr
   const last = away.last
     ? [{ label: 'Coordinated last', value: away.last.node === node.id ? `${away.last.name}, this machine` : away.last.name, title: '' }]
     : [];
-  if (coordinator && version?.state === 'apart') return { tone: 'bad', title: 'Another version is needed here', says: [version.says] };
+  if (coordinator && version?.state === 'apart')
+    return { tone: 'bad', title: 'Two versions that cannot work together', says: [version.says] };
   if (coordinator && reached) {
     const who = coordinator.node === node.id ? 'This machine coordinates it.' : `${coordinator.name} coordinates it, and answers.`;
     return { tone: version ? 'ask' : 'well', title: `Part of ${cluster.name}`, says: version ? [who, version.says] : [who] };
