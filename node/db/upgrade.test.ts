@@ -152,6 +152,12 @@ suite('a newer program comes to a database that another one leads', { skip }, ()
     assert.equal(terms.length, 2);
   });
 
+  test('a database that was left for another one is not waited for, and stays as it is', async (t) => {
+    const { before, openNewer } = await house(t);
+    await before.query(`update coordinator set moved_to = 'elsewhere', moved_at = now()`);
+    assert.equal((await readSchema(await openNewer())).schema, all.length);
+  });
+
   test('of two that come at the same time one does it, and both go on', async (t) => {
     const { openNewer, before, dataDir } = await house(t);
     const [one, two] = await Promise.all([openNewer(), openNewer()]);

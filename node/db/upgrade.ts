@@ -48,12 +48,12 @@ export async function upgradeShared(session: MigrationSession, options: UpgradeO
   if (term !== null) await inTerm(session, options, term);
 }
 
-/** Waits until it leads. Null: another machine brought the database up to date meanwhile. */
+/** Waits until it leads. Null: another machine brought the database up to date meanwhile, or it does not count any more. */
 async function takeTurn(session: MigrationSession, options: UpgradeOptions): Promise<number | null> {
   const { who, migrations, say, log, signal } = options;
   for (let told = false; ; told = true) {
     signal?.throwIfAborted();
-    if ((await missingMigrations(session, migrations)).length === 0) return null;
+    if ((await missingMigrations(session, migrations)).length === 0 || (await isLeft(session))) return null;
     await noteWaiting(session, who.node, who.session, migrations.length);
     const term = await acquireLease(session, { ...who, url: null, ttlSeconds: TTL_SECONDS });
     if (term !== null) return term;
@@ -120,6 +120,14 @@ async function canBeLed(session: MigrationSession): Promise<boolean> {
        where table_schema = 'public' and table_name = 'coordinator' and column_name = 'prefer') as there`,
   );
   return tables!.there;
+}
+
+/** It was left for another database, or is only being filled: whoever opens it is told so, and nobody may lead in it. */
+async function isLeft(session: MigrationSession): Promise<boolean> {
+  const [row] = await session.query<{ left: boolean }>(
+    `select to_jsonb(c) ->> 'moved_to' is not null or to_jsonb(c) ->> 'arriving' is not null as left from coordinator c`,
+  );
+  return row?.left === true;
 }
 
 async function leaderOf(session: MigrationSession): Promise<string> {
