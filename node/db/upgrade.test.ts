@@ -138,7 +138,7 @@ suite('a newer program comes to a database that another one leads', { skip }, ()
     elected = Promise.withResolvers();
     const ask = (): Promise<void> => noteWaiting(before, 'new', randomUUID(), next.length);
     await ask();
-    await until('it to hand over', async () => (await readLease(before)).held === false);
+    await until('it to hand over', async () => !(await readLease(before)).held);
     await before.query('update coordinator set prefer = null');
     await elected.promise;
     const rounds = async (): Promise<string> =>
