@@ -143,23 +143,27 @@ describe('the event stream', () => {
 
 describe('GET /api/v1/events', () => {
   for (const tls of [false, true])
-    test(`comes through the front of another machine ${tls ? 'over TLS and HTTP/2' : 'too'}, and ends when the coordinator changes`, async (t) => {
-      const { parts, events } = webParts({ db: emptyBooks });
-      const app = await createApp(parts);
-      t.after(() => app.stop());
-      const { tunnel } = await serveTunnel(t, () => app.fetch);
-      const dataDir = await mkdtemp(path.join(tmpdir(), 'cs-feed-'));
-      t.after(() => rm(dataDir, { recursive: true, force: true }));
-      const more = tls ? ({ tls: { kind: 'own', dataDir } } as const) : {};
-      const tower = await startFront(t, 'tower', { standing: member(atlas), tunnel }, more);
-      const reader = listener(tls ? overHttp2(t, tower.url, tower.certificate()!) : await overHttp(t, tower.port));
-      assert.equal((await reader.next())!.event, 'hello');
-      events.emit('node.changed', { nodeId: 'tower' });
-      assert.deepEqual((await reader.next())!.data, { nodeId: 'tower' });
-      tower.knows.standing = member({ node: 'node-nuc', name: 'nuc' });
-      tower.changed();
-      assert.equal(await reader.next(), null);
-    });
+    test(
+      `comes through the front of another machine ${tls ? 'over TLS and HTTP/2' : 'too'}, and ends when the coordinator changes`,
+      { timeout: 20_000 },
+      async (t) => {
+        const { parts, events } = webParts({ db: emptyBooks });
+        const app = await createApp(parts);
+        t.after(() => app.stop());
+        const { tunnel } = await serveTunnel(t, () => app.fetch);
+        const dataDir = await mkdtemp(path.join(tmpdir(), 'cs-feed-'));
+        t.after(() => rm(dataDir, { recursive: true, force: true }));
+        const more = tls ? ({ tls: { kind: 'own', dataDir } } as const) : {};
+        const tower = await startFront(t, 'tower', { standing: member(atlas), tunnel }, more);
+        const reader = listener(tls ? overHttp2(t, tower.url, tower.certificate()!) : await overHttp(t, tower.port));
+        assert.equal((await reader.next())!.event, 'hello');
+        events.emit('node.changed', { nodeId: 'tower' });
+        assert.deepEqual((await reader.next())!.data, { nodeId: 'tower' });
+        tower.knows.standing = member({ node: 'node-nuc', name: 'nuc' });
+        tower.changed();
+        assert.equal(await reader.next(), null);
+      },
+    );
 });
 
 function overHttp(t: TestContext, port: number): Promise<AsyncIterable<Buffer>> {
