@@ -114,7 +114,14 @@ test('a mistake in the documentation is found', () => {
 /** Of other programs. */
 const foreign = new Set(['--omit', '--group-add', '--runtime', '--user', '--ignore-scripts', '--help']);
 /** Read by tests and scripts alone. */
-const forDevelopers = new Set(['CODECSHIFT_MEDIA', 'CODECSHIFT_GOLDEN']);
+const forDevelopers = new Set([
+  'CODECSHIFT_MEDIA',
+  'CODECSHIFT_GOLDEN',
+  'CODECSHIFT_TEST_PROGRAM',
+  'CODECSHIFT_WINDOWS_CERT',
+  'CODECSHIFT_WINDOWS_KEY',
+  'CODECSHIFT_WINDOWS_TIMESTAMP',
+]);
 
 async function commandNames(): Promise<Set<string>> {
   const { stdout } = await promisify(execFile)(process.execPath, [join(repository, 'node', 'main.ts'), '--help']);
