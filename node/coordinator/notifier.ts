@@ -240,7 +240,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
 
   async function test(targetId: number, by: string): Promise<Answer> {
     const target = await readTarget(db, targetId);
-    if (!target) throw new PlainError('This target is not there any more.');
+    if (!target) throw new PlainError('This place is not there any more.');
     const id = await addTest(db, targetId, { by, name: target.name }, LEASE_SECONDS);
     const delivery = (await readDelivery(db, id))!;
     const answer = await ask(target, [delivery]);

@@ -121,7 +121,7 @@ export function giveUpOld(q: Queryable): Promise<number> {
 
 /** Nothing more goes to this target. */
 export function giveUpOfTarget(q: Queryable, targetId: number): Promise<number> {
-  return giveUp(q, 'd.target_id = $2', 'The target was switched off before this was sent.', [targetId]);
+  return giveUp(q, 'd.target_id = $2', 'This place was switched off before this was sent.', [targetId]);
 }
 
 async function giveUp(q: Queryable, which: string, answer: string, params: unknown[]): Promise<number> {
