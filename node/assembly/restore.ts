@@ -240,7 +240,11 @@ async function placeKeys(wish: RestoreWish, contents: BackupContents, incoming: 
       notes.push(`The key of stored sign-ins in the backup is another one than in ${wish.secretKeyFile}; a named file is never written.`);
   }
   const node = contents.files['node.key'];
-  if (node && !(await exists(path.join(wish.dataDir, 'node.key')))) placed.push(await place(incoming, 'node.key', node));
+  if (!node || (await exists(path.join(wish.dataDir, 'node.key')))) return placed;
+  placed.push(await place(incoming, 'node.key', node));
+  // each path is believed only where the library's own marker is found (keeper/roots.ts)
+  const roots = contents.files['roots.json'];
+  if (roots && !(await exists(path.join(wish.dataDir, 'roots.json')))) placed.push(await place(incoming, 'roots.json', roots));
   return placed;
 }
 

@@ -42,7 +42,7 @@ const MAX_ROW = 64 * 1024 * 1024;
 const MAX_FILE = 1024 * 1024;
 /** lines are handed on in portions of so many */
 const PORTION = 500;
-const keyFileNames = new Set(['secret.key', 'node.key', 'cluster.json']);
+const keyFileNames = new Set(['secret.key', 'node.key', 'cluster.json', 'roots.json']);
 
 /**
  * Reads all of it and compares every digest.

@@ -39,7 +39,7 @@ export interface Manifest extends BackupHead {
   files: { name: string; sha256: string }[];
 }
 
-/** Files of the data directory by name: `secret.key`, `node.key`, `cluster.json`. */
+/** Files of the data directory by name: `secret.key`, `node.key`, `cluster.json`, `roots.json`. */
 export type KeyFiles = Readonly<Record<string, Uint8Array>>;
 
 export interface BackupWish {

@@ -69,41 +69,44 @@ eachDatabase((kind) => {
     const job = await claim(there, { node: testNode, classes: [1], term: 40, leaseSeconds: 60, keepers: [testNode] });
     assert.ok(job!.attemptId > lastAttempt!.id + 999_999, 'an id that a machine may remember from after the backup is not given out again');
   });
+});
 
-  test('what does not fit is refused and changes nothing', async (t) => {
-    const db = await freshDatabase(t, kind);
-    await aHistory(await db.lead());
-    const made = await backUp(db, temporaryDirectory(t), { label: 'manual', keys: {} });
-    const contents = await verifyBackup(made.file);
-    const there = await target(t, kind);
-    const source = rowsOfBackup(made.file, contents, {});
-    await rebuild(there, source, { life: 'moved', embedded: there.embedded });
-    const lies = { ...contents, manifest: { ...contents.manifest, tables: contents.manifest.tables.map((d) => ({ ...d, sha256: 'x' })) } };
-    await assert.rejects(
-      rebuild(there, rowsOfBackup(made.file, lies, {}), { life: 'restored', embedded: there.embedded }),
-      /cluster is not what the backup holds.*Nothing was changed/,
-    );
-    await assert.rejects(rebuild(there, { ...source, schema: 999 }, { life: 'restored', embedded: there.embedded }), /newer CodecShift/);
-    const stopped = AbortSignal.abort(new Error('a person stopped it'));
-    await assert.rejects(rebuild(there, source, { life: 'restored', embedded: there.embedded, signal: stopped }), /a person stopped it/);
-    assert.deepEqual((await compareDatabases(db, there)).differences, []);
-    await assert.rejects(backUp(db, temporaryDirectory(t), { label: 'manual', keys: {}, signal: stopped }), /a person stopped it/);
-  });
+/** What has nothing to do with the engine is tried on one. */
+const kind = havePostgres() ? 'postgres' : 'embedded';
 
-  test('without keys nothing in it lets anybody sign for the house', async (t) => {
-    const db = await freshDatabase(t, kind);
-    await aHistory(await db.lead());
-    const [key] = await db.query<{ key: string }>('select private_key as key from cluster');
-    const folder = temporaryDirectory(t);
-    const made = await backUp(db, folder, { label: 'manual', keys: null });
-    const contents = await verifyBackup(made.file);
-    assert.equal(contents.manifest.keys, false);
-    const there = await target(t, kind);
-    await rebuild(there, rowsOfBackup(made.file, contents, {}), { life: 'moved', embedded: there.embedded });
-    assert.deepEqual(await there.query('select private_key as key from cluster'), [{ key: '' }]);
-    assert.notEqual(key!.key, '');
-    assert.deepEqual(readdirSync(folder).toSorted(), [path.basename(made.file), `${path.basename(made.file)}.json`]);
-  });
+test('what does not fit is refused and changes nothing', async (t) => {
+  const db = await freshDatabase(t, kind);
+  await aHistory(await db.lead());
+  const made = await backUp(db, temporaryDirectory(t), { label: 'manual', keys: {} });
+  const contents = await verifyBackup(made.file);
+  const there = await target(t, kind);
+  const source = rowsOfBackup(made.file, contents, {});
+  await rebuild(there, source, { life: 'moved', embedded: there.embedded });
+  const lies = { ...contents, manifest: { ...contents.manifest, tables: contents.manifest.tables.map((d) => ({ ...d, sha256: 'x' })) } };
+  await assert.rejects(
+    rebuild(there, rowsOfBackup(made.file, lies, {}), { life: 'restored', embedded: there.embedded }),
+    /cluster is not what the backup holds.*Nothing was changed/,
+  );
+  await assert.rejects(rebuild(there, { ...source, schema: 999 }, { life: 'restored', embedded: there.embedded }), /newer CodecShift/);
+  const stopped = AbortSignal.abort(new Error('a person stopped it'));
+  await assert.rejects(rebuild(there, source, { life: 'restored', embedded: there.embedded, signal: stopped }), /a person stopped it/);
+  assert.deepEqual((await compareDatabases(db, there)).differences, []);
+  await assert.rejects(backUp(db, temporaryDirectory(t), { label: 'manual', keys: {}, signal: stopped }), /a person stopped it/);
+});
+
+test('without keys nothing in it lets anybody sign for the house', async (t) => {
+  const db = await freshDatabase(t, kind);
+  await aHistory(await db.lead());
+  const [key] = await db.query<{ key: string }>('select private_key as key from cluster');
+  const folder = temporaryDirectory(t);
+  const made = await backUp(db, folder, { label: 'manual', keys: null });
+  const contents = await verifyBackup(made.file);
+  assert.equal(contents.manifest.keys, false);
+  const there = await target(t, kind);
+  await rebuild(there, rowsOfBackup(made.file, contents, {}), { life: 'moved', embedded: there.embedded });
+  assert.deepEqual(await there.query('select private_key as key from cluster'), [{ key: '' }]);
+  assert.notEqual(key!.key, '');
+  assert.deepEqual(readdirSync(folder).toSorted(), [path.basename(made.file), `${path.basename(made.file)}.json`]);
 });
 
 test('a backup of an older schema is restored and brought up to date', async (t) => {

@@ -120,6 +120,8 @@ const twins = `
   GET  /settings/backup                                     GET /backups
   POST /settings/backup                                     POST /settings
   GET  /settings/backup/:name/download                      GET /backups/:name/file
+  GET  /settings/backup/:name/remove                        - the question before it; the API wants confirm: true
+  GET  /settings/backup/:name/verify                        - asks for the passphrase; the API takes it in its body
   POST /settings/backup/:name/remove                        POST /backups/:name/remove
   GET  /settings/backup/:name/restore                       - the question before it; the API wants confirm: true
   POST /settings/backup/:name/restore                       POST /backups/:name/restore

@@ -263,9 +263,11 @@ const table = `
   GET  /settings/backup                                     admin
   POST /settings/backup                                     admin
   GET  /settings/backup/:name/download                      admin proof
+  GET  /settings/backup/:name/remove                        admin proof
   POST /settings/backup/:name/remove                        admin proof
   GET  /settings/backup/:name/restore                       admin proof
   POST /settings/backup/:name/restore                       admin proof
+  GET  /settings/backup/:name/verify                        admin
   POST /settings/backup/:name/verify                        admin
   POST /settings/backup/cancel                              admin
   POST /settings/backup/make                                admin

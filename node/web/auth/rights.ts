@@ -72,6 +72,8 @@ const rights: ReadonlyMap<string, Right> = new Map(
       'GET /settings/notifications/add/:kind',
       'GET /settings/notifications/:id',
       'GET /settings/notifications/:id/remove',
+      'GET /settings/backup/:name/remove',
+      'GET /settings/backup/:name/verify',
       // questions before something is changed
       'GET /queue/clear',
       'GET /library/:id/remove',

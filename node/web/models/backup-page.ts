@@ -39,7 +39,7 @@ export interface WorkView {
 
 /** One question before something is done with a backup. */
 export interface BackupQuestion {
-  what: 'restore' | 'remove' | 'download';
+  what: 'restore' | 'remove' | 'download' | 'verify';
   name: string;
   takenAt: Date;
   encrypted: boolean;
@@ -75,7 +75,8 @@ const titles = { backup: 'Backing up', verify: 'Reading a backup', upload: 'Taki
 
 export function workView(work: BackupWork): WorkView {
   const { done, of } = work;
-  const isBytes = work.what !== 'backup';
+  // rows are counted while a database is copied, bytes while a file is read
+  const isBytes = work.what !== 'backup' || of !== null;
   return {
     title: titles[work.what],
     says: work.says,

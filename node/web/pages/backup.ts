@@ -54,6 +54,8 @@ export const backupPages: PageModule = (app, web) => {
   });
 
   app.get('/settings/backup/:name/download', (c) => download(c, web));
+  app.get('/settings/backup/:name/verify', (c) => ask(c, web, 'verify', ''));
+  app.get('/settings/backup/:name/remove', (c) => ask(c, web, 'remove', ''));
   app.get('/settings/backup/:name/restore', (c) => ask(c, web, 'restore', ''));
   app.post('/settings/backup/:name/restore', async (c) => {
     const [form, line] = [await readForm(c), await wanted(c, web)];
