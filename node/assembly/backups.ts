@@ -45,7 +45,9 @@ export interface BackupParts {
   restored: () => BackupEnd | null;
   onChange: (busy: boolean) => void;
   log: Log;
+  /** for tests */
   now?: () => Date;
+  lookMs?: number;
 }
 
 const LIMIT_MS = 2 * 3600_000;
@@ -69,7 +71,7 @@ export function createBackups(parts: BackupParts): BackupDesk {
     start() {
       timer = setInterval(
         () => void tonight().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'the nightly backup could not be looked after')),
-        LOOK_MS,
+        parts.lookMs ?? LOOK_MS,
       );
       timer.unref();
     },
