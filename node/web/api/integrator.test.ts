@@ -207,6 +207,7 @@ describe('people and tokens by the API', () => {
     const { token } = await tokenFor('admin', 30);
     const admins = (await ask(token, 'GET', '/people')).body.items.filter((p: { role: string }) => p.role === 'admin');
     const { id: viewer } = (await ask(token, 'POST', '/people', { name: 'dora' })).body;
+    const nodes = (await ask(token, 'GET', '/nodes')).body.items;
     const settings = (key: string, value: unknown) => ({ changes: [{ key, value, version: 0 }] });
     for (const [path, body] of [
       ['/people', { name: 'eve', role: 'admin' }],
@@ -219,6 +220,8 @@ describe('people and tokens by the API', () => {
       ['/settings', settings('metrics.open', true)],
       ['/settings/provider/secret', { secret: 'mine' }],
       ['/settings/proxy/secret', { secret: null }],
+      ['/nodes/tokens', {}],
+      [`/nodes/${nodes[0].id}/approve`, {}],
     ] as const) {
       const told = await ask(token, 'POST', path, body);
       assert.deepEqual([told.status, told.body.error.code], [403, 'needs-a-person'], `${path} ${JSON.stringify(body)}`);

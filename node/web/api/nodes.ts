@@ -6,10 +6,11 @@ import type { NodeChange } from '../../core/node-wishes.ts';
 import { listJoinTokens } from '../../db/join-tokens.ts';
 import { readNode, type NodeRow } from '../../db/nodes.ts';
 import { refuse } from '../errors.ts';
-import type { Web } from '../web.ts';
+import type { Ctx, Web } from '../web.ts';
 import { listOf, time } from './answers.ts';
 import { route, type ApiRoute } from './declare.ts';
 import { flag, nameOf, rootId, text, whole, words } from './inputs.ts';
+import { needsAPerson } from './lasting.ts';
 import { nodeAnswer, nodesJson } from './node-answer.ts';
 import { ApiProblem } from './problem.ts';
 
@@ -64,7 +65,10 @@ export const nodesApi: ApiRoute[] = [
     body: v.strictObject({ label: v.optional(words(100), ''), uses: v.optional(whole(1, 1000), 1), hours: v.optional(whole(1, 8760), 24) }),
     status: 201,
     answer: v.strictObject({ id: v.string(), token: v.string() }),
-    run: async ({ web, body, by }) => web.commands.createJoinToken(body, by),
+    run: async ({ web, body, by, c }) => {
+      needsAPerson(c as Ctx, 'No token was made.');
+      return web.commands.createJoinToken(body, by);
+    },
   }),
   route({
     method: 'POST',
@@ -100,6 +104,7 @@ export const nodesApi: ApiRoute[] = [
     'approve',
     'Makes a machine that asks a member, everywhere at once. Compare its six characters with those on its own console first.',
     (m, id, by) => m.approveNode(id, by),
+    'The machine was not let in.',
   ),
   act('reject', 'Rejects a machine that asks, until somebody approves it after all.', (m, id, by) => m.declineNode(id, 'reject', by)),
   act('later', 'Not now: nobody is asked about this machine for an hour.', (m, id, by) => m.declineNode(id, 'later', by)),
@@ -162,7 +167,13 @@ export const nodesApi: ApiRoute[] = [
   }),
 ];
 
-function act(name: string, does: string, work: (commands: Commands, id: string, by: Actor) => Promise<void>): ApiRoute {
+/** `person`: what a token is told, for what would go on after it is revoked. */
+function act(
+  name: string,
+  does: string,
+  work: (commands: Commands, id: string, by: Actor) => Promise<void>,
+  person: string | null = null,
+): ApiRoute {
   return route({
     method: 'POST',
     path: `/nodes/:id/${name}`,
@@ -171,8 +182,9 @@ function act(name: string, does: string, work: (commands: Commands, id: string, 
     does,
     params,
     answer: named,
-    run: async ({ web, params, by }) => {
+    run: async ({ web, params, by, c }) => {
       const { id } = await nodeOf(web, params.id);
+      if (person !== null) needsAPerson(c as Ctx, person);
       await work(web.commands, id, by);
       return { id };
     },
