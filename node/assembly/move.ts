@@ -6,7 +6,7 @@ import { backUpBefore } from '../db/backup-before.ts';
 import type { Comparison } from '../db/compare.ts';
 import { connectDatabase, openSession, type LoneSession } from '../db/connect.ts';
 import { clearMoved, markArriving, markMoved, readMoved } from '../db/coordinator.ts';
-import { rebuild, requireKnownSchema } from '../db/rebuild.ts';
+import { beginNextLife, rebuild, requireKnownSchema } from '../db/rebuild.ts';
 import { firstFilledTable, rowsOfDatabase } from '../db/row-sources.ts';
 import { codeOf, PlainError } from '../errors.ts';
 import { type Fault, writeDurably } from '../files/durable.ts';
@@ -162,7 +162,7 @@ async function copy(source: LoneSession, target: LoneSession, wish: MoveWish, mo
       async finish(q) {
         if (!target.embedded) await markArriving(q, move);
         // the certificates of this life outrank those of one that is still led somewhere by mistake
-        await q.query('update cluster set incarnation = incarnation + 1');
+        await beginNextLife(q);
       },
     });
     if (target.embedded) await target.exec('checkpoint');

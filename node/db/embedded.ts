@@ -17,7 +17,7 @@ import { WorkerSocket } from './wire.ts';
  *   1 a file system that really syncs, and a first start that is durable      durable-fs.ts, embedded-worker.ts
  *   2 one process per directory, by a lock of the operating system            directory-lock.ts
  *   3 checkpoint, vacuum and analyze, which single-user mode never does       maintenance.ts
- *   4 a logical export every night and before every upgrade                   export.ts
+ *   4 a backup every night and before every upgrade                           backup-write.ts
  *   5 a start that proves that a commit reaches the disk, or refuses          embedded-worker.ts
  *
  *   starting ─▶ ready ─▶ closed
@@ -56,7 +56,7 @@ export async function openEmbedded(options: { dataDir: string; log: Log; unsafe?
         log.fatal('the embedded database stopped again and again; CodecShift cannot go on without it');
         current = Promise.reject(
           new PlainError(
-            'The embedded database stopped five times within a minute. Its log lines say why; the newest export is in the data directory.',
+            'The embedded database stopped five times within a minute. Its log lines say why; the newest backup is in the data directory.',
           ),
         );
       } else {

@@ -51,7 +51,7 @@ export async function rebuild(session: MigrationSession, source: RowSource, how:
     await source.compare(session);
     await continueIds(session, how.life === 'restored' ? GAP : 0);
     await session.query(`select setval('job_pins', $1)`, [source.pins]);
-    if (how.life === 'restored') await session.query('update cluster set incarnation = incarnation + 1');
+    if (how.life === 'restored') await beginNextLife(session);
     // a changed table refuses while checks of its rows are still waiting for the end of the transaction
     await session.exec('set constraints all immediate');
     await applyInside(session, migrations.slice(source.schema));
@@ -71,6 +71,14 @@ export function requireKnownSchema(schema: number, migrations: readonly Migratio
   throw new PlainError(
     `This was made by a newer CodecShift (its schema is version ${schema}, this one knows ${migrations.length}). Install the newer version first.`,
   );
+}
+
+/**
+ * From now on certificates of this database win over those of every earlier life, also of one that this backup never knew
+ * (it may be older than the last restore): the minute of the clock is later than all of theirs.
+ */
+export async function beginNextLife(q: Queryable): Promise<void> {
+  await q.query(`update cluster set incarnation = greatest(incarnation + 1, floor(extract(epoch from clock_timestamp()) / 60)::int)`);
 }
 
 /** No id that a machine may remember from after the backup is given out a second time for something else. */
