@@ -79,6 +79,8 @@ describe('a machine’s own pages', () => {
     assert.equal((await stranger.get('/node')).headers.get('location'), '/node/token');
     assert.equal((await stranger.get('/node/events?view=node')).status, 401);
     assert.equal((await stranger.get('/api/v1/node')).status, 401);
+    assert.equal((await stranger.get('/api/v1/node/logs')).status, 401);
+    assert.equal((await stranger.get('/node/logs')).headers.get('location'), '/node/token');
     const forms = [
       ['/node/own', {}],
       ['/node/ask', { cluster: 'c' }],
