@@ -29,7 +29,7 @@ const long = { kind: 'film', long: true } as const;
 type Name = 'a' | 'b' | 'c';
 
 suite('a rolling upgrade of three machines', { skip }, () => {
-  test(`loses no work: ${order}`, { timeout: 600_000 }, async (t) => {
+  test(`loses no work: ${order}`, { timeout: 900_000 }, async (t) => {
     const house = await openHouse(t);
     const { library } = house;
     await house.start('a');
@@ -60,7 +60,7 @@ suite('a rolling upgrade of three machines', { skip }, () => {
 
     await library.add(everyday);
     await house.program('a').api('/scan', {});
-    await house.books.quiet(180_000);
+    await house.books.quiet(300_000);
     await house.prove();
   });
 });
