@@ -213,7 +213,8 @@ export function createBackups(parts: BackupParts): BackupDesk {
       await pipeline(counted, createWriteStream(draft, { mode: 0o600, flags: 'wx' }), { signal });
       const isSealed = await looksEncrypted(draft);
       // an encrypted one shows nothing of itself before somebody gives its passphrase
-      const cluster = isSealed ? null : (await readHead(draft, { signal })).cluster;
+      const head = isSealed ? null : await readHead(draft, { signal }).catch(notOurs);
+      const cluster = head?.cluster ?? null;
       const name = backupName({ cluster, takenAt: now().toISOString(), label: 'uploaded' }, isSealed);
       await rename(draft, path.join(folder, name));
       return name;
@@ -300,4 +301,9 @@ function lastHour(at: Date, hour: number): number {
   today.setHours(hour, 0, 0, 0);
   if (today > at) today.setDate(today.getDate() - 1);
   return today.getTime();
+}
+
+/** Without the name that the file has here for a moment. */
+function notOurs(cause: unknown): never {
+  throw new PlainError('The file that was sent is no backup of CodecShift, or it is damaged. Nothing was kept of it.', { cause });
 }
