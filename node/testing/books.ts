@@ -9,8 +9,10 @@ export interface Books {
   files(): Promise<FileRow[]>;
   jobs(): Promise<JobRow[]>;
   query<T>(sql: string): Promise<T[]>;
-  /** resolves when every scan has ended and nothing waits or runs any more */
-  quiet(limitMs?: number): Promise<void>;
+  /** resolves when a scan later than this one is complete and nothing waits or runs any more */
+  quiet(limitMs?: number, afterScan?: number): Promise<void>;
+  /** the newest scan that began; 0: none yet. Whoever starts a program again has to wait for one later than this */
+  newestScan(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -51,14 +53,16 @@ export function openBooks(url: string, socket?: string): Books {
       query(`select j.id, f.path, j.state, j.outcome, j.failures, j.reason,
                     array(select a.state from attempts a where a.job_id = j.id order by a.id) attempts
              from jobs j join media_files f on f.id = j.file_id order by j.id`),
-    quiet: async (limitMs) => void (await until('an empty queue', async () => isQuiet(await query(stillBusy)), limitMs)),
+    quiet: async (limitMs, afterScan = 0) =>
+      void (await until('an empty queue', async () => isQuiet(await query(stillBusy(afterScan))), limitMs)),
+    newestScan: async () => Number((await query<{ id: number }>('select coalesce(max(id), 0)::int as id from scans'))[0]!.id),
     close: () => sql.end({ timeout: 5 }),
   };
 }
 
 /** Zero only after at least one scan: an empty program that has not begun yet is not "quiet". */
-const stillBusy = `
-  select (select count(*) from scans where state <> 'running') as scanned,
+const stillBusy = (afterScan: number): string => `
+  select (select count(*) from scans where state = 'completed' and id > ${Math.trunc(afterScan)}) as scanned,
          (select count(*) from scans where state = 'running')
        + (select count(*) from jobs where state in ('available', 'running'))
        + (select count(*) from media_files where status in ('new', 'settling')) as busy`;
