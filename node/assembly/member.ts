@@ -1,49 +1,32 @@
-import { createHmac } from 'node:crypto';
 import path from 'node:path';
 import type { EncoderRef } from '../core/encoder-choice.ts';
-import type { Reason } from '../core/reasons.ts';
 import { speaks, whyIdle } from '../core/compatibility.ts';
 import type { Standing, Surroundings, VersionTrouble } from '../core/standing.ts';
-import { createCoordinator, type Coordinator } from '../coordinator/coordinator.ts';
+import { type Coordinator } from '../coordinator/coordinator.ts';
 import { createSettingsStore } from '../coordinator/settings.ts';
-import { messageOf, PlainError } from '../errors.ts';
-import type { Tools } from '../ffmpeg/locate.ts';
-import { createKeeper, type Keeper } from '../keeper/keeper.ts';
-import { createWatcher, type Watcher } from '../keeper/watcher.ts';
-import { localSource, servedSource } from '../keeper/serve.ts';
-import { openPictures } from '../files/pictures.ts';
-import { openWorkspace } from '../files/workspace.ts';
+import { messageOf } from '../errors.ts';
+import { servedSource } from '../keeper/serve.ts';
 import type { Log } from '../log.ts';
-import { fetchFile } from '../mesh/bulk-client.ts';
 import { createBulkGate } from '../mesh/bulk-gate.ts';
-import { openBulk } from '../mesh/bulk-open.ts';
 import { createBulkServer } from '../mesh/bulk-server.ts';
 import { createGreeter, type Hello } from '../mesh/greeter.ts';
 import type { Lobby } from '../mesh/lobby.ts';
-import { createNetworkMesh, type NetworkMesh } from '../mesh/network.ts';
+import { createNetworkMesh } from '../mesh/network.ts';
 import { heedOnlyTheCoordinator } from '../mesh/orders.ts';
 import { createOutbox, type Outbox } from '../mesh/outbox.ts';
 import { createPresence } from '../mesh/presence.ts';
 import { version } from '../version.ts';
 import type { LocalApp, Tunnel } from '../web/front/parts.ts';
 import { tunnelEntrance } from '../web/front/proxy.ts';
-import { createApp, namesOfSetting } from '../web/server.ts';
-import { createAwake } from '../worker/awake.ts';
-import { createHousehold } from '../worker/household.ts';
-import { createFeeler } from '../worker/senses.ts';
-import { createSampler } from '../worker/sampler.ts';
-import type { Sources } from '../worker/source.ts';
-import { attemptSpaces } from '../worker/spaces.ts';
-import { createWorker, type Worker } from '../worker/worker.ts';
-import { createBackups } from './backups.ts';
+import { namesOfSetting } from '../web/server.ts';
+import { openBooks, type Undo } from './books.ts';
 import { steppedBackWords, type Belonging } from './belonging.ts';
 import { dashboardWay } from './dashboard.ts';
 import { createDoorway } from './doorway.ts';
-import { firstStart } from './first-start.ts';
 import { helloFacts } from './facts.ts';
+import { createHands } from './hands.ts';
 import type { House } from './house.ts';
 import { dropWorkForOthers } from './leftovers.ts';
-import { openOutward } from './outward.ts';
 import { makeSupportBundle } from './support-bundle.ts';
 import { withData } from './surroundings.ts';
 
@@ -90,7 +73,7 @@ const SILENT_MS = 10_000;
 const NEWS_MS = 15_000;
 
 export async function startMember(house: House, belonging: Belonging, onChange: () => void): Promise<Member> {
-  const undo: (() => Promise<unknown> | void)[] = [() => belonging.db?.close()];
+  const undo: Undo = [() => belonging.db?.close()];
   try {
     return await assemble(house, belonging, onChange, undo);
   } catch (error) {
@@ -103,9 +86,9 @@ async function assemble(
   house: House,
   { membership, db, key, steppedBack: fromStart }: Belonging,
   onChange: () => void,
-  undo: (() => Promise<unknown> | void)[],
+  undo: Undo,
 ): Promise<Member> {
-  const { id, options, events, roots, workspace, tools, log } = house;
+  const { id, options, events, roots, workspace, log } = house;
   const room = (name: string): Log => log.child({ room: name });
   const over = Promise.withResolvers<Ending>();
   let saidTrouble = '';
@@ -135,141 +118,28 @@ async function assemble(
     coordinator: greeter.coordinator,
     log: room('mesh'),
   });
-  const bring = fetcher(mesh, () => mbps);
-  const pictures = openPictures(options.dataDir);
-  const keeper: Keeper = createKeeper({
-    mesh: ordered,
-    roots,
-    tools,
-    outbox,
-    outputOf: async (_node, attempt, extension) => workspace.outputOf(attempt, extension),
-    fetch: bring,
-    onAdopted: () => greeter.tell(),
-    pictures,
-    log: room('keeper'),
-    ...(house.fault ? { fault: house.fault } : {}),
-  });
-  const source: Sources = {
-    local: (grant, stop) =>
-      localSource({ node: id, roots }, grant, stop).catch(async (error: unknown) => {
-        // the next claim must know already that this disk is away, or the whole queue would be tried in seconds
-        if (error instanceof PlainError && error.reason?.code === 'root-not-mounted') await greeter.tell();
-        throw error;
-      }),
-    fetch: async (grant, into, onProgress, signal) => {
-      const sizeBytes = grant.fingerprint.sizeBytes;
-      return (await bring({ holder: grant.keeper, ticket: grant.ticket, target: into, sizeBytes, sha256: null, onProgress, signal }))
-        .sha256;
-    },
-  };
-  const watcher: Watcher = createWatcher({
-    mesh,
-    coordinator: greeter.coordinator,
-    roots,
-    onState: () => void greeter.tell(),
-    log: room('keeper'),
-  });
+  const hands = await createHands(house, { mesh, ordered, outbox, greeter, mbps: () => mbps });
+  const { keeper, watcher, worker, sampler, household, pictures } = hands;
   undo.push(() => watcher.stop());
-  const household = createHousehold({ feeler: createFeeler(), awake: createAwake(), refused: () => refusedBy(tools) });
-  const worker: Worker = createWorker({
-    mesh: ordered,
-    session: house.session,
-    tools,
-    outbox,
-    coordinator: greeter.coordinator,
-    encoders: house.encoders.known,
-    detectAgain: () => void house.encoders.run(),
-    source,
-    household,
-    workspace: attemptSpaces(workspace),
-    log: room('worker'),
-  });
-  const sampler = createSampler({
-    mesh: ordered,
-    tools,
-    sources: source,
-    lend: () => worker.lend(),
-    workspace: attemptSpaces(await openWorkspace(path.join(options.dataDir, 'samples'))),
-    log: room('worker'),
-  });
 
   let dataPort = 0;
-  const outward =
-    db &&
-    (await openOutward(house, { db, membership, meshPorts: () => [...portsOf(mesh.surroundings()), dataPort], log: room('sources') }));
-  const coordinator = db
-    ? createCoordinator({
-        ...(outward ? { outside: { outward: outward.outward, secretKey: outward.secretKey } } : {}),
-        mesh,
-        db,
-        session: house.session,
-        name: options.name,
-        url: house.url,
-        settings,
-        events,
-        network: mesh,
-        peers: () => [
-          { node: id, addresses: mesh.surroundings().listening.find((l) => l.what === 'mesh')?.addresses ?? [] },
-          ...membership.remembered(),
-        ],
-        members: () => membership.members().signed,
-        onMembers: adopt,
-        onRetired: stepBack,
-        log: room('coordinator'),
-      })
-    : null;
-  const backups =
-    db && coordinator
-      ? createBackups({
-          db,
-          dataDir: options.dataDir,
-          folder: options.backupFolder,
-          passphrase: options.backupPassphrase,
-          secretKeyFile: options.secretKeyFile,
-          settings: settings.current,
-          term: () => coordinator.term(),
-          restore: (wish) => over.resolve({ why: 'restore', ...wish }),
-          restored: () => house.restored,
-          onChange: (busy) => events.emit('backup.changed', { busy }),
-          log: room('backup'),
-        })
+  const books =
+    db && key
+      ? await openBooks(
+          house,
+          {
+            ...{ db, key, membership, mesh, settings, supportBundle },
+            ownPorts: () => [...portsOf(mesh.surroundings()), dataPort],
+            onMembers: adopt,
+            onRetired: stepBack,
+            onRestore: (wish) => over.resolve({ why: 'restore', ...wish }),
+            others: () => doorway.others(),
+          },
+          undo,
+        )
       : null;
-  const app = coordinator
-    ? await createApp({
-        db: db!,
-        events,
-        log: room('web'),
-        logs: house.book,
-        supportBundle,
-        // of the whole cluster, so that an open form stays valid when another node coordinates
-        secret: createHmac('sha256', key!.privateKey).update('form tokens').digest('base64url'),
-        commands: coordinator.commands,
-        auth: {
-          access: coordinator.access,
-          open: options.auth === 'none',
-          setup: house.setup,
-          ...(outward
-            ? { provider: { safe: coordinator.safe, outgoing: outward.outward.outgoing, clientSecret: options.oidcClientSecret } }
-            : {}),
-        },
-        node: { id, name: options.name, version },
-        settings: () => ({ ...settings.current() }),
-        ...(backups ? { backups } : {}),
-        around: () => doorway.others(),
-      })
-    : null;
-  if (app) undo.push(() => app.stop());
-  if (coordinator)
-    undo.push(
-      events.on('coordinator.changed', ({ term }) => {
-        if (term === null) return;
-        firstStart({ db: db!, access: coordinator.access, options }).then(
-          (closed) => void (closed && house.onClosed()),
-          (error: unknown) => log.warn({ why: messageOf(error) }, 'it could not be looked up who may come in'),
-        );
-      }),
-    );
-  const local = (): LocalApp | null => (app && coordinator?.term() != null ? app.fetch : null);
+  const coordinator = books?.coordinator ?? null;
+  const local = (): LocalApp | null => books?.local() ?? null;
   createBulkGate({
     mesh,
     publicKey: membership.cluster.publicKey,
@@ -325,16 +195,7 @@ async function assemble(
   greeter.start();
   undo.push(() => greeter.stop());
   undo.push(events.on('coordinator.changed', onChange));
-  if (outward) {
-    outward.start();
-    undo.push(() => outward.stop());
-  }
-  if (coordinator) {
-    coordinator.start();
-    undo.push(() => coordinator.stop());
-    backups?.start();
-    undo.push(() => backups?.stop());
-  }
+  books?.start(undo);
   await worker.start();
   undo.push(() => worker.stop('cancel'));
   await sampler.start();
@@ -420,7 +281,7 @@ async function assemble(
     steppedBack = steppedBackWords(
       `The database was brought up to date${by} (its schema is version ${schema} now), and this machine still runs ${version}. Upgrade this machine.`,
     );
-    void outward?.stop().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the exchange of keys did not stop cleanly'));
+    books?.stepBack();
     void greeter.tell();
     sayVersionTrouble();
     onChange();
@@ -444,34 +305,13 @@ async function assemble(
   }
 }
 
-function refusedBy({ refused }: Tools): Reason | null {
-  return refused ? { code: 'ffmpeg-refused', params: { says: refused.says } } : null;
-}
-
-/** Reads one file of another member over its data plane. */
-function fetcher(mesh: NetworkMesh, mbps: () => number) {
-  return (wish: {
-    holder: string;
-    ticket: { payload: string; signature: string } | null;
-    target: string;
-    sizeBytes: number;
-    sha256: string | null;
-    onProgress: (bytes: number) => void;
-    signal: AbortSignal;
-  }): Promise<{ sha256: string }> => {
-    const { holder, ticket, ...rest } = wish;
-    if (!ticket) throw new PlainError('The coordinator gave no right to read this file from another machine.', { retry: true });
-    return fetchFile({ ...rest, open: openBulk({ mesh, hostOf: mesh.hostOf }, holder, ticket), mbps, stallMs: 30_000 });
-  };
-}
-
 /** Where the mesh listens; the lobby's port is the one after. */
 function portsOf({ listening }: Surroundings): number[] {
   const ports = listening.flatMap(({ addresses }) => addresses.map((address) => Number(/:(\d+)$/.exec(address)?.[1] ?? 0)));
   return [...ports, ...ports.map((port) => port + 1)];
 }
 
-async function takeDown(undo: (() => Promise<unknown> | void)[], log: Log): Promise<void> {
+async function takeDown(undo: Undo, log: Log): Promise<void> {
   for (const step of undo.splice(0).toReversed())
     await Promise.resolve()
       .then(step)

@@ -22,7 +22,7 @@ test('a failed run keeps its command and its words, and loses every name', () =>
       `file:/volume1/Unsere Filme/Filme/${film}`,
       '-c:v',
       'libx265',
-      '/home/max/.local/share/codecshift/work/7.part.mkv',
+      '/home/max/.local/share/codecshift/attempts/7.part.mkv',
     ],
     stderrTail: `[matroska @ 0x5] Unknown entry 0x123\nfile:/volume1/Unsere Filme/Filme/${film}: Invalid data found when processing input\n`,
     reason: { code: 'ffmpeg-failed', params: { message: `Das Boot could not be read` } },
