@@ -87,3 +87,12 @@ select 'media_seconds', left(coalesce(a.encoder, ''), 60), '', sum(coalesce(f.du
 
 -- the last whole scan of each library
 create index scans_whole on scans (library_id, id desc) where state = 'completed';
+
+-- like all that is written, by the one that leads: a coordinator that was replaced must not count what it did not do
+do $$
+declare t text;
+begin
+  foreach t in array array['metric_deltas', 'metric_counts'] loop
+    execute format('create trigger %I before insert or update or delete on %I for each statement execute function assert_term()', t || '_term', t);
+  end loop;
+end $$;
