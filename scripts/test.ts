@@ -62,7 +62,7 @@ async function runTests(files: string[], env: Record<string, string>): Promise<n
   const testing = run({
     files: files.map((file) => join(repository, file)),
     cwd: repository,
-    concurrency: 6,
+    concurrency: 5,
     execArgv: ['--test-timeout=300000', ...options.filter((word) => word !== '--times')],
     signal: interrupted.signal,
   });
