@@ -4,7 +4,7 @@ import { PlainError } from '../errors.ts';
 import { restraintOf, type NodeAnswer } from './nodes.ts';
 import { running } from './running.ts';
 import { standingLine } from './standing-words.ts';
-import { bytes, duration, jobLine, type JobAnswer } from './words.ts';
+import { bytes, counted, duration, jobLine, type JobAnswer } from './words.ts';
 
 const help = `codecshift status [--data-dir DIR] [--json]
 
@@ -66,12 +66,12 @@ function words(s: Status): string {
   const counts = `${s.jobs.waiting} waiting, ${s.jobs.running} running, ${s.jobs.held} held, ${s.jobs.failed} failed, ${s.jobs.finished} finished`;
   const libraries = s.libraries.map(
     (l) =>
-      `  ${l.id}  ${l.name}: ${l.files} files, ${bytes(l.bytes)}${l.looking ? ', only looked at: nothing is converted yet' : l.enabled ? '' : ', switched off'}${l.problem ? ` — ${l.problem}` : ''}`,
+      `  ${l.id}  ${l.name}: ${counted(l.files, 'file')}, ${bytes(l.bytes)}${l.looking ? ', only looked at: nothing is converted yet' : l.enabled ? '' : ', switched off'}${l.problem ? ` — ${l.problem}` : ''}`,
   );
   const now = s.running.map((job) => `  ${jobLine(job)}${job.progress?.leftMs ? `, ${duration(job.progress.leftMs)} left` : ''}`);
   return [
     ...(s.paused ? ['Paused: running jobs finish, no new one begins.'] : []),
-    `Space reclaimed: ${bytes(s.reclaimedBytes)} from ${s.replaced} files; ${s.kept} originals kept`,
+    `Space reclaimed: ${bytes(s.reclaimedBytes)} from ${counted(s.replaced, 'file')}; ${counted(s.kept, 'original')} kept`,
     `Jobs: ${counts}`,
     libraries.length ? 'Libraries:' : 'No library yet. Add a folder: codecshift run --library FOLDER, or on the page.',
     ...libraries,

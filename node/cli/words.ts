@@ -20,6 +20,11 @@ export function jobLine(job: JobAnswer): string {
 }
 
 /** Decimal units, as disks are sold. */
+/** "1 file", "2 files" */
+export function counted(n: number, one: string): string {
+  return `${n} ${n === 1 ? one : `${one}s`}`;
+}
+
 export function bytes(n: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
   let i = 0;
