@@ -37,7 +37,7 @@ suite('22. a program that is killed at any step of a swap', { skip, concurrency:
     ['film', 'under the same name'],
     ['xvid', 'under another extension'],
   ] as const) {
-    test(`loses no film and counts nothing twice: ${name}`, { timeout: 600_000 }, async (t) => {
+    test(`loses no film and counts nothing twice: ${name}`, { timeout: 900_000 }, async (t) => {
       const house = await openHouse(t, kind);
       const points = await house.pointsOfOneSwap();
       assert.ok(points.length >= 15, `only ${points.length} fault points: ${points.join(', ')}`);
