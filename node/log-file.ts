@@ -19,7 +19,7 @@ export function createLogFile(directory: string, maxBytes: number): (line: strin
       size += writeSync(descriptor, bytes);
     } catch {
       // the console has it, and the next line tries again
-      descriptor = null;
+      letGo();
     }
   };
 
@@ -31,8 +31,18 @@ export function createLogFile(directory: string, maxBytes: number): (line: strin
   }
 
   function turnOver(): void {
-    closeSync(descriptor!);
-    descriptor = null;
+    letGo();
     renameSync(file, `${file}.1`);
+  }
+
+  /** Also of a disk that is full: a file that is opened anew for every line would use up all that this process may open. */
+  function letGo(): void {
+    const held = descriptor;
+    descriptor = null;
+    try {
+      if (held !== null) closeSync(held);
+    } catch {
+      // it tells of a line that is lost already
+    }
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -122,4 +122,28 @@ test('the log file turns over and both together stay within what was allowed', (
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+const noFull = process.platform === 'linux' ? false : 'only Linux has /dev/full, a disk that is always full';
+test('a disk that is full costs the lines and nothing else: no file stays open for each of them', { skip: noFull }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'codecshift-log-'));
+  try {
+    mkdirSync(join(folder, 'logs'));
+    symlinkSync('/dev/full', join(folder, 'logs', 'codecshift.log'));
+    const write = createLogFile(join(folder, 'logs'), 10_000);
+    const open = (): number => readdirSync('/proc/self/fd').length;
+    const before = open();
+    for (let i = 0; i < 200; i++) write('lost\n');
+    assert.ok(open() - before < 10, `${open() - before} files are open`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('on a terminal no field is obeyed by it, not even one inside a field', () => {
+  const { log, out } = opened('info', true);
+  log.info({ file: '\u001b[2Jname', inner: { list: ['\u009b2J', '\u202ecod'] }, ['\u009bkey']: 1 }, 'a \u001b[31mtitle');
+  // eslint-disable-next-line no-control-regex
+  assert.doesNotMatch(out[0]!, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+  assert.match(out[0]!, /\\u009b2J/);
 });

@@ -68,7 +68,7 @@ function readable(said: Said): string {
   const at = String(time).slice(11, 19);
   const mark = level === 'error' || level === 'fatal' ? '✗' : level === 'warn' ? '!' : ' ';
   const fields = Object.entries(rest)
-    .map(([key, value]) => ` ${key}=${typeof value === 'string' ? printable(value) : JSON.stringify(value)}`)
+    .map(([key, value]) => printable(` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`))
     .join('');
   const cause = err ? `\n           ${printable(String((err as { message?: unknown }).message ?? err))}` : '';
   return `${at} ${mark} ${room ? `${room}: ` : ''}${printable(String(msg ?? ''))}${fields}${cause}\n`;
