@@ -23,6 +23,10 @@ test('secrets are known by their shape: tokens in addresses, passwords of databa
     `/oidc/callback?code=${planted}&state=${planted}`,
     `-----BEGIN PRIVATE KEY-----\n${planted}\n-----END PRIVATE KEY-----`,
     `it has -----BEGIN EC PRIVATE KEY----- ${planted} and was cut off`,
+    `an ID token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.${planted}`,
+    `https://discord.com/api/webhooks/1234567890/${planted}`,
+    `https://hooks.slack.com/services/T000/B000/${planted}`,
+    `https://api.telegram.org/bot123456:${planted}/sendMessage`,
   ];
   for (const text of texts) {
     const clean = redact(text);
@@ -33,12 +37,53 @@ test('secrets are known by their shape: tokens in addresses, passwords of databa
   assert.equal(redact(`postgres://cs:${planted}@db.local:5432/cs`), 'postgres://cs:[secret]@db.local:5432/cs', 'the rest helps');
 });
 
+test('a secret with blanks, quotation marks or slashes in it is taken out whole', () => {
+  const texts = [
+    `postgres://cs:ab/${planted}@db.local:5432/cs`,
+    `postgres://cs:it's${planted}@db.local:5432/cs`,
+    `host=db password='two words ${planted}' dbname=x`,
+    `password = "two words ${planted}"`,
+    JSON.stringify({ password: `a "word" ${planted}` }),
+    `password=a,b;${planted}`,
+    `Cookie: a="b"; c=${planted}`,
+    `Set-Cookie: cs_session="${planted}"; Path=/`,
+    `Authorization: Digest username="u", realm="r", response="${planted}"`,
+    `curl -H "X-Plex-Token: ${planted}" -H "Accept: text/xml" x`,
+  ];
+  for (const text of texts) {
+    const clean = redact(text);
+    assert.ok(!clean.includes(planted), `${text} became ${clean}`);
+    assert.equal(redact(clean), clean, 'cleaned twice, nothing more goes');
+  }
+});
+
+test('a secret is found where one text holds another: JSON in JSON, an address in an address, headers in a list', () => {
+  const twice = JSON.stringify({ said: JSON.stringify({ body: JSON.stringify({ token: planted }) }) });
+  const texts = [
+    JSON.stringify({ said: JSON.stringify({ password: `two words ${planted}` }) }),
+    twice,
+    JSON.stringify({ said: JSON.stringify({ headers: { cookie: `a="b"; c=${planted}` } }) }),
+    `http://h/photo?url=http%3A%2F%2Fh%2F%3FX-Plex-Token%3D${planted}%26width%3D4`,
+    `http://h/?u=X-Plex-Token%253D${planted}`,
+    `rawHeaders: [ 'Cookie', 'cs_session=${planted}' ]`,
+    `{"headers":{"set-cookie":["a=1","cs_session=${planted}; Path=/"]}}`,
+  ];
+  for (const text of texts) assert.ok(!redact(text).includes(planted), `${text} became ${redact(text)}`);
+  assert.match(redact(texts[3]!), /%26width%3D4$/, 'what comes after it helps');
+  assert.deepEqual(JSON.parse(redact(twice)), { said: '{"body":"{\\"token\\":\\"[secret]\\"}"}' }, 'it is JSON still');
+  const value = { rawHeaders: ['Accept', 'text/xml', 'Cookie', `a=${planted}`], credentials: { of: ['me', planted] }, cookie: [planted] };
+  assert.ok(!JSON.stringify(redactDeep(value)).includes(planted));
+  assert.deepEqual((redactDeep(value) as typeof value).rawHeaders.slice(0, 3), ['Accept', 'text/xml', 'Cookie']);
+});
+
 test('what is no secret stays as it is', () => {
   for (const text of [
     'ffmpeg -i file:/films/Alien (1979).mkv -c:v libx265',
     'the set-up token could not be written into the data directory',
     'postgres://db.local/cs',
     'a token with 3 uses was made',
+    '{"tokens":3,"pass":1,"password":null,"token":"","said":"x"}',
+    'x265 --pass 2, pass=2, bypass=1',
     'job 7, attempt 9, term 12, https://192.168.1.5:8266/',
     '2026-11-30T09:40:00.000Z',
     'b6f2cf0e-8a53-4a52-9d3e-6f7d2f0f3a11',
@@ -53,6 +98,8 @@ test('what this process knows to be secret is taken out in whatever form it stan
     's3cret "words" of/mine',
     encodeURIComponent('s3cret "words" of/mine'),
     JSON.stringify('s3cret "words" of/mine').slice(1, -1),
+    's3cret+%22words%22+of%2Fmine',
+    encodeURIComponent(encodeURIComponent('s3cret "words" of/mine')),
   ])
     assert.equal(redact(`said ${form} loudly`), 'said [secret] loudly');
   assert.equal(redact('password P@ss-w0rd and P%40ss-w0rd'), 'password [secret] and [secret]');
