@@ -140,6 +140,16 @@ describe('regions', () => {
     assert.equal(rendered, 2);
   });
 
+  test('hear every event that they name', async (t) => {
+    let backups = 1;
+    const { live, events } = hub(t, { regions: { a: { on: ['backup.changed'], everyMs: 0, render: () => `<b>${backups} backups</b>` } } });
+    const page = connect(live);
+    await page.until('1 backups');
+    backups = 2;
+    events.emit('backup.changed', { busy: false });
+    await page.until('2 backups');
+  });
+
   test('that did not change are not sent again', async (t) => {
     let renders = 0;
     const { events, live } = hub(t, {

@@ -87,20 +87,6 @@ export interface LiveOptions {
   maxClients?: number;
 }
 
-const types: (keyof EventMap)[] = [
-  'job.changed',
-  'job.progressed',
-  'queue.changed',
-  'scan.progressed',
-  'library.changed',
-  'node.changed',
-  'settings.changed',
-  'activity.added',
-  'cleanup.changed',
-  'source.changed',
-  'notices.changed',
-  'coordinator.changed',
-];
 /** progress that was not renewed for so long belongs to a job that is over */
 const STALE_MS = 30_000;
 
@@ -112,7 +98,9 @@ export function createLive(options: LiveOptions): Live {
   const running = new Map<number, { progress: Progress; at: number }>();
   let moved = false;
 
-  const stops = types.map((type) => events.on(type, (event) => heard(type, event)));
+  /** what a view or the ticker wants to hear; no list of its own, which a new event would be missing from */
+  const ears = new Map<keyof EventMap, () => void>();
+  listenTo('job.progressed');
   const ticker = setInterval(tick, tickMs).unref();
   const heart = setInterval(() => clients.forEach((client) => client.event('hb', '')), heartbeatMs).unref();
 
@@ -120,6 +108,7 @@ export function createLive(options: LiveOptions): Live {
     register(name, view) {
       if (views.has(name)) throw new Error(`live view ${name} is registered twice`);
       views.set(name, view);
+      for (const { on } of Object.values(view.regions)) on.forEach(listenTo);
     },
     isForAdmins: (name) => views.get(name)?.forAdmins ?? false,
     progressOf: (jobId) => running.get(jobId)?.progress ?? null,
@@ -138,13 +127,21 @@ export function createLive(options: LiveOptions): Live {
     stop() {
       clearInterval(ticker);
       clearInterval(heart);
-      stops.forEach((stop) => stop());
+      ears.forEach((stop) => stop());
       for (const client of [...clients]) client.close();
     },
     get clients() {
       return clients.size;
     },
   };
+
+  function listenTo(type: keyof EventMap): void {
+    if (!ears.has(type))
+      ears.set(
+        type,
+        events.on(type, (event) => heard(type, event)),
+      );
+  }
 
   function heard<K extends keyof EventMap>(type: K, event: EventMap[K]): void {
     if (type === 'job.progressed') {

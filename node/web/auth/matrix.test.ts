@@ -426,8 +426,9 @@ describe('who may call what', () => {
   });
 
   test('2: the stream of a page that is only an admin’s is only an admin’s too', async () => {
-    for (const name of ['viewer', 'token read', 'token queue'])
-      assert.equal((await callers[name]!.get('/events?view=notifications')).status, 403, name);
+    for (const view of ['notifications', 'backup'])
+      for (const name of ['viewer', 'token read', 'token queue'])
+        assert.equal((await callers[name]!.get(`/events?view=${view}`)).status, 403, `${view} as ${name}`);
   });
 
   test('2: what is dangerous asks an admin again who is an admin, and nothing is done before', async () => {

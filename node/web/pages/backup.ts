@@ -82,6 +82,7 @@ export const backupPages: PageModule = (app, web) => {
   );
 
   web.live.register('backup', {
+    forAdmins: true,
     regions: {
       'backup-list': {
         on: ['backup.changed'],
