@@ -47,11 +47,13 @@ export const backupsApi: ApiRoute[] = [
     path: '/backups',
     right: 'admin',
     in: 'Backups',
-    does: 'Begins a backup. With `keys` it can put a burnt-down machine back, and whoever has it can be this house.',
+    does: 'Begins a backup. With `keys` it can put a burnt-down machine back, and whoever has it can be this house: a token makes none of these.',
     body: v.strictObject({ keys: v.optional(flag), passphrase }),
     status: 202,
     answer: begun,
-    run: async ({ web, body, by }) => {
+    run: async ({ web, body, by, c }) => {
+      // with a passphrase of its own choice it could open what it fetches, and keep it
+      if (body.keys) needsAPerson(c as Ctx, 'No backup was made: with the keys of the house somebody can be this house.');
       await desk(web).begin({ keys: body.keys ?? false, passphrase: body.passphrase ?? null }, by);
       return { begun: true } as const;
     },
