@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
+import { request as plainRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -202,3 +203,37 @@ test('over HTTP/2, where the host is in a field of its own, a browser that says 
     ['pauseAll'],
   );
 });
+
+test('a request that trickles in ends after its time, and a backup that is sent over a slow line does not', async (t) => {
+  const log = createLog({ level: 'silent', pretty: false });
+  const counts = (incoming: IncomingMessage, answer: ServerResponse): void => {
+    let bytes = 0;
+    incoming.on('data', (chunk: Buffer) => (bytes += chunk.length)).once('end', () => answer.end(String(bytes)));
+    incoming.on('error', () => {});
+  };
+  const open = await openListener({ kind: 'off' }, counts, { log, requestMs: 200 });
+  t.after(() => open.close());
+  await new Promise<void>((resolve) => open.server.listen(0, '127.0.0.1', resolve));
+  const { port } = open.server.address() as { port: number };
+  const backup = trickle(port, '/settings/backup/upload?csrf=x');
+  // whoever still writes may see the broken line before the words
+  assert.ok([408, 0].includes((await trickle(port, '/queue').answer).status));
+  const sent = backup.finish();
+  assert.deepEqual(await backup.answer, { status: 200, text: String(sent) });
+});
+
+/** Sends a byte now and then until it is told to finish. */
+function trickle(port: number, to: string): { answer: Promise<{ status: number; text: string }>; finish: () => number } {
+  const asked = plainRequest({ port, host: '127.0.0.1', path: to, method: 'POST' });
+  let bytes = 0;
+  const timer = setInterval(() => void (asked.write('x'), bytes++), 10);
+  const answer = new Promise<{ status: number; text: string }>((resolve) => {
+    asked.on('error', ({ message }) => (clearInterval(timer), resolve({ status: 0, text: message })));
+    asked.once('response', (told) => {
+      clearInterval(timer);
+      let text = '';
+      told.on('data', (chunk: Buffer) => (text += String(chunk))).once('close', () => resolve({ status: told.statusCode ?? 0, text }));
+    });
+  });
+  return { answer, finish: () => (clearInterval(timer), asked.end(), bytes) };
+}

@@ -5,6 +5,7 @@ import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } f
 import { hostname, networkInterfaces } from 'node:os';
 import { messageOf, PlainError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { isUpload } from '../security.ts';
 import { closeServer } from './listen.ts';
 import { ownCertificate, readPair, type CertificatePair } from './own-certificate.ts';
 
@@ -28,21 +29,23 @@ type Handler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 const LOOK_MS = 10_000;
 const CLOSE_MS = 5000;
+const REQUEST_MS = 60_000;
 
 /** @throws PlainError when the files cannot be read or do not belong together */
 export async function openListener(
   wish: TlsWish,
   handler: Handler,
-  parts: { log: Log; onRenewed?: () => void; lookMs?: number },
+  parts: { log: Log; onRenewed?: () => void; lookMs?: number; requestMs?: number },
 ): Promise<FrontListener> {
+  const heard = whole(handler, parts.requestMs ?? REQUEST_MS);
   if (wish.kind === 'off') {
-    const server = createServer(handler);
+    const server = createServer(heard);
     setTimeouts(server);
     return { server, secure: false, certificate: () => null, close: () => closeServer(server) };
   }
   let pair = await load(wish);
   // the compatible request and answer of HTTP/2 do what the ones of HTTP/1.1 do, as far as the front uses them
-  const server = createSecureServer({ allowHTTP1: true, minVersion: 'TLSv1.2', ...pair, ...limits }, handler as never);
+  const server = createSecureServer({ allowHTTP1: true, minVersion: 'TLSv1.2', ...pair, ...limits }, heard as never);
   setTimeouts(server as unknown as Server);
   const sessions = new Set<ServerHttp2Session>();
   server.on('session', (session) => {
@@ -80,8 +83,34 @@ const limits = { settings: { maxConcurrentStreams: 100 }, maxSessionMemory: 32 }
 
 function setTimeouts(server: Server): void {
   server.headersTimeout = 20_000;
-  server.requestTimeout = 60_000;
+  // it knows no exception: see `whole`
+  server.requestTimeout = 0;
   server.keepAliveTimeout = 5_000;
+}
+
+/**
+ * A request that trickles in must not hold its connection for ever: it is there as a whole in time, or it ends. A backup
+ * (pages/backup-upload.ts) takes as long as the line to here is slow: it ends only when nothing comes any more. HTTP/2 has its
+ * own bounds, and no connection that one request could hold.
+ */
+function whole(handler: Handler, requestMs: number): Handler {
+  return (incoming, outgoing) => {
+    if (incoming.httpVersionMajor < 2 && !incoming.complete) {
+      if (isUpload((incoming.url ?? '').split('?', 1)[0]!)) incoming.socket.setTimeout(REQUEST_MS);
+      else giveUpIn(requestMs, incoming, outgoing);
+    }
+    handler(incoming, outgoing);
+  };
+}
+
+function giveUpIn(ms: number, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const timer = setTimeout(() => {
+    if (incoming.complete) return;
+    const { socket } = incoming;
+    if (outgoing.headersSent) socket.destroy();
+    else socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n', () => socket.destroy());
+  }, ms).unref();
+  outgoing.once('close', () => clearTimeout(timer));
 }
 
 async function load(wish: Exclude<TlsWish, { kind: 'off' }>): Promise<CertificatePair> {
