@@ -22,6 +22,7 @@ import { readShellStatus, registerShell } from './shell.ts';
 import { createBarcodes } from './barcodes.ts';
 import { createReadiness } from './ready.ts';
 import { loadAssets } from './static.ts';
+import { timeLimit } from './time-limit.ts';
 import { createViews } from './views.ts';
 import type { Ctx, Env, Web, WebParts } from './web.ts';
 
@@ -175,7 +176,7 @@ export async function createApp(parts: WebParts): Promise<App> {
   app.use(gate(web));
   app.get('/events', (c) => events(c, web));
   backupUpload(app, web);
-  app.use(timeLimit(30_000));
+  app.use(timeLimit());
 
   registerShell(web);
   for (const module of pageModules) module(app, web);
@@ -226,12 +227,4 @@ function events(c: Ctx, web: Web): Response {
     'Cache-Control': 'no-store',
     'X-Accel-Buffering': 'no',
   });
-}
-
-function timeLimit(ms: number) {
-  return async (_c: Ctx, next: () => Promise<void>): Promise<void> => {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(refuse('too-slow')), ms)));
-    await Promise.race([next(), late]).finally(() => clearTimeout(timer));
-  };
 }

@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpH
 import { getRequestListener } from '@hono/node-server';
 import { isHook } from '../hooks.ts';
 import { isApiToken, type Visitor } from '../security.ts';
+import { answerMs } from '../time-limit.ts';
 import type { LocalApp, Tunnel } from './parts.ts';
 
 /**
@@ -16,8 +17,8 @@ const FOR = 'x-codecshift-for';
 const PROTO = 'x-codecshift-proto';
 /** the answer of a node that no longer coordinates */
 const MOVED = 'x-codecshift-moved';
-/** later than the application's own limit of 30 s, whose answer says more */
-const FIRST_BYTE_MS = 32_000;
+/** so much later than the application's own limit, whose answer says more */
+const LATER_MS = 2000;
 
 /** RFC 9110 §7.6.1, and what only means something between the browser and this node. */
 const notForwarded = new Set(
@@ -36,11 +37,10 @@ export interface ForwardOptions {
   visitor: Visitor;
   /** nothing was answered yet, and the coordinator will not; `sent`: it may have got the request. Called once at most. */
   failed: (error: Error, sent: boolean) => void;
-  firstByteMs?: number;
 }
 
 export function forward(incoming: IncomingMessage, outgoing: ServerResponse, options: ForwardOptions): Forwarding {
-  const { open, visitor, failed, firstByteMs = FIRST_BYTE_MS } = options;
+  const { open, visitor, failed } = options;
   const request = { method: incoming.method ?? 'GET', path: incoming.url ?? '/', headers: requestHeaders(incoming, visitor) };
   const withBody = hasBody(incoming);
   let upstream: ClientRequest | null = null;
@@ -48,7 +48,7 @@ export function forward(incoming: IncomingMessage, outgoing: ServerResponse, opt
   let over = false;
   let answered = false;
   let isStream = false;
-  const late = setTimeout(() => giveUp(new Error('no answer in time')), firstByteMs);
+  const late = setTimeout(() => giveUp(new Error('no answer in time')), answerMs(request.path.split('?', 1)[0]!) + LATER_MS);
   outgoing.once('close', () => {
     over = true;
     clearTimeout(late);
