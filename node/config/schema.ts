@@ -307,7 +307,7 @@ export const settings = {
     default: 8,
     min: 0,
     max: 23,
-    unit: "o'clock",
+    unit: 'o’clock',
     env: 'CODECSHIFT_SUMMARY_HOUR',
     label: 'Daily summary at',
     help: 'For places that want one.',

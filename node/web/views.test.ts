@@ -100,3 +100,14 @@ describe('printing', () => {
     }
   });
 });
+
+test('of a long list of things that need a look the first are shown, and the rest unfolds', () => {
+  const views = createViews({ strict: true, icons: '/static/icons.svg', csrf: 'the-token' });
+  const items = (many: number) =>
+    Array.from({ length: many }, (_, i) => ({ tone: 'warn', title: `thing ${i}`, text: 'It needs a person.', href: '/queue' }));
+  assert.doesNotMatch(views.render('overview/_look', { items: items(8) }), /<details/);
+  const [shown, folded] = views.render('overview/_look', { items: items(12) }).split('<details');
+  assert.equal(shown!.match(/<li>/g)!.length, 6);
+  assert.match(folded!, /6 more/);
+  assert.equal(folded!.match(/<li>/g)!.length, 6);
+});
