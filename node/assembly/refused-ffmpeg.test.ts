@@ -9,6 +9,7 @@ import { clip } from '../testing/media.ts';
 import { startProgram, until } from '../testing/program.ts';
 
 interface Node {
+  encoders: { works: boolean }[];
   ffmpeg: { inWords: { refused: string } };
   conduct: { does: string; reason: { code: string; sentence: string } | null };
   roots: { problem: { code: string } | null }[];
@@ -47,6 +48,12 @@ test('a machine with a vulnerable ffmpeg runs, opens no film, and says why and w
   const page = await (await refusing.request('/nodes')).text();
   assert.match(page, /ffmpeg on this machine/);
   assert.match(page, /This machine opens no film\..*CVE-2022-2566/s);
+  await until('its encoders to be tested', async () => {
+    const [one] = (await refusing.api<{ items: Node[] }>('/nodes')).items;
+    return one?.encoders.some(({ works }) => works);
+  });
+  assert.doesNotMatch(await (await refusing.request('/nodes')).text(), /Worker/);
+  assert.match(await (await refusing.request('/')).text(), /opens no film/);
   const { jobs } = await refusing.api<{ jobs: { waiting: number } }>('/status');
   assert.equal(jobs.waiting, 0, 'no film was even looked into');
   await refusing.stop();

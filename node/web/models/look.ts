@@ -16,12 +16,22 @@ export interface LookFacts {
   held: readonly { id: number; title: string; reason: Reason | null }[];
   heldCount: number;
   failedCount: number;
-  nodes: readonly { name: string; away: boolean; draining: boolean; working: number; tested: number }[];
+  nodes: readonly NodeLook[];
   /** new files that were found bad when they were looked at again */
   badCopies: readonly { jobId: number; title: string; note: Reason | null }[];
   benched: readonly { reason: Reason }[];
   sources: readonly { id: number; name: string; state: SourceState; unconfirmed: number }[];
   roots: readonly { nodeName: string; path: string; problem: string | null; writable: boolean }[];
+}
+
+export interface NodeLook {
+  name: string;
+  away: boolean;
+  draining: boolean;
+  working: number;
+  tested: number;
+  /** why its ffmpeg opens no film, a sentence; '' when it does */
+  refused: string;
 }
 
 /** The worst first: what stops everything, then what stops one library, then single files. */
@@ -51,6 +61,7 @@ export function lookItems(facts: LookFacts): LookItem[] {
         text: 'Its jobs go back to the queue by themselves.',
         href: url.nodes(),
       });
+    else if (node.refused !== '') items.push({ tone: 'bad', title: `${node.name} opens no film`, text: node.refused, href: url.nodes() });
     else if (node.tested > 0 && node.working === 0)
       items.push({
         tone: 'bad',

@@ -24,6 +24,11 @@ export function ffmpegTable(told: FfmpegTold | null | undefined): FfmpegTable | 
   return { lines: all.map(lineOf), refused, better };
 }
 
+/** Why a machine opens no film, a sentence; '' when it does, or does not tell. */
+export function refusedFfmpeg({ ffmpeg }: { ffmpeg?: FfmpegTold | null }): string {
+  return ffmpegTable(ffmpeg)?.refused ?? '';
+}
+
 function lineOf({ holes, ...words }: FfmpegWords): FfmpegLine {
   const calm = holes.filter((hole) => hole.tone === 'calm');
   return {

@@ -6,7 +6,7 @@ import type { NodeRow } from '../../db/nodes.ts';
 import type { EncoderReport } from '../../core/encoder-choice.ts';
 import { ago, duration, encoderWithFormat, exact, fps, plural, size } from '../format.ts';
 import { nodeCard, type NodeCard } from './node.ts';
-import { ffmpegTable, type FfmpegTable } from './node-ffmpeg.ts';
+import { ffmpegTable, refusedFfmpeg, type FfmpegTable } from './node-ffmpeg.ts';
 import { hoursInWords } from './node-hours.ts';
 import { mannersFacts } from './node-manners.ts';
 
@@ -153,7 +153,8 @@ function badgesOf({ candidate, roots, node }: DetailFacts, leads: boolean): Badg
         ? { icon: 'server', text: 'Could coordinate' }
         : null,
     kept.length > 0 ? { icon: 'shield-check', text: `Keeper of ${named}` } : null,
-    node.encoders.some((e) => e.works) ? { icon: 'cpu', text: 'Worker' } : null,
+    // its encoders work on our own test pictures, and no film reaches them
+    node.encoders.some((e) => e.works) && refusedFfmpeg(node) === '' ? { icon: 'cpu', text: 'Worker' } : null,
   ].filter((badge) => badge !== null);
 }
 

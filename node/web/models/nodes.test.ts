@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { FfmpegBuild } from '../../core/ffmpeg-choice.ts';
 import type { NodeRow } from '../../db/nodes.ts';
 import { isAway, nodeCard } from './node.ts';
 import { nodeSettingsPage, readNodeForm } from './node-form.ts';
@@ -130,6 +131,21 @@ describe('roles and paths', () => {
     assert.deepEqual(badges({}), ['Keeper of Films', 'Worker']);
     for (const change of [{ writable: false }, { provedAt: null }, { problem: 'The folder is not there.' }])
       assert.deepEqual(badges(change), ['Worker'], JSON.stringify(change));
+  });
+
+  test('a machine whose ffmpeg may open no film is no worker, though its encoders pass their tests', () => {
+    const build: FfmpegBuild = {
+      ...{ path: '/usr/bin/ffmpeg', from: 'configured', version: '5.1', release: [5, 1], year: 2022, encoders: ['libx265'] },
+      ...{ decodes: { hevc: true, av1: true }, tenBit: true, lacks: [], problem: null },
+      ffprobe: { path: '/usr/bin/ffprobe', version: '5.1', release: [5, 1], year: 2022, beside: true },
+    };
+    const told = (allowed: boolean) => detail({ ffmpeg: { builds: [build], used: 0, allowed } });
+    assert.deepEqual(told(false).badges, []);
+    assert.match(told(false).ffmpeg!.refused, /CVE-2022-2566/);
+    assert.deepEqual(
+      told(true).badges.map((b) => b.text),
+      ['Worker'],
+    );
   });
 
   test('each check of a path says what may happen there', () => {

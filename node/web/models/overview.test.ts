@@ -133,7 +133,7 @@ describe('what needs a look', () => {
   test('is nothing when all is well', () => {
     const fine = {
       ...none,
-      nodes: [{ name: 'atlas', away: false, draining: false, working: 2, tested: 4 }],
+      nodes: [{ name: 'atlas', away: false, draining: false, working: 2, tested: 4, refused: '' }],
       roots: [{ nodeName: 'atlas', path: '/srv', problem: null, writable: true }],
     };
     assert.deepEqual(lookItems(fine), []);
@@ -185,13 +185,17 @@ describe('what needs a look', () => {
       held: [{ id: 9, title: 'Metropolis', reason: null }],
       heldCount: 5,
       failedCount: 1,
-      nodes: [{ name: 'nuc', away: false, draining: false, working: 0, tested: 6 }],
+      nodes: [
+        { name: 'nuc', away: false, draining: false, working: 0, tested: 6, refused: '' },
+        { name: 'attic', away: false, draining: false, working: 2, tested: 6, refused: 'ffmpeg 5.1 has the hole CVE-2022-2566.' },
+      ],
       roots: [{ nodeName: 'atlas', path: '/srv/tv', problem: null, writable: false }],
     });
     assert.deepEqual(
       items.map((i) => [i.tone, i.title, i.href]),
       [
         ['bad', 'nuc has no working encoder', '/nodes'],
+        ['bad', 'attic opens no film', '/nodes'],
         ['warn', 'Films', '/library/3'],
         ['warn', '/srv/tv is read-only on atlas', '/nodes'],
         ['warn', 'Metropolis', '/jobs/9'],
@@ -199,7 +203,8 @@ describe('what needs a look', () => {
         ['bad', '1 job failed', '/queue?state=failed'],
       ],
     );
-    assert.match(items[1]!.text, /\/srv\/films/);
+    assert.match(items[1]!.text, /CVE-2022-2566/);
+    assert.match(items[2]!.text, /\/srv\/films/);
   });
 });
 

@@ -16,6 +16,7 @@ import { typedToStart } from '../../program.ts';
 import { codec, codecTone, fps, resolution, saving, savingPercent, size, sizeLike, sizeParts } from '../format.ts';
 import { lookItems } from '../models/look.ts';
 import { isAway, nodeCard } from '../models/node.ts';
+import { refusedFfmpeg } from '../models/node-ffmpeg.ts';
 import { askingViews } from '../models/nodes-page.ts';
 import {
   heroView,
@@ -278,6 +279,7 @@ async function readLook({ db, now, node: self }: Web): Promise<LookView> {
           draining: n.draining,
           working: n.encoders.filter((e) => e.works).length,
           tested: n.encoders.length,
+          refused: refusedFfmpeg(n),
         })),
       roots: roots
         .filter((r) => inUse.has(r.rootId) && (r.problem !== null || r.writable || !kept.has(r.rootId)))
