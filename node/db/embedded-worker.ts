@@ -6,6 +6,7 @@ import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { NodeFS } from '@electric-sql/pglite/nodefs';
 import { dataDir as template } from '@electric-sql/pglite-prepopulatedfs';
 import { DurableNodeFS, durableParams } from './durable-fs.ts';
+import { fileTrouble } from './file-trouble.ts';
 import { syncDirectory, syncTree } from './sync.ts';
 
 /**
@@ -39,7 +40,7 @@ async function startUp(): Promise<void> {
     serve(db);
     tell({ note: 'ready', created, syncs });
   } catch (error) {
-    tell({ note: 'refused', why: error instanceof Error ? error.message : String(error) });
+    tell({ note: 'refused', why: fileTrouble(error) });
     port.close();
   }
 }

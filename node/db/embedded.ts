@@ -7,6 +7,7 @@ import { messageOf, PlainError } from '../errors.ts';
 import { inExecutable } from '../program.ts';
 import { unpack } from '../unpacked.ts';
 import { lockDirectory } from './directory-lock.ts';
+import { fileTrouble } from './file-trouble.ts';
 import { noteEngine, requireOwnEngine } from './engine.ts';
 import type { WorkerInput, WorkerNote } from './embedded-worker.ts';
 import { WorkerSocket } from './wire.ts';
@@ -132,7 +133,7 @@ function startWorker(code: URL, input: WorkerInput): Promise<{ worker: Worker; n
       if (note.note === 'ready') resolve({ worker, note });
       else fail(note.note === 'refused' ? note.why : 'it closed while starting');
     });
-    worker.on('error', (error: unknown) => fail(error instanceof Error ? error.message : String(error), error));
+    worker.on('error', (error: unknown) => fail(fileTrouble(error), error));
     worker.once('exit', (code) => fail(`its thread ended with code ${code}`));
   });
 }
