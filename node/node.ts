@@ -111,6 +111,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
   let lastTold: 'set-up' | 'machine' | null = null;
   const encoders = provedEncoders(found, log.child({ room: 'ffmpeg' }), () => member?.encodersChanged(), {
     inUse: () => member?.inUse() ?? [],
+    own: path.join(options.dataDir, 'encoder-test'),
   });
   const setup = options.auth === 'none' ? null : createSetupToken({ fixed: options.setupToken, onNew: (token) => keepToken(token) });
   const house: House = {

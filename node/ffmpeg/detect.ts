@@ -1,6 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { readdir } from 'node:fs/promises';
 import {
   codecOf,
   encoderNames,
@@ -16,6 +14,7 @@ import type { Tools } from './locate.ts';
 import { nvidiaDriver } from './machine-look.ts';
 import { run } from './process.ts';
 import { holdMany } from './sessions.ts';
+import { testFolder } from './test-folder.ts';
 import { carriesHdr10, testEncode, type Proving } from './test-encode.ts';
 
 /**
@@ -27,6 +26,8 @@ import { carriesHdr10, testEncode, type Proving } from './test-encode.ts';
  */
 export interface DetectRequest {
   tools: Tools;
+  /** a folder of ours that may be made and emptied, where the system's place for temporary files has no room */
+  own?: string;
   signal?: AbortSignal | undefined;
   onResult?: (report: EncoderReport) => void;
   /** what encodes films now is not tested: it would take the sessions of films, and it proves itself */
@@ -46,7 +47,7 @@ export interface DetectRequest {
 export async function detectEncoders(asked: DetectRequest): Promise<EncoderReport[]> {
   // the pictures are our own: a known hole of this ffmpeg matters to no test
   const request = { ...asked, tools: { ...asked.tools, refused: null } };
-  const folder = await mkdtemp(path.join(tmpdir(), 'codecshift-encoders-'));
+  const { path: folder, remove } = await testFolder(asked.own ?? null);
   try {
     const compiled = await compiledEncoders(request);
     const nodes = await renderNodes();
@@ -60,7 +61,7 @@ export async function detectEncoders(asked: DetectRequest): Promise<EncoderRepor
     }
     return reports;
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await remove();
   }
 }
 

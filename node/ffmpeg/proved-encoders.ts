@@ -12,6 +12,8 @@ export interface ProvedEncoders {
 }
 
 export interface ProvingOptions {
+  /** see DetectRequest */
+  own?: string;
   /** what encodes films now */
   inUse?: () => EncoderRef[];
   lookEveryMs?: number;
@@ -68,7 +70,13 @@ export function provedEncoders(
       // the same path may be another program since an upgrade, which wants some options in other words
       if (seen !== null && now !== seen) await ffmpeg.again(stopped.signal);
       const inUse = options.inUse?.() ?? [];
-      known = await (options.detect ?? detectEncoders)({ tools, signal: stopped.signal, inUse, known });
+      known = await (options.detect ?? detectEncoders)({
+        tools,
+        signal: stopped.signal,
+        inUse,
+        known,
+        ...(options.own === undefined ? {} : { own: options.own }),
+      });
       seen = now;
       for (const report of known) if (report.works) once.add(keyOf(report));
       log.info({ working: known.filter((e) => e.works).map((e) => e.name) }, 'encoders are tested');
