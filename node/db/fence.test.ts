@@ -158,13 +158,15 @@ test(
     const sql = postgres(db.url!, {
       max: 1,
       onnotice: () => {},
-      connection: { idle_in_transaction_session_timeout: 1000, 'codecshift.term': '1' } as Record<string, string | number>,
+      connection: { 'codecshift.term': '1' } as Record<string, string | number>,
     });
     t.after(() => sql.end({ timeout: 1 }).catch(() => {}));
     const frozen = await sql.reserve().catch(() => null);
     assert.ok(frozen);
     await frozen`begin`;
     await frozen`update nodes set draining = true`;
+    // only now, or a slow machine would be taken for a frozen one before it has written anything
+    await frozen`set idle_in_transaction_session_timeout = 1000`;
     const successor = await db.lead();
     assert.deepEqual(await successor.query('select draining from nodes'), [{ draining: false }]);
   },
