@@ -9,6 +9,8 @@ type Surroundings = Omit<CoordinatorParts, 'mesh' | 'db' | 'events'>;
 export function alone(): Surroundings {
   return {
     session: randomUUID(),
+    // it is never replaced unless a test does it: a machine that stands still for seconds must not make it step down
+    ttlSeconds: 60,
     name: 'house',
     url: () => 'http://localhost:1',
     settings: createSettingsStore(),
