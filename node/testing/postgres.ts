@@ -1,9 +1,9 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { freePorts } from './free-ports.ts';
 
 /** A real PostgreSQL for tests: its own directory, its own port on this machine, fsync on, gone afterwards. */
 export interface TestPostgres {
@@ -48,7 +48,7 @@ export async function startPostgres(bin: string | null = findPostgres()): Promis
     ['-D', data, '-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--encoding=UTF8', '--locale=C', '-N'],
     user,
   );
-  const port = await freePort();
+  const port = await freePorts(1);
   const settings = `-p ${port} -k '${directory}' -c listen_addresses=127.0.0.1 -c max_connections=200 -c shared_buffers=64MB -c fsync=on`;
   const control = (...args: string[]): Promise<void> =>
     runTool(path.join(bin, 'pg_ctl'), ['-D', data, '-w', '-t', '120', '-o', settings, '-l', path.join(directory, 'log'), ...args], user);
@@ -90,13 +90,4 @@ async function runTool(file: string, args: string[], user: ServerUser | null): P
     fs.closeSync(handle);
     fs.rmSync(log, { force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
