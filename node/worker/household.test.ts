@@ -30,25 +30,36 @@ const session = '00000000-0000-4000-8000-000000000000';
 const linux = process.platform === 'linux' ? false : 'reads /proc';
 let base: string;
 let tools: Tools;
-let film: string;
-let grantOf: (attempt: number) => GrantedJob;
+let short: Film;
+/** its encode lasts until a slow test has seen it stand still */
+let long: Film;
+
+interface Film {
+  file: string;
+  grantOf(attempt: number): GrantedJob;
+}
 
 before(async () => {
   tools = await locateTools();
   base = mkdtempSync(path.join(os.tmpdir(), 'codecshift-household-'));
-  film = path.join(base, 'film.mkv');
-  const lavfi = ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=320x180:d=4:r=25'];
+  [short, long] = [await makeFilm(4), await makeFilm(20)];
+});
+after(() => rmSync(base, { recursive: true, force: true }));
+
+async function makeFilm(seconds: number): Promise<Film> {
+  const film = path.join(base, `film-${seconds}.mkv`);
+  const lavfi = ['-v', 'error', '-f', 'lavfi', '-i', `testsrc2=s=320x180:d=${seconds}:r=25`];
   execFileSync(tools.ffmpeg.path, [...lavfi, '-c:v', 'libx264', '-crf', '1', '-preset', 'ultrafast', film]);
   const probe = await probeFile({ tools, path: film });
   const print = await fingerprint(film);
   const profile = { ...defaultProfile, speed: 'fast' as const };
   const plan = makePlan(probe, { path: 'film.mkv', fingerprint: print, madeByUs: false, readOnly: false }, profile);
-  grantOf = (attempt) => ({
+  const grantOf = (attempt: number): GrantedJob => ({
     ...{ term: 1, job: attempt, attempt, leaseSeconds: 45, keeper: node, ticket: null, root: session, path: 'film.mkv', title: 'film' },
     ...{ fingerprint: print, probe: probe as never, plan: plan as never, profile: profile as never },
   });
-});
-after(() => rmSync(base, { recursive: true, force: true }));
+  return { file: film, grantOf };
+}
 
 interface Stage {
   worker: Worker;
@@ -65,7 +76,7 @@ interface Stage {
   ffmpeg(attempt: number): Promise<number>;
 }
 
-async function stage(t: TestContext): Promise<Stage> {
+async function stage(t: TestContext, film = short): Promise<Stage> {
   const own = mkdtempSync(path.join(base, 'stage-'));
   const mesh = createLocalMesh(node, log);
   const given: { attempt: number; ahead: boolean }[] = [];
@@ -76,7 +87,7 @@ async function stage(t: TestContext): Promise<Stage> {
   mesh.handle('claim', async ({ ahead }) => {
     claims++;
     const at = given.findIndex((g) => g.ahead === ahead);
-    return { granted: at < 0 ? null : grantOf(given.splice(at, 1)[0]!.attempt), why: null };
+    return { granted: at < 0 ? null : film.grantOf(given.splice(at, 1)[0]!.attempt), why: null };
   });
   mesh.handle('report', async (report) => (heard.push(report), { accepted: true, why: null }));
   const workspace = await openWorkspace(own);
@@ -99,7 +110,7 @@ async function stage(t: TestContext): Promise<Stage> {
     coordinator: () => node,
     encoders: () => [{ name: 'libx265', device: null, works: true, tenBit: true, hardware: false, reason: null, testedAt: '' }],
     detectAgain: () => {},
-    source: { local: async () => film, fetch: () => Promise.reject(new Error('it is here')) },
+    source: { local: async () => film.file, fetch: () => Promise.reject(new Error('it is here')) },
     workspace: attemptSpaces(workspace),
     claimEveryMs: 30,
   });
@@ -188,7 +199,7 @@ function allowedOf(pid: number, thread = String(pid)): number[] {
 }
 
 test('on battery an encode stands still and says why; plugged in it goes on where it was', { skip: linux }, async (t) => {
-  const s = await stage(t);
+  const s = await stage(t, long);
   s.give(1);
   const pid = await s.ffmpeg(1);
   s.feel({ onBattery: true, batteryPercent: 64 });
@@ -216,7 +227,7 @@ test(
   'while somebody uses the machine one encode goes on, the other one waits for it and then goes on itself',
   { skip: linux },
   async (t) => {
-    const s = await stage(t);
+    const s = await stage(t, long);
     s.wish({ whenUsed: 'fewer' }, { slots: 2 });
     s.give(1);
     s.give(2);
@@ -239,7 +250,7 @@ test(
 const never: Window[] = [{ days: [(new Date().getDay() + 3) % 7], from: '22:00', to: '23:00' }];
 
 test('when its hours end it stands still if that is wished, and loses nothing', { skip: linux }, async (t) => {
-  const s = await stage(t);
+  const s = await stage(t, long);
   s.give(1);
   const pid = await s.ffmpeg(1);
   s.wish({ afterHours: 'pause' }, { schedule: never });
@@ -251,7 +262,7 @@ test('when its hours end it stands still if that is wished, and loses nothing', 
 });
 
 test('when its hours end it finishes what runs if that is wished, and gives back what only waits', { skip: linux }, async (t) => {
-  const s = await stage(t);
+  const s = await stage(t, long);
   s.give(1);
   const pid = await s.ffmpeg(1);
   process.kill(pid, 'SIGSTOP'); // it shall not end before the other one waits
@@ -294,7 +305,7 @@ test('an encode stands as far behind other programs as is wished, and leaves pro
 });
 
 test('a machine that does not wish to be kept awake is not; what is changed holds at once', { skip: linux }, async (t) => {
-  const s = await stage(t);
+  const s = await stage(t, long);
   s.wish({ keepAwake: false });
   s.give(1);
   const pid = await s.ffmpeg(1);

@@ -38,7 +38,8 @@ before(async () => {
   tools = await locateTools();
   films = mkdtempSync(path.join(os.tmpdir(), 'codecshift-films-'));
   film = path.join(films, 'film.mkv');
-  const lavfi = ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=320x180:d=1:r=25'];
+  // long enough that its encode still goes on when a slow test pauses it
+  const lavfi = ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=320x180:d=8:r=25'];
   execFileSync(tools.ffmpeg.path, [...lavfi, '-c:v', 'libx264', '-crf', '1', '-preset', 'ultrafast', film]);
   const probe = await probeFile({ tools, path: film });
   const print = await fingerprint(film);
@@ -203,7 +204,7 @@ test('a film that is not here is fetched over the real data plane, encoded, and 
         opened++;
         return { host: '127.0.0.1', port, ...server.offerFile({ file: film, sizeBytes, reader: node, seconds: 60 }), sizeBytes };
       };
-      const wish = { open, target: into, sizeBytes, sha256: null, mbps: () => 0, stallMs: 5000, onProgress, signal };
+      const wish = { open, target: into, sizeBytes, sha256: null, mbps: () => 0, stallMs: 60_000, onProgress, signal };
       return (await fetchFile(wish)).sha256;
     },
   });

@@ -79,7 +79,8 @@ async function stage(t: TestContext, options: { slots?: number; unaskedMs?: numb
 }
 
 test('pieces of a film are encoded as the film would be; what is left is numbers, and the slot is free again', async (t) => {
-  const s = await stage(t);
+  // it is not asked about until it is over, and that may take a while
+  const s = await stage(t, { unaskedMs: 3600_000 });
   const over = s.over();
   assert.equal((await s.ask({ ...wish, sample: 7 })).state, 'running');
   assert.equal((await s.ask({ ...wish, sample: 7 })).state, 'running', 'asked twice, begun once');
