@@ -205,7 +205,7 @@ test('an output of another machine comes over the real data plane, is checked an
       ...server.offerFile({ file: made, sizeBytes, reader: 'keeper-a', seconds: 60 }),
       sizeBytes,
     });
-    return fetchFile({ open, target, sizeBytes, sha256, mbps: () => 0, stallMs: 5000, onProgress, signal });
+    return fetchFile({ open, target, sizeBytes, sha256, mbps: () => 0, stallMs: 60_000, onProgress, signal });
   });
   await s.a.grant(verifyGrant(s));
   await s.a.next('verified');

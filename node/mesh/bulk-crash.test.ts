@@ -8,11 +8,12 @@ import { test, type TestContext } from 'node:test';
 import type { BulkAddress } from './bulk-client.ts';
 import { bulkStage, MIB } from './bulk-stage.ts';
 
-/** slow enough that a kill comes in the middle: 8 MiB take over 0.3 s */
+/** slow enough that a kill comes in the middle, and more than the system takes in for a reader that stands still meanwhile */
 const MBPS = 200;
+const BYTES = 40 * MIB + 5;
 
 test('a holder that is killed in the middle: its reader goes on with the next one where it was', async (t) => {
-  const stage = await bulkStage(t, { bytes: 12 * MIB + 5 });
+  const stage = await bulkStage(t, { bytes: BYTES });
   const wish = { file: stage.source, sizeBytes: stage.bytes.length, mbps: MBPS };
   let holder = start(t, 'hold', wish);
   const seen: number[] = [];
@@ -38,7 +39,7 @@ test('a holder that is killed in the middle: its reader goes on with the next on
 });
 
 test('a reader that is killed in the middle goes on from what its disk has', async (t) => {
-  const stage = await bulkStage(t, { bytes: 12 * MIB + 5, mbps: () => MBPS });
+  const stage = await bulkStage(t, { bytes: BYTES, mbps: () => MBPS });
   const address = stage.address();
   const first = start(t, 'fetch', { address, target: stage.target });
   for (let bytes = 0; bytes < 4 * MIB; bytes = Number(await first.line()));

@@ -21,7 +21,7 @@ test('a ticket becomes a key with which its reader, and nobody else, fetches the
   const { stage, mesh } = await gate(t);
   const parts = { mesh, hostOf: () => '127.0.0.1' };
   const open = openBulk(parts, 'node', sign(key, ticket()));
-  const wish = { open, target: stage.target, sizeBytes: stage.bytes.length, mbps: () => 0, stallMs: 10_000, signal: t.signal };
+  const wish = { open, target: stage.target, sizeBytes: stage.bytes.length, mbps: () => 0, stallMs: 60_000, signal: t.signal };
   assert.deepEqual(await fetchFile({ ...wish, sha256: stage.sha256 }), { sha256: stage.sha256 });
   assert.ok(readFileSync(stage.target).equals(stage.bytes));
   await assert.rejects(openBulk({ mesh, hostOf: () => null }, 'node', sign(key, ticket()))(t.signal), { retry: true });
@@ -38,7 +38,7 @@ test('a second key for the same ticket ends the first', async (t) => {
     sizeBytes: stage.bytes.length,
     sha256: null,
     mbps: () => 0,
-    stallMs: 10_000,
+    stallMs: 60_000,
     backoffMs: 1,
     signal: t.signal,
   };
@@ -82,7 +82,7 @@ test('once the next run of a film has asked for it, the one before reads not a b
   assert.equal((await ask({ attempt: 8 })).op, 'open');
   assert.deepEqual(await ask({ attempt: 7 }), { op: 'refused', reason: { code: 'lease-lost' }, retry: false });
   // with the key of before nothing opens; another ticket is asked for, and refused for good
-  const wish = { target: stage.target, sizeBytes: stage.bytes.length, sha256: null, mbps: () => 0, stallMs: 10_000, backoffMs: 1 };
+  const wish = { target: stage.target, sizeBytes: stage.bytes.length, sha256: null, mbps: () => 0, stallMs: 60_000, backoffMs: 1 };
   let keys = 0;
   const open = (signal: AbortSignal) =>
     keys++ === 0 ? Promise.resolve(before) : openBulk(parts, 'node', sign(key, sourceTicket()))(signal);

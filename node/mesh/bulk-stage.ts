@@ -41,7 +41,7 @@ export async function bulkStage(t: Context, options: { bytes?: number; mbps?: ()
     ...server.offerFile({ file: source, sizeBytes: bytes.length, reader: 'reader', seconds: 60, ...more }),
   });
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const usual = { target, sizeBytes: bytes.length, sha256: null, mbps: () => 0, stallMs: 10_000, backoffMs: 5, signal: t.signal };
+  const usual = { target, sizeBytes: bytes.length, sha256: null, mbps: () => 0, stallMs: 60_000, backoffMs: 5, signal: t.signal };
   return {
     folder,
     source,

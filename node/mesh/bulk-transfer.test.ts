@@ -189,7 +189,7 @@ test('silence is given up and tried anew; a refusal for good ends it; so does th
   const mute = { host: '127.0.0.1', port, identity: 'mute', key: psk.toString('base64url'), sizeBytes: stage.bytes.length };
   let asked = 0;
   const open = async () => (asked++ === 0 ? mute : stage.address());
-  assert.deepEqual(await stage.fetch({ open, stallMs: 300 }), { sha256: stage.sha256 });
+  assert.deepEqual(await stage.fetch({ open, stallMs: 3000 }), { sha256: stage.sha256 });
   assert.equal(asked, 2);
 
   truncateSync(stage.target, 0);
@@ -222,10 +222,10 @@ test('an offer that is stopped ends in the middle of a block, and its key opens 
 
 test('an offer that nobody uses dies; one in use lives on', async (t) => {
   const stage = await bulkStage(t, { bytes: 40 * MIB });
-  const [used, unused] = [stage.address({ seconds: 2 }), stage.address({ seconds: 2 })];
+  const [used, unused] = [stage.address({ seconds: 5 }), stage.address({ seconds: 5 })];
   const response = await begin(used);
   // timers of one process fire in their order: the one that ends the unused offer has come before this one
-  await pause(2600);
+  await pause(5600);
   await assert.rejects(get(unused, '/'));
   let received = 0;
   for await (const chunk of response) received += (chunk as Buffer).length;
@@ -343,6 +343,6 @@ function bytesRead(): number {
 }
 
 async function until(done: () => Promise<boolean>): Promise<void> {
-  for (const deadline = performance.now() + 15_000; performance.now() < deadline;) if (await done()) return;
+  for (const deadline = performance.now() + 120_000; performance.now() < deadline;) if (await done()) return;
   assert.fail('it did not come to that in time');
 }

@@ -53,7 +53,11 @@ test('machines on a network without any way out find each other with nothing con
     bed.spawn(['a', 'b', 'c'][i]!, program, { env: orders(house, who, all, { discovery: 'lan' }), stdio: ['pipe', 'pipe', 'inherit'] }),
   );
   const said = children.map((child) => listen(t, child));
-  await until('everybody has met everybody', () => said.every((lines) => lines.filter(({ event }) => event === 'met').length >= 2), 50_000);
+  await until(
+    'everybody has met everybody',
+    () => said.every((lines) => lines.filter(({ event }) => event === 'met').length >= 2),
+    240_000,
+  );
   await until('a hint reaches the others', () => {
     children[0]!.stdin!.write('?\n');
     return said.slice(1).every((lines) => lines.some(({ event, from }) => event === 'heard' && from === all[0]!.id));
@@ -66,7 +70,7 @@ test('machines on a network without any way out find each other with nothing con
       children[0]!.stdin!.write('?\n');
       return last()?.around?.sightings.filter(({ by }) => by === 'mdns').length === 2;
     },
-    50_000,
+    240_000,
   );
   const { around, connected } = last()!;
   assert.equal(connected!.length, 2);
@@ -101,12 +105,12 @@ test('a machine that is killed is noticed at once and met again when it comes ba
     return { child, said: listen(t, child) };
   };
   const first = start();
-  await until('it is met', () => mesh.connected().includes(all[1].id), 50_000);
+  await until('it is met', () => mesh.connected().includes(all[1].id), 240_000);
   const lost = new Promise<string>((resolve) => mesh.onLost(resolve));
   first.child.kill('SIGKILL');
   assert.equal(await lost, all[1].id);
   const second = start();
-  await until('it is met again', () => second.said.some(({ event }) => event === 'met') && mesh.connected().includes(all[1].id), 50_000);
+  await until('it is met again', () => second.said.some(({ event }) => event === 'met') && mesh.connected().includes(all[1].id), 240_000);
 });
 
 test('an answer is read only when it names a node and its own addresses', () => {

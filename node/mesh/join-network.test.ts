@@ -42,7 +42,7 @@ async function outcomeOf(child: ReturnType<Network['spawn']>): Promise<[string, 
   let said = '';
   child.stderr?.on('data', (data: Buffer) => (said += data.toString()));
   const lines = createInterface({ input: child.stdout! });
-  const timer = setTimeout(() => lines.close(), 50_000);
+  const timer = setTimeout(() => lines.close(), 240_000);
   for await (const line of lines) {
     const [what, cluster] = line.split(' ');
     if (what !== 'founded' && what !== 'joined') continue;

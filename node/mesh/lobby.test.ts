@@ -22,7 +22,7 @@ const closing: (() => Promise<void>)[] = [];
 after(async () => void (await Promise.all(closing.map((close) => close()))));
 const key = makeClusterKey();
 const home = { id: key.cluster, name: 'Home', publicKey: key.publicKey, established: true, nodes: 3 };
-const soon = (ms = 20_000): AbortSignal => AbortSignal.timeout(ms);
+const soon = (): AbortSignal => AbortSignal.timeout(60_000);
 
 suite('a lobby', { concurrency: 3 }, () => {
   test('says who it is and which cluster is here; both sides know of each other afterwards', async () => {
@@ -95,8 +95,8 @@ suite('a lobby', { concurrency: 3 }, () => {
     const lobby = await open(parts);
     lobby.parts.peers = [lobby.at];
     assert.deepEqual(lobby.silent().peers, [lobby.at]);
-    const nobody = await freePort();
-    await assert.rejects(lobby.look({ address: `127.0.0.1:${nobody}` }, soon()), /No lobby of CodecShift answers at 127\.0\.0\.1/);
+    // nothing listens among the first ports of a machine
+    await assert.rejects(lobby.look({ address: '127.0.0.1:1' }, soon()), /No lobby of CodecShift answers at 127\.0\.0\.1/);
     await assert.rejects(lobby.look({ node: 'unheard-of' }, soon()), /not known where/);
     await assert.rejects(lobby.look({ address: 'not an address' }, soon()), PlainError);
     await assert.rejects(lobby.look({ address: lobby.at }, soon()), /is this machine itself/);
@@ -287,7 +287,7 @@ async function assertAlive(member: TestLobby): Promise<void> {
 }
 
 async function patiently<T>(attempt: () => Promise<T>, final = /^$/): Promise<T> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 120_000;
   for (;;) {
     try {
       return await attempt();
@@ -298,16 +298,8 @@ async function patiently<T>(attempt: () => Promise<T>, final = /^$/): Promise<T>
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 async function until(lobby: TestLobby, isTrue: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 120_000;
   const stop = lobby.onAround(() => {});
   while (!isTrue()) {
     assert.ok(Date.now() < deadline, 'did not happen');

@@ -114,8 +114,8 @@ export function doorOf(mesh: NetworkMesh): string {
   return `127.0.0.1:${address.split(':').at(-1)}`;
 }
 
-/** Waits for something that no event tells; fails with `what` after half a minute: the machine may be busy. */
-export async function until<T>(what: string, condition: () => T | Promise<T>, ms = 30_000): Promise<NonNullable<T>> {
+/** Waits for something that no event tells; fails with `what` after two minutes: the machine may be busy. */
+export async function until<T>(what: string, condition: () => T | Promise<T>, ms = 120_000): Promise<NonNullable<T>> {
   const end = performance.now() + ms;
   for (;;) {
     const found = await condition();
