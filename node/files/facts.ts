@@ -79,9 +79,12 @@ export function isPassing(error: unknown): boolean {
   return isSystemError(error);
 }
 
-/** Of the system, by the form of its code (`ENOSPC`); Node's own begin with `ERR_`. */
+/**
+ * Of the system, by the form of its code (`ENOSPC`); Node's own begin with `ERR_`. That something is not there is no trouble of the
+ * disk: a folder that a person moved does not come back by waiting.
+ */
 function isSystemError(error: unknown): boolean {
-  return /^E(?!RR_)[A-Z0-9]+$/.test(codeOf(error) ?? '');
+  return /^E(?!RR_|NOENT$|NOTDIR$)[A-Z0-9]+$/.test(codeOf(error) ?? '');
 }
 
 /** Whatever went wrong, as a sentence about this file. */

@@ -44,7 +44,21 @@ export interface RecoveredOutcome {
  * @param node this node's id; a journal of any other node is never touched, because that node may be in the middle of it
  * @throws PlainError `root-not-mounted`; AbortError between two journals
  */
-export async function recover(root: Root, options: RecoverOptions): Promise<RecoveredOutcome[]> {
+export function recover(root: Root, options: RecoverOptions): Promise<RecoveredOutcome[]> {
+  // one after the other on a root: two that go on from the same step would pull the files away from under each other
+  const mine = (underWay.get(root.id) ?? Promise.resolve()).then(() => recoverAll(root, options));
+  const over = mine
+    .catch(() => {})
+    .then(() => {
+      if (underWay.get(root.id) === over) underWay.delete(root.id);
+    });
+  underWay.set(root.id, over);
+  return mine;
+}
+
+const underWay = new Map<string, Promise<void>>();
+
+async function recoverAll(root: Root, options: RecoverOptions): Promise<RecoveredOutcome[]> {
   await requireMounted(root);
   const outcomes: RecoveredOutcome[] = [];
   for (const attempt of await listJournals(root)) {
@@ -94,9 +108,17 @@ async function recoverOne(root: Root, attempt: number, options: RecoverOptions):
   } catch (error) {
     const plain = swapError(error, journal);
     const why = plain instanceof PlainError ? plain.reason : null;
-    const outcome = isPassing(error) ? 'open' : 'unclear';
+    const outcome = isPassing(error) || !(await isMounted(root)) ? 'open' : 'unclear';
     return { ...outcomeOf(journal), outcome, reason: why ?? reason('swap-unclear', { message: messageOf(error) }) };
   }
+}
+
+/** What was there a moment ago may have gone with its whole disk. */
+function isMounted(root: Root): Promise<boolean> {
+  return requireMounted(root).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function finishOrUndo(root: Root, journal: Journal, options: RecoverOptions): Promise<Journal> {

@@ -138,3 +138,35 @@ test('two processes that swap one file at once: one wins, the other leaves every
     assert.ok(!(await readdir(folder)).includes(`${name}.lock`));
   }
 });
+
+test('a folder that was moved in the middle is for a person: waiting does not bring it back', async () => {
+  const wish = await movedInTheMiddle();
+  assert.equal((await recover(root, { node: wish.node }))[0]?.outcome, 'unclear');
+  await rename(join(folder, 'Season One'), join(folder, 'Season 1'));
+  assert.equal((await recover(root, { node: wish.node }))[0]?.outcome, 'done');
+});
+
+test('two recoveries of one disk at once go one after the other', async () => {
+  const wish = await movedInTheMiddle();
+  await rename(join(folder, 'Season One'), join(folder, 'Season 1'));
+  let isOver = false;
+  let second: ReturnType<typeof recover> | null = null;
+  const early: string[] = [];
+  const fault = (): void => void (second ??= recover(root, { node: wish.node, fault: (point) => void (isOver || early.push(point)) }));
+  const first = await recover(root, { node: wish.node, fault });
+  isOver = true;
+  assert.deepEqual([first[0]?.outcome, (await second!)[0]?.outcome], ['done', 'done']);
+  assert.deepEqual(early, []);
+});
+
+/** A swap that ends with its original in the trash and its folder under another name. */
+async function movedInTheMiddle(): Promise<SwapWish> {
+  const { wish } = await ready('Season 1/Film.mkv');
+  const fault = async (point: string): Promise<void> => {
+    if (point !== 'swap:kept') return;
+    await rename(join(folder, 'Season 1'), join(folder, 'Season One'));
+    throw Object.assign(new Error('i/o error'), { code: 'EIO' });
+  };
+  await assert.rejects(swap({ ...wish, fault }), code('swap-unclear'));
+  return wish;
+}
