@@ -275,6 +275,34 @@ test('a disk that is full in the middle of a swap makes no failure of it: it wai
   assert.ok(readFileSync(s.film).length < original.length);
 });
 
+test('a restore that a full disk stopped half-way goes on by itself once there is room, and says so', async (t) => {
+  let from = '';
+  let isFull = false;
+  const fault = (point: string): void => {
+    isFull ||= point === from;
+    if (isFull) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  };
+  const s = await stage(t, { fault });
+  const original = readFileSync(s.film);
+  await s.grant(verifyGrant(s));
+  await s.next('verified');
+  await s.grant(replaceGrant(s));
+  const replaced = await s.next('replaced');
+  if (replaced.event !== 'replaced') throw new Error('not replaced');
+  const { path: was, trashPath, fingerprint } = replaced.original;
+  await s.grant({ op: 'discard', ...ids, root: s.root, path: replaced.path });
+  from = 'output renamed';
+  await s.grant({ op: 'restore', ...ids, root: s.root, path: was, trashPath, current: replaced.path, fingerprint });
+  const waits = await s.next('not-restored');
+  assert.equal('reason' in waits && waits.reason.code, 'swap-unfinished');
+  from = '';
+  isFull = false;
+  // whatever is wanted of this disk next, what is half done there comes first
+  await s.grant({ op: 'discard', ...ids, attempt: 2, root: s.root, path: replaced.path });
+  await s.next('restored');
+  assert.deepEqual(readFileSync(s.film), original);
+});
+
 test('a truncated output is refused and the original stays where it is', async (t) => {
   const s = await stage(t, { output: (file) => writeFileSync(file, readFileSync(file).subarray(0, 20_000)) });
   const original = readFileSync(s.film);

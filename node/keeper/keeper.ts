@@ -208,8 +208,10 @@ export function createKeeper(parts: KeeperParts): Keeper {
       const report = await perform();
       // before the report goes out: its answer may be the next grant for this attempt
       working.delete(grant.attempt);
-      const interrupted = 'reason' in report && report.reason.code === 'shut-down';
-      if (!interrupted) await parts.outbox.post(report);
+      const why = 'reason' in report ? report.reason.code : null;
+      // the report says that it goes on by itself, and for a restore nobody asks a second time
+      if (why === 'swap-unfinished') settling.again(grant.root);
+      if (why !== 'shut-down') await parts.outbox.post(report);
       log.info({ attempt: grant.attempt, asked: grant.op, became: report.event }, 'a grant was carried out');
     } catch (error) {
       log.warn(

@@ -11,6 +11,8 @@ export interface Settling {
   now(): Promise<void>;
   /** resolves when this root may be worked on, as far as it can be settled */
   of(root: string): Promise<void>;
+  /** something was left half done there since: it is looked at again */
+  again(root: string): void;
   mounted(): Promise<Root[]>;
 }
 
@@ -29,6 +31,7 @@ export function createSettling(parts: {
   return {
     now,
     of: (root) => (settled.has(root) ? recovered : now()),
+    again: (root) => void settled.delete(root),
     async mounted() {
       const here = (await roots.report()).filter((r) => !r.problem);
       const opened = await Promise.all(here.map((r) => roots.open(r.root).catch(() => null)));
