@@ -285,6 +285,8 @@ async function open(start: StartOptions): Promise<RunningNode> {
       house.restored = { what: 'restore', good: false, says: [messageOf(error), 'Everything is as it was before.'], at: new Date() };
       log.error({ why: messageOf(error) }, 'a backup could not be put back; everything is as it was');
     }
+    // nobody opens a database that is half exchanged
+    await settleDatabase(dataDir, log);
     say({ state: 'starting' });
     return { join: null };
   }

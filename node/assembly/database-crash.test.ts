@@ -9,16 +9,20 @@ import { backUp } from '../db/backup-write.ts';
 import { compareDatabases } from '../db/compare.ts';
 import { connectDatabase, openSession } from '../db/connect.ts';
 import { acquireLease, readMoved } from '../db/coordinator.ts';
+import type { Fault } from '../files/durable.ts';
 import { emptyUrl, havePostgres, quietLog } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
 import { andClose } from './database-hold.ts';
 import { requireTruth } from './database-truth.ts';
+import { moveDatabase } from './move.ts';
+import { restoreBackup } from './restore.ts';
 
 /**
  * A restore and a move are killed at every step; the next start has the old database or the new one, whole, and knows
  * which. The points are walked through in turn, each with a process of its own.
  */
 const entry = path.join(import.meta.dirname, '..', 'testing', 'faulty-database.ts');
+const skipped = havePostgres() ? false : 'no PostgreSQL on this machine';
 const all = process.env['CODECSHIFT_TEST_ALL_POINTS'] === '1';
 const cleanups: (() => unknown)[] = [];
 const t = { after: (fn: () => Promise<void> | void): void => void cleanups.push(fn) };
@@ -64,7 +68,59 @@ suite('a restore into the embedded database', () => {
     });
 });
 
-suite('a move', { skip: havePostgres() ? false : 'no PostgreSQL on this machine' }, () => {
+suite('a restore that goes wrong', () => {
+  const restore = (dataDir: string, fault: Fault, { url = null as string | null, replace = true } = {}): ReturnType<typeof restoreBackup> =>
+    restoreBackup({
+      ...{ file: backup, passphrase: null, dataDir, databaseUrl: url, secretKeyFile: null, replace, by: 'a test', log: quietLog() },
+      fault,
+    });
+
+  test('before it is decided leaves nothing behind, which might have filled the disk', async () => {
+    const dataDir = copyOfSeed();
+    await assert.rejects(
+      restore(dataDir, () => {}, { replace: false }),
+      /There is a database already/,
+    );
+    assert.equal(existsSync(path.join(dataDir, 'incoming')), false);
+  });
+
+  test('after it is decided is brought to its end all the same', async () => {
+    const dataDir = copyOfSeed();
+    const { rows } = await restore(dataDir, (point) => {
+      if (point === 'restore:aside') throw new Error('the disk fails');
+    });
+    assert.ok(rows > 40);
+    assert.equal(await valueIn(dataDir), '{"b": 1}');
+    for (const left of ['incoming', 'swap.json']) assert.equal(existsSync(path.join(dataDir, left)), false, left);
+  });
+
+  test('because somebody coordinates meanwhile touches no row of him', { skip: skipped }, async () => {
+    const dataDir = copyOfSeed();
+    const url = await emptyUrl(t);
+    await restore(dataDir, () => {}, { url });
+    await assert.rejects(
+      restore(dataDir, async (point) => void (point === 'restore:saved' && (await coordinate(url))), { url }),
+      /was started with this database meanwhile/,
+    );
+    assert.equal(await valueIn('', url), '"of another"');
+  });
+});
+
+suite('a move', { skip: skipped }, () => {
+  test('out of a database in which somebody began to coordinate meanwhile is none: his work is in no copy', async () => {
+    const url = await emptyUrl(t);
+    const first = copyOfSeed();
+    const move = { name: 'attic', replace: false, log: quietLog() };
+    await moveDatabase({ ...move, dataDir: first, from: null, to: url });
+    const dataDir = mkdtempSync(path.join(tmpdir(), 'codecshift-now-'));
+    cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }));
+    const fault = async (point: string): Promise<void> => void (point === 'move:journal' && (await coordinate(url)));
+    await assert.rejects(moveDatabase({ ...move, dataDir, from: url, to: null, fault }), /was started with this database meanwhile/);
+    for (const left of ['incoming', 'swap.json', 'move.json', 'database']) assert.equal(existsSync(path.join(dataDir, left)), false, left);
+    await truthOf(url, dataDir);
+    assert.equal(await valueIn('', url), '"of another"');
+  });
+
   test('to an external database and back, killed at its steps, ends with every row and one truth', async () => {
     const dataDir = copyOfSeed();
     const url = await emptyUrl(t);
@@ -140,6 +196,16 @@ suite('a move', { skip: havePostgres() ? false : 'no PostgreSQL on this machine'
   });
 });
 
+/** As one does that took the lease after the machine with the move had slept. */
+async function coordinate(url: string): Promise<void> {
+  const session = await openSession({ url, dataDir: '', log: quietLog() });
+  await session.query(`update coordinator set holder = 'another', session = gen_random_uuid(), term = term + 1,
+    lease_until = clock_timestamp() + interval '1 minute'`);
+  await session.query(`select set_config('codecshift.term', term::text, false) from coordinator`);
+  await session.query(`update settings set value = '"of another"' where key = 'a'`);
+  await session.close();
+}
+
 function copyOfSeed(): string {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'codecshift-copy-'));
   cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }));
@@ -164,14 +230,13 @@ function run(args: string[], crashAt = ''): Promise<{ killed: boolean; output: s
   });
 }
 
-async function valueIn(dataDir: string): Promise<unknown> {
-  const session = await openSession({ url: null, dataDir, log: quietLog() });
-  try {
-    const [row] = await session.query<{ value: string }>(`select value::text as value from settings where key = 'a'`);
-    return row?.value;
-  } finally {
-    await session.close();
-  }
+function valueIn(dataDir: string, url: string | null = null): Promise<unknown> {
+  return openSession({ url, dataDir, log: quietLog() }).then((session) =>
+    andClose(session, async () => {
+      const [row] = await session.query<{ value: string }>(`select value::text as value from settings where key = 'a'`);
+      return row?.value;
+    }),
+  );
 }
 
 async function truthOf(url: string, dataDir: string): Promise<void> {

@@ -10,18 +10,25 @@ export async function schemaOf(q: Queryable): Promise<number | null> {
   return (await q.query<{ schema: number | null }>('select max(version) as schema from schema_migrations'))[0]?.schema ?? null;
 }
 
+export interface Hold {
+  /**
+   * In a transaction of `q`: nobody led in the meantime, and nobody can before it is over. A machine that slept or was cut off
+   * may have lost the lease to a coordinator whose work is in no copy.
+   * @throws PlainError
+   */
+  insist(q: Queryable): Promise<void>;
+  release(): Promise<void>;
+}
+
 /**
  * Keeps everybody from coordinating with an external database while this process works on it as a whole. The lease is renewed
  * by a connection of its own and ends half a minute after this process died. It is taken by the words of the first schema,
  * because the database may be of any.
  * @throws PlainError when somebody coordinates
  */
-export async function holdLease(
-  q: Queryable,
-  where: { url: string; dataDir: string; log: Log },
-  what: string,
-): Promise<{ release(): Promise<void> }> {
-  if ((await schemaOf(q)) === null) return { release: async () => {} };
+export async function holdLease(q: Queryable, where: { url: string; dataDir: string; log: Log }, what: string): Promise<Hold> {
+  if ((await schemaOf(q)) === null)
+    return { insist: async (later) => ((await schemaOf(later)) === null ? undefined : takenOver()), release: async () => {} };
   const session = randomUUID();
   const taken = await q.query(
     `update coordinator set holder = $1, session = $2, term = term + 1, lease_until = clock_timestamp() + interval '30 seconds'
@@ -42,12 +49,21 @@ export async function holdLease(
       .catch((error: unknown) => where.log.debug({ why: messageOf(error) }, 'the lease could not be renewed'));
   }, 8000);
   return {
+    async insist(later) {
+      if ((await later.query('select 1 from coordinator where session = $1 for update', [session])).length === 0) takenOver();
+    },
     async release() {
       clearInterval(timer);
       await second.query(`update coordinator set lease_until = '-infinity' where session = $1`, [session]).catch(() => {});
       await second.close();
     },
   };
+}
+
+function takenOver(): never {
+  throw new PlainError(
+    'CodecShift was started with this database meanwhile, so nothing was changed. Stop it on every machine that was given the database, then try again.',
+  );
 }
 
 /** Does something with a session and closes it, whatever comes of it. */

@@ -13,8 +13,8 @@ import { type Fault, writeDurably } from '../files/durable.ts';
 import type { Log } from '../log.ts';
 import { clusterPin, readClusterPin } from './cluster-pin.ts';
 import { placeOf } from './database-choice.ts';
-import { andClose, holdLease, schemaOf } from './database-hold.ts';
-import { exists, openIncoming, stamp, swapDatabase } from './database-swap.ts';
+import { andClose, holdLease, schemaOf, type Hold } from './database-hold.ts';
+import { exists, finishSwap, openIncoming, stamp, swapDatabase } from './database-swap.ts';
 import type { RestoreStep } from './restore.ts';
 
 /**
@@ -63,7 +63,13 @@ export async function moveDatabase(wish: MoveWish): Promise<Moved> {
   // brought up to date first: what is moved is of today
   await (await connectDatabase({ url: from, dataDir, log, locked: true, patienceSeconds: 5 })).close();
   const move = randomBytes(8).toString('hex');
-  return from === null ? await toExternal(wish, to!, move) : await toEmbedded(wish, from, move);
+  try {
+    return from === null ? await toExternal(wish, to!, move) : await toEmbedded(wish, from, move);
+  } catch (error) {
+    // as long as it may have been decided, what was copied is needed
+    if (!(await exists(journalOf(dataDir)))) await finishSwap(dataDir);
+    throw error;
+  }
 }
 
 async function toExternal(wish: MoveWish, url: string, move: string): Promise<Moved> {
@@ -77,7 +83,7 @@ async function toExternal(wish: MoveWish, url: string, move: string): Promise<Mo
       throw error;
     });
     try {
-      copied = await copy(source, target, wish, move);
+      copied = await copy(source, target, wish, move, lease);
     } finally {
       await lease.release();
       await target.close();
@@ -117,7 +123,7 @@ async function toEmbedded(wish: MoveWish, url: string, move: string): Promise<Mo
       await fault?.('move:copied');
       await writeDurably(journalOf(dataDir), JSON.stringify({ format: 1, url, move }));
       await fault?.('move:journal');
-      await markMoved(source, `the built-in database of ${wish.name} [move ${move}]`);
+      await leave(source, lease, wish, move);
       await fault?.('move:left');
       await takeIncoming(dataDir, move, fault);
       return { from: placeOf(url), to: placeOf(null), aside: null, ...copied };
@@ -127,6 +133,20 @@ async function toEmbedded(wish: MoveWish, url: string, move: string): Promise<Mo
   } finally {
     await source.close();
   }
+}
+
+/** The decision. What a coordinator wrote that came up meanwhile is not in the copy, so then there is none. */
+async function leave(source: LoneSession, hold: Hold, { dataDir, name }: MoveWish, move: string): Promise<void> {
+  try {
+    await source.exec('begin');
+    await hold.insist(source);
+    await markMoved(source, `the built-in database of ${name} [move ${move}]`);
+  } catch (error) {
+    await source.exec('rollback').catch(() => {});
+    await forgetMove(dataDir);
+    throw error;
+  }
+  await source.exec('commit');
 }
 
 async function takeIncoming(dataDir: string, move: string, fault?: Fault): Promise<void> {
@@ -141,7 +161,8 @@ interface Copied {
   safety: string | null;
 }
 
-async function copy(source: LoneSession, target: LoneSession, wish: MoveWish, move: string): Promise<Copied> {
+/** @param hold of the target, where others could lead in it */
+async function copy(source: LoneSession, target: LoneSession, wish: MoveWish, move: string, hold?: Hold): Promise<Copied> {
   const { signal, onStep } = wish;
   const { safety, term } = await clearDestination(target, wish);
   let comparison: Comparison | null = null;
@@ -156,6 +177,7 @@ async function copy(source: LoneSession, target: LoneSession, wish: MoveWish, mo
     await rebuild(target, rows, {
       life: 'moved',
       aboveTerm: term,
+      insist: hold?.insist,
       embedded: target.embedded,
       signal,
       onProgress: ({ table, rows: done }) => onStep?.({ says: `Copying ${table}.`, done, of: null }),

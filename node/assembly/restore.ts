@@ -14,8 +14,8 @@ import type { Log } from '../log.ts';
 import { makeClusterKey } from '../mesh/signing.ts';
 import { placeOf } from './database-choice.ts';
 import { clusterPin, parsePin, readClusterPin } from './cluster-pin.ts';
-import { asideName, exists, openIncoming, stamp, swapDatabase, type Swap } from './database-swap.ts';
-import { holdLease, schemaOf } from './database-hold.ts';
+import { asideName, exists, finishSwap, openIncoming, stamp, swapDatabase, type Swap } from './database-swap.ts';
+import { holdLease, schemaOf, type Hold } from './database-hold.ts';
 
 /**
  * Puts a backup back as the database of this machine, while nothing runs on it:
@@ -61,6 +61,20 @@ export interface Restored {
 
 /** @throws PlainError with what is wrong; then nothing was changed */
 export async function restoreBackup(wish: RestoreWish): Promise<Restored> {
+  let ready: { swap: Swap; restored: Restored } | null = null;
+  try {
+    ready = await makeReady(wish);
+    say(wish, 'Putting it in its place.');
+    await swapDatabase(wish.dataDir, ready.swap, wish.fault);
+  } catch (error) {
+    // what was decided is done all the same; what was not leaves nothing behind, which might fill the disk
+    if (!(await finishSwap(wish.dataDir)) || !ready) throw error;
+  }
+  return ready.restored;
+}
+
+/** Everything that can go wrong, while what is there is untouched (an external database: in one transaction). */
+async function makeReady(wish: RestoreWish): Promise<{ swap: Swap; restored: Restored }> {
   const { file, passphrase, signal, dataDir } = wish;
   say(wish, 'Reading the backup and comparing it with its digests.');
   const onProgress = (read: number, of: number): void =>
@@ -79,21 +93,15 @@ export async function restoreBackup(wish: RestoreWish): Promise<Restored> {
   if (contents.manifest.keys || before.sameHouse) await placeCluster(wish, contents, swap, incoming);
   else swap.outOfTheWay['cluster.json'] = asideName('cluster.json');
   if (keys.length > 0) notes.push(`Put back from the backup: ${keys.join(', ')}.`);
-  say(wish, 'Putting it in its place.');
-  await swapDatabase(dataDir, swap, wish.fault);
   if (!contents.manifest.keys)
     notes.push(
       before.sameHouse
         ? 'The backup holds no keys; those of the database that was here are used on.'
         : 'The backup holds no keys, so this is a new cluster: other machines have to join it again, and stored sign-ins have to be entered again.',
     );
-  return {
-    cluster: contents.manifest.cluster?.name ?? '',
-    takenAt: contents.manifest.takenAt,
-    rows: contents.manifest.tables.reduce((sum, { rows }) => sum + rows, 0),
-    safety: before.safety,
-    notes,
-  };
+  const { cluster, takenAt, tables } = contents.manifest;
+  const rows = tables.reduce((sum, table) => sum + table.rows, 0);
+  return { swap, restored: { cluster: cluster?.name ?? '', takenAt, rows, safety: before.safety, notes } };
 }
 
 function say(wish: Pick<RestoreWish, 'onStep'>, says: string): void {
@@ -159,7 +167,7 @@ async function intoExternal(wish: RestoreWish, contents: BackupContents, url: st
     try {
       const before = await saveBefore(session, wish, contents);
       await wish.fault?.('restore:saved');
-      await build(session, wish, contents, before);
+      await build(session, wish, contents, before, lease);
       notes.push(`It is in ${placeOf(url)}.`);
       return before;
     } finally {
@@ -193,13 +201,14 @@ async function saveBefore(session: LoneSession, wish: RestoreWish, { manifest }:
   return { safety, sameHouse, term, privateKey: sameHouse ? cluster.key : null };
 }
 
-async function build(session: LoneSession, wish: RestoreWish, contents: BackupContents, before: Present): Promise<void> {
+async function build(session: LoneSession, wish: RestoreWish, contents: BackupContents, before: Present, hold?: Hold): Promise<void> {
   const { file, passphrase, signal } = wish;
   const of = contents.manifest.tables.reduce((sum, { rows }) => sum + rows, 0);
   const done = new Map<string, number>();
   await rebuild(session, rowsOfBackup(file, contents, { passphrase, signal }), {
     life: 'restored',
     aboveTerm: before.term,
+    insist: hold?.insist,
     embedded: session.embedded,
     signal,
     onProgress({ table, rows }) {

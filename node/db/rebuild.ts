@@ -26,6 +26,8 @@ export interface Rebuilding {
   life: 'restored' | 'moved';
   /** terms go on above this one too */
   aboveTerm?: number;
+  /** what has to be true before anything of it goes, in the same transaction. @throws when it is not */
+  insist?: ((q: Queryable) => Promise<void>) | undefined;
   /** what else has to be true of it, in the same transaction, in today's schema */
   finish?: (q: Queryable) => Promise<void>;
   embedded: boolean;
@@ -42,6 +44,7 @@ export async function rebuild(session: MigrationSession, source: RowSource, how:
   try {
     await session.query(`select set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),
       set_config('lock_timeout', '60s', true), set_config('TimeZone', 'UTC', true)`);
+    await how.insist?.(session);
     await session.exec(dropStatements(migrations));
     await applyInside(session, migrations.slice(0, source.schema));
     // a migration may have put rows in that the copy has too
