@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { nightlyIsDue } from '../core/backups.ts';
+import { nightlyIsDue, type BackupLine } from '../core/backups.ts';
 import { freshDatabase, quietLog, temporaryDirectory } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
 import { until } from '../testing/program.ts';
@@ -98,19 +98,25 @@ test('backups are made, read, taken in, handed out and deleted one at a time, an
     false,
   );
 
-  // the night
+  // the night, in a folder that another house uses too, and in which a process was killed once
+  const others = ['2027-01-01', '2027-01-02'].map((day) => `codecshift-backup-another-house-${day}T03-00-00-nightly.tar.gz`);
+  for (const name of others) writeFileSync(path.join(folder, name), 'of another house');
+  const drafts = ['codecshift-backup-a-2026-11-01T03-00-00-nightly.tar.gz.part', 'upload-1-2.part'].map((name) => path.join(folder, name));
+  for (const draft of drafts) writeFileSync(draft, 'half');
+  utimesSync(drafts[0]!, 1000, 1000);
   desk.start();
   clock = new Date(2026, 10, 30, 3, 1);
-  await until('the nightly backup', async () => (await desk.list()).find(({ label, verifiedAt }) => label === 'nightly' && verifiedAt));
-  assert.equal((await desk.list())[0]!.keys, false, 'outside of the data directory, without a passphrase, without the keys');
+  const ours = async (): Promise<BackupLine[]> =>
+    (await desk.list()).filter(({ name, label }) => label === 'nightly' && !others.includes(name));
+  await until('the nightly backup', async () => (await ours()).find(({ verifiedAt }) => verifiedAt));
+  assert.equal((await ours())[0]!.keys, false, 'outside of the data directory, without a passphrase, without the keys');
   await over();
   clock = new Date(2026, 11, 1, 3, 1);
-  await until(
-    'the next one alone',
-    async () =>
-      (await desk.list()).filter(({ label }) => label === 'nightly').map(({ takenAt }) => takenAt.getUTCDate()).length === 1 &&
-      desk.now() === null &&
-      (await nightlies(db)) === 2,
+  await until('the next one alone', async () => (await ours()).length === 1 && desk.now() === null && (await nightlies(db)) === 2);
+  assert.deepEqual(
+    [...others.map((name) => path.join(folder, name)), ...drafts].map((file) => existsSync(file)),
+    [true, true, false, true],
+    'what is of another house, or was written a moment ago, stays',
   );
   rmSync(folder, { recursive: true });
   writeFileSync(folder, 'a file where the folder was');

@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -7,9 +7,20 @@ import { nightlyIsDue, type BackupEnd, type BackupLine, type Backups, type Backu
 import type { Actor } from '../core/commands.ts';
 import { addActivity } from '../db/activity.ts';
 import { ownBackups } from '../db/backup-before.ts';
-import { backupName, isBackupName, listBackups, noteBackup, removeBackup, superfluous, type FoundBackup } from '../db/backup-folder.ts';
+import {
+  backupName,
+  houseInName,
+  isBackupName,
+  listBackups,
+  noteBackup,
+  removeAbandoned,
+  removeBackup,
+  superfluous,
+  type FoundBackup,
+} from '../db/backup-folder.ts';
 import { looksEncrypted, readHead, verifyBackup, type BackupContents } from '../db/backup-read.ts';
-import { backUp } from '../db/backup-write.ts';
+import { backUp, settle } from '../db/backup-write.ts';
+import { readCluster } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';
 import { requireKnownSchema } from '../db/rebuild.ts';
 import { messageOf, PlainError } from '../errors.ts';
@@ -216,7 +227,7 @@ export function createBackups(parts: BackupParts): BackupDesk {
       const head = isSealed ? null : await readHead(draft, { signal }).catch(notOurs);
       const cluster = head?.cluster ?? null;
       const name = backupName({ cluster, takenAt: now().toISOString(), label: 'uploaded' }, isSealed);
-      await rename(draft, path.join(folder, name));
+      await settle(draft, path.join(folder, name));
       return name;
     } finally {
       await rm(draft, { force: true });
@@ -241,22 +252,26 @@ export function createBackups(parts: BackupParts): BackupDesk {
     if (parts.term() === null || work || !settings['backup.nightly']) return;
     const at = now();
     const hourStart = lastHour(at, settings['backup.hour']);
-    const newest = (await listBackups(folder)).find(({ label }) => label === 'nightly')?.takenAt.getTime() ?? null;
+    const house = houseInName((await readCluster(db))?.name);
+    const newest = (await listBackups(folder)).find((each) => each.label === 'nightly' && each.house === house)?.takenAt.getTime() ?? null;
     if (!nightlyIsDue({ hourStart, newest, startedAt, now: at.getTime() })) return;
     if (tried >= hourStart && at.getTime() - tried < 3600_000) return;
     const isFirstTry = tried < hourStart;
     tried = at.getTime();
+    await removeAbandoned(folder, own);
     // in the data directory it lies beside the keys themselves; elsewhere only whoever knows the passphrase may have them
     const keys = parts.passphrase !== null || folder === own;
     await atWork('backup', 'Copying the database.', (signal) => make('nightly', keys, parts.passphrase, 'the night', signal));
-    if (end?.good) await prune(settings);
+    if (end?.good) await prune(house, settings);
     else if (isFirstTry)
       await note('backup-failed', 2, { what: `the nightly one of ${at.toISOString().slice(0, 10)}`, why: end?.says[0] ?? '' }, null);
   }
 
-  async function prune(settings: ReturnType<BackupParts['settings']>): Promise<void> {
+  /** Only its own: another house that shares the folder has its own wishes. */
+  async function prune(house: string, settings: ReturnType<BackupParts['settings']>): Promise<void> {
     const keep = { daily: settings['backup.daily'], weekly: settings['backup.weekly'] };
-    for (const backup of superfluous(await listBackups(folder, own), keep)) await removeBackup(backup.file);
+    const ours = (await listBackups(folder, own)).filter((backup) => backup.house === house);
+    for (const backup of superfluous(ours, keep)) await removeBackup(backup.file);
     parts.onChange(work !== null);
   }
 

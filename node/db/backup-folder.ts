@@ -24,6 +24,8 @@ export interface BackupNote {
 export interface FoundBackup {
   name: string;
   file: string;
+  /** whose it is, as in its name (`houseInName`): several clusters may share a folder */
+  house: string;
   bytes: number;
   /** by the name, else when the file was changed */
   takenAt: Date;
@@ -35,14 +37,19 @@ export interface FoundBackup {
 const pattern = /^codecshift-backup-([a-z0-9-]{1,40})-(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)-([a-z0-9-]{1,60})\.tar\.gz(\.enc)?$/;
 
 export function backupName(head: { cluster: { name: string } | null; takenAt: string; label: string }, isEncrypted: boolean): string {
-  const slug = (head.cluster?.name ?? '')
+  const at = head.takenAt.slice(0, 19).replaceAll(':', '-');
+  return `codecshift-backup-${houseInName(head.cluster?.name)}-${at}-${head.label}.tar.gz${isEncrypted ? '.enc' : ''}`;
+}
+
+/** What stands in the names of a cluster's backups. */
+export function houseInName(cluster: string | undefined): string {
+  const slug = (cluster ?? '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^-+|-+$/g, '')
     .slice(0, 40)
     .replace(/-+$/, '');
-  const at = head.takenAt.slice(0, 19).replaceAll(':', '-');
-  return `codecshift-backup-${slug || 'cluster'}-${at}-${head.label}.tar.gz${isEncrypted ? '.enc' : ''}`;
+  return slug || 'cluster';
 }
 
 /** A name as this program gives it; nothing else of a folder is listed, handed out or deleted. */
@@ -61,7 +68,7 @@ export async function listBackups(...folders: readonly string[]): Promise<FoundB
       if (!match || !facts?.isFile()) continue;
       const takenAt = new Date(match[2]!.replace(/T(\d\d)-(\d\d)-(\d\d)$/, 'T$1:$2:$3Z'));
       const note = await readNote(file, facts.size);
-      found.push({ name, file, bytes: facts.size, takenAt, label: match[3]!, encrypted: Boolean(match[4]), note });
+      found.push({ name, file, house: match[1]!, bytes: facts.size, takenAt, label: match[3]!, encrypted: Boolean(match[4]), note });
     }
   return found.toSorted((a, b) => b.takenAt.getTime() - a.takenAt.getTime() || b.name.localeCompare(a.name));
 }
@@ -98,6 +105,19 @@ export async function noteBackup(file: string, note: BackupNote): Promise<Backup
 export async function removeBackup(file: string): Promise<void> {
   await rm(file, { force: true });
   await rm(noteOf(file), { force: true });
+}
+
+/** What is still being written is younger; what a process that was killed left may be as big as a backup, and holds as much. */
+const ABANDONED_MS = 3600_000;
+const draftPattern = /^(codecshift-backup-.+\.tar\.gz(\.enc)?|upload-\d+-\d+)\.part$/;
+
+export async function removeAbandoned(...folders: readonly string[]): Promise<void> {
+  for (const folder of new Set(folders.map((each) => path.resolve(each))))
+    for (const name of (await readdir(folder).catch(() => [])).filter((each) => draftPattern.test(each))) {
+      const file = path.join(folder, name);
+      const changed = (await stat(file).catch(() => null))?.mtimeMs;
+      if (changed !== undefined && Date.now() - changed > ABANDONED_MS) await rm(file, { force: true });
+    }
 }
 
 function noteOf(file: string): string {

@@ -191,8 +191,8 @@ function add(tar: Pack, name: string, content: string | Uint8Array): Promise<voi
   });
 }
 
-/** On the disk before it has its name. */
-async function settle(draft: string, file: string): Promise<number> {
+/** On the disk before it has its name. Resolves with its size. */
+export async function settle(draft: string, file: string): Promise<number> {
   const handle = await open(draft, 'r+');
   try {
     await handle.sync();

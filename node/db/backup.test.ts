@@ -207,7 +207,7 @@ test('of the nightly backups days and weeks are kept, of a person everything, an
   const day = (n: number, label = 'nightly', verified = true): FoundBackup => {
     const takenAt = new Date(Date.UTC(2026, 10, 30, 3) - n * 86_400_000);
     const note = { verifiedAt: verified ? takenAt.toISOString() : null } as FoundBackup['note'];
-    return { name: `${label} ${n}`, file: '', bytes: 1, takenAt, label, encrypted: false, note };
+    return { name: `${label} ${n}`, file: '', house: 'a', bytes: 1, takenAt, label, encrypted: false, note };
   };
   const names = (backups: FoundBackup[]): string[] => backups.map(({ name }) => name);
   const many = [
