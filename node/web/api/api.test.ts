@@ -107,6 +107,11 @@ describe('reading', () => {
       films.body['items'].map((j: { title: string }) => j.title),
       ['D.O.A.'],
     );
+    const running = async (filter: string) =>
+      (await call('GET', `/jobs?state=running${filter}`)).body['items'].map((j: { title: string }) => j.title);
+    assert.equal((await running('')).length, sample.running.length);
+    assert.deepEqual(await running('&q=metro'), ['Metropolis']);
+    assert.deepEqual(await running('&priority=low'), []);
     const failed = await call('GET', '/jobs?state=failed');
     assert.equal(failed.body['items'][0].reason.code, 'protected-after-failures');
     assert.match(failed.body['items'][0].reason.sentence, /failed 3 times/);

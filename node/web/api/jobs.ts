@@ -1,19 +1,8 @@
 import * as v from 'valibot';
 import { priorities } from '../../core/job.ts';
-import {
-  listCancelled,
-  listFailed,
-  listFinished,
-  listHeld,
-  listHistory,
-  listWaiting,
-  readJob,
-  readJobRow,
-  runningJobs,
-  type JobRow,
-} from '../../db/job-lists.ts';
-import type { Page } from '../../db/page.ts';
+import { readJob, readJobRow } from '../../db/job-lists.ts';
 import { refuse } from '../errors.ts';
+import { jobListNames, listJobs } from '../job-lists.ts';
 import { readWhere } from '../pages/jobs.ts';
 import type { Web } from '../web.ts';
 import { done, pageOf } from './answers.ts';
@@ -21,10 +10,8 @@ import { route, type ApiRoute, type Call } from './declare.ts';
 import { format, library, numberOf, oneOf, paged, search, wishOf } from './inputs.ts';
 import { jobAnswer, jobDetailAnswer, jobDetailJson, jobJson } from './job-answer.ts';
 
-const states = ['waiting', 'running', 'held', 'failed', 'finished', 'replaced', 'kept', 'restored', 'cancelled', 'history'] as const;
-
 const query = v.strictObject({
-  state: v.optional(oneOf(states), 'waiting'),
+  state: v.optional(oneOf(jobListNames), 'waiting'),
   library,
   format,
   priority: v.optional(oneOf(priorities)),
@@ -43,7 +30,9 @@ export const jobsApi: ApiRoute[] = [
     query,
     answer: pageOf(jobAnswer),
     run: async ({ web, query }) => {
-      const { rows, before, after } = await jobs(web, query);
+      const { library: libraryId = null, format: codec = null, priority = null, q } = query;
+      const filter = { libraryId, codec, priority, search: q?.trim() || null };
+      const { rows, before, after } = await listJobs(web.db, query.state, filter, wishOf(query));
       return { items: rows.map((row) => jobJson(row, web.live.progressOf(row.id))), before, after };
     },
   }),
@@ -126,39 +115,4 @@ function plain(name: string, does: string, act: (web: Web, id: number, by: Call<
 async function existing({ web, params: { id } }: Pick<Call<{ id: number }, unknown, unknown>, 'web' | 'params'>): Promise<number> {
   if (!(await readJobRow(web.db, id))) throw refuse('not-found', `There is no job ${id}.`);
   return id;
-}
-
-async function jobs(web: Web, wanted: v.InferOutput<typeof query>): Promise<Page<JobRow>> {
-  const filter = {
-    libraryId: wanted.library ?? null,
-    search: wanted.q?.trim() || null,
-    codec: wanted.format ?? null,
-    priority: wanted.priority ?? null,
-  };
-  const wish = wishOf(wanted);
-  switch (wanted.state) {
-    case 'waiting':
-      return listWaiting(web.db, filter, wish);
-    case 'running':
-      return { rows: (await runningJobs(web.db)).filter((row) => runs(row, filter)), before: null, after: null };
-    case 'held':
-      return listHeld(web.db, filter, wish);
-    case 'failed':
-      return listFailed(web.db, filter, wish);
-    case 'finished':
-      return listFinished(web.db, filter, wish);
-    case 'replaced':
-    case 'kept':
-    case 'restored':
-      return listFinished(web.db, filter, wish, wanted.state);
-    case 'cancelled':
-      return listCancelled(web.db, filter, wish);
-    case 'history':
-      return listHistory(web.db, filter, wish);
-  }
-}
-
-/** What runs is few and read whole, so its filter is here. */
-function runs(row: JobRow, filter: { libraryId: number | null; codec: string | null }): boolean {
-  return (filter.libraryId ?? row.libraryId) === row.libraryId && (filter.codec ?? row.codec) === row.codec;
 }

@@ -1,9 +1,10 @@
 import { listActivity } from '../../db/activity.ts';
-import { listCancelled, listFailed, listFinished, listHistory, type JobRow } from '../../db/job-lists.ts';
+import type { JobRow } from '../../db/job-lists.ts';
 import { listLibraries } from '../../db/libraries.ts';
 import type { Page, PageWish } from '../../db/page.ts';
 import { readHistory } from '../../db/settings.ts';
 import { lastDays, totals } from '../../db/stats.ts';
+import { jobListNames, listJobs } from '../job-lists.ts';
 import { activityLine } from '../models/activity.ts';
 import { dailyChart } from '../models/history.ts';
 import { csvHead, csvRow, historyPage, historyStates } from '../models/history-page.ts';
@@ -80,18 +81,8 @@ export const historyPages: PageModule = (app, web) => {
   });
 };
 
+/** "Everything" is what the API calls the history. */
 function readResults(web: Web, state: ListState, wish: PageWish): Promise<Page<JobRow>> {
-  const filter = filterOf(state);
-  switch (state.state) {
-    case 'replaced':
-    case 'kept':
-    case 'restored':
-      return listFinished(web.db, filter, wish, state.state);
-    case 'failed':
-      return listFailed(web.db, filter, wish);
-    case 'cancelled':
-      return listCancelled(web.db, filter, wish);
-    default:
-      return listHistory(web.db, filter, wish);
-  }
+  const name = jobListNames.find((known) => known === state.state) ?? 'history';
+  return listJobs(web.db, name, filterOf(state), wish);
 }

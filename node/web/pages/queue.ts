@@ -3,19 +3,10 @@ import type { JobSelection, QueueFilter } from '../../core/commands.ts';
 import { priorities } from '../../core/job.ts';
 import { countsByState } from '../../db/counters.ts';
 import { listFiles } from '../../db/file-lists.ts';
-import {
-  countWaiting,
-  lastJobsOf,
-  listCancelled,
-  listFinished,
-  listHeld,
-  listWaiting,
-  runningJobs,
-  type JobRow,
-} from '../../db/job-lists.ts';
+import { countWaiting, lastJobsOf } from '../../db/job-lists.ts';
 import { fileCounts, listLibraries, type FileCount } from '../../db/libraries.ts';
-import type { Page } from '../../db/page.ts';
 import { count, plural } from '../format.ts';
+import { listJobs } from '../job-lists.ts';
 import { differences } from '../models/differences.ts';
 import { listQuery, readListState, type ListState } from '../models/list-state.ts';
 import { liveNumbers, queueView, removeQuestion, type ConfirmView, type QueueFacts } from '../models/queue-page.ts';
@@ -151,38 +142,10 @@ export async function readQueue(web: Web, state: ListState): Promise<QueueFacts>
       after: page.after,
     };
   }
-  const page = await readJobs(web, tab.state, state);
+  const page = await listJobs(web.db, tab.state, filterOf(state), state);
   if (tab.state === 'running') await web.barcodes.learn(page.rows);
   const progress = page.rows.flatMap((job) => web.live.progressOf(job.id) ?? []);
   return { ...base, jobs: page.rows, before: page.before, after: page.after, progress };
-}
-
-async function readJobs(web: Web, tab: string, state: ListState): Promise<Page<JobRow>> {
-  const filter = filterOf(state);
-  switch (tab) {
-    case 'running': {
-      const rows = (await runningJobs(web.db)).filter((job) => matches(job, filter));
-      return { rows, before: null, after: null };
-    }
-    case 'held':
-      return listHeld(web.db, filter, state);
-    case 'finished':
-      return listFinished(web.db, filter, state);
-    case 'cancelled':
-      return listCancelled(web.db, filter, state);
-    default:
-      return listWaiting(web.db, filter, state);
-  }
-}
-
-/** What runs is few and read whole, so its filter is here. */
-function matches(job: JobRow, filter: QueueFilter): boolean {
-  if (filter.libraryId !== null && job.libraryId !== filter.libraryId) return false;
-  if (filter.codec !== null && job.codec !== filter.codec) return false;
-  if (filter.priority !== null && priorities[job.priority] !== filter.priority) return false;
-  const words = filter.search?.toLowerCase().split(/\s+/) ?? [];
-  const text = `${job.title} ${job.detail} ${job.path}`.toLowerCase();
-  return words.every((word) => text.includes(word));
 }
 
 export function filterOf(state: ListState): QueueFilter {
