@@ -83,7 +83,7 @@ export const statusApi: ApiRoute[] = [
 
 async function status(web: Web) {
   const { db } = web;
-  const [jobs, running, sums, overview, failed24h, nodes, lease, cluster, done] = await Promise.all([
+  const [jobs, running, sums, overview, failed24h, nodes, lease, cluster, cells, paces] = await Promise.all([
     countsByState(db),
     runningJobs(db),
     totals(db),
@@ -92,8 +92,12 @@ async function status(web: Web) {
     listNodes(db),
     readLease(db),
     readCluster(db),
-    doneAt(web),
+    fileCounts(db),
+    newestRuns(db),
   ]);
+  // what is switched off waits for a person, not for time
+  const on = new Set(overview.filter((l) => l.enabled).map((l) => l.id));
+  const waits = { cells: cells.filter((cell) => on.has(cell.libraryId)), paces, finishedEver: sums.replaced + sums.kept };
   const paused = web.settings()['queue.paused'] === true;
   const members = nodes.filter((node) => node.standing === 'approved');
   const present = [web.node.id, lease.held ? lease.holder : null];
@@ -117,7 +121,7 @@ async function status(web: Web) {
     reclaimedBytes: Math.max(0, sums.bytesIn - sums.bytesOut),
     replaced: sums.replaced,
     kept: sums.kept,
-    doneAt: done,
+    doneAt: dateIn(leftMs(waits), web.now()),
     nodes: {
       total: members.length,
       online: members.filter((node) => !isAway(node, present, web.now())).length,
@@ -155,11 +159,7 @@ function diskJson({ id, name, tempBytes }: NodeRow) {
   return tempBytes === null ? [] : [{ node: id, name, freeBytes: tempBytes }];
 }
 
-async function doneAt({ db, now }: Web): Promise<Date | null> {
-  const [counted, overview, paces, ever] = await Promise.all([fileCounts(db), libraryOverview(db), newestRuns(db), totals(db)]);
-  // what is switched off waits for a person, not for time
-  const on = new Set(overview.filter((l) => l.enabled).map((l) => l.id));
-  const left = leftMs({ cells: counted.filter((cell) => on.has(cell.libraryId)), paces, finishedEver: ever.replaced + ever.kept });
-  // beyond that it says nothing, and a date has an end
-  return left === null || left > 3650 * 86_400_000 ? null : new Date(now().getTime() + left);
+/** Beyond ten years it says nothing, and a date has an end. */
+function dateIn(ms: number | null, now: Date): Date | null {
+  return ms === null || ms > 3650 * 86_400_000 ? null : new Date(now.getTime() + ms);
 }
