@@ -2,16 +2,7 @@ import * as v from 'valibot';
 import { conductOf } from '../../core/manners.ts';
 import { mannersOf } from '../../core/manner-wishes.ts';
 import { ffmpegsInWords } from '../../core/ffmpeg-words.ts';
-import { sentence } from '../../core/reasons.ts';
-import { listBenched } from '../../db/benched.ts';
-import { listCandidates } from '../../db/candidates.ts';
-import { readLease } from '../../db/coordinator.ts';
-import { runningJobs } from '../../db/job-lists.ts';
-import { listLibraries } from '../../db/libraries.ts';
-import { listSpeeds } from '../../db/node-speeds.ts';
-import { listNodes } from '../../db/nodes.ts';
-import { listNodeRoots } from '../../db/roots.ts';
-import { isAway } from '../models/node.ts';
+import { readKnownNodes } from '../known-nodes.ts';
 import type { Web } from '../web.ts';
 import { maybe, maybeReason, maybeTime, open, reason, reasonJson, time } from './answers.ts';
 
@@ -84,39 +75,25 @@ export const nodeAnswer = v.strictObject({
   ),
 });
 
-export async function nodesJson({ db, now: clock, node: self }: Web) {
-  const [rows, running, lease, roots, libraries, candidates, speeds, benched] = await Promise.all([
-    listNodes(db),
-    runningJobs(db),
-    readLease(db),
-    listNodeRoots(db),
-    listLibraries(db),
-    listCandidates(db),
-    listSpeeds(db),
-    listBenched(db),
-  ]);
-  const leader = lease.held ? lease.holder : null;
-  return rows.map(({ classes: _classes, ...node }) => ({
-    ...node,
-    manners: mannersOf(node.manners),
-    conduct: conductJson(node.metrics['conduct']),
-    ffmpeg: node.ffmpeg ? { ...node.ffmpeg, inWords: ffmpegsInWords(node.ffmpeg) } : null,
-    away: isAway(node, [self.id, leader], clock()),
-    coordinator: node.id === leader,
-    candidate: candidates.some((c) => c.nodeId === node.id && c.fresh),
-    running: running.filter((job) => job.nodeId === node.id).map((job) => job.id),
-    speeds: speeds.filter((s) => s.nodeId === node.id).map(({ nodeId: _node, ...speed }) => speed),
-    benched: benched
-      .filter((b) => b.nodeId === node.id)
-      .map(({ nodeId: _node, reason: why, ...bench }) => ({ ...bench, reason: reasonJson(why) })),
-    roots: roots
-      .filter((r) => r.nodeId === node.id)
-      .map(({ nodeId: _node, problem, ...root }) => ({
+export async function nodesJson(web: Web) {
+  return (await readKnownNodes(web)).map(
+    ({ node: { classes: _classes, ...node }, candidate, leads, speeds, benched, roots, ...known }) => ({
+      ...node,
+      ...known,
+      manners: mannersOf(node.manners),
+      conduct: conductJson(node.metrics['conduct']),
+      ffmpeg: node.ffmpeg ? { ...node.ffmpeg, inWords: ffmpegsInWords(node.ffmpeg) } : null,
+      coordinator: leads,
+      candidate: candidate?.fresh === true && !candidate.outdated,
+      speeds: speeds.map(({ nodeId: _node, ...speed }) => speed),
+      benched: benched.map(({ nodeId: _node, reason: why, ...bench }) => ({ ...bench, reason: reasonJson(why) })),
+      roots: roots.map(({ nodeId: _node, problem, says, libraries, ...root }) => ({
         ...root,
-        libraries: libraries.filter((l) => l.rootId === root.rootId).map((l) => l.id),
-        problem: problem === null ? null : { code: problem, sentence: sentence({ code: problem, params: { path: root.path } }) },
+        libraries: libraries.map(({ id }) => id),
+        problem: problem === null ? null : { code: problem, sentence: says },
       })),
-  }));
+    }),
+  );
 }
 
 /** What it does out of consideration now, with the words for it. */

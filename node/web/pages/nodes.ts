@@ -1,19 +1,11 @@
 import type { Actor } from '../../core/commands.ts';
-import { sentence } from '../../core/reasons.ts';
-import { listCandidates, type Candidate } from '../../db/candidates.ts';
 import { readCluster } from '../../db/cluster.ts';
-import { listBenched } from '../../db/benched.ts';
-import { readLease, readSchema } from '../../db/coordinator.ts';
-import { runningJobs } from '../../db/job-lists.ts';
 import { listJoinTokens } from '../../db/join-tokens.ts';
-import { listLibraries } from '../../db/libraries.ts';
-import { listSpeeds } from '../../db/node-speeds.ts';
-import { listNodes, readNode, type NodeRow } from '../../db/nodes.ts';
-import { listNodeRoots } from '../../db/roots.ts';
+import { readNode, type NodeRow } from '../../db/nodes.ts';
 import { PlainError } from '../../errors.ts';
 import { typedToStart } from '../../program.ts';
 import { refuse } from '../errors.ts';
-import { isAway } from '../models/node.ts';
+import { readKnownNodes } from '../known-nodes.ts';
 import { nodeDetail, type RootFacts } from '../models/node-page.ts';
 import {
   askingViews,
@@ -173,49 +165,27 @@ async function readPage(web: Web, more: Partial<NodesSide>): Promise<NodesPageVi
   };
 }
 
-async function readList({ db, now: clock, node: self }: Web): Promise<NodesListView> {
-  const [nodes, running, lease, roots, libraries, candidates, speeds, benched, { schema }] = await Promise.all([
-    listNodes(db),
-    runningJobs(db),
-    readLease(db),
-    listNodeRoots(db),
-    listLibraries(db),
-    listCandidates(db),
-    listSpeeds(db),
-    listBenched(db),
-    readSchema(db),
-  ]);
-  const now = clock();
-  const leader = nodes.find((n) => lease.held && n.id === lease.holder) ?? null;
-  const members = nodes.filter((n) => n.standing === 'approved');
+async function readList(web: Web): Promise<NodesListView> {
+  const known = await readKnownNodes(web);
+  const now = web.now();
+  const coordinator = known.find(({ leads }) => leads)?.node ?? null;
   return {
-    ...askingViews(nodes, now),
-    nodes: members.map((node) =>
-      nodeDetail({
-        node,
-        now,
-        busy: running.filter((job) => job.nodeId === node.id).length,
-        coordinator: leader,
-        away: isAway(node, [self.id, leader?.id ?? null], now),
-        candidate: candidateOf(candidates, node.id, schema),
-        speeds: speeds.filter((s) => s.nodeId === node.id),
-        benched: benched.filter((b) => b.nodeId === node.id),
-        roots: roots
-          .filter((r) => r.nodeId === node.id)
-          .map((r): RootFacts => ({
-            ...r,
-            problem: r.problem ? sentence({ code: r.problem, params: { path: r.path } }) : '',
-            libraries: libraries.filter((l) => l.rootId === r.rootId).map((l) => l.name),
-          })),
-      }),
+    ...askingViews(
+      known.map(({ node }) => node),
+      now,
     ),
+    nodes: known
+      .filter(({ node }) => node.standing === 'approved')
+      .map(({ running, roots, ...facts }) =>
+        nodeDetail({
+          ...facts,
+          now,
+          coordinator,
+          busy: running.length,
+          roots: roots.map((root): RootFacts => ({ ...root, problem: root.says, libraries: root.libraries.map(({ name }) => name) })),
+        }),
+      ),
   };
-}
-
-/** One that knows an older schema than the database has by now has stepped back. */
-function candidateOf(candidates: readonly Candidate[], node: string, schema: number): { fresh: boolean; outdated: boolean } | null {
-  const found = candidates.find((c) => c.nodeId === node);
-  return found ? { fresh: found.fresh, outdated: (found.schema ?? schema) < schema } : null;
 }
 
 async function nodeOf(web: Web, c: Ctx): Promise<NodeRow> {
