@@ -1,32 +1,16 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import type { Database } from '../../db/connect.ts';
+import { describe, test } from 'node:test';
 import { PlainError } from '../../errors.ts';
-import { freshDatabase, havePostgres, type TestDatabase } from '../../testing/database.ts';
-import { fillNodeSample, type NodeSample } from '../../testing/node-sample.ts';
-import { fillPageSample, type PageSample } from '../../testing/page-sample.ts';
-import { fillSample, type Sample } from '../../testing/sample.ts';
+import { fillNodeSample } from '../../testing/node-sample.ts';
+import { fillPageSample } from '../../testing/page-sample.ts';
+import { webSuite } from '../../testing/web-suite.ts';
 import { startWeb, type TestWeb } from '../../testing/web.ts';
 
 // The API over real HTTP and a real database; only the commands are played.
 
-const cleanups: (() => Promise<void> | void)[] = [];
-const suite = { after: (fn: () => Promise<void> | void) => void cleanups.push(fn) };
-let db: TestDatabase;
-let leader: Database;
-let sample: Sample;
-let more: PageSample;
-let machines: NodeSample;
-
-before(async () => {
-  db = await freshDatabase(suite, havePostgres() ? 'postgres' : 'embedded');
-  leader = await db.lead();
-  sample = await fillSample(leader);
-  more = await fillPageSample(leader, sample);
-  machines = await fillNodeSample(leader, sample);
-});
-after(async () => {
-  for (const cleanup of cleanups.toReversed()) await cleanup();
+const house = webSuite({
+  browser: false,
+  fill: async (leader, sample) => ({ ...(await fillPageSample(leader, sample)), machines: await fillNodeSample(leader, sample) }),
 });
 
 interface Answer {
@@ -40,7 +24,7 @@ async function serve(
   t: { after(fn: () => Promise<void>): void },
   answer?: (name: string, args: unknown[]) => unknown,
 ): Promise<{ web: TestWeb; call: Call }> {
-  const web = await startWeb({ after: (fn) => t.after(fn) }, { db, ...(answer ? { answer } : {}) });
+  const web = await startWeb({ after: (fn) => t.after(fn) }, { db: house.db, ...(answer ? { answer } : {}) });
   const call: Call = async (method, path, body, headers = {}) => {
     const response = await fetch(`${web.url}/api/v1${path}`, {
       method,
@@ -62,8 +46,8 @@ describe('reading', () => {
     const { call } = await serve(t);
     const { status, body } = await call('GET', '/status');
     assert.equal(status, 200);
-    assert.equal(body['jobs'].running, sample.running.length);
-    assert.equal(body['running'].length, sample.running.length);
+    assert.equal(body['jobs'].running, house.sample.running.length);
+    assert.equal(body['running'].length, house.sample.running.length);
     assert.equal(body['paused'], false);
     assert.deepEqual([body['state'], body['version'], body['queued']], ['running', '0.1.0', body['jobs'].waiting]);
     assert.deepEqual(
@@ -87,7 +71,7 @@ describe('reading', () => {
       seen.push(...page.body['items'].map((j: { id: number }) => j.id));
       after = page.body['after'];
     } while (after);
-    const [counted] = await db.query<{ n: number }>(`select count(*) as n from jobs where state = 'available'`);
+    const [counted] = await house.db.query<{ n: number }>(`select count(*) as n from jobs where state = 'available'`);
     assert.equal(seen.length, counted!.n);
     assert.equal(new Set(seen).size, seen.length);
     const back: number[] = [];
@@ -102,14 +86,14 @@ describe('reading', () => {
 
   test('filters narrow the list, and every item carries its reason as code and sentence', async (t) => {
     const { call } = await serve(t);
-    const films = await call('GET', `/jobs?library=${sample.libraries.films}&format=vc1`);
+    const films = await call('GET', `/jobs?library=${house.sample.libraries.films}&format=vc1`);
     assert.deepEqual(
       films.body['items'].map((j: { title: string }) => j.title),
       ['D.O.A.'],
     );
     const running = async (filter: string) =>
       (await call('GET', `/jobs?state=running${filter}`)).body['items'].map((j: { title: string }) => j.title);
-    assert.equal((await running('')).length, sample.running.length);
+    assert.equal((await running('')).length, house.sample.running.length);
     assert.deepEqual(await running('&q=metro'), ['Metropolis']);
     assert.deepEqual(await running('&priority=low'), []);
     const failed = await call('GET', '/jobs?state=failed');
@@ -119,7 +103,7 @@ describe('reading', () => {
 
   test('one job comes with its plan, tries and checks', async (t) => {
     const { call } = await serve(t);
-    const { body } = await call('GET', `/jobs/${more.replacedJob}`);
+    const { body } = await call('GET', `/jobs/${house.more.replacedJob}`);
     assert.equal(body['outcome'], 'replaced');
     assert.equal(body['attempts'].length, 2);
     assert.equal(body['attempts'][0].verdict.accepted, true);
@@ -152,7 +136,7 @@ describe('files', () => {
 
   test('one file comes with its probe, its jobs and its originals', async (t) => {
     const { call } = await serve(t);
-    const [original] = await db.query<{ id: number; file: number }>(
+    const [original] = await house.db.query<{ id: number; file: number }>(
       `select id, file_id as file from originals where file_id is not null limit 1`,
     );
     const { status, body } = await call('GET', `/files/${original!.file}`);
@@ -170,7 +154,7 @@ describe('nodes', () => {
     const { body } = await call('GET', '/nodes');
     const named = (name: string) => body['items'].find((n: { name: string }) => n.name === name);
     assert.equal(named('atlas').coordinator, true);
-    assert.equal(named('atlas').running.length, sample.running.length);
+    assert.equal(named('atlas').running.length, house.sample.running.length);
     assert.equal(named('nuc').candidate, true);
     assert.deepEqual([named('basement').standing, named('basement').code], ['pending', '4F29KQ']);
     assert.equal(named('tower').roots[0].provedAt, null);
@@ -180,7 +164,7 @@ describe('nodes', () => {
 
   test('each route asks for exactly one command', async (t) => {
     const { web, call } = await serve(t, (name) => (name === 'createJoinToken' ? { id: 'one', token: 'cs1.one' } : undefined));
-    const { basement, tower, nuc, token, filmsRoot } = machines;
+    const { basement, tower, nuc, token, filmsRoot } = house.more.machines;
     const schedule = [{ days: [1], from: '22:00', to: '07:00' }];
     for (const [path, body, name, args] of [
       [`/nodes/${basement}/approve`, undefined, 'approveNode', [basement]],
@@ -219,12 +203,12 @@ describe('nodes', () => {
   test('wishes that make no sense are refused with the field named, and machines that are not there with 404', async (t) => {
     const { web, call } = await serve(t);
     for (const [path, body, status, field] of [
-      [`/nodes/${machines.tower}`, { slots: 65 }, 422, 'slots'],
-      [`/nodes/${machines.tower}`, { mbps: 0 }, 422, 'mbps'],
-      [`/nodes/${machines.tower}`, { schedule: [{ days: [], from: '1', to: '2' }] }, 422, 'schedule'],
-      [`/nodes/${machines.tower}`, { standing: 'approved' }, 422, 'standing'],
-      [`/nodes/${machines.tower}/roots`, { root: '../x', path: '/a' }, 422, 'root'],
-      [`/nodes/${machines.tower}/approve`, { force: true }, 422, 'force'],
+      [`/nodes/${house.more.machines.tower}`, { slots: 65 }, 422, 'slots'],
+      [`/nodes/${house.more.machines.tower}`, { mbps: 0 }, 422, 'mbps'],
+      [`/nodes/${house.more.machines.tower}`, { schedule: [{ days: [], from: '1', to: '2' }] }, 422, 'schedule'],
+      [`/nodes/${house.more.machines.tower}`, { standing: 'approved' }, 422, 'standing'],
+      [`/nodes/${house.more.machines.tower}/roots`, { root: '../x', path: '/a' }, 422, 'root'],
+      [`/nodes/${house.more.machines.tower}/approve`, { force: true }, 422, 'force'],
       ['/nodes/tokens', { uses: 0 }, 422, 'uses'],
       ['/nodes/nobody/approve', {}, 404, null],
       ['/nodes/tokens/none/revoke', {}, 404, null],
@@ -244,8 +228,8 @@ describe('nodes', () => {
 describe('acting', () => {
   test('each route asks for exactly one command, as the command line', async (t) => {
     const { web, call } = await serve(t, (name) => (name.startsWith('retry') ? 77 : undefined));
-    const job = sample.waiting[0]!;
-    const [original] = await db.query<{ id: number; file: number }>(
+    const job = house.sample.waiting[0]!;
+    const [original] = await house.db.query<{ id: number; file: number }>(
       `select id, file_id as file from originals where file_id is not null limit 1`,
     );
     const { id: kept, file } = original!;
@@ -283,7 +267,7 @@ describe('acting', () => {
 
   test('what cannot be read is refused with the field named, and nothing is asked for', async (t) => {
     const { web, call } = await serve(t);
-    const job = sample.waiting[0]!;
+    const job = house.sample.waiting[0]!;
     for (const [method, path, body, status, field] of [
       ['POST', '/clear', {}, 422, 'confirm'],
       ['POST', '/clear', { confirm: 'yes' }, 422, 'confirm'],
