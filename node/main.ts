@@ -31,6 +31,7 @@ const commands: Record<string, { help: string; load: () => Promise<{ run: (args:
 
 /** What the program starts itself with, as processes of its own; nobody types them. */
 const inner: typeof commands = {
+  'keep-running': { help: '', load: () => import('./cli/keep-running.ts') },
   'look-for-roots': { help: '', load: () => import('./cli/look-for-roots.ts') },
 };
 

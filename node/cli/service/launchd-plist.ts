@@ -23,7 +23,8 @@ export function launchdPlist({ label, command, account, log, finishes }: PlistFa
     ['ThrottleInterval', '<integer>10</integer>'],
     // 0: launchd waits until it has ended by itself
     ['ExitTimeOut', `<integer>${finishes ? 0 : 120}</integer>`],
-    ['ProcessType', text('Background')],
+    // "Background" would hold it, and all that it starts, on the slow cores of the chip for ever; ffmpeg gives way by itself
+    ['ProcessType', text('Standard')],
     ['SoftResourceLimits', '<dict><key>NumberOfFiles</key><integer>65536</integer></dict>'],
     ['EnvironmentVariables', `<dict><key>PATH</key>${text(PATH)}</dict>`],
     ['StandardOutPath', text(log)],

@@ -274,7 +274,7 @@ test('on Windows it is a task, whose answers in words are not read', async (t) =
   assert.ok(task.do === 'file' && Buffer.isBuffer(task.content));
   assert.match(
     task.content.toString('utf16le'),
-    /run --data-dir=C:\\ProgramData\\codecshift\\Data --name=tower --log-file-mb=20 --env-file=C:\\ProgramData\\codecshift\\codecshift\.env</,
+    /keep-running run --data-dir=C:\\ProgramData\\codecshift\\Data --name=tower --log-file-mb=20 --env-file=C:\\ProgramData\\codecshift\\codecshift\.env</,
   );
   assert.deepEqual((await install(s.machine, prepared)).problems, []);
   const record = installed(s.machine, {})!;

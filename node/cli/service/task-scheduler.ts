@@ -45,6 +45,7 @@ export function taskScheduler(machine: Machine): Manager {
     const file = await secretsOf(machine, wish, secrets, 'node');
     // nobody keeps what a task prints
     const kept = wish.flags['log-file-mb'] === undefined ? [`--log-file-mb=${LOG_MB}`] : [];
+    // what ended by a fault is started again by keep-running: this system would not
     const words = [...wish.words, ...kept, ...(file.isThere ? [`--env-file=${secrets}`] : [])];
     return {
       account,
@@ -53,7 +54,7 @@ export function taskScheduler(machine: Machine): Manager {
       notes: [
         scope === 'user'
           ? 'The service runs as you, and starts when you sign in.'
-          : `The service runs as ${account ?? 'LOCAL SERVICE, an account that may do little'}, and starts with Windows. Network drives with letters are not seen by it: name a share as \\\\server\\folder, or use --user.`,
+          : `The service runs as ${account ?? 'LOCAL SERVICE, an account that may do little'}, and starts with Windows. It cannot sign in to other computers, so it sees no network drive and no share: for films on one, use --user.`,
       ],
       steps: [
         { do: 'directory', path: folder(scope), mode: 0o755 },
@@ -61,7 +62,12 @@ export function taskScheduler(machine: Machine): Manager {
         ...only(wish.dataDir, account ?? LOCAL_SERVICE!, scope, '(OI)(CI)F'),
         ...file.steps,
         ...(file.steps.some((step) => step.do === 'file') ? only(secrets, account ?? LOCAL_SERVICE!, scope, 'R') : []),
-        { do: 'file', path: xmlFile(scope), content: taskFile({ scope, command: [...program, ...words], account }), mode: 0o644 },
+        {
+          do: 'file',
+          path: xmlFile(scope),
+          content: taskFile({ scope, command: [...program, 'keep-running', ...words], account }),
+          mode: 0o644,
+        },
         { do: 'run', command: ['schtasks.exe', '/Create', '/TN', TASK, '/XML', xmlFile(scope), '/F'] },
         { do: 'run', command: ['schtasks.exe', '/Run', '/TN', TASK] },
       ],

@@ -28,6 +28,7 @@ export function taskXml({ scope, command, account }: TaskFacts): string {
     account === null
       ? '<UserId>S-1-5-19</UserId>'
       : `<UserId>${xmlText(account)}</UserId><LogonType>${scope === 'system' ? 'S4U' : 'InteractiveToken'}</LogonType>`;
+  // restarted is only what could not be started, at most 255 times: what ended is started again by keep-running
   return `<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.4" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo><Description>CodecShift: turns the films of this house into HEVC</Description></RegistrationInfo>
@@ -38,7 +39,7 @@ export function taskXml({ scope, command, account }: TaskFacts): string {
     <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
     <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
     <StartWhenAvailable>true</StartWhenAvailable>
-    <RestartOnFailure><Interval>PT1M</Interval><Count>999</Count></RestartOnFailure>
+    <RestartOnFailure><Interval>PT1M</Interval><Count>255</Count></RestartOnFailure>
     <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
     <Priority>7</Priority>
   </Settings>

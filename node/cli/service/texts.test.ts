@@ -132,6 +132,8 @@ suite('the task of Windows', () => {
     assert.deepEqual(order(xml, 'Principal'), ['UserId', 'LogonType', 'RunLevel']);
     assert.deepEqual(order(xml, 'Exec'), ['Command', 'Arguments']);
     assert.deepEqual(order(xml, 'RestartOnFailure'), ['Interval', 'Count']);
+    const count = Number(/<Count>(\d+)<\/Count>/.exec(xml)![1]);
+    assert.ok(count >= 1 && count <= 255, 'it is one byte there');
     assert.deepEqual(order(taskXml({ ...task, scope: 'user', account: 'x' }), 'LogonTrigger'), ['Enabled', 'UserId']);
   });
 
