@@ -56,7 +56,7 @@ export async function prepare(machine: Machine, values: Record<string, unknown>)
   const account = typeof values['service-user'] === 'string' ? values['service-user'] : values['anew'] ? null : (before?.account ?? null);
   if (account !== null) requireAccountName(machine, account);
   const plan = await manager.plan(wish, program, { account });
-  const record = recordOf(manager, wish, plan, before);
+  const record = { ...recordOf(manager, wish, plan, before), program };
   const mine: Step[] = [
     { do: 'directory', path: serviceDirectory(machine, scope), mode: 0o755 },
     { do: 'file', path: recordFile(machine, scope), content: `${JSON.stringify(record, null, 2)}\n`, mode: 0o644 },
@@ -72,8 +72,8 @@ export function dryRun({ notes, steps }: Prepared): string {
 /** @returns the address at which the dashboard answers, and what could not be done */
 export async function install(machine: Machine, prepared: Prepared): Promise<{ url: string; problems: string[] }> {
   const { manager, record, before, steps } = prepared;
+  if (before?.dataDir !== record.dataDir) await requireNobodyRuns(placeOf(machine, record.dataDir));
   if (before) await stopInOrder(placeOf(machine, before.dataDir));
-  else await requireNobodyRuns(placeOf(machine, record.dataDir));
   const started = Date.now();
   const problems = await carryOut(machine, steps);
   return { url: await answers(machine, manager, record, started), problems };

@@ -13,6 +13,8 @@ export interface ServiceRecord {
   version: string;
   installed: string;
   account: string | null;
+  /** what is started, without its options; records of the first versions do not tell */
+  program?: string[];
   dataDir: string;
   flags: Flags;
   /**
@@ -49,10 +51,25 @@ export function readRecord(machine: Machine, scope: Scope): ServiceRecord | null
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw new PlainError(`${file} cannot be read; it holds what was installed.`, { cause: error });
   }
+  const found = parsed(text);
+  if (!found) throw new PlainError(`${file} is damaged; it holds what was installed. Remove it, and install the service again.`);
+  return found;
+}
+
+function parsed(text: string): ServiceRecord | null {
+  const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
   try {
-    return JSON.parse(text) as ServiceRecord;
-  } catch (error) {
-    throw new PlainError(`${file} is damaged; it holds what was installed. Remove it, and install the service again.`, { cause: error });
+    const found = JSON.parse(text) as ServiceRecord;
+    const { scope, dataDir, flags, files, directories } = found;
+    return ['system', 'user'].includes(scope) &&
+      typeof dataDir === 'string' &&
+      isObject(flags) &&
+      isObject(files) &&
+      Array.isArray(directories)
+      ? found
+      : null;
+  } catch {
+    return null;
   }
 }
 

@@ -10,7 +10,7 @@ import { installed } from './choice.ts';
 import { dryRun, install, prepare } from './install.ts';
 import type { Machine, Ran } from './machine.ts';
 import { requireLastingPlace } from './program-place.ts';
-import { serviceStatus } from './status.ts';
+import { serviceStatus, statusWords } from './status.ts';
 import { prepareRemoval, remains, uninstall } from './uninstall.ts';
 
 /** The same flow on systems that are not here: their programs answer as theirs were recorded, and every call is kept. */
@@ -136,6 +136,50 @@ suite('an installation', () => {
     assert.equal(s.text('/etc/systemd/system/codecshift.service'), null);
     assert.match(remains(s.machine, record, forced).join('\n'), /stays in \/var\/lib\/codecshift/);
     assert.deepEqual(installed(s.machine, {}), null);
+  });
+
+  test('to another data directory is refused while somebody runs the program there', async (t) => {
+    const { announce } = await answering(t);
+    const s = stage(t, {}, (command) => {
+      if (command[1] === 'restart') announce(s, '/var/lib/codecshift');
+      return linux(command);
+    });
+    s.put('/run/systemd/system/.keep', '');
+    await install(s.machine, await prepare(s.machine, { 'service-user': 'anna' }));
+    s.put('/var/lib/codecshift/running.json', '{"pid":999999999,"url":"http://127.0.0.1:1/"}');
+    announce(s, '/srv/data');
+    const other = await prepare(s.machine, { 'data-dir': '/srv/data' });
+    const before = s.calls.length;
+    await assert.rejects(install(s.machine, other), /already runs from .*\/srv\/data .*End it first/);
+    assert.equal(s.calls.length, before, 'the service that runs was touched');
+  });
+
+  test('whose program was moved away says so, and where it was', async (t) => {
+    const { announce } = await answering(t);
+    const s = stage(t, {}, (command) => {
+      if (command[1] === 'restart') announce(s, '/var/lib/codecshift');
+      return linux(command);
+    });
+    s.put('/run/systemd/system/.keep', '');
+    await install(s.machine, await prepare(s.machine, { 'service-user': 'anna' }));
+    s.put('/var/lib/codecshift/running.json', '{"pid":999999999,"url":"http://127.0.0.1:1/"}');
+    const record = installed(s.machine, {})!;
+    const says = async (): Promise<string> => statusWords(await serviceStatus(s.machine, record));
+    assert.match(await says(), new RegExp(`! ${process.execPath} is not there any more\\. Put it back, or say "service install"`));
+    for (const file of record.program!) s.put(file, '');
+    assert.doesNotMatch(await says(), /is not there any more/);
+    // an installation of the first versions
+    const { program: _program, ...older } = record;
+    s.put('/etc/codecshift/service.json', JSON.stringify(older));
+    assert.deepEqual((await serviceStatus(s.machine, installed(s.machine, {})!)).gone, []);
+  });
+
+  test('whose note is damaged says so, and what helps', (t) => {
+    const s = stage(t, {}, linux);
+    for (const text of ['', '{', 'null', '[]', '{}', '{"scope":"system","dataDir":"/x","flags":null,"files":{},"directories":[]}']) {
+      s.put('/etc/codecshift/service.json', text);
+      assert.throws(() => installed(s.machine, {}), /service\.json is damaged; .* Remove it, and install the service again/, text);
+    }
   });
 
   test('that cannot run is refused in words', async (t) => {

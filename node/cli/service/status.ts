@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import { running } from '../running.ts';
 import { isAlive } from '../stop.ts';
 import { managerOf } from './choice.ts';
 import { lineWords } from './line-words.ts';
-import { placeOf, type Machine } from './machine.ts';
+import { pathsOf, placeOf, type Machine } from './machine.ts';
 import type { ServiceRecord } from './record.ts';
 
 /** How an installed service stands. */
@@ -12,6 +13,8 @@ export interface ServiceStatus {
   enabled: boolean;
   pid: number | null;
   says: string[];
+  /** files of the program that are not where they were when it was installed */
+  gone: string[];
   /** of the program that answers; null where none does, or only another user may ask it */
   version: string | null;
   url: string | null;
@@ -37,6 +40,7 @@ export async function serviceStatus(machine: Machine, record: ServiceRecord): Pr
     enabled: standing.enabled,
     pid: standing.pid ?? (here ? program!.pid : null),
     says: standing.says.length > 0 ? standing.says : [isRunning ? `It runs, process ${program!.pid}.` : 'It does not run.'],
+    gone: (record.program ?? []).filter((file) => pathsOf(machine).isAbsolute(file) && !existsSync(placeOf(machine, file))),
     version: here?.node.version ?? null,
     url: here ? program!.url : null,
     lines: (await manager.lines(record, LINES)).map(lineWords),
@@ -51,6 +55,7 @@ export function statusWords(s: ServiceStatus): string {
   return [
     `CodecShift is installed as a service (${manager}), ${who}.`,
     ...s.says,
+    ...s.gone.map((file) => `! ${file} is not there any more. Put it back, or say "service install" with the program where it is now.`),
     s.enabled
       ? 'It starts by itself.'
       : 'It does not start by itself: somebody switched it off. "codecshift service install" switches it on again.',
