@@ -266,7 +266,7 @@ eachDatabase((kind) => {
     const events = createEvents((error) => assert.fail(String(error)));
     const expired: number[] = [];
     const care = createTrashCare({
-      ...{ mesh: s.mesh, db: s.db, events, log, everyMs: 1 },
+      ...{ mesh: s.mesh, db: s.db, events, log, everyMs: 1, settings: () => ({ 'trash.keepDays': 14 }) as never },
       expire: async (due) => {
         expired.push(...due.map((o) => o.id));
         await s.db.query(`update originals set state = 'expired', ended_at = now() where id = any($1::bigint[])`, [due.map((o) => o.id)]);

@@ -1,4 +1,5 @@
 import type { Actor } from '../core/commands.ts';
+import type { ClusterSettings } from '../config/schema.ts';
 import { addActivity } from '../db/activity.ts';
 import type { Database } from '../db/connect.ts';
 import { listLibraries } from '../db/libraries.ts';
@@ -9,10 +10,12 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import { portions } from './portions.ts';
+import { findInTrash } from './trash-finds.ts';
 
 /**
  * The trash of a root as a whole: emptied when a person asks, and compared with the books when its disk is awake anyway
- * (after a scan or a clean-up), because people empty trashes by hand and "Put it back" must not promise what is gone.
+ * (after a scan or a clean-up), because people empty trashes by hand and "Put it back" must not promise what is gone; and
+ * because books that were put back from an older time do not know what went there since (trash-finds.ts).
  */
 export interface TrashCare {
   /** compares the books with the disk; resolves when that is done, or could not be */
@@ -28,6 +31,7 @@ export interface TrashCareParts {
   events: Events;
   reaches?: (node: string) => boolean;
   expire: (due: Original[]) => Promise<void>;
+  settings: () => ClusterSettings;
   log: Log;
   /** between two looks at what is left to delete */
   everyMs?: number;
@@ -100,7 +104,12 @@ export function createTrashCare(parts: TrashCareParts): TrashCare {
       if (!last) break;
       after = last.id;
     }
-    if (gone === 0) return;
+    if (gone > 0) await tellOfGone(rootId, gone);
+    // what the books do not know is looked for last: a keeper of an earlier version cannot say it
+    if (keeper) await findInTrash(parts, rootId, keeper.nodeId, ending.signal);
+  }
+
+  async function tellOfGone(rootId: string, gone: number): Promise<void> {
     const library = (await listLibraries(db)).find((l) => l.rootId === rootId);
     await addActivity(db, { kind: 'trash-gone', severity: 1, libraryId: library?.id ?? null, params: { count: gone } });
     events.emit('activity.added', { kind: 'trash-gone', severity: 1 });

@@ -70,7 +70,7 @@ export function createTrash(parts: {
       asked.set(original.attemptId, waiting);
       try {
         await mesh.request(keeper, 'grant', {
-          op: 'restore',
+          op: original.found ? 'put-back' : 'restore',
           ...ids(original),
           ...places,
           fingerprint: original.fingerprint,
@@ -141,6 +141,8 @@ export function createTrash(parts: {
     if (done) parts.replaced?.();
     asked.get(original.attemptId)?.done.resolve();
     await acknowledge(original, r.path);
+    // what stood in its place may wait there now
+    if (original.found) void parts.lookInTrash?.(original.rootId);
     events.emit('job.changed', { jobId: original.jobId, fileId: original.fileId, libraryId: null });
     return { accepted: done, why: done ? null : 'it had left the trash already' };
   }
@@ -151,7 +153,7 @@ export function createTrash(parts: {
     return parts.tidings({
       kind: 'restored',
       fileId: file.id,
-      jobId: original.jobId,
+      jobId: original.found ? null : original.jobId,
       rootId: original.rootId,
       from: file.path,
       to: r.path,
@@ -174,7 +176,7 @@ export function createTrash(parts: {
     await addActivity(db, {
       kind: 'not-restored',
       severity: 1,
-      jobId: original.jobId,
+      jobId: original.found ? null : original.jobId,
       fileId: original.fileId,
       params: { title: original.title, reason: reason.code },
     });
@@ -190,7 +192,7 @@ function placesOf(
   original: Original,
   file: { path: string; status: string } | null,
 ): { root: string; path: string; trashPath: string; current: string } {
-  const current = file && file.status !== 'missing' ? file.path : original.path;
+  const current = file && file.status !== 'missing' ? file.path : (original.found?.replacedBy ?? original.path);
   const directory = path.posix.dirname(current);
   const name = path.posix.basename(original.path);
   return { root: original.rootId, path: directory === '.' ? name : `${directory}/${name}`, trashPath: original.trashPath, current };

@@ -38,7 +38,7 @@ export interface Commands {
   includeFile(fileId: number, by: Actor): Promise<void>;
   /** one frame of a job's original or output, as its node keeps it: a JPEG */
   readPicture(wish: { jobId: number; attemptId: number; number: number; side: Side }, by: Actor): Promise<Uint8Array>;
-  /** puts the original back; the HEVC file goes to the trash in its place */
+  /** puts the original back; the HEVC file goes to the trash in its place. One that was found in the trash is named the same way */
   restore(originalId: number, by: Actor): Promise<void>;
   /** a copy that was found bad, or waits to be looked at again, is good as it is: its original expires like any other */
   acceptCopy(originalId: number, by: Actor): Promise<void>;

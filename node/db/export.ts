@@ -31,6 +31,7 @@ export const exportedTables = [
   'jobs',
   'attempts',
   'originals',
+  'trash_strangers',
   'cleanups',
   'leftovers',
   'stats_daily',

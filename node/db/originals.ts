@@ -1,3 +1,4 @@
+import type { Found } from '../core/found.ts';
 import type { Fingerprint } from '../core/media.ts';
 import type { Reason } from '../core/reasons.ts';
 import type { Queryable } from './connect.ts';
@@ -26,6 +27,8 @@ export interface Original {
   /** its copy is looked at once more, or was (db/rechecks.ts); null: nobody asked for it */
   recheck: 'wanted' | 'running' | 'good' | 'bad' | null;
   recheckNote: Reason | null;
+  /** the books learned of it from the trash (db/found-originals.ts); null: its attempt is in them */
+  found: Found | null;
 }
 
 export interface NewOriginal {
@@ -42,7 +45,7 @@ export interface NewOriginal {
 
 const columns = `id, attempt_id as "attemptId", job_id as "jobId", file_id as "fileId", title, root_id as "rootId", path,
   trash_path as "trashPath", size_bytes as "sizeBytes", fingerprint, state, created_at as "createdAt", expires_at as "expiresAt", ended_at as "endedAt",
-  recheck, recheck_note as "recheckNote"`;
+  recheck, recheck_note as "recheckNote", found`;
 
 /** False when this attempt's original is already written down. */
 export async function addOriginal(q: Queryable, o: NewOriginal): Promise<boolean> {
@@ -80,9 +83,9 @@ export function listOriginals(q: Queryable, fileId: number): Promise<Original[]>
 
 /**
  * Not held for another look at the copy in its place. Where the books of that copy went with their library, nobody can look
- * at it again; what was found bad waits for a person even then.
+ * at it again; what was found bad waits for a person even then. What was found in the trash may have to stay (core/found.ts).
  */
-const free = `(coalesce(recheck, 'good') = 'good' or recheck <> 'bad' and not exists (select 1 from attempts a where a.id = attempt_id))`;
+const free = `(found ->> 'stays' is null and (coalesce(recheck, 'good') = 'good' or recheck <> 'bad' and not exists (select 1 from attempts a where a.id = attempt_id)))`;
 
 /**
  * Originals whose retention has ended, longest first, at most 100: their keepers may now delete them. Not while it is
@@ -134,6 +137,10 @@ export interface TrashOfRoot {
   /** left out when the trash is emptied: their new files are still to be looked at again, or were found bad */
   held: number;
   heldBytes: number;
+  /** of those, so many stay for another reason: the books learned of them from the trash, and nothing allows to delete them */
+  stay: number;
+  /** what the books learned of from the trash */
+  found: number;
   /** the newest of them, so that "empty it" means what a person was shown and nothing that came later */
   upTo: number;
 }
@@ -141,7 +148,8 @@ export interface TrashOfRoot {
 export function trashOfRoots(q: Queryable): Promise<TrashOfRoot[]> {
   return q.query<TrashOfRoot>(
     `select root_id as "rootId", count(*)::int as files, coalesce(sum(size_bytes), 0)::bigint as bytes, min(created_at) as oldest,
-            count(*) filter (where not ${free})::int as held, coalesce(sum(size_bytes) filter (where not ${free}), 0)::bigint as "heldBytes", max(id) as "upTo"
+            count(*) filter (where not ${free})::int as held, coalesce(sum(size_bytes) filter (where not ${free}), 0)::bigint as "heldBytes",
+            count(*) filter (where found ->> 'stays' is not null)::int as stay, count(*) filter (where found is not null)::int as found, max(id) as "upTo"
        from originals where state = 'kept' group by root_id order by root_id limit 500`,
   );
 }

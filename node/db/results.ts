@@ -5,6 +5,7 @@ import { addActivity, type NewActivity } from './activity.ts';
 import { atomically } from './atomically.ts';
 import type { Run } from './claims.ts';
 import type { Queryable } from './connect.ts';
+import { forgetFound } from './found-originals.ts';
 import { probeColumns } from './media-files.ts';
 import { addOriginal } from './originals.ts';
 import { renameItems } from './source-items.ts';
@@ -72,6 +73,7 @@ export function completeReplaced(q: Queryable, run: Run, done: Replaced): Promis
       originalBytes: done.original.fingerprint.sizeBytes,
       madeHash: done.fingerprint.hash,
     });
+    await forgetFound(t, job.rootId, done.original.trashPath);
     await addOriginal(t, {
       ...run,
       fileId: job.fileId,
@@ -169,11 +171,12 @@ export function completeRestored(q: Queryable, originalId: number, back: Restore
       rootId: string;
       from: string | null;
       probe: Probe | null;
+      found: boolean;
     }>(
       `update originals o set state = 'restored', ended_at = now() where o.id = $1 and o.state in ('kept', 'gone')
        returning o.file_id as "fileId", o.job_id as "jobId", o.attempt_id as "attemptId", (select f.library_id from media_files f where f.id = o.file_id) as "libraryId",
          o.root_id as "rootId", (select f.path from media_files f where f.id = o.file_id) as "from",
-         (select a.stats -> 'originalProbe' from attempts a where a.id = o.attempt_id) as probe`,
+         (select a.stats -> 'originalProbe' from attempts a where a.id = o.attempt_id) as probe, o.found is not null as found`,
       [originalId],
     );
     if (!original) return false;
@@ -197,7 +200,9 @@ export function completeRestored(q: Queryable, originalId: number, back: Restore
     }
     if (original.from !== null && original.from !== back.path) await renameItems(t, original.rootId, original.from, back.path);
     await addMessages(t, back.tell ?? [], TELL_SECONDS);
-    await addActivity(t, { ...back.activity, by: back.by, jobId: original.jobId, fileId: original.fileId, libraryId: original.libraryId });
+    // no job is known of what was only found
+    const jobId = original.found ? null : original.jobId;
+    await addActivity(t, { ...back.activity, by: back.by, jobId, fileId: original.fileId, libraryId: original.libraryId });
     return true;
   });
 }

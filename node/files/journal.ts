@@ -54,6 +54,8 @@ export interface Journal {
   /** a restore fetches its file from here */
   fetchFrom: string | null;
   refuseHardLinked: boolean;
+  /** a restore whose outgoing file is not proved to be ours: it stays in the trash like an original */
+  keepOutgoing?: boolean;
   /** what could not be carried over */
   notes: string[];
   result: SwapResult | null;

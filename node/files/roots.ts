@@ -13,7 +13,8 @@ import { createDurably, removeIfThere, syncDirectory } from './durable.ts';
  *   workspace    where encodes are made, in our own data directory
  *   deliver      output ──▶ `.tmp_<attempt>_<name>` beside the original, whole and synced, or not at all
  *   swap         the journalled replacement (exchange.ts draws its steps) · restore: the same backwards
- *   recover      finishes or undoes what a dead process left · trash: where originals wait · cleanup: leftovers
+ *   recover      finishes or undoes what a dead process left · trash: where originals wait (trash-found:
+ *                what lies there, whatever the books say) · cleanup: leftovers
  *   incoming     outputs from other machines · find-roots: known roots on this one's disks · proof: one disk or a copy?
  *
  * What lies in a root's `.codecshift/`:

@@ -8,7 +8,7 @@ import { recover } from './recover.ts';
 import { order } from './swap-crash-stage.ts';
 import { code, folder, picture, ready, root, useStage } from './swap-stage.ts';
 import { swap, type SwapWish } from './swap.ts';
-import { listTrash } from './trash.ts';
+import { listTrashed } from './trash-found.ts';
 
 useStage();
 
@@ -53,7 +53,7 @@ for (const [what, disturb, wanted] of [
     assert.deepEqual(await picture(folder), before, 'everything is as it was');
     assert.deepEqual(await readFile(join(root.path, wish.tmpPath)), output, 'the output still waits');
     assert.equal((await readJournal(root, wish.attempt))?.step, 'undone');
-    assert.deepEqual(await Array.fromAsync(listTrash(root)), []);
+    assert.deepEqual(await Array.fromAsync(listTrashed(root)), []);
   });
 }
 

@@ -8,7 +8,8 @@ import { forget } from './journal.ts';
 import { recover } from './recover.ts';
 import { backwards, code, folder, ready, root, run, useStage } from './swap-stage.ts';
 import { restore, swap } from './swap.ts';
-import { expire, listTrash } from './trash.ts';
+import { expire } from './trash.ts';
+import { listTrashed, lookAtTrashed } from './trash-found.ts';
 
 useStage();
 
@@ -116,8 +117,9 @@ test('expiring deletes the original of the fingerprint and nothing else', async 
   const { wish } = await ready('Film.mkv');
   const { original } = await swap(wish);
   assert.ok(original);
-  const [note] = await Array.fromAsync(listTrash(root));
-  assert.deepEqual([note?.path, note?.trashPath, note?.kind], ['Films/Film.mkv', original.trashPath, 'original']);
+  assert.deepEqual(await Array.fromAsync(listTrashed(root)), [{ trashPath: original.trashPath }]);
+  const { note } = (await lookAtTrashed(root, original.trashPath))!;
+  assert.deepEqual([note?.path, note?.kind, note?.replacedBy?.path], ['Films/Film.mkv', 'original', 'Films/Film.mkv']);
   await assert.rejects(expire({ root, ...original, fingerprint: { ...original.fingerprint, hash: '0'.repeat(64) } }), code('swap-unclear'));
   for (const trashPath of [
     'Films/Film.mkv',

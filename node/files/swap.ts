@@ -84,6 +84,8 @@ export interface RestoreWish extends Wish {
   fingerprint: Fingerprint;
   /** of the file under `current`, when it is known; else whatever stands there goes to the trash */
   currentFingerprint?: Fingerprint;
+  /** only a file of this content under `current` is ours and may go once the original is back; any other waits in the trash */
+  provedBy?: Pick<Fingerprint, 'sizeBytes' | 'hash'> | 'nothing';
 }
 
 /**
@@ -107,6 +109,7 @@ export async function restore(wish: RestoreWish): Promise<SwapResult> {
       outgoing,
       incoming,
       fetchFrom: wish.trashPath,
+      ...(isStrangers(outgoing, wish.provedBy) ? { keepOutgoing: true } : {}),
     };
   });
 }
@@ -259,6 +262,11 @@ async function trashedOriginal(wish: RestoreWish): Promise<Fingerprint> {
   });
   if (!sameContent(found, wish.fingerprint)) throw notInTrash(wish);
   return found;
+}
+
+function isStrangers(outgoing: Fingerprint | null, provedBy: RestoreWish['provedBy']): boolean {
+  if (outgoing === null || provedBy === undefined) return false;
+  return provedBy === 'nothing' || !sameContent(outgoing, provedBy);
 }
 
 function notInTrash(wish: RestoreWish, cause?: unknown): PlainError {

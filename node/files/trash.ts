@@ -1,8 +1,8 @@
 import type { BigIntStats } from 'node:fs';
-import { opendir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Fingerprint } from '../core/media.ts';
-import { codeOf, PlainError } from '../errors.ts';
+import { PlainError } from '../errors.ts';
 import { lstatIfThere, makeDirectoryDurably, removeEmptyDirectory, removeIfThere, syncDirectory, writeDurably } from './durable.ts';
 import { fingerprint, sameContent } from './fingerprint.ts';
 import { isFinished, readJournal, type Journal } from './journal.ts';
@@ -18,9 +18,15 @@ export interface TrashNote {
   kind: 'original' | 'output';
   since: string;
   fingerprint: Fingerprint;
+  /** what took its place; older notes do not say it */
+  replacedBy?: { path: string; sizeBytes: number; hash: string };
+  /** whose keeper put it there; as above */
+  node?: string;
 }
 
 const NOTE = 'where.json';
+/** A note of ours is far shorter. */
+const MOST_NOTE_BYTES = 65_536;
 
 /**
  * Where a file of this attempt may wait, best place first, below the root. A trash must be on the file's own file system
@@ -52,6 +58,8 @@ export async function prepareTrash(root: Root, journal: Journal, trashPath: stri
       kind: journal.kind === 'swap' ? 'original' : 'output',
       since: journal.since,
       fingerprint: journal.outgoing,
+      replacedBy: { path: journal.target, sizeBytes: journal.incoming.sizeBytes, hash: journal.incoming.hash },
+      node: journal.node,
     };
     await writeDurably(join(dirname(trashed), NOTE), `${JSON.stringify(note, null, 1)}\n`);
   }
@@ -119,20 +127,6 @@ export async function lookInTrash(root: Root, trashPath: string): Promise<'there
   }
 }
 
-/** Everything that waits in the trash of a root itself (not of disks mounted inside), from the notes beside the files. */
-export async function* listTrash(root: Root, signal?: AbortSignal): AsyncGenerator<TrashNote & { trashPath: string }> {
-  const top = join(root.path, OURS, 'trash');
-  for await (const day of entriesOf(top)) {
-    for await (const attempt of entriesOf(join(top, day))) {
-      signal?.throwIfAborted();
-      const directory = join(top, day, attempt);
-      const note = await readNote(directory);
-      if (note && (await lstatIfThere(join(directory, note.name))))
-        yield { ...note, trashPath: relativeTo(root, join(directory, note.name)) };
-    }
-  }
-}
-
 /** The absolute path of a trashed file. @throws PlainError `outside-root` for a path that no trash of ours has */
 export async function inTrash(root: Root, trashPath: string, options: { make?: boolean } = {}): Promise<string> {
   const parts = trashPath.split('/');
@@ -183,23 +177,41 @@ async function refuseWhileSwapping(root: Root, trashPath: string): Promise<void>
 }
 
 /** NaN when the place names none. */
-function attemptOf(trashPath: string): number {
+export function attemptOf(trashPath: string): number {
   return Number(/\/(\d{1,15})(?:-\d+)?\/[^/]+$/.exec(trashPath)?.[1] ?? Number.NaN);
 }
 
-async function readNote(directory: string): Promise<TrashNote | null> {
+export function isNote(name: string): boolean {
+  return name === NOTE || name === `${NOTE}.new`;
+}
+
+/** What is written beside a trashed file, in our form; null when nothing is, or something else. Whether it is true the file has to show. */
+export async function readNote(directory: string): Promise<TrashNote | null> {
   try {
-    const note = JSON.parse(await readFile(join(directory, NOTE), 'utf8')) as TrashNote | null;
-    return note?.version === 1 && typeof note.name === 'string' && !note.name.includes('/') ? note : null;
+    const path = join(directory, NOTE);
+    const stat = await lstatIfThere(path);
+    // anything but a small file could hold us up for ever
+    if (!stat?.isFile() || stat.size > MOST_NOTE_BYTES) return null;
+    const note: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return isTrashNote(note) ? note : null;
   } catch {
     return null;
   }
 }
 
-async function* entriesOf(directory: string): AsyncGenerator<string> {
-  try {
-    for await (const entry of await opendir(directory)) if (entry.isDirectory()) yield entry.name;
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
+function isTrashNote(value: unknown): value is TrashNote {
+  const note = value as TrashNote | null;
+  if (note?.version !== 1 || !isText(note.name, 255) || note.name.includes('/') || !isText(note.path, 8192)) return false;
+  if (!['original', 'output'].includes(note.kind) || !Number.isSafeInteger(note.attempt) || note.attempt < 0) return false;
+  if (!isText(note.since, 40) || Number.isNaN(Date.parse(note.since)) || !isContent(note.fingerprint)) return false;
+  if (typeof note.fingerprint.mtimeMs !== 'number' || (note.node !== undefined && !/^[\w.-]{1,128}$/.test(note.node))) return false;
+  return note.replacedBy === undefined || (isContent(note.replacedBy) && isText(note.replacedBy.path, 8192));
+}
+
+function isContent(value: { sizeBytes: number; hash: string } | null | undefined): boolean {
+  return Number.isSafeInteger(value?.sizeBytes) && value!.sizeBytes >= 0 && /^[0-9a-f]{64}$/.test(value!.hash);
+}
+
+function isText(value: unknown, most: number): value is string {
+  return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= most;
 }

@@ -13,6 +13,7 @@ import { createLeftovers } from './leftovers.ts';
 import { lookAt } from './look-at.ts';
 import { createListings } from './listings.ts';
 import { rootTrouble, type KeeperRoots } from './roots.ts';
+import { createTrashLook } from './trash-look.ts';
 
 type Ask = ProtocolRequest<'inspect'>;
 type Answer = ProtocolResponse<'inspect'>;
@@ -40,6 +41,7 @@ export function createInspector(parts: {
     fill: nextPage,
   });
   const leftovers = createLeftovers(parts);
+  const trash = createTrashLook(parts);
   const ending = new AbortController();
   return {
     async answer(ask) {
@@ -52,6 +54,7 @@ export function createInspector(parts: {
           case 'end-list':
             listings.end(ask.scan);
             leftovers.end(ask.scan);
+            trash.end(ask.scan);
             return { op: 'ended' };
           case 'leftovers':
             return await leftovers.page(ask);
@@ -59,6 +62,10 @@ export function createInspector(parts: {
             return await leftovers.delete(ask);
           case 'look-trash':
             return await leftovers.lookInTrash(ask);
+          case 'list-trash':
+            return await trash.page(ask);
+          case 'find-trash':
+            return await trash.find(ask);
           case 'look-at':
             return { op: 'looked', sizes: await lookAt(await parts.roots.open(ask.root), ask.paths) };
           case 'probe':
@@ -79,6 +86,7 @@ export function createInspector(parts: {
       ending.abort();
       listings.stop();
       leftovers.stop();
+      trash.stop();
     },
   };
 

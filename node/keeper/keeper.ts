@@ -26,7 +26,7 @@ import { failureOf, verify, type VerifyGrant } from './verify.ts';
  *   grant   ─▶ accepted at once, worked on in the background, one check and one swap at a time
  *                (an output of another node is fetched first, while others are checked; one at a time from each node)
  *                verify ─▶ 'verified' | 'not-verified'      replace ─▶ 'replaced' | 'not-replaced'
- *                restore ─▶ 'restored' | 'not-restored'     expire ─▶ 'expired'      discard ─▶ (nothing to tell)
+ *                restore, put-back ─▶ 'restored' | 'not-restored'   expire ─▶ 'expired'      discard ─▶ (nothing to tell)
  *                recheck ─▶ 'rechecked' | 'not-rechecked': anything else asked for the same attempt ends it
  *
  * A grant that comes twice joins the work that runs already. At the start every root is recovered before anything else.
@@ -228,6 +228,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
       case 'replace':
         return replace(swaps, grant);
       case 'restore':
+      case 'put-back':
         return putBack(swaps, grant);
       case 'expire':
         return letExpire(swaps, grant);

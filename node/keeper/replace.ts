@@ -7,6 +7,7 @@ import { forget, isFinished, listDeliveries, readDelivery, readJournal, type Swa
 import { recover, type RecoveredOutcome } from '../files/recover.ts';
 import { isExchanging, restore, swap } from '../files/swap.ts';
 import { expire } from '../files/trash.ts';
+import { lookAtTrashed } from '../files/trash-found.ts';
 import type { Root } from '../files/roots.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
 import type { Report } from '../mesh/outbox.ts';
@@ -88,7 +89,11 @@ function unfinished(error: unknown): ReturnType<typeof failureOf>['reason'] {
   return failureOf(new PlainError('', { reason: reason('swap-unfinished', { message: messageOf(error) }) }), never, 'swap-failed').reason;
 }
 
-export async function putBack(parts: ReplaceParts, grant: Grant<'restore'>): Promise<Report> {
+/**
+ * `put-back` is for an original that the books learned of from the trash: what stands in its place is only known to be ours when
+ * the note beside the original says so.
+ */
+export async function putBack(parts: ReplaceParts, grant: Grant<'restore' | 'put-back'>): Promise<Report> {
   const ids = { job: grant.job, attempt: grant.attempt };
   try {
     const root = await parts.roots.open(grant.root);
@@ -104,6 +109,7 @@ export async function putBack(parts: ReplaceParts, grant: Grant<'restore'>): Pro
       trashPath,
       current,
       fingerprint: grant.fingerprint as Fingerprint,
+      ...(grant.op === 'put-back' ? { provedBy: await replacerOf(root, trashPath) } : {}),
       ...fault,
     });
     return { event: 'restored', ...ids, path: result.path, fingerprint: result.fingerprint, probe: null };
@@ -112,6 +118,10 @@ export async function putBack(parts: ReplaceParts, grant: Grant<'restore'>): Pro
     if (end === 'open') return { event: 'not-restored', ...ids, reason: unfinished(error) };
     return end ?? { event: 'not-restored', ...ids, reason: failureOf(error, never, 'restore-failed').reason };
   }
+}
+
+async function replacerOf(root: Root, trashPath: string): Promise<{ sizeBytes: number; hash: string } | 'nothing'> {
+  return (await lookAtTrashed(root, trashPath))?.note?.replacedBy ?? 'nothing';
 }
 
 /** Deletes one original from the trash; true when it is gone. */
@@ -135,7 +145,7 @@ export async function throwAway(parts: ReplaceParts, grant: Grant<'discard'>): P
 async function forgetFinished(root: Root, attempt: number): Promise<void> {
   const journal = await readJournal(root, attempt);
   if (!journal) return;
-  const left = journal.kind === 'restore' && journal.step === 'done' ? journal.result?.original : null;
+  const left = journal.kind === 'restore' && journal.step === 'done' && !journal.keepOutgoing ? journal.result?.original : null;
   if (left) await expire({ root, trashPath: left.trashPath, fingerprint: left.fingerprint });
   await forget(root, attempt);
 }

@@ -168,6 +168,25 @@ const leftover = v.object({
   busy: v.boolean(),
 });
 const inTrash = v.object({ id, trashPath: relativePath });
+/** a file in a trash that the books do not know, and what the note beside it says, where the file bears it out */
+const trashed = v.object({
+  trashPath: relativePath,
+  sizeBytes: bytes,
+  mtimeMs: v.number(),
+  note: v.nullable(
+    v.object({
+      path: relativePath,
+      attempt: id,
+      kind: v.picklist(['original', 'output']),
+      since: text(40),
+      fingerprint,
+      replacedBy: v.nullable(v.object({ path: relativePath, sizeBytes: bytes, hash: hex64 })),
+      node: v.nullable(nodeId),
+      inPlace: v.boolean(),
+    }),
+  ),
+  why: text(500),
+});
 const listProblem = v.object({ path: text(8192), sizeBytes: bytes, reason });
 
 const wishes = v.object({
@@ -394,6 +413,9 @@ export const protocols = {
         asked: v.boolean(),
       }),
       v.object({ op: v.literal('look-trash'), root: uuid, originals: v.pipe(v.array(inTrash), v.maxLength(200)) }),
+      /** what lies in the trash, whatever the books say; ended by `end-list` with the same `scan` */
+      v.object({ op: v.literal('list-trash'), root: uuid, scan: text(64), page: id }),
+      v.object({ op: v.literal('find-trash'), root: uuid, paths: v.pipe(v.array(relativePath), v.maxLength(50)) }),
     ]),
     response: v.variant('op', [
       v.object({ op: v.literal('adopted'), root: uuid, folder: relativePath, path: text(8192), writable: v.boolean() }),
@@ -411,6 +433,8 @@ export const protocols = {
         kept: v.pipe(v.array(v.object({ n: id, why: text(500) })), v.maxLength(200)),
       }),
       v.object({ op: v.literal('trash-seen'), there: v.pipe(v.array(id), v.maxLength(200)), gone: v.pipe(v.array(id), v.maxLength(200)) }),
+      v.object({ op: v.literal('trash-listed'), paths: v.pipe(v.array(relativePath), v.maxLength(500)), last: v.boolean() }),
+      v.object({ op: v.literal('trash-found'), found: v.pipe(v.array(trashed), v.maxLength(50)) }),
       v.object({ op: v.literal('refused'), reason }),
     ]),
   },
@@ -449,6 +473,18 @@ export const protocols = {
       v.object({ op: v.literal('discard'), term: id, job: id, attempt: id, root: uuid, path: relativePath }),
       v.object({
         op: v.literal('restore'),
+        term: id,
+        job: id,
+        attempt: id,
+        root: uuid,
+        path: relativePath,
+        trashPath: relativePath,
+        current: relativePath,
+        fingerprint,
+      }),
+      /** a restore of what the books learned of from the trash: what stands in its place goes only if it is proved to be ours */
+      v.object({
+        op: v.literal('put-back'),
         term: id,
         job: id,
         attempt: id,
@@ -617,4 +653,5 @@ export type JoinRequest = v.InferOutput<typeof joinRequest>;
 export type JoinAnswer = v.InferOutput<typeof joinAnswer>;
 export type Meeting = v.InferOutput<typeof meeting>;
 export type FoundLeftover = v.InferOutput<typeof leftover>;
+export type FoundInTrash = v.InferOutput<typeof trashed>;
 export type ListedFile = v.InferOutput<typeof listed>;

@@ -72,6 +72,9 @@ export const url = {
   cleanup: (): string => '/settings/clean-up',
   cleanupLook: (): string => '/settings/clean-up/look',
   cleanupTrash: (root?: string): string => `/settings/clean-up/trash${search({ root })}`,
+  cleanupFound: (root: string, after?: number): string =>
+    `/settings/clean-up/found${search({ root, after: after === undefined ? null : String(after) })}`,
+  cleanupPutBack: (): string => '/settings/clean-up/put-back',
   cleanupList: (id: number, query: Query = {}): string => `/settings/clean-up/${int(id)}${search(query)}`,
   cleanupAction: (id: number, action: 'choose' | 'delete' | 'cancel'): string => `/settings/clean-up/${int(id)}/${action}`,
   events: (view: string, query: Query = {}): string => `/events${search({ view, ...query })}`,

@@ -44,6 +44,8 @@ const trashAnswer = v.strictObject({
   oldest: v.optional(time),
   held: v.optional(v.pipe(v.number(), v.description('these stay when the trash is emptied: their new files are looked at again'))),
   heldBytes: v.optional(bytes),
+  stay: v.optional(v.pipe(v.number(), v.description('of those held, found in the trash and never deleted by themselves'))),
+  found: v.optional(v.pipe(v.number(), v.description('learned of from the trash, because the books had not known them'))),
   upTo: v.optional(v.pipe(v.number(), v.description('the newest of them, for POST /trash/empty'))),
 });
 const params = { id: numberOf('clean-up') };

@@ -278,7 +278,9 @@ const table = `
   POST /settings/clean-up/:id/choose                        admin
   GET  /settings/clean-up/:id/delete                        admin proof
   POST /settings/clean-up/:id/delete                        admin proof
+  GET  /settings/clean-up/found                             read
   POST /settings/clean-up/look                              admin
+  POST /settings/clean-up/put-back                          admin
   GET  /settings/clean-up/trash                             admin proof
   POST /settings/clean-up/trash                             admin proof
   GET  /setup                                               public

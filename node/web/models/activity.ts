@@ -99,6 +99,8 @@ const words: Record<string, (p: Record<string, unknown>) => string> = {
     `Leftovers of ${text(p['libraries']) || 'a library'} were cleaned up: ${files(p)} deleted${bytesOf(p)}${keptOf(p)}`,
   'cleanup-failed': (p) => `The clean-up of ${text(p['libraries']) || 'a library'} stopped`,
   'trash-emptied': (p) => `The trash of ${text(p['libraries']) || 'a library'} was emptied: ${files(p)}${bytesOf(p)}`,
+  'trash-found': (p) =>
+    `${typeof p['count'] === 'number' ? plural(p['count'], 'original') : 'Originals'} lay in the trash of ${text(p['libraries']) || 'a library'} without being in the books${bytesOf(p)}; ${p['count'] === 1 ? 'it' : 'they'} can be put back from the clean-up page`,
   'trash-gone': (p) =>
     `${typeof p['count'] === 'number' ? plural(p['count'], 'original') : 'Originals'} that should be in the trash ${p['count'] === 1 ? 'is' : 'are'} not there any more; somebody else took ${p['count'] === 1 ? 'it' : 'them'} away`,
   'queue-cleared': (p) => `The queue was cleared: ${files(p)} left it`,

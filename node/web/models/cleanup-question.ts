@@ -36,8 +36,12 @@ export function deleteQuestion(id: number, names: string, chosen: Chosen, proble
 export function emptyQuestion(names: string, trash: TrashOfRoot, problem: string | null): CleanupConfirm {
   const files = trash.files - trash.held;
   const what = `${plural(files, 'original')}, ${size(trash.bytes - trash.heldBytes)}`;
+  const looked = trash.held - trash.stay;
   const held =
-    trash.held > 0 ? ` ${plural(trash.held, 'original')} ${trash.held === 1 ? 'stays' : 'stay'} until another look at the new file.` : '';
+    (looked > 0 ? ` ${plural(looked, 'original')} ${looked === 1 ? 'stays' : 'stay'} until another look at the new file.` : '') +
+    (trash.stay > 0
+      ? ` ${plural(trash.stay, 'original')} that ${trash.stay === 1 ? 'was' : 'were'} only found there ${trash.stay === 1 ? 'stays' : 'stay'}.`
+      : '');
   return {
     question: `Empty the trash of ${names}?`,
     text: `${what} will be deleted now, before their time is over. That cannot be undone: none of these films can be put back to its original afterwards.${held}`,

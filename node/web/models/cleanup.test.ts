@@ -84,7 +84,7 @@ test('the last question names number and size, and asks for a tick about what Co
   const asked = deleteQuestion(7, 'Films', { files: 3, bytes: 30, asked: 2, askedBytes: 20 }, null);
   assert.match(plain(asked.question), /^Delete 3 files, 30 B from Films\?$/);
   assert.match(plain(asked.sure), /^2 files of these \(20 B\) were perhaps not made by CodecShift/);
-  const trash = { rootId: 'r', files: 10, bytes: 5e9, oldest: now, held: 2, heldBytes: 1e9, upTo: 99 };
+  const trash = { rootId: 'r', files: 10, bytes: 5e9, oldest: now, held: 2, heldBytes: 1e9, stay: 0, found: 0, upTo: 99 };
   const empty = emptyQuestion('Films', trash, null);
   assert.match(plain(empty.text), /^8 originals, 4\.0 GB will be deleted now.*cannot be undone.*2 originals stay/);
   assert.deepEqual(empty.hidden, [
@@ -94,7 +94,7 @@ test('the last question names number and size, and asks for a tick about what Co
 });
 
 test('a root that no machine may write to cannot be looked at, and says so', () => {
-  const card = rootCard({ rootId: 'r', libraries: [], keepers: [], last: null, trash: null, days: [] });
+  const card = rootCard({ rootId: 'r', libraries: [], keepers: [], last: null, trash: null, strangers: 0, days: [] });
   assert.deepEqual([card.canLook, card.names], [false, 'A folder without a library']);
   assert.match(card.keeper, /^No machine/);
 });

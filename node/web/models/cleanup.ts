@@ -31,6 +31,9 @@ export interface RootCard {
   canLook: boolean;
   last: CleanupLine | null;
   trash: TrashLine | null;
+  /** what lies in the trash and was not in the books; '' when nothing does */
+  found: string;
+  foundHref: string;
 }
 
 export interface RootView {
@@ -65,10 +68,12 @@ export interface CardFacts {
   keepers: readonly { name: string; path: string }[];
   last: (Cleanup & { node: string | null }) | null;
   trash: TrashOfRoot | null;
+  /** files in the trash that nothing tells where they belong */
+  strangers: number;
   days: readonly { day: Date; files: number; bytes: number }[];
 }
 
-export function rootCard({ rootId, libraries, keepers, last, trash, days }: CardFacts): RootCard {
+export function rootCard({ rootId, libraries, keepers, last, trash, strangers, days }: CardFacts): RootCard {
   const first = keepers[0];
   return {
     rootId,
@@ -80,6 +85,8 @@ export function rootCard({ rootId, libraries, keepers, last, trash, days }: Card
     canLook: first !== undefined,
     last: last && cleanupLine(last),
     trash: trash && trashLine(trash, days),
+    found: foundInTrash(trash, strangers),
+    foundHref: url.cleanupFound(rootId),
   };
 }
 
@@ -126,17 +133,34 @@ function capital(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+function foundInTrash(trash: TrashOfRoot | null, strangers: number): string {
+  const found = trash?.found ?? 0;
+  const parts = [
+    found > 0 ? `${plural(found, 'original')} that the books had not known` : '',
+    strangers > 0 ? `${plural(strangers, 'file')} that nothing is known of` : '',
+  ].filter((part) => part !== '');
+  return parts.length > 0 ? capital(`${parts.join(' and ')} ${found + strangers === 1 ? 'lies' : 'lie'} in this trash.`) : '';
+}
+
 function trashLine(trash: TrashOfRoot, days: CardFacts['days']): TrashLine {
   return {
     words: `${plural(trash.files, 'original')}, ${size(trash.bytes)}`,
     oldest: day(trash.oldest),
     days: days.map((d) => ({ day: day(d.day), words: `${plural(d.files, 'file')}, ${size(d.bytes)}` })),
-    held:
-      trash.held > 0
-        ? `${plural(trash.held, 'original')} of it ${trash.held === 1 ? 'waits' : 'wait'} until the new file was looked at once more, and ${trash.held === 1 ? 'stays' : 'stay'} so long.`
-        : '',
+    held: heldWords(trash),
     stays: trash.held === trash.files,
   };
+}
+
+function heldWords({ held, stay }: TrashOfRoot): string {
+  const looked = held - stay;
+  const parts = [
+    looked > 0
+      ? `${plural(looked, 'original')} of it ${looked === 1 ? 'waits' : 'wait'} until the new file was looked at once more, and ${looked === 1 ? 'stays' : 'stay'} so long.`
+      : '',
+    stay > 0 ? `${plural(stay, 'original')} of it ${stay === 1 ? 'is' : 'are'} never deleted by itself.` : '',
+  ];
+  return parts.filter((part) => part !== '').join(' ');
 }
 
 export const standings = [

@@ -235,8 +235,10 @@ export function filePage({ file, library, jobs, originals, items, messages, acti
 }
 
 function originalLine(o: Original, now: Date): FilePage['originals'][number] {
-  const restorable = o.state === 'kept' && o.expiresAt > now;
+  const stays = o.found !== null && o.found.stays !== null;
+  const restorable = o.state === 'kept' && (stays || o.expiresAt > now);
   const base = { id: o.id, sizeBytes: o.sizeBytes, restorable };
+  if (restorable && stays) return { ...base, word: 'in the trash', words: 'Can be put back; it is not deleted by itself.' };
   if (restorable) return { ...base, word: 'in the trash', words: `Can be put back until ${day(o.expiresAt)}.` };
   if (o.state === 'restored') return { ...base, word: 'put back', words: o.endedAt ? `On ${day(o.endedAt)}.` : '' };
   if (o.state === 'gone')

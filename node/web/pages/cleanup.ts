@@ -1,4 +1,5 @@
 import { chosenTotals, lastCleanups, listLeftovers, readCleanup, type Cleanup } from '../../db/cleanups.ts';
+import { strangersOfRoots } from '../../db/found-originals.ts';
 import { listLibraries } from '../../db/libraries.ts';
 import { listNodes } from '../../db/nodes.ts';
 import { trashDays, trashOfRoots } from '../../db/originals.ts';
@@ -12,6 +13,7 @@ import { editableGroups } from '../models/settings.ts';
 import { idFrom, url } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
 import { queryOf, readForm } from './form.ts';
+import { trashFoundPages } from './trash-found.ts';
 
 /** The clean-up: what was left lying about in the libraries, and what waits in their trashes. */
 export const cleanupPages: PageModule = (app, web) => {
@@ -34,6 +36,7 @@ export const cleanupPages: PageModule = (app, web) => {
   });
 
   trashRoutes(app, web);
+  trashFoundPages(app, web);
   listRoutes(app, web);
 
   web.live.register('clean-up', {
@@ -161,17 +164,21 @@ async function confirm(web: Web, c: Ctx, model: CleanupConfirm): Promise<Respons
 }
 
 async function readOverview(web: Web): Promise<CleanupPage> {
-  const [roots, libraries, nodes, last, trashes] = await Promise.all([
+  const [roots, libraries, nodes, last, trashes, strangers] = await Promise.all([
     listRoots(web.db),
     listLibraries(web.db),
     listNodes(web.db),
     lastCleanups(web.db),
     trashOfRoots(web.db),
+    strangersOfRoots(web.db),
   ]);
   const names = new Map(nodes.map((node) => [node.id, node.name]));
   // a root that was only ever a machine's, without a library and without anything of ours in it, is nobody's concern
   const shown = roots.filter(
-    ({ id }) => libraries.some((l) => l.rootId === id) || last.some((c) => c.rootId === id) || trashes.some((t) => t.rootId === id),
+    ({ id }) =>
+      libraries.some((l) => l.rootId === id) ||
+      last.some((c) => c.rootId === id) ||
+      [...trashes, ...strangers].some((t) => t.rootId === id),
   );
   const cards = shown.map(async ({ id }) => {
     const cleanup = last.find((c) => c.rootId === id) ?? null;
@@ -182,6 +189,7 @@ async function readOverview(web: Web): Promise<CleanupPage> {
       keepers: (await keepersOf(web.db, id)).map((k) => ({ name: names.get(k.nodeId) ?? k.nodeId, path: k.path })),
       last: cleanup && { ...cleanup, node: cleanup.nodeId === null ? null : (names.get(cleanup.nodeId) ?? null) },
       trash,
+      strangers: strangers.find((s) => s.rootId === id)?.files ?? 0,
       days: trash ? await trashDays(web.db, id) : [],
     });
   });
