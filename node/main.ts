@@ -35,12 +35,13 @@ const inner: typeof commands = {
   'look-for-roots': { help: '', load: () => import('./cli/look-for-roots.ts') },
 };
 
+const width = Math.max(...Object.keys(commands).map((name) => name.length));
 const usage = `CodecShift turns a film collection into HEVC, safely.
 
   codecshift <command> [options]
 
 ${Object.entries(commands)
-  .map(([name, { help }]) => `  ${name.padEnd(10)} ${help}`)
+  .map(([name, { help }]) => `  ${name.padEnd(width)} ${help}`)
   .join('\n')}
 
   codecshift <command> --help   shows the options of one command

@@ -183,7 +183,8 @@ function noneFound(name: Tool['name'], builds: readonly FfmpegBuild[]): PlainErr
 
 function howToInstall(): string {
   const how: Partial<Record<NodeJS.Platform, string>> = {
-    linux: 'install it with your package manager, for example "apt install ffmpeg", "dnf install ffmpeg" or "apk add ffmpeg".',
+    linux:
+      'install it with your package manager, for example "apt install ffmpeg" or "pacman -S ffmpeg". On Fedora take that of RPM Fusion: ffmpeg-free makes no HEVC.',
     darwin: 'install it with "brew install ffmpeg".',
     win32: 'install it with "winget install Gyan.FFmpeg".',
     freebsd: 'install it with "pkg install ffmpeg".',
