@@ -26,7 +26,9 @@ import { createSecrets } from './secrets.ts';
 
 const ada: Actor = { name: 'Ada', via: 'page' };
 const SECRET = 'tk_that_nobody_may_read_again';
-const midnight = Date.parse('2026-11-30T23:00:00Z');
+const HOUR_MS = 3_600_000;
+/** A midnight of this house, an hour east of Greenwich all the year, whose morning the database has still before it. */
+const midnight = Math.ceil((Date.now() - 29 * HOUR_MS) / (24 * HOUR_MS)) * 24 * HOUR_MS + 23 * HOUR_MS;
 
 interface House {
   db: TestDatabase;
@@ -48,7 +50,7 @@ async function house(t: TestContext, now: () => number = Date.now): Promise<Hous
   const settings = () =>
     effectiveSettings(
       new Map<string, unknown>([
-        ['notifications.timeZone', 'Europe/Berlin'],
+        ['notifications.timeZone', 'Africa/Lagos'],
         ['web.url', 'https://shift.example/house/'],
       ]),
       {},
@@ -220,7 +222,7 @@ suite('telling people', () => {
     const held = await h.log();
     assert.deepEqual(
       held.map(({ state, nextAt }) => [state, nextAt?.toISOString()]),
-      Array.from({ length: 2 }, () => ['held', '2026-12-01T06:00:00.000Z']),
+      Array.from({ length: 2 }, () => ['held', new Date(midnight + 7 * HOUR_MS).toISOString()]),
     );
     assert.deepEqual(await h.commands.testNoticeTarget(id, ada), { ok: true, says: 'ntfy took it (status 200).' });
     await addNotice(h.term, { event: 'security.sign-in', item: { who: 'Ada', address: '10.0.0.9' } });
@@ -230,7 +232,7 @@ suite('telling people', () => {
       ntfy.received.map(({ json }) => json.title),
       ['This is a test from CodecShift', 'Ada signed in from a new address'],
     );
-    now += 8 * 3_600_000;
+    now += 8 * HOUR_MS;
     await h.term.query(`update deliveries set next_at = now() where next_at is not null`);
     await h.ended(() => h.notifier.hurry());
     assert.deepEqual([ntfy.received.length, ntfy.received[2]!.json.title], [3, '2 messages that waited']);
