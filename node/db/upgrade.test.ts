@@ -219,6 +219,7 @@ suite('an upgrade that does not come to its end', { skip }, () => {
     let opening: Promise<unknown> = Promise.resolve();
     // its copy has to wait for this table; meanwhile its lease ends, and somebody else leads before its first change
     await before.tx(async (q) => {
+      await q.query('set local idle_in_transaction_session_timeout = 0');
       await q.query('lock table activity in access exclusive mode');
       opening = openNewer();
       opening.catch(() => {});
