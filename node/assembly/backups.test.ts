@@ -11,6 +11,12 @@ import { createApp } from '../web/server.ts';
 import { createBackups, type BackupDesk } from './backups.ts';
 
 const by = { name: 'Ada', via: 'page' } as const;
+const today = new Date();
+
+/** So many days from today: a backup bears the time of this machine, whatever the desk's own clock says. */
+function onDay(days: number, hour: number, minute: number): Date {
+  return new Date(today.getFullYear(), today.getMonth(), today.getDate() + days, hour, minute);
+}
 
 test('a night that was missed is made up for, and nothing is backed up before the first night', () => {
   const hour = 3600_000;
@@ -31,7 +37,7 @@ test('backups are made, read, taken in, handed out and deleted one at a time, an
   const [{ term }] = (await db.query<{ term: number }>('select term from coordinator')) as [{ term: number }];
   const [dataDir, folder] = [temporaryDirectory(t), temporaryDirectory(t)];
   writeFileSync(path.join(dataDir, 'node.key'), 'key');
-  let clock = new Date(2026, 10, 30, 2, 30);
+  let clock = onDay(0, 2, 30);
   const asked: unknown[] = [];
   const desk: BackupDesk = createBackups({
     db,
@@ -99,19 +105,19 @@ test('backups are made, read, taken in, handed out and deleted one at a time, an
   );
 
   // the night, in a folder that another house uses too, and in which a process was killed once
-  const others = ['2027-01-01', '2027-01-02'].map((day) => `codecshift-backup-another-house-${day}T03-00-00-nightly.tar.gz`);
+  const others = ['2127-01-01', '2127-01-02'].map((day) => `codecshift-backup-another-house-${day}T03-00-00-nightly.tar.gz`);
   for (const name of others) writeFileSync(path.join(folder, name), 'of another house');
   const drafts = ['codecshift-backup-a-2026-11-01T03-00-00-nightly.tar.gz.part', 'upload-1-2.part'].map((name) => path.join(folder, name));
   for (const draft of drafts) writeFileSync(draft, 'half');
   utimesSync(drafts[0]!, 1000, 1000);
   desk.start();
-  clock = new Date(2026, 10, 30, 3, 1);
+  clock = onDay(0, 3, 1);
   const ours = async (): Promise<BackupLine[]> =>
     (await desk.list()).filter(({ name, label }) => label === 'nightly' && !others.includes(name));
   await until('the nightly backup', async () => (await ours()).find(({ verifiedAt }) => verifiedAt));
   assert.equal((await ours())[0]!.keys, false, 'outside of the data directory, without a passphrase, without the keys');
   await over();
-  clock = new Date(2026, 11, 1, 3, 1);
+  clock = onDay(1, 3, 1);
   await until('the next one alone', async () => (await ours()).length === 1 && desk.now() === null && (await nightlies(db)) === 2);
   assert.deepEqual(
     [...others.map((name) => path.join(folder, name)), ...drafts].map((file) => existsSync(file)),
@@ -120,12 +126,12 @@ test('backups are made, read, taken in, handed out and deleted one at a time, an
   );
   rmSync(folder, { recursive: true });
   writeFileSync(folder, 'a file where the folder was');
-  clock = new Date(2026, 11, 2, 3, 1);
+  clock = onDay(2, 3, 1);
   const [story] = await until('the failure in the story', async () => {
     const rows = await db.query<{ params: { what: string } }>(`select params from activity where kind = 'backup-failed' and severity = 2`);
     return rows.length > 0 ? rows : null;
   });
-  assert.equal(story!.params.what, 'the nightly one of 2026-12-02');
+  assert.equal(story!.params.what, `the nightly one of ${clock.toISOString().slice(0, 10)}`);
   assert.equal((await db.query(`select 1 from notifications where event = 'backup.failed'`)).length, 1);
 });
 
