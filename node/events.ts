@@ -21,6 +21,8 @@ export interface EventMap {
   'source.changed': { sourceId: number };
   /** what came of telling a target something */
   'notices.changed': { targetId: number };
+  /** lines came into the log of this machine */
+  'log.grew': { lines: 'some' };
   'coordinator.changed': { term: number | null };
   /** something is done with the backups, or one is new or gone */
   'backup.changed': { busy: boolean };

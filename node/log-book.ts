@@ -34,6 +34,8 @@ export interface LogBook {
   add(line: Omit<LogLine, 'seq'>, size: number): LogLine;
   /** newest first; with `after`: oldest first */
   lines(query: LogQuery): LogLine[];
+  /** told a moment after lines came, however many they were; returns how to stop */
+  follow(then: () => void): () => void;
   /** is this line to be written out? */
   isWanted(level: string, room: string | null): boolean;
   levels(): { now: string; usual: string; until: string | null };
@@ -41,6 +43,8 @@ export interface LogBook {
   setLevels(wish: LevelWish | null, forMs: number): void;
 }
 
+/** Soon enough for a person, and a flood of lines is one piece of news. Whoever is told may write lines himself. */
+const FOLLOW_MS = 250;
 const SHELVES = { kept: { lines: 5000, bytes: 4 * 1024 * 1024 }, details: { lines: 2000, bytes: 1024 * 1024 } };
 
 export function createLogBook(usual: LevelWish): LogBook {
@@ -50,11 +54,14 @@ export function createLogBook(usual: LevelWish): LogBook {
   let now: LevelWish = usual;
   let until = 0;
   let timer: NodeJS.Timeout | undefined;
+  const followers = new Set<() => void>();
+  let news: NodeJS.Timeout | undefined;
 
   return {
     add(line, size) {
       const numbered = { seq: ++seq, ...line };
       (isAtLeast(line.level, 'info') ? kept : details).put(numbered, size);
+      if (followers.size > 0) news ??= setTimeout(tell, FOLLOW_MS).unref();
       return numbered;
     },
     lines({ level, room, words, before, after, limit }) {
@@ -65,6 +72,10 @@ export function createLogBook(usual: LevelWish): LogBook {
         .filter((line) => has(line, wanted))
         .sort((a, b) => (after === undefined ? b.seq - a.seq : a.seq - b.seq));
       return found.slice(0, limit);
+    },
+    follow(then) {
+      followers.add(then);
+      return () => void followers.delete(then);
     },
     isWanted: (level, room) => isAtLeast(level, levelOf(now, room)),
     levels: () => ({ now: levelsText(now), usual: levelsText(usual), until: until === 0 ? null : new Date(until).toISOString() }),
@@ -77,6 +88,11 @@ export function createLogBook(usual: LevelWish): LogBook {
       timer.unref();
     },
   };
+
+  function tell(): void {
+    news = undefined;
+    for (const then of followers) then();
+  }
 }
 
 function has(line: LogLine, words: readonly string[]): boolean {

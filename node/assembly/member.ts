@@ -19,6 +19,7 @@ import { version } from '../version.ts';
 import type { LocalApp, Tunnel } from '../web/front/parts.ts';
 import { tunnelEntrance } from '../web/front/proxy.ts';
 import { namesOfSetting } from '../web/server.ts';
+import { answerForLog } from './log-answer.ts';
 import { openBooks, type Undo } from './books.ts';
 import { steppedBackWords, type Belonging } from './belonging.ts';
 import { dashboardWay } from './dashboard.ts';
@@ -108,6 +109,7 @@ async function assemble(
     log: room('mesh'),
   });
   const ordered = heedOnlyTheCoordinator({ mesh, membership, log: room('mesh') });
+  answerForLog(ordered, house.book);
   const bulk = createBulkServer({ port: options.meshPort === 0 ? 0 : options.meshPort + 2, mbps: () => mbps, log: room('mesh') });
   const facts = (): Promise<Hello> =>
     helloFacts(house, { worker, keeper, watcher, membership, candidate: db !== null && steppedBack === null });

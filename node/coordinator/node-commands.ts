@@ -14,6 +14,9 @@ import { PlainError } from '../errors.ts';
 import { newToken } from '../mesh/join-token.ts';
 import type { CoordinatorParts, Term } from './coordinator.ts';
 
+/** A page waits for it. */
+const LOG_PATIENCE_MS = 10_000;
+
 type NodeCommands =
   | 'approveNode'
   | 'declineNode'
@@ -23,7 +26,8 @@ type NodeCommands =
   | 'locateRoot'
   | 'createJoinToken'
   | 'revokeJoinToken'
-  | 'renameCluster';
+  | 'renameCluster'
+  | 'readLog';
 
 /** What a person may do with the machines of the house. Whatever decides who may speak is signed and told at once. */
 export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands, NodeCommands> {
@@ -38,6 +42,13 @@ export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands
       await establishCluster(db);
       await term.publishMembers();
       await note('node-approved', node, by);
+    },
+
+    async readLog({ nodeId, ...wish }) {
+      const node = await known(nodeId);
+      if (node.standing !== 'approved') throw new PlainError(`${node.name} is not a member.`);
+      const signal = AbortSignal.timeout(LOG_PATIENCE_MS);
+      return (await mesh.request(nodeId, 'log', { term: term.number, ...wish, limit: 200 }, { signal })).lines;
     },
 
     async declineNode(nodeId, how, by) {

@@ -1,9 +1,21 @@
+import type { LogLevel } from './log-levels.ts';
 import type { Priority } from './job.ts';
 import type { TargetWish } from './notice-target.ts';
 import type { NodeChange } from './node-wishes.ts';
 import type { Side } from './pictures.ts';
 import type { Profile } from './profile.ts';
 import type { ScanSchedule } from './scan-schedule.ts';
+
+/** One line of another machine's log, as it said it. */
+export interface SaidLine {
+  seq: number;
+  time: string;
+  level: string;
+  room: string;
+  msg: string;
+  /** everything else of it, as text */
+  rest: string;
+}
 
 /**
  * What a person may ask for. The pages, the API and the command line act only through this; the coordinator implements
@@ -38,6 +50,8 @@ export interface Commands {
   includeFile(fileId: number, by: Actor): Promise<void>;
   /** one frame of a job's original or output, as its node keeps it: a JPEG */
   readPicture(wish: { jobId: number; attemptId: number; number: number; side: Side }, by: Actor): Promise<Uint8Array>;
+  /** the newest lines of another machine's log, newest first; they left their secrets there */
+  readLog(wish: { nodeId: string; level: LogLevel; room: string | null; words: string }, by: Actor): Promise<SaidLine[]>;
   /** puts the original back; the HEVC file goes to the trash in its place. One that was found in the trash is named the same way */
   restore(originalId: number, by: Actor): Promise<void>;
   /** a copy that was found bad, or waits to be looked at again, is good as it is: its original expires like any other */

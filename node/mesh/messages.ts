@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { PIECE_MS, PIECES_PER_FILM } from '../core/film-sample.ts';
+import { logLevels } from '../core/log-levels.ts';
 import { MAX_COLUMNS, MAX_PAIRS, MAX_PICTURE_BYTES, sides } from '../core/pictures.ts';
 
 /**
@@ -19,6 +20,7 @@ import { MAX_COLUMNS, MAX_PAIRS, MAX_PICTURE_BYTES, sides } from '../core/pictur
  *   changed  keeper → coordinator        something changed in these folders of a root
  *   sample   coordinator → worker        encode short pieces of one film beside the queue; how far; stop
  *   pictures coordinator → keeper        one comparison frame for the page; frames that nobody needs any more
+ *   log      coordinator → node          the newest lines of its log, without secrets, for an admin at the page
  *
  * Topics carry hints only: presence, offers, progress, coordinator, members.
  *
@@ -535,6 +537,22 @@ export const protocols = {
       v.object({ op: v.literal('none'), why: text(500) }),
       v.object({ op: v.literal('forgotten') }),
     ]),
+  },
+  log: {
+    request: v.object({
+      term: id,
+      level: v.picklist(logLevels),
+      room: v.nullable(text(40)),
+      words: text(200),
+      limit: v.pipe(id, v.minValue(1), v.maxValue(200)),
+    }),
+    response: v.object({
+      /** newest first */
+      lines: v.pipe(
+        v.array(v.object({ seq: id, time: text(40), level: text(20), room: text(40), msg: text(600), rest: text(1200) })),
+        v.maxLength(200),
+      ),
+    }),
   },
   changed: {
     request: v.object({ node: nodeId, root: uuid, folders: v.pipe(v.array(relativePath), v.minLength(1), v.maxLength(100)) }),

@@ -40,6 +40,7 @@ async function stage(t: TestContext, waitMs = 150): Promise<Stage> {
   heard.handle('grant', async (grant) => (done.push(`${grant.op} ${grant.term}`), { accepted: true, why: null }));
   heard.handle('control', async (wish) => (done.push(`${wish.want} ${wish.term}`), { accepted: true }));
   heard.handle('inspect', async (ask) => (done.push(ask.op), { op: 'ended' }));
+  heard.handle('log', async ({ term }) => (done.push(`log ${term}`), { lines: [] }));
   heard.handle('bulk', async () => (done.push('bulk'), { op: 'refused', reason: { code: 'not-coordinator' }, retry: true }));
   const [fromChief, fromOther] = await Promise.all(
     [chief, other].map((who) => startMesh(t, who, memoryMembership(house, house.list(1, ...all)), { peers: [doorOf(mesh)] })),
@@ -54,22 +55,25 @@ async function stage(t: TestContext, waitMs = 150): Promise<Stage> {
 const refused = (error: unknown): boolean =>
   error instanceof PlainError && error.retry && /only from the one that coordinates/.test(error.message);
 
-test('a member that does not coordinate can neither have a film touched nor a run ended nor a disk read', async (t) => {
+test('a member that does not coordinate can neither have a film touched nor a run ended nor a disk or a log read', async (t) => {
   const { chief, keeper, fromChief, fromOther, know, done } = await stage(t);
   know.adoptCertificate(house.certificate(4, chief));
   const detect = { term: 4, attempt: 0, want: 'detect' } as const;
   const look = { op: 'end-list', scan: 'x' } as const;
+  const read = { term: 4, level: 'info', room: null, words: '', limit: 9 } as const;
   // what it says of its term makes no difference
   for (const term of [4, 5, 1_000_000]) await assert.rejects(fromOther.request(keeper.id, 'grant', expire(term)), refused);
   await assert.rejects(fromOther.request(keeper.id, 'control', { ...detect, want: 'forget' }), refused);
   await assert.rejects(fromOther.request(keeper.id, 'inspect', look), refused);
+  await assert.rejects(fromOther.request(keeper.id, 'log', read), refused);
   assert.deepEqual(done, []);
   // what is no order is nobody's privilege
   await fromOther.request(keeper.id, 'bulk', { op: 'dashboard' });
   await fromChief.request(keeper.id, 'grant', expire(4));
   await fromChief.request(keeper.id, 'control', detect);
   await fromChief.request(keeper.id, 'inspect', look);
-  assert.deepEqual(done, ['bulk', 'expire 4', 'detect 4', 'end-list']);
+  await fromChief.request(keeper.id, 'log', read);
+  assert.deepEqual(done, ['bulk', 'expire 4', 'detect 4', 'end-list', 'log 4']);
 });
 
 test('a coordinator of the past is refused at once, also by a keeper that has heard nothing since it started', async (t) => {

@@ -60,7 +60,7 @@ export function heedOnlyTheCoordinator(parts: {
   }
 }
 
-const orders: ReadonlySet<Protocol> = new Set<Protocol>(['grant', 'inspect', 'control', 'pictures', 'sample']);
+const orders: ReadonlySet<Protocol> = new Set<Protocol>(['grant', 'inspect', 'control', 'pictures', 'sample', 'log']);
 
 /** A coordinator announces itself every two seconds. */
 const WAIT_MS = 3000;

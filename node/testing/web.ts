@@ -1,5 +1,6 @@
 import type { Actor, Commands } from '../core/commands.ts';
 import { createEvents, type Events } from '../events.ts';
+import type { LogBook } from '../log-book.ts';
 import { createLog } from '../log.ts';
 import type { Queryable } from '../db/connect.ts';
 import { readMigrations } from '../db/migrate.ts';
@@ -30,6 +31,8 @@ export interface TestWebOptions {
   /** who may come in; everybody unless said */
   auth?: (events: Events) => AuthParts;
   now?: () => Date;
+  /** the lines of this machine */
+  logs?: LogBook;
 }
 
 /** Books without a film and without a coordinator, for tests that need no rows. */
@@ -87,6 +90,7 @@ export function webParts(options: TestWebOptions): TestWebParts {
     strict: true,
     auth: options.auth?.(events) ?? openHouse,
     ...(options.now ? { now: options.now } : {}),
+    ...(options.logs ? { logs: options.logs } : {}),
     allowedHosts: options.allowedHosts ?? [],
   };
   return { parts, events, settings, asked, complaints };

@@ -1,4 +1,6 @@
 import { logLevels, logRooms, parseLevels, type LevelWish, type LogLevel } from '../../core/log-levels.ts';
+import type { SaidLine } from '../../core/commands.ts';
+import { PlainError } from '../../errors.ts';
 import type { LogBook, LogLine, LogQuery } from '../../log-book.ts';
 
 /** The newest lines of one machine's log. */
@@ -18,6 +20,15 @@ export interface LogsView {
   typed: string;
   problem: string;
   nodeName: string;
+  /** the machines whose lines can be read here; '' is this one. Empty where there is no choice */
+  machines: readonly { value: string; label: string }[];
+  machine: string;
+  /** the lines come by themselves */
+  following: boolean;
+  /** to follow, or to stand still; null where that cannot be had */
+  followHref: string | null;
+  /** why another machine's lines are not here */
+  trouble: string;
 }
 
 export interface LogLineView {
@@ -40,6 +51,11 @@ export interface LogsPart {
   levelsHref: string;
 }
 
+/** The lines alone: this part comes anew while a person follows. */
+export interface LogsList {
+  logs: LogsView;
+}
+
 export const MANY_LINES = 200;
 export const MOST_MINUTES = 24 * 60;
 const LONGEST = 600;
@@ -58,14 +74,19 @@ export function logQuery(query: (name: string) => string | undefined): LogQuery 
   };
 }
 
-export function logsView(
-  book: LogBook,
-  query: LogQuery,
-  page: { nodeName: string; href: (query: Record<string, string | number | undefined>) => string; typed?: string; problem?: string },
-): LogsView {
+interface PageFacts {
+  nodeName: string;
+  href: (query: Record<string, string | number | undefined>) => string;
+  typed?: string;
+  problem?: string;
+  /** left out where nothing can be followed */
+  following?: boolean;
+}
+
+export function logsView(book: LogBook, query: LogQuery, page: PageFacts): LogsView {
   const lines = book.lines(query);
   const { now, usual, until } = book.levels();
-  const asked = { level: query.level, room: query.room, words: query.words || undefined };
+  const asked = askedOf(query);
   return {
     lines: lines.map(lineView),
     level: query.level ?? 'info',
@@ -84,6 +105,30 @@ export function logsView(
     typed: page.typed ?? now,
     problem: page.problem ?? '',
     nodeName: page.nodeName,
+    machines: [],
+    machine: '',
+    ...followView(query, page),
+    trouble: '',
+  };
+}
+
+function followView(query: LogQuery, page: PageFacts): Pick<LogsView, 'following' | 'followHref'> {
+  // who looks at older lines wants them to stand still
+  if (page.following === undefined || query.before !== undefined) return { following: false, followHref: null };
+  return { following: page.following, followHref: page.href({ ...askedOf(query), follow: page.following ? undefined : 1 }) };
+}
+
+function askedOf(query: LogQuery): Record<string, string | undefined> {
+  return { level: query.level, room: query.room, words: query.words || undefined };
+}
+
+/** The lines of another machine, as it said them just now. */
+export function remoteLogsView(here: LogsView, from: { id: string; name: string }, said: readonly SaidLine[] | PlainError): LogsView {
+  const lines = said instanceof PlainError ? [] : said.map((line) => shown(line, line.rest));
+  return {
+    ...here,
+    ...{ lines, machine: from.id, nodeName: from.name, olderHref: null, newestHref: null, following: false, followHref: null },
+    trouble: said instanceof PlainError ? said.message : '',
   };
 }
 
@@ -96,8 +141,12 @@ export function readLevels(levels: string, minutes: number): { wish: LevelWish |
   return 'problem' in wish ? { problem: `The levels ${wish.problem}.` } : { wish, forMs: minutes * 60_000 };
 }
 
-function lineView({ seq, time, level, room, msg, fields }: LogLine): LogLineView {
-  const rest = Object.entries(fields).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+function lineView(line: LogLine): LogLineView {
+  const rest = Object.entries(line.fields).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  return shown(line, rest.join('  '));
+}
+
+function shown({ seq, time, level, room, msg }: Omit<SaidLine, 'rest'>, rest: string): LogLineView {
   return {
     seq,
     at: time.slice(11, 19),
@@ -106,7 +155,7 @@ function lineView({ seq, time, level, room, msg, fields }: LogLine): LogLineView
     tone: level === 'error' || level === 'fatal' ? 'bad' : level === 'warn' ? 'warn' : '',
     room,
     msg: msg.slice(0, LONGEST),
-    rest: rest.join('  ').slice(0, LONGEST * 2),
+    rest: rest.slice(0, LONGEST * 2),
   };
 }
 
