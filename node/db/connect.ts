@@ -198,11 +198,11 @@ async function upToDate(database: Database, options: ConnectOptions, bring: () =
 }
 
 function clientConfig(url: string): pg.ClientConfig {
-  try {
-    new URL(url);
-  } catch (cause) {
-    throw new PlainError('The database address is not a URL. It looks like postgres://user:password@host:5432/codecshift.', { cause });
-  }
+  const wanted = 'It looks like postgres://user:password@host:5432/codecshift.';
+  const address = URL.parse(url);
+  if (!address) throw new PlainError(`The database address is not a URL. ${wanted}`);
+  if (!['postgres:', 'postgresql:', 'socket:'].includes(address.protocol))
+    throw new PlainError(`The database address begins with ${address.protocol}//, and CodecShift speaks to PostgreSQL only. ${wanted}`);
   return {
     connectionString: url,
     application_name: 'codecshift',

@@ -98,5 +98,10 @@ test(
     closed.port = '1';
     await assert.rejects(open(closed.href), /cannot be reached \(ECONNREFUSED\)/);
     await assert.rejects(open('not an address'), /not a URL/);
+    await assert.rejects(open('mysql://me:tellnobody@host/films'), (error: Error) => {
+      return (
+        /begins with mysql:\/\/, and CodecShift speaks to PostgreSQL only/.test(error.message) && !error.message.includes('tellnobody')
+      );
+    });
   },
 );
