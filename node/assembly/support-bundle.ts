@@ -112,8 +112,9 @@ function bundleParts({ house, db, settings, standing, surroundings }: BundlePart
 }
 
 /** Whatever a person called something is taken out of messages too, not only out of its own field. */
-async function learnNames({ house, db }: BundleParts, pseudonyms: Pseudonyms): Promise<void> {
+async function learnNames({ house, db, settings }: BundleParts, pseudonyms: Pseudonyms): Promise<void> {
   pseudonyms.learn('host', os.hostname());
+  for (const host of namedHosts(house.options, settings?.() ?? {})) pseudonyms.learn('host', host);
   pseudonyms.learn('person', userName());
   if (os.homedir().split(/[\\/]/).length > 2) pseudonyms.learn('folder', os.homedir());
   pseudonyms.learn('machine', house.options.name);
@@ -123,6 +124,13 @@ async function learnNames({ house, db }: BundleParts, pseudonyms: Pseudonyms): P
   for (const node of await listNodes(db)) pseudonyms.learn('machine', node.name);
   for (const source of await listSources(db)) pseudonyms.learn('server', source.name);
   for (const user of await listUsers(db)) for (const name of [user.name, user.displayName]) pseudonyms.learn('person', name);
+}
+
+/** Names of computers that a person typed; of an address in numbers half is left anyway. */
+function namedHosts({ peers, databaseUrl }: House['options'], current: Record<string, unknown>): string[] {
+  const pages = typeof current['web.hosts'] === 'string' ? current['web.hosts'].split(/[\s,]+/) : [];
+  const found = [...peers.map((peer) => peer.replace(/:\d+$/, '')), ...pages, URL.parse(databaseUrl ?? '')?.hostname ?? ''];
+  return found.filter((host) => host !== 'localhost' && !/^[\d.]*$|:/.test(host));
 }
 
 /** Of the system; unknown to some containers. */

@@ -26,8 +26,13 @@ before(async () => {
   program = await startProgram({
     dataDir,
     libraries: [films],
-    args: ['--name', 'dachboden', '--log-level', 'warn,keeper=debug'],
-    env: { CODECSHIFT_SETUP_TOKEN: secrets.setup, CODECSHIFT_ADMIN_USER: 'ada', CODECSHIFT_ADMIN_PASSWORD: secrets.password },
+    args: ['--name', 'dachboden', '--log-level', 'warn,keeper=debug', '--peer', 'nachbarhaus.invalid:8266'],
+    env: {
+      CODECSHIFT_HOSTS: 'filme.daheim.invalid',
+      CODECSHIFT_SETUP_TOKEN: secrets.setup,
+      CODECSHIFT_ADMIN_USER: 'ada',
+      CODECSHIFT_ADMIN_PASSWORD: secrets.password,
+    },
   });
   await until('the film to be planned', async () => {
     const { jobs } = await program.api<{ jobs: Record<string, number> }>('/status');
@@ -116,6 +121,8 @@ test('a support bundle holds what helps and neither secrets nor names, in no fil
     'Filmarchiv',
     'dachboden',
     'ada@',
+    'nachbarhaus',
+    'filme.daheim',
     ...(hostname().length > 5 ? [hostname()] : []),
   ];
   // as one who asks for what is not there: the secret and the name come back in an error of the log
