@@ -11,6 +11,7 @@ import type { FrontLayout } from './models/front.ts';
 import type { ErrorView } from './models/error.ts';
 import type { Me, Section, ShellStatus, Theme, ToastView } from './models/shell.ts';
 import { safeBack, url, type Query } from './routes.ts';
+import { isUpload } from './security.ts';
 import type { Assets } from './static.ts';
 import type { Views } from './views.ts';
 import type { Ctx } from './web.ts';
@@ -220,8 +221,9 @@ function meOf(c: Ctx): Me | null {
   return who?.kind === 'person' ? { name: who.session.displayName || who.session.name, role: who.session.role } : null;
 }
 
-/** The form may say where it stands; otherwise the browser does. */
+/** The form may say where it stands; otherwise the browser does. One that carries a file is not read for that: it would be held in memory. */
 async function back(c: Ctx, otherwise: string | undefined): Promise<string> {
+  if (isUpload(c.req.path)) return otherwise ?? '/';
   const body = await c.req.parseBody().catch(() => ({}) as Record<string, unknown>);
   if (body['back'] !== undefined) return safeBack(body['back'], otherwise ?? '/');
   if (otherwise !== undefined) return otherwise;
