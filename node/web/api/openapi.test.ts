@@ -14,6 +14,11 @@ import { errorsOf, scopesFor } from './openapi.ts';
 describe('the document of the API', () => {
   const document = documentOf('1.2.3');
 
+  test('is made once and not for everybody who asks: it takes long, and leases wait meanwhile', () => {
+    assert.equal(documentOf('1.2.3'), document);
+    assert.equal(documentOf('1.2.4').info.version, '1.2.4');
+  });
+
   test('is OpenAPI 3.1', async () => {
     const validator = new Validator();
     const { valid, errors } = await validator.validate(structuredClone(document) as unknown as Record<string, unknown>);

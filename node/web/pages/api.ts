@@ -5,13 +5,13 @@ import type { PageModule } from '../web.ts';
 
 /** What programs can ask for, written for a person; made of the same declarations as the routes. */
 export const apiPages: PageModule = (app, web) => {
-  const model: ApiPage = {
-    groups: editableGroups(),
-    group: 'api-tokens',
-    documentHref: `${base}/openapi.json`,
-    ...apiPage(documented, documentOf(web.node.version), base),
-  };
-  app.get('/api', (c) =>
-    web.page(c, { title: 'API', section: 'settings', view: 'access/api', model, live: { view: 'shell', refresh: false } }),
-  );
+  app.get('/api', (c) => {
+    const model: ApiPage = {
+      groups: editableGroups(),
+      group: 'api-tokens',
+      documentHref: `${base}/openapi.json`,
+      ...apiPage(documented, documentOf(web.node.version), base),
+    };
+    return web.page(c, { title: 'API', section: 'settings', view: 'access/api', model, live: { view: 'shell', refresh: false } });
+  });
 };
