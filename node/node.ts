@@ -96,6 +96,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
   const book = start.book ?? createLogBook({ all: 'info', rooms: {} });
   const stopped = new AbortController();
   start.signal?.addEventListener('abort', () => stopped.abort(), { once: true });
+  if (start.signal?.aborted) stopped.abort();
   const events = createEvents((error) => log.error({ err: error }, 'a listener failed'));
   let ffmpeg: FoundFfmpeg | null = null;
   const roots = await loadRoots(options.dataDir, { log: log.child({ room: 'keeper' }), refused: () => Boolean(ffmpeg?.tools.refused) });
@@ -175,11 +176,15 @@ async function open(start: StartOptions): Promise<RunningNode> {
   ({ url } = await front.start());
   await announce();
   const ready = Promise.withResolvers<void>();
-  const life = live().catch((error: unknown) => {
-    ready.reject(error);
-    if (!stopped.signal.aborted) log.error({ why: messageOf(error) }, 'this node cannot go on');
-    throw error;
-  });
+  const life = live().then(
+    // stopped before it began: nobody else would say so to whoever waits for the start
+    () => ready.reject(cutShort()),
+    (error: unknown) => {
+      ready.reject(error);
+      if (!stopped.signal.aborted) log.error({ why: messageOf(error) }, 'this node cannot go on');
+      throw error;
+    },
+  );
   life.catch(() => {});
   void encoders.run();
   try {
