@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import path from 'node:path';
@@ -11,19 +11,29 @@ export interface CertificatePair {
 
 const DAYS = 800; // some systems refuse a longer one, 825 days
 const RENEW_DAYS = 30;
+const MOST_NAMES = 50;
 
 /**
  * The certificate that this machine made for itself, kept in its data directory (`dashboard.crt`, `dashboard.key`, for this
- * user alone) so that a browser that was told once to trust it need not be told again. Made anew when it is about to end.
+ * user alone) so that a browser that was told once to trust it need not be told again. Made anew when it is about to end, or when
+ * it lacks a name or address by which this machine is called now. The key stays, for whoever trusts that; so do the names of
+ * before, because a machine that goes back and forth between two networks is to be asked about once.
+ * @param called those of `names` that it must have. Addresses of version 6 are not: some change every day
  */
-export async function ownCertificate(dataDir: string, names: readonly string[], now: Date = new Date()): Promise<CertificatePair> {
+export async function ownCertificate(
+  dataDir: string,
+  names: readonly string[],
+  now: Date = new Date(),
+  called: readonly string[] = names.filter((name) => isIP(name) !== 6),
+): Promise<CertificatePair> {
   const files = { cert: path.join(dataDir, 'dashboard.crt'), key: path.join(dataDir, 'dashboard.key') };
   const kept = await readPair(files.cert, files.key).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return null;
     throw error;
   });
-  if (kept && isGoodUntil(kept, new Date(now.getTime() + RENEW_DAYS * 86_400_000))) return kept;
-  const made = makeCertificate(names, now);
+  const good = kept !== null && isGoodUntil(kept, new Date(now.getTime() + RENEW_DAYS * 86_400_000));
+  if (good && fits(kept.cert, called)) return kept;
+  const made = makeCertificate([...new Set([...names, ...(good ? namesIn(kept.cert) : [])])], now, kept?.key);
   for (const [name, text] of [
     [files.key, made.key],
     [files.cert, made.cert],
@@ -48,12 +58,34 @@ function isGoodUntil({ cert, key }: CertificatePair, date: Date): boolean {
   }
 }
 
+function fits(cert: string, called: readonly string[]): boolean {
+  const has = new Set(namesIn(cert));
+  return called.slice(0, MOST_NAMES).every((name) => has.has(name));
+}
+
+/** As they were given, except addresses of version 6. */
+function namesIn(cert: string): string[] {
+  const written = new X509Certificate(cert).subjectAltName ?? '';
+  return [...written.matchAll(/(?:^|, )(?:DNS|IP Address):([^,"]+)/g)].map((found) => found[1]!).filter((name) => !name.includes(':'));
+}
+
+/** The key of before, if it is of the kind that is used here. */
+function keyOf(pem: string | undefined): { privateKey: KeyObject; publicKey: KeyObject } {
+  try {
+    const privateKey = createPrivateKey(pem ?? '');
+    if (privateKey.asymmetricKeyDetails?.namedCurve === 'prime256v1') return { privateKey, publicKey: createPublicKey(privateKey) };
+  } catch {
+    // none, or none that can be read: a new one is made
+  }
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+}
+
 /**
  * A self-signed certificate of version 3 with a P-256 key (RFC 5280), written out in DER: it has one shape only, and a
  * library for all of X.509 would be the biggest dependency of this program.
  */
-export function makeCertificate(names: readonly string[], now: Date): CertificatePair {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+export function makeCertificate(names: readonly string[], now: Date, key?: string): CertificatePair {
+  const { privateKey, publicKey } = keyOf(key);
   const subject = sequence(set(sequence(oid('2.5.4.3'), utf8(names[0]?.slice(0, 64) ?? 'CodecShift'))));
   const algorithm = sequence(oid('1.2.840.10045.4.3.2')); // ecdsa-with-SHA256
   const until = new Date(now.getTime() + DAYS * 86_400_000);
@@ -82,7 +114,7 @@ export function makeCertificate(names: readonly string[], now: Date): Certificat
 /** A server, no authority: trusting it must not mean trusting what it might sign. */
 function extensions(names: readonly string[]): Buffer[] {
   const alternatives = names
-    .slice(0, 50)
+    .slice(0, MOST_NAMES)
     .map((name) => (isIP(name) === 0 ? tagged(0x82, Buffer.from(name, 'latin1')) : tagged(0x87, addressBytes(name))));
   return [
     extension('2.5.29.19', sequence(), true),

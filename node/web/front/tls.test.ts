@@ -117,6 +117,56 @@ test('a certificate made here is a server of these names and nothing else, and i
   assert.notEqual((await ownCertificate(dataDir, names, now)).cert, made.cert, 'a key of something else');
 });
 
+test('a certificate that lacks a name of this machine is made anew, with the same key and the names of before', async (t) => {
+  const dataDir = await directory(t);
+  const now = new Date('2030-01-01T00:00:00Z');
+  const home = await ownCertificate(dataDir, ['nas', '192.168.1.10', 'fd00::1'], now);
+  assert.equal(
+    (await ownCertificate(dataDir, ['nas', '192.168.1.10', 'fd00::2'], now)).cert,
+    home.cert,
+    'such an address changes every day',
+  );
+  const away = await ownCertificate(dataDir, ['nas', '10.0.0.5', 'fd00::2'], now);
+  assert.notEqual(away.cert, home.cert);
+  assert.equal(away.key, home.key);
+  assert.equal(
+    new X509Certificate(away.cert).subjectAltName,
+    'DNS:nas, IP Address:10.0.0.5, IP Address:FD00:0:0:0:0:0:0:2, IP Address:192.168.1.10',
+  );
+  assert.equal((await ownCertificate(dataDir, ['nas', '192.168.1.10'], now)).cert, away.cert, 'back home nobody is asked again');
+  const many = Array.from({ length: 70 }, (_, n) => `10.1.0.${n}`);
+  const full = await ownCertificate(dataDir, many, now);
+  assert.equal((await ownCertificate(dataDir, many, now)).cert, full.cert, 'more names than one certificate has are no reason');
+  await writeFile(path.join(dataDir, 'dashboard.key'), 'no key at all');
+  assert.notEqual((await ownCertificate(dataDir, ['nas'], now)).key, home.key);
+});
+
+test('a new address is in the certificate without a restart, and connections stay', async (t) => {
+  const names = { all: ['localhost'], called: ['localhost'] };
+  const renewed = Promise.withResolvers<void>();
+  const open = await openListener({ kind: 'own', dataDir: await directory(t) }, (_incoming, outgoing) => outgoing.end('here'), {
+    log: createLog({ level: 'fatal', pretty: true }),
+    lookMs: 20,
+    names: () => names,
+    onRenewed: renewed.resolve,
+  });
+  t.after(() => open.close());
+  await new Promise<void>((resolve) => open.server.listen(0, '127.0.0.1', resolve));
+  const { port } = open.server.address() as { port: number };
+  const first = open.certificate()!;
+  const session = connect(`https://localhost:${port}`, { ca: first });
+  t.after(() => session.destroy());
+  assert.equal((await over2(session, { ':path': '/' })).text, 'here');
+  Object.assign(names, { all: ['localhost', '127.0.0.1'], called: ['localhost', '127.0.0.1'] });
+  await renewed.promise;
+  const second = open.certificate()!;
+  assert.equal((await over2(session, { ':path': '/' })).text, 'here', 'the connection of before goes on');
+  assert.ok(new X509Certificate(second).checkIP('127.0.0.1') && !new X509Certificate(first).checkIP('127.0.0.1'));
+  const again = connect(`https://127.0.0.1:${port}`, { ca: second });
+  t.after(() => again.destroy());
+  assert.equal((await over2(again, { ':path': '/' })).text, 'here');
+});
+
 test('files that are renewed are shown without a restart, and a pair that does not fit changes nothing', async (t) => {
   const dir = await directory(t);
   const files = { cert: path.join(dir, 'tls.crt'), key: path.join(dir, 'tls.key') };

@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { messageOf, PlainError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
@@ -28,6 +29,8 @@ export interface FrontListener {
 type Handler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 const LOOK_MS = 10_000;
+/** a new address is there for hours before anybody uses it */
+const OWN_LOOK_MS = 60_000;
 const CLOSE_MS = 5000;
 const REQUEST_MS = 60_000;
 
@@ -35,7 +38,7 @@ const REQUEST_MS = 60_000;
 export async function openListener(
   wish: TlsWish,
   handler: Handler,
-  parts: { log: Log; onRenewed?: () => void; lookMs?: number; requestMs?: number },
+  parts: { log: Log; onRenewed?: () => void; lookMs?: number; requestMs?: number; names?: () => MachineNames },
 ): Promise<FrontListener> {
   const heard = whole(handler, parts.requestMs ?? REQUEST_MS);
   if (wish.kind === 'off') {
@@ -43,7 +46,8 @@ export async function openListener(
     setTimeouts(server);
     return { server, secure: false, certificate: () => null, close: () => closeServer(server) };
   }
-  let pair = await load(wish);
+  const names = parts.names ?? namesOfThisMachine;
+  let pair = await load(wish, names());
   // the compatible request and answer of HTTP/2 do what the ones of HTTP/1.1 do, as far as the front uses them
   const server = createSecureServer({ allowHTTP1: true, minVersion: 'TLSv1.2', ...pair, ...limits }, heard as never);
   setTimeouts(server as unknown as Server);
@@ -52,7 +56,10 @@ export async function openListener(
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
   });
-  const stopLooking = wish.kind === 'files' ? follow(wish, (next) => renew(next), parts.lookMs ?? LOOK_MS) : () => {};
+  const stopLooking =
+    wish.kind === 'files'
+      ? follow(wish, (next) => renew(next), parts.lookMs ?? LOOK_MS)
+      : every(parts.lookMs ?? OWN_LOOK_MS, async () => renew(await load(wish, names()).catch((error: unknown) => error as Error)));
   return {
     server,
     secure: true,
@@ -113,8 +120,8 @@ function giveUpIn(ms: number, incoming: IncomingMessage, outgoing: ServerRespons
   outgoing.once('close', () => clearTimeout(timer));
 }
 
-async function load(wish: Exclude<TlsWish, { kind: 'off' }>): Promise<CertificatePair> {
-  if (wish.kind === 'own') return ownCertificate(wish.dataDir, namesOfThisMachine());
+async function load(wish: Exclude<TlsWish, { kind: 'off' }>, { all, called }: MachineNames): Promise<CertificatePair> {
+  if (wish.kind === 'own') return ownCertificate(wish.dataDir, all, new Date(), called);
   try {
     const pair = await readPair(wish.cert, wish.key);
     requirePair(pair);
@@ -130,11 +137,35 @@ function requirePair({ cert, key }: CertificatePair): void {
   if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) throw new Error('certificate and key do not belong together');
 }
 
-export function namesOfThisMachine(): string[] {
+/** What this machine is called, and which of it people really use. */
+export interface MachineNames {
+  all: string[];
+  /** a certificate without these is made anew */
+  called: string[];
+}
+
+/**
+ * Bridges of containers and virtual machines come and go, and nobody opens the dashboard by them. In a container with a
+ * network of its own, which has a number for a name, nothing that can be seen from inside is what people call it.
+ */
+function namesOfThisMachine(): MachineNames {
   const name = hostname().toLowerCase();
   const short = name.split('.')[0]!;
-  const addresses = Object.values(networkInterfaces()).flatMap((cards) => (cards ?? []).map(({ address }) => address));
-  return [...new Set([name, short, `${short}.local`, 'localhost', ...addresses])].filter((text) => /^[\w.:%-]+$/.test(text));
+  const cards = Object.entries(networkInterfaces()).flatMap(([card, all]) => (all ?? []).map(({ address }) => ({ card, address })));
+  const lawful = (texts: string[]): string[] => [...new Set(texts)].filter((text) => /^[\w.:%-]+$/.test(text));
+  const own = [name, short, `${short}.local`, 'localhost'];
+  const real = cards.filter(({ card, address }) => isIP(address) === 4 && !bridges.test(card));
+  return {
+    all: lawful([...own, ...cards.map(({ address }) => address)]),
+    called: /^[0-9a-f]{12}$/.test(name) ? [] : lawful([...own, ...real.map(({ address }) => address)]),
+  };
+}
+
+const bridges = /^(?:docker|br-|veth|virbr|podman|cni|lxdbr|lxcbr|vmnet|vboxnet)/;
+
+function every(ms: number, look: () => Promise<void>): () => void {
+  const timer = setInterval(() => void look(), ms).unref();
+  return () => clearInterval(timer);
 }
 
 /** Asked by the clock: folders of containers and secrets change in ways that no watcher hears of. */
