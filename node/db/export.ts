@@ -90,8 +90,8 @@ export async function presentTables(q: Queryable): Promise<string[]> {
 
 export interface RowPage {
   rows: string[];
-  /** the primary key of the last one, as text */
-  last: string[];
+  /** the primary key of each of them, as text */
+  keys: string[][];
 }
 
 /**
@@ -117,7 +117,7 @@ export async function* rowsOf(
     );
     if (page.length === 0) return;
     last = page.at(-1)!.key;
-    yield { rows: page.map((p) => p.row), last };
+    yield { rows: page.map((p) => p.row), keys: page.map((p) => p.key) };
   }
 }
 
