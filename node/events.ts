@@ -14,6 +14,8 @@ export interface EventMap {
   'scan.progressed': { libraryId: number; seen: number; inspected: number; done: boolean };
   'library.changed': { libraryId: number };
   'node.changed': { nodeId: string };
+  /** a machine looked how much is free on the disk of a root */
+  'root.measured': { rootId: string; freeBytes: number };
   'settings.changed': { keys: string[] };
   'activity.added': { kind: string; severity: number };
   'cleanup.changed': { rootId: string };

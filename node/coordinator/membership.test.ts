@@ -188,13 +188,16 @@ eachDatabase((kind) => {
     const database = await freshDatabase(t, kind);
     const db = await database.lead();
     const { rootId: root } = await aLibrary(db, 'Films', 'nas');
+    const events = createEvents(() => {});
+    const measured: unknown[] = [];
+    events.on('root.measured', (told) => void measured.push(told));
     const roster = createRoster({
       mesh: createLocalMesh(testNode, log),
       db,
       term: 1,
       certificate: { payload: '', signature: '' },
       settings: createSettingsStore().current,
-      events: createEvents(() => {}),
+      events,
       network: { hostOf: () => null, clockOf: () => null },
       onKeeper: () => {},
       onRoots: () => {},
@@ -203,16 +206,18 @@ eachDatabase((kind) => {
     });
     const facts = {
       ...{ node: 'nas', session: randomUUID(), name: 'nas', version: '0.1.0', platform: 'linux', slots: 1, classes: [1], encoders: [] },
-      ...{ hardware: {}, roots: [{ root, path: '/films', writable: true, problem: null }], attempts: [], candidate: false, freeBytes: 1 },
+      ...{ hardware: {}, attempts: [], candidate: false, freeBytes: 1 },
+      roots: [{ root, path: '/films', writable: true, problem: null, freeBytes: 5e11 }],
       ...{ time: 0, utcOffset: 0, membersVersion: 0, certificate: null },
     };
     await roster.hello(facts);
     assert.deepEqual(roster.present(), ['nas']);
+    assert.deepEqual(measured.splice(0), [{ rootId: root, freeBytes: 5e11 }]);
     await setStanding(db, 'nas', 'revoked', 'Ada');
     await setNodeRoots(db, 'nas', []);
     roster.forget('nas');
     await assert.rejects(roster.hello(facts), /no member/);
-    assert.deepEqual(roster.present(), []);
+    assert.deepEqual([roster.present(), measured], [[], []]);
     assert.deepEqual(await listNodeRoots(db, 'nas'), []);
   });
 

@@ -157,6 +157,8 @@ export function createRoster(parts: RosterParts): Roster {
     });
     seen.set(id, { session: facts.session, at: Date.now() });
     events.emit('node.changed', { nodeId: id });
+    for (const { root, problem, freeBytes } of facts.roots)
+      if (problem === null && freeBytes !== undefined) events.emit('root.measured', { rootId: root, freeBytes });
     parts.onRoots();
     if (returned) parts.onKeeper(id);
     return row;

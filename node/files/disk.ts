@@ -8,6 +8,12 @@ export async function freeBytes(path: string): Promise<number> {
   return Number(disk.bavail * disk.bsize);
 }
 
+/** Null where a file system has no size to tell (some FUSE mounts). */
+export async function freeBytesOrNull(path: string): Promise<number | null> {
+  const disk = await statfs(path, { bigint: true }).catch(() => null);
+  return disk === null || disk.blocks === 0n ? null : Number(disk.bavail * disk.bsize);
+}
+
 export async function sameFileSystem(a: string, b: string): Promise<boolean> {
   const [first, second] = await Promise.all([stat(a), stat(b)]);
   return first.dev === second.dev;

@@ -1,6 +1,7 @@
 import { lstat, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PlainError, codeOf, messageOf } from '../errors.ts';
+import { freeBytesOrNull } from '../files/disk.ts';
 import { findRoots, type Mount } from '../files/find-roots.ts';
 import { adoptRoot, markerOf, openRoot, type AdoptedFolder, type Root } from '../files/roots.ts';
 import type { Log } from '../log.ts';
@@ -10,6 +11,8 @@ export interface RootReport {
   path: string;
   writable: boolean;
   problem: string | null;
+  /** left out: its disk does not tell */
+  freeBytes?: number;
 }
 
 /** Which roots this node has, and where. A person adds one, or its marker is found on a disk of this machine. */
@@ -53,6 +56,7 @@ export async function loadRoots(dataDir: string, options: RootsOptions = {}): Pr
   const known = new Map<string, Known>(await readMap(file));
   const looked = new Map<string, { writable: boolean; until: number }>();
   const looking = new Map<string, Promise<Root>>();
+  const free = new Map<string, number | null>();
   let seekAgain = 0;
   let seeking: Promise<string[]> | null = null;
   return {
@@ -65,7 +69,7 @@ export async function loadRoots(dataDir: string, options: RootsOptions = {}): Pr
       if (!root) throw new PlainError('This machine does not have that library.', { reason: { code: 'root-not-mounted' }, retry: true });
       return open(id, root.path);
     },
-    report: () => Promise.all([...known].map(async ([root, at]) => withheld(await look(open, root, at.path)))),
+    report: () => Promise.all([...known].map(async ([root, at]) => withheld(withRoom(await look(open, root, at.path))))),
     seek(wanted, signal) {
       const missing = wanted.filter((id) => !known.has(id));
       if (missing.length === 0 || performance.now() < seekAgain) return Promise.resolve([]);
@@ -79,6 +83,11 @@ export async function loadRoots(dataDir: string, options: RootsOptions = {}): Pr
 
   function withheld(report: RootReport): RootReport {
     return report.problem === null && options.refused?.() ? { ...report, problem: 'ffmpeg-refused' } : report;
+  }
+
+  function withRoom(report: RootReport): RootReport {
+    const freeBytes = report.problem === null ? free.get(report.root) : null;
+    return typeof freeBytes === 'number' ? { ...report, freeBytes } : report;
   }
 
   /**
@@ -95,7 +104,12 @@ export async function loadRoots(dataDir: string, options: RootsOptions = {}): Pr
   }
 
   function ask(id: string, where: string): Promise<Root> {
-    const asked = openNow(id, where).finally(() => looking.delete(id));
+    const asked = openNow(id, where)
+      .then(async (root) => {
+        free.set(id, await freeBytesOrNull(where));
+        return root;
+      })
+      .finally(() => looking.delete(id));
     looking.set(id, asked);
     return asked;
   }

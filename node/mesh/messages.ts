@@ -111,7 +111,14 @@ const ffmpegFacts = v.object({
   allowed: v.boolean(),
 });
 const encoderRef = v.object({ name: text(40), device: v.nullable(text(200)) });
-const rootReport = v.object({ root: uuid, path: text(8192), writable: v.boolean(), problem: v.nullable(text(64)) });
+const rootReport = v.object({
+  root: uuid,
+  path: text(8192),
+  writable: v.boolean(),
+  problem: v.nullable(text(64)),
+  /** on its disk; not said by a node of the version before, nor of a disk that does not tell */
+  freeBytes: v.optional(bytes),
+});
 
 const signed = v.object({ payload: text(60_000), signature: text(200) });
 

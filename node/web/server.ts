@@ -13,6 +13,7 @@ import type { LocalApp } from './front/parts.ts';
 import { judgeVisitor } from './front/visitor.ts';
 import { hookRoutes, loggedPath } from './hooks.ts';
 import { createLive } from './live.ts';
+import { createDisks } from './metrics/disks.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { createPages, makeCsrfMark } from './page.ts';
 import { pageModules } from './pages/all.ts';
@@ -118,7 +119,8 @@ export async function createApp(parts: WebParts): Promise<App> {
   });
   const feed = createFeed({ events: parts.events });
   const barcodes = createBarcodes(parts.db, parts.events);
-  const metrics = createMetrics({ ...parts, live, now });
+  const disks = createDisks(parts.events);
+  const metrics = createMetrics({ ...parts, live, now, disks });
   const forecasts = createForecasts({ ...parts, now });
   const web: Web = { ...parts, auth, log, now, views, live, feed, metrics, barcodes, forecasts, page, bare, act };
 
@@ -184,7 +186,7 @@ export async function createApp(parts: WebParts): Promise<App> {
     app,
     web,
     fetch: (request, env) => app.fetch(request, env),
-    stop: () => (barcodes.stop(), live.stop(), feed.stop(), auth.stop()),
+    stop: () => (barcodes.stop(), disks.stop(), live.stop(), feed.stop(), auth.stop()),
   };
 }
 

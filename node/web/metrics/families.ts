@@ -38,6 +38,9 @@ export interface Facts {
   sources: readonly Pick<Source, 'id' | 'kind' | 'enabled' | 'problem'>[];
   counts: readonly MetricCount[];
   deliveries: readonly { kind: string; outcome: string; total: number }[];
+  libraries: readonly { id: number; rootId: string }[];
+  /** free on the disk of a root; null: not known */
+  freeOf(rootId: string): number | null;
   now: Date;
 }
 
@@ -95,7 +98,7 @@ function nodesByState({ nodes, present, now }: Facts, members: readonly NodeRow[
   };
 }
 
-function nodeFamilies({ running, progressOf, present, now }: Facts, members: readonly NodeRow[]): Family[] {
+function nodeFamilies({ running, progressOf, present, libraries, freeOf, now }: Facts, members: readonly NodeRow[]): Family[] {
   const each = (value: (node: NodeRow) => number | null): Pair[] =>
     members.flatMap((node): Pair[] => {
       const n = value(node);
@@ -136,11 +139,13 @@ function nodeFamilies({ running, progressOf, present, now }: Facts, members: rea
       'When a machine was last heard.',
       each((node) => node.lastSeenAt.getTime() / 1000),
     ),
-    gauge(
-      'disk_free_bytes',
-      'Free where machines work.',
-      members.flatMap((node): Pair[] => (node.tempBytes === null ? [] : [[{ root: `work:${shortNode(node.id)}` }, node.tempBytes]])),
-    ),
+    gauge('disk_free_bytes', 'Free where machines work, and on the disks of libraries.', [
+      ...members.flatMap((node): Pair[] => (node.tempBytes === null ? [] : [[{ root: `work:${shortNode(node.id)}` }, node.tempBytes]])),
+      ...libraries.slice(0, 1000).flatMap(({ id, rootId }): Pair[] => {
+        const free = freeOf(rootId);
+        return free === null ? [] : [[{ root: `library:${id}` }, free]];
+      }),
+    ]),
     gauge(
       'encode_speed_ratio',
       'Times the speed of the film, of what is encoded now; where several are, their mean.',

@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Database, Queryable } from '../../db/connect.ts';
 import { fileCounts } from '../../db/libraries.ts';
 import { foldMetrics, metricCounts } from '../../db/metrics.ts';
+import { createEvents } from '../../events.ts';
 import { freshDatabase, havePostgres, type TestDatabase } from '../../testing/database.ts';
 import { readExposition, type Exposed } from '../../testing/exposition.ts';
 import { hashedPassword, startGuarded, type Guarded } from '../../testing/guarded.ts';
@@ -11,6 +12,7 @@ import { fillPageSample, type PageSample } from '../../testing/page-sample.ts';
 import { fillSample, sampleProgress, type Sample } from '../../testing/sample.ts';
 import { emptyBooks, startWeb, type TestWeb } from '../../testing/web.ts';
 import { hashOf } from '../auth/sessions.ts';
+import { createDisks, type Disks } from './disks.ts';
 import { createMetrics } from './metrics.ts';
 
 /** What may be asked of us, and of which type: a name is a promise to everybody who draws a graph of it. */
@@ -73,10 +75,11 @@ async function scrape(accept = ''): Promise<{ type: string; text: string; famili
 }
 
 /** Past the answer that is kept for a while. */
-function fresh(books: Queryable = db) {
+function fresh(books: Queryable = db, disks: Pick<Disks, 'freeOf'> = { freeOf: () => null }) {
   const metrics = createMetrics({
     db: books,
     live: { progressOf: () => null } as never,
+    disks,
     node: { id: 'n', name: 'n', version: '1' },
     now: () => new Date(),
   });
@@ -137,6 +140,27 @@ describe('/metrics', () => {
     );
   });
 
+  test('what is free on the disk of each library is what the machine that has it said last, for as long as it is heard', async () => {
+    const libraries = await db.query<{ id: number; rootId: string }>(`select id, root_id as "rootId" from libraries order by id`);
+    const [told, silent] = [libraries[0]!, libraries.find(({ rootId }) => rootId !== libraries[0]!.rootId)];
+    assert.ok(silent, 'the sample has libraries on two disks');
+    const events = createEvents((error) => assert.fail(String(error)));
+    let time = 0;
+    const disks = createDisks(events, () => time);
+    const free = async (): Promise<Record<string, number>> => {
+      const { samples } = (await fresh(db, disks)()).get('codecshift_disk_free_bytes')!;
+      return Object.fromEntries(samples.filter((s) => s.labels['root']!.startsWith('library:')).map((s) => [s.labels['root'], s.value]));
+    };
+    assert.deepEqual(await free(), {});
+    for (const freeBytes of [7e12, 3e12]) events.emit('root.measured', { rootId: told.rootId, freeBytes });
+    const there = await free();
+    assert.equal(there[`library:${told.id}`], 3e12);
+    assert.equal(`library:${silent.id}` in there, false);
+    time += 3 * 60_000;
+    assert.deepEqual(await free(), {}, 'a number of yesterday would be believed');
+    disks.stop();
+  });
+
   test('no label is a film, a folder, a library, a person or an address, and none is without a bound', async () => {
     const { text, families } = await scrape();
     const rows = await db.query<{ word: string }>(
@@ -181,6 +205,7 @@ describe('/metrics', () => {
     const parts = {
       db: away,
       live: { progressOf: () => null } as never,
+      disks: { freeOf: () => null },
       node: { id: 'n', name: 'n', version: '1' },
       now: () => new Date(),
     };

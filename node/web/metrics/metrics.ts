@@ -3,12 +3,13 @@ import { readLease } from '../../db/coordinator.ts';
 import { countsByState } from '../../db/counters.ts';
 import { deliveryCounts } from '../../db/deliveries.ts';
 import { runningJobs } from '../../db/job-lists.ts';
-import { fileCounts } from '../../db/libraries.ts';
+import { fileCounts, listLibraries } from '../../db/libraries.ts';
 import { metricCounts, wholeScans } from '../../db/metrics.ts';
 import { listNodes } from '../../db/nodes.ts';
 import { listSources } from '../../db/sources.ts';
 import { PlainError } from '../../errors.ts';
 import type { Web } from '../web.ts';
+import type { Disks } from './disks.ts';
 import { familiesOf, type Family } from './families.ts';
 
 /**
@@ -32,7 +33,9 @@ const LIMIT_MS = 10_000;
 /** one for the process, because its observers last as long as it does; made when somebody asks */
 let ofProcess: Registry | null = null;
 
-export function createMetrics(web: Pick<Web, 'db' | 'live' | 'node' | 'now'>, limitMs = LIMIT_MS): Metrics {
+type Parts = Pick<Web, 'db' | 'live' | 'node' | 'now'> & { disks: Pick<Disks, 'freeOf'> };
+
+export function createMetrics(web: Parts, limitMs = LIMIT_MS): Metrics {
   const requests = new Histogram({
     name: 'codecshift_http_request_duration_seconds',
     help: 'How long answers of the dashboard and the API took, by route.',
@@ -68,8 +71,8 @@ export function createMetrics(web: Pick<Web, 'db' | 'live' | 'node' | 'now'>, li
   }
 }
 
-async function read({ db, live, node, now }: Pick<Web, 'db' | 'live' | 'node' | 'now'>): Promise<Family[]> {
-  const [jobs, running, nodes, lease, cells, scans, sources, counts, deliveries] = await Promise.all([
+async function read({ db, live, node, now, disks }: Parts): Promise<Family[]> {
+  const [jobs, running, nodes, lease, cells, scans, sources, counts, deliveries, libraries] = await Promise.all([
     countsByState(db),
     runningJobs(db),
     listNodes(db),
@@ -79,11 +82,12 @@ async function read({ db, live, node, now }: Pick<Web, 'db' | 'live' | 'node' | 
     listSources(db),
     metricCounts(db),
     deliveryCounts(db),
+    listLibraries(db),
   ]);
   const present = [node.id, lease.held ? lease.holder : null];
   return familiesOf({
     ...{ version: node.version, jobs, running, progressOf: live.progressOf, nodes, present, cells, scans },
-    ...{ sources, counts, deliveries, now: now() },
+    ...{ sources, counts, deliveries, libraries, freeOf: disks.freeOf, now: now() },
   });
 }
 
