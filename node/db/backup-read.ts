@@ -40,8 +40,11 @@ export interface BackupContents {
 /** One row of the library may be big, but not everything that claims to be one. */
 const MAX_ROW = 64 * 1024 * 1024;
 const MAX_FILE = 1024 * 1024;
-/** lines are handed on in portions of so many */
+/** lines are handed on in portions of so many, or of so much text: a small file may say that it holds very much */
 const PORTION = 500;
+const PORTION_CHARACTERS = 4 * 1024 * 1024;
+/** far above what any house counts to, far below where numbers end */
+const MAX_COUNT = 2 ** 50;
 const keyFileNames = new Set(['secret.key', 'node.key', 'cluster.json', 'roots.json']);
 
 /**
@@ -170,8 +173,8 @@ const headEntries = {
   keys: v.boolean(),
   label: v.pipe(v.string(), v.maxLength(60)),
   schema: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  term: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  pins: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  term: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_COUNT)),
+  pins: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_COUNT)),
 };
 const headSchema = v.object(headEntries);
 const manifestSchema = v.object({
@@ -193,11 +196,13 @@ function parsed<T extends v.GenericSchema>(schema: T, bytes: Buffer): v.InferOut
 
 async function* portions(lines: AsyncIterable<string>): AsyncGenerator<string[]> {
   let rows: string[] = [];
+  let size = 0;
   for await (const line of lines) {
     rows.push(line);
-    if (rows.length < PORTION) continue;
+    size += line.length;
+    if (rows.length < PORTION && size < PORTION_CHARACTERS) continue;
     yield rows;
-    rows = [];
+    [rows, size] = [[], 0];
   }
   if (rows.length > 0) yield rows;
 }

@@ -1,4 +1,4 @@
-import { PlainError } from '../errors.ts';
+import { codeOf, messageOf, PlainError } from '../errors.ts';
 import type { Queryable } from './connect.ts';
 import { digestOf, exportedTables, presentTables, type DatabaseState, type TableDigest } from './export.ts';
 import { applyInside, readMigrations, type Migration, type MigrationSession } from './migrate.ts';
@@ -64,8 +64,17 @@ export async function rebuild(session: MigrationSession, source: RowSource, how:
     await session.exec('commit');
   } catch (error) {
     await session.exec('rollback').catch(() => {});
-    throw error;
+    throw isMisfit(error)
+      ? new PlainError(`What is in the copy does not fit into a database of CodecShift (${messageOf(error)}). Nothing was changed.`, {
+          cause: error,
+        })
+      : error;
   }
+}
+
+/** Data that cannot be, keys that lead nowhere, columns or tables that there are not: what was copied is at fault. */
+function isMisfit(error: unknown): boolean {
+  return !(error instanceof PlainError) && /^(22|23|42)[0-9A-Z]{3}$/.test(codeOf(error) ?? '');
 }
 
 /** @throws PlainError */
