@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { nightlyIsDue, type BackupLine } from '../core/backups.ts';
+import { noteCandidate, standIns } from '../db/candidates.ts';
 import { freshDatabase, quietLog, temporaryDirectory } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
 import { until } from '../testing/program.ts';
+import { testNode } from '../testing/records.ts';
 import { webParts } from '../testing/web.ts';
 import { createApp } from '../web/server.ts';
 import { createBackups, type BackupDesk } from './backups.ts';
@@ -47,6 +50,7 @@ test('backups are made, read, taken in, handed out and deleted one at a time, an
     secretKeyFile: null,
     settings: () => ({ 'backup.nightly': true, 'backup.hour': 3, 'backup.daily': 1, 'backup.weekly': 0 }),
     term: () => term,
+    standIns: () => standIns(db, 'this one'),
     restore: (wish) => asked.push(wish),
     restored: () => null,
     onChange: () => {},
@@ -71,6 +75,13 @@ test('backups are made, read, taken in, handed out and deleted one at a time, an
   await desk.restore(sealed!.name, 'four horses on a wall', by);
   await over();
   assert.deepEqual(asked, [], 'nothing is stopped for a backup that does not open');
+  await noteCandidate(db, 'this one', randomUUID(), 1, { schema: 1, version: '0.1.0' });
+  await noteCandidate(db, testNode, randomUUID(), 1, { schema: 1, version: '0.1.0' });
+  await desk.restore(sealed!.name, 'four horses on a roof', by);
+  await over();
+  assert.match(desk.last()!.says[0]!, /^node-a has this database too .* Nothing was stopped here\.$/);
+  assert.deepEqual(asked, []);
+  await db.query(`update candidates set at = now() - interval '20 seconds'`);
   await desk.restore(sealed!.name, 'four horses on a roof', by);
   await over();
   assert.equal(asked.length, 1);

@@ -8,7 +8,7 @@ import type { Actor } from '../core/commands.ts';
 import { addActivity } from '../db/activity.ts';
 import { ownBackups } from '../db/backup-before.ts';
 import {
-  backupName,
+  freeBackupFile,
   houseInName,
   isBackupName,
   listBackups,
@@ -50,6 +50,8 @@ export interface BackupParts {
   settings: () => { 'backup.nightly': boolean; 'backup.hour': number; 'backup.daily': number; 'backup.weekly': number };
   /** null: this machine does not coordinate */
   term: () => number | null;
+  /** names of other machines that would lead with this database as soon as this one does not */
+  standIns: () => Promise<string[]>;
   /** ends this membership for it */
   restore: (wish: { file: string; passphrase: string | null; by: string }) => void;
   /** how the last restore ended, which another membership began */
@@ -226,9 +228,9 @@ export function createBackups(parts: BackupParts): BackupDesk {
       // an encrypted one shows nothing of itself before somebody gives its passphrase
       const head = isSealed ? null : await readHead(draft, { signal }).catch(notOurs);
       const cluster = head?.cluster ?? null;
-      const name = backupName({ cluster, takenAt: now().toISOString(), label: 'uploaded' }, isSealed);
-      await settle(draft, path.join(folder, name));
-      return name;
+      const file = await freeBackupFile(folder, { cluster, takenAt: now().toISOString(), label: 'uploaded' }, isSealed);
+      await settle(draft, file);
+      return path.basename(file);
     } finally {
       await rm(draft, { force: true });
     }
@@ -240,11 +242,21 @@ export function createBackups(parts: BackupParts): BackupDesk {
     void atWork('verify', 'Reading the backup before anything is stopped.', async (signal) => {
       const contents = await read(found, passphrase, signal);
       requireKnownSchema(contents.manifest.schema);
+      await requireNobodyElse();
       signal.throwIfAborted();
       log.warn({ name, by: by.name }, 'a person puts a backup back: all work stops for it');
       parts.restore({ file: found.file, passphrase, by: by.name });
       return [`${name} is whole and is put back now.`];
     });
+  }
+
+  /** Else one of them would coordinate in the middle of it, and all work here would have been stopped for nothing. */
+  async function requireNobodyElse(): Promise<void> {
+    const others = await parts.standIns();
+    if (others.length === 0) return;
+    throw new PlainError(
+      `${others.join(' and ')} ${others.length === 1 ? 'has' : 'have'} this database too and would coordinate with it while it is exchanged. Stop CodecShift there, wait a quarter of a minute, and try again. Nothing was stopped here.`,
+    );
   }
 
   async function tonight(): Promise<void> {

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { createCoordinator, type Coordinator, type CoordinatorParts } from '../coordinator/coordinator.ts';
 import type { SettingsStore } from '../coordinator/settings.ts';
+import { standIns } from '../db/candidates.ts';
 import type { Database } from '../db/connect.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -62,6 +63,7 @@ export async function openBooks(house: House, parts: BooksParts, undo: Undo): Pr
     secretKeyFile: options.secretKeyFile,
     settings: settings.current,
     term: () => coordinator.term(),
+    standIns: async () => (db.embedded ? [] : standIns(db, house.id)),
     restore: parts.onRestore,
     restored: () => house.restored,
     onChange: (busy) => events.emit('backup.changed', { busy }),

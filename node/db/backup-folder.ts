@@ -52,6 +52,14 @@ export function houseInName(cluster: string | undefined): string {
   return slug || 'cluster';
 }
 
+/** A file for it that is not there yet: two backups of one second are two backups. */
+export async function freeBackupFile(folder: string, head: Parameters<typeof backupName>[0], isEncrypted: boolean): Promise<string> {
+  for (let at = Date.parse(head.takenAt); ; at += 1000) {
+    const file = path.join(folder, backupName({ ...head, takenAt: new Date(at).toISOString() }, isEncrypted));
+    if ((await stat(file).catch(() => null)) === null) return file;
+  }
+}
+
 /** A name as this program gives it; nothing else of a folder is listed, handed out or deleted. */
 export function isBackupName(name: string): boolean {
   return pattern.test(name);

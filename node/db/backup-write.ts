@@ -10,7 +10,7 @@ import { version } from '../version.ts';
 import { encrypted, requirePassphrase } from './backup-cipher.ts';
 import type { Database, Queryable } from './connect.ts';
 import { presentTables, readState, rowsOf, type DatabaseState, type TableDigest } from './export.ts';
-import { backupName, noteBackup, type BackupNote } from './backup-folder.ts';
+import { freeBackupFile, noteBackup, type BackupNote } from './backup-folder.ts';
 import { syncDirectory } from './sync.ts';
 
 /**
@@ -78,7 +78,7 @@ export function backUp(db: Database, folder: string, wish: BackupWish): Promise<
 export async function backUpTables(q: Queryable, folder: string, wish: BackupWish): Promise<BackupMade> {
   if (wish.passphrase) requirePassphrase(wish.passphrase);
   const head = await readHead(q, wish);
-  const file = wish.file ?? path.join(folder, backupName(head, Boolean(wish.passphrase)));
+  const file = wish.file ?? (await freeBackupFile(folder, head, Boolean(wish.passphrase)));
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.part`;
   const hash = createHash('sha256');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, suite, test } from 'node:test';
 import { emptyUrl, eachDatabase, freshDatabase, havePostgres, quietLog, temporaryDirectory } from '../testing/database.ts';
@@ -94,6 +94,28 @@ test('what does not fit is refused and changes nothing', async (t) => {
   await assert.rejects(backUp(db, temporaryDirectory(t), { label: 'manual', keys: {}, signal: stopped }), /a person stopped it/);
 });
 
+test(
+  'a database that something else holds is not exchanged under its feet, and that is said',
+  { skip: havePostgres() ? false : 'only an external database has other users' },
+  async (t) => {
+    const db = await freshDatabase(t, 'postgres');
+    await aHistory(await db.lead(), 5);
+    const made = await backUp(db, temporaryDirectory(t), { label: 'manual', keys: {} });
+    const contents = await verifyBackup(made.file);
+    const { url, dataDir } = db;
+    const [there, reader] = [await openSession({ url, dataDir, log: quietLog() }), await openSession({ url, dataDir, log: quietLog() })];
+    t.after(() => Promise.all([there.close(), reader.close()]).then(() => {}));
+    await reader.exec('begin');
+    const jobs = await reader.query('select id from jobs order by id');
+    const how = { life: 'restored', embedded: false, patienceSeconds: 1 } as const;
+    await assert.rejects(rebuild(there, rowsOfBackup(made.file, contents, {}), how), /did not let go of it.* Nothing was changed\./);
+    assert.deepEqual(await reader.query('select id from jobs order by id'), jobs);
+    await reader.exec('rollback');
+    await rebuild(there, rowsOfBackup(made.file, contents, {}), how);
+    assert.deepEqual(await reader.query('select id from jobs order by id'), jobs);
+  },
+);
+
 test('without keys nothing in it lets anybody sign for the house', async (t) => {
   const db = await freshDatabase(t, kind);
   await aHistory(await db.lead());
@@ -107,6 +129,9 @@ test('without keys nothing in it lets anybody sign for the house', async (t) => 
   assert.deepEqual(await there.query('select private_key as key from cluster'), [{ key: '' }]);
   assert.notEqual(key!.key, '');
   assert.deepEqual(readdirSync(folder).toSorted(), [path.basename(made.file), `${path.basename(made.file)}.json`]);
+  const more = [made, await backUp(db, folder, { label: 'manual', keys: null }), await backUp(db, folder, { label: 'manual', keys: null })];
+  for (const { file, bytes } of more) assert.equal(statSync(file).size, bytes);
+  assert.equal((await listBackups(folder)).length, 3, 'none takes the place of another one of the same second');
 });
 
 test('a backup of an older schema is restored and brought up to date', async (t) => {

@@ -52,6 +52,16 @@ export function listCandidates(q: Queryable): Promise<Candidate[]> {
   );
 }
 
+/** Names of machines other than this one that hold this database and were heard of in the last fifteen seconds. */
+export async function standIns(q: Queryable, but: string): Promise<string[]> {
+  const rows = await q.query<{ name: string }>(
+    `select coalesce(n.name, c.node_id) as name from candidates c left join nodes n on n.id = c.node_id
+      where c.node_id <> $1 and c.at > now() - interval '15 seconds' and coalesce(n.standing, 'approved') = 'approved' order by 1 limit 10`,
+    [but],
+  );
+  return rows.map(({ name }) => name);
+}
+
 export async function removeCandidate(q: Queryable, nodeId: string): Promise<void> {
   await q.query(`delete from candidates where node_id = $1`, [nodeId]);
 }

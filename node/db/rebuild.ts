@@ -34,6 +34,8 @@ export interface Rebuilding {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: { table: string; rows: number }) => void) | undefined;
   migrations?: readonly Migration[];
+  /** so long others may hold what is to be exchanged */
+  patienceSeconds?: number;
 }
 
 /** @throws PlainError when the copy is of a newer CodecShift or its rows do not fit; nothing is changed then */
@@ -42,8 +44,11 @@ export async function rebuild(session: MigrationSession, source: RowSource, how:
   requireKnownSchema(source.schema, migrations);
   await session.exec('begin');
   try {
-    await session.query(`select set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),
-      set_config('lock_timeout', '60s', true), set_config('TimeZone', 'UTC', true)`);
+    await session.query(
+      `select set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),
+      set_config('lock_timeout', $1, true), set_config('TimeZone', 'UTC', true)`,
+      [`${how.patienceSeconds ?? 60}s`],
+    );
     await how.insist?.(session);
     await session.exec(dropStatements(migrations));
     await applyInside(session, migrations.slice(0, source.schema));
@@ -64,12 +69,20 @@ export async function rebuild(session: MigrationSession, source: RowSource, how:
     await session.exec('commit');
   } catch (error) {
     await session.exec('rollback').catch(() => {});
+    if (codeOf(error) === '55P03') throw inUse(error);
     throw isMisfit(error)
       ? new PlainError(`What is in the copy does not fit into a database of CodecShift (${messageOf(error)}). Nothing was changed.`, {
           cause: error,
         })
       : error;
   }
+}
+
+function inUse(cause: unknown): PlainError {
+  return new PlainError(
+    'Something else works in this database and did not let go of it for a minute: a program with an open transaction, a backup, another CodecShift. End it, then try again. Nothing was changed.',
+    { cause },
+  );
 }
 
 /** Data that cannot be, keys that lead nowhere, columns or tables that there are not: what was copied is at fault. */
