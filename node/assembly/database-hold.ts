@@ -20,13 +20,19 @@ export interface Hold {
   release(): Promise<void>;
 }
 
+const works: readonly string[] = ['a move', 'a restore'];
+
 /**
  * Keeps everybody from coordinating with an external database while this process works on it as a whole. The lease is renewed
  * by a connection of its own and ends half a minute after this process died. It is taken by the words of the first schema,
  * because the database may be of any.
  * @throws PlainError when somebody coordinates
  */
-export async function holdLease(q: Queryable, where: { url: string; dataDir: string; log: Log }, what: string): Promise<Hold> {
+export async function holdLease(
+  q: Queryable,
+  where: { url: string; dataDir: string; log: Log },
+  what: 'a move' | 'a restore',
+): Promise<Hold> {
   if ((await schemaOf(q)) === null)
     return { insist: async (later) => ((await schemaOf(later)) === null ? undefined : takenOver()), release: async () => {} };
   const session = randomUUID();
@@ -36,7 +42,11 @@ export async function holdLease(q: Queryable, where: { url: string; dataDir: str
     [what, session],
   );
   if (taken.length === 0) {
-    const [held] = await q.query<{ url: string | null }>('select url from coordinator');
+    const [held] = await q.query<{ url: string | null; holder: string }>('select url, holder from coordinator');
+    if (held && works.includes(held.holder))
+      throw new PlainError(
+        `${held.holder === 'a move' ? 'A move' : 'A restore'} works on this database, or was cut off less than half a minute ago. Wait for it, then try again.`,
+      );
     throw new PlainError(
       `CodecShift is running with this database${held?.url ? ` (${held.url})` : ''}. Stop it on every machine that was given the database, then try again.`,
     );

@@ -24,13 +24,13 @@ export interface Swap {
   choice: { url: string | null; move: string; since: string } | null;
 }
 
-const schema = v.object({
-  format: v.literal(1),
+export const swapSchema = {
   aside: v.nullable(v.pipe(v.string(), v.regex(/^database\.[\w.-]{1,80}$/))),
   takesIncoming: v.boolean(),
   outOfTheWay: v.record(v.picklist(['secret.key', 'node.key', 'cluster.json']), v.pipe(v.string(), v.regex(/^[\w.-]{1,80}$/))),
   choice: v.nullable(v.object({ url: v.nullable(v.string()), move: v.string(), since: v.string() })),
-});
+};
+const schema = v.object({ format: v.literal(1), ...swapSchema });
 
 /** An empty place for what comes; what an earlier, killed try left there is gone. */
 export async function openIncoming(dataDir: string): Promise<string> {
@@ -45,7 +45,8 @@ export async function swapDatabase(dataDir: string, swap: Swap, fault: Fault = (
   syncTree(path.join(dataDir, 'incoming'));
   syncDirectory(dataDir);
   await fault('restore:ready');
-  await writeDurably(journalOf(dataDir), `${JSON.stringify({ format: 1, ...swap }, null, 2)}\n`);
+  // an address in it holds a password
+  await writeDurably(journalOf(dataDir), `${JSON.stringify({ format: 1, ...swap }, null, 2)}\n`, 0o600);
   await fault('restore:decided');
   await finishSwap(dataDir, fault);
 }

@@ -5,10 +5,12 @@ import type { Log } from '../log.ts';
 import { readDatabaseChoice } from './database-choice.ts';
 import { finishSwap } from './database-swap.ts';
 import { finishMove, forgetMove } from './move.ts';
+import { finishRestore, isRestoreMark } from './restore-journal.ts';
 
 /** Finishes or undoes what a killed restore or move left; for every start, before the database is opened. */
 export async function settleDatabase(dataDir: string, log: Log): Promise<void> {
   await finishMove(dataDir, log);
+  await finishRestore(dataDir, log);
   if (await finishSwap(dataDir)) log.info('the exchange of the database that was cut off is finished');
   await forgetMove(dataDir);
 }
@@ -22,6 +24,10 @@ export async function requireTruth(db: Queryable, dataDir: string): Promise<void
   if (arriving !== null) {
     // this machine decided it and was killed before it could say so here
     if ((await readDatabaseChoice(dataDir))?.move === arriving) return clearMoved(db);
+    if (isRestoreMark(arriving))
+      throw new PlainError(
+        'A backup was put back into this database, and the machine that did it was stopped before it had its keys. Start that machine once. Only if it is lost: codecshift database reopen.',
+      );
     throw new PlainError(
       'A move into this database was not finished, so it is not complete. Start the move again on the machine where it began.',
     );

@@ -16,6 +16,7 @@ import { placeOf } from './database-choice.ts';
 import { andClose, holdLease, schemaOf, type Hold } from './database-hold.ts';
 import { exists, finishSwap, openIncoming, stamp, swapDatabase } from './database-swap.ts';
 import type { RestoreStep } from './restore.ts';
+import { isRestoreMark } from './restore-journal.ts';
 
 /**
  * Moves the database of this machine: from the embedded one to an external PostgreSQL, or back, while nothing runs on it.
@@ -121,7 +122,7 @@ async function toEmbedded(wish: MoveWish, url: string, move: string): Promise<Mo
       const copied = await andClose(target, () => copy(source, target, wish, move));
       await placeCluster(dataDir, incoming, true);
       await fault?.('move:copied');
-      await writeDurably(journalOf(dataDir), JSON.stringify({ format: 1, url, move }));
+      await writeDurably(journalOf(dataDir), JSON.stringify({ format: 1, url, move }), 0o600);
       await fault?.('move:journal');
       await leave(source, lease, wish, move);
       await fault?.('move:left');
@@ -206,7 +207,7 @@ async function clearDestination(target: LoneSession, wish: MoveWish): Promise<{ 
   );
   const { arriving, movedTo } = column ? await readMoved(target) : { arriving: null, movedTo: null };
   // what an earlier, killed move brought here is nobody's truth
-  if (filled === null || arriving !== null) return { safety: null, term };
+  if (filled === null || (arriving !== null && !isRestoreMark(arriving))) return { safety: null, term };
   if (!wish.replace && movedTo === null)
     throw new PlainError(
       `${placeOf(wish.to)} is not empty: it has rows in ${filled}. To put this database in its place, say --replace; a backup of what is there is made first.`,

@@ -1,11 +1,13 @@
-import { readMigrations } from '../db/migrate.ts';
+import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { backUpBefore } from '../db/backup-before.ts';
 import { verifyBackup, type BackupContents } from '../db/backup-read.ts';
 import { openSession, type LoneSession, type Queryable } from '../db/connect.ts';
 import { addActivity } from '../db/activity.ts';
+import { markArriving } from '../db/coordinator.ts';
 import { presentTables } from '../db/export.ts';
+import { readMigrations } from '../db/migrate.ts';
 import { rebuild, requireKnownSchema } from '../db/rebuild.ts';
 import { firstFilledTable, rowsOfBackup } from '../db/row-sources.ts';
 import { messageOf, PlainError } from '../errors.ts';
@@ -16,6 +18,7 @@ import { placeOf } from './database-choice.ts';
 import { clusterPin, parsePin, readClusterPin } from './cluster-pin.ts';
 import { asideName, exists, finishSwap, openIncoming, stamp, swapDatabase, type Swap } from './database-swap.ts';
 import { holdLease, schemaOf, type Hold } from './database-hold.ts';
+import { endRestore, finishRestore, noteRestore, restoreMark } from './restore-journal.ts';
 
 /**
  * Puts a backup back as the database of this machine, while nothing runs on it:
@@ -66,11 +69,23 @@ export async function restoreBackup(wish: RestoreWish): Promise<Restored> {
     ready = await makeReady(wish);
     say(wish, 'Putting it in its place.');
     await swapDatabase(wish.dataDir, ready.swap, wish.fault);
+    await wish.fault?.('restore:placed');
+    if (wish.databaseUrl !== null) await endRestore(wish.dataDir, wish.databaseUrl, wish.log);
   } catch (error) {
     // what was decided is done all the same; what was not leaves nothing behind, which might fill the disk
-    if (!(await finishSwap(wish.dataDir)) || !ready) throw error;
+    if (!(await settle(wish)) || !ready) throw error;
   }
   return ready.restored;
+}
+
+/** False: nothing of it took place, or only the next start can know. */
+async function settle({ dataDir, log }: RestoreWish): Promise<boolean> {
+  try {
+    return (await finishRestore(dataDir, log)) || (await finishSwap(dataDir));
+  } catch (error) {
+    log.warn({ why: messageOf(error) }, 'the next start finishes the restore, or undoes it');
+    return false;
+  }
 }
 
 /** Everything that can go wrong, while what is there is untouched (an external database: in one transaction). */
@@ -84,15 +99,19 @@ async function makeReady(wish: RestoreWish): Promise<{ swap: Swap; restored: Res
   const incoming = await openIncoming(dataDir);
   const notes: string[] = [];
   const swap: Swap = { aside: null, takesIncoming: wish.databaseUrl === null, outOfTheWay: {}, choice: null };
+  const prepare = async ({ sameHouse }: Before): Promise<Swap> => {
+    const keys = await placeKeys(wish, contents, incoming, notes);
+    // another key, another house: what this machine knew of the old one leads nowhere
+    if (contents.manifest.keys || sameHouse) await placeCluster(wish, contents, swap, incoming);
+    else swap.outOfTheWay['cluster.json'] = asideName('cluster.json');
+    if (keys.length > 0) notes.push(`Put back from the backup: ${keys.join(', ')}.`);
+    return swap;
+  };
   const before =
     wish.databaseUrl === null
       ? await intoEmbedded(wish, contents, incoming, swap, notes)
-      : await intoExternal(wish, contents, wish.databaseUrl, notes);
-  const keys = await placeKeys(wish, contents, incoming, notes);
-  // another key, another house: what this machine knew of the old one leads nowhere
-  if (contents.manifest.keys || before.sameHouse) await placeCluster(wish, contents, swap, incoming);
-  else swap.outOfTheWay['cluster.json'] = asideName('cluster.json');
-  if (keys.length > 0) notes.push(`Put back from the backup: ${keys.join(', ')}.`);
+      : await intoExternal(wish, contents, wish.databaseUrl, prepare, notes);
+  if (wish.databaseUrl === null) await prepare(before);
   if (!contents.manifest.keys)
     notes.push(
       before.sameHouse
@@ -159,7 +178,13 @@ async function lookAtEmbedded(wish: RestoreWish, contents: BackupContents, notes
   }
 }
 
-async function intoExternal(wish: RestoreWish, contents: BackupContents, url: string, notes: string[]): Promise<Before> {
+async function intoExternal(
+  wish: RestoreWish,
+  contents: BackupContents,
+  url: string,
+  prepare: (before: Before) => Promise<Swap>,
+  notes: string[],
+): Promise<Before> {
   const { dataDir, log, signal } = wish;
   const session = await openSession({ url, dataDir, log, ...(signal ? { signal } : {}) });
   try {
@@ -167,7 +192,10 @@ async function intoExternal(wish: RestoreWish, contents: BackupContents, url: st
     try {
       const before = await saveBefore(session, wish, contents);
       await wish.fault?.('restore:saved');
-      await build(session, wish, contents, before, lease);
+      const mark = restoreMark(randomBytes(8).toString('hex'));
+      await noteRestore(dataDir, { url, restore: mark, swap: await prepare(before) });
+      await build(session, wish, contents, before, { hold: lease, mark });
+      await wish.fault?.('restore:written');
       notes.push(`It is in ${placeOf(url)}.`);
       return before;
     } finally {
@@ -184,7 +212,11 @@ async function saveBefore(session: LoneSession, wish: RestoreWish, { manifest }:
   if (schema === null) return nothing;
   // the way back from an upgrade: what the newer version made is set aside as it is, which only a directory can be
   const isNewer = schema > readMigrations().length;
-  if (isNewer && !(session.embedded && wish.replace)) requireKnownSchema(schema);
+  if (isNewer && !session.embedded)
+    throw new PlainError(
+      `${placeOf(wish.databaseUrl)} was brought up to date by a newer CodecShift, and this one can neither read nor back it up. To go back to this version, make a new, empty database and restore into that: --database-url postgres://…`,
+    );
+  if (isNewer && !wish.replace) requireKnownSchema(schema);
   const filled = await firstFilledTable(session);
   if (filled === null) return nothing;
   if (!wish.replace)
@@ -201,14 +233,20 @@ async function saveBefore(session: LoneSession, wish: RestoreWish, { manifest }:
   return { safety, sameHouse, term, privateKey: sameHouse ? cluster.key : null };
 }
 
-async function build(session: LoneSession, wish: RestoreWish, contents: BackupContents, before: Present, hold?: Hold): Promise<void> {
+async function build(
+  session: LoneSession,
+  wish: RestoreWish,
+  contents: BackupContents,
+  before: Present,
+  external: { hold: Hold; mark: string } | null = null,
+): Promise<void> {
   const { file, passphrase, signal } = wish;
   const of = contents.manifest.tables.reduce((sum, { rows }) => sum + rows, 0);
   const done = new Map<string, number>();
   await rebuild(session, rowsOfBackup(file, contents, { passphrase, signal }), {
     life: 'restored',
     aboveTerm: before.term,
-    insist: hold?.insist,
+    insist: external?.hold.insist,
     embedded: session.embedded,
     signal,
     onProgress({ table, rows }) {
@@ -219,6 +257,7 @@ async function build(session: LoneSession, wish: RestoreWish, contents: BackupCo
       if (!contents.manifest.keys) await giveKey(q, before.privateKey);
       const params = { takenAt: contents.manifest.takenAt, program: contents.manifest.program };
       await addActivity(q, { kind: 'backup-restored', severity: 1, by: wish.by, params });
+      if (external) await markArriving(q, external.mark);
       await wish.fault?.('restore:built');
     },
   });

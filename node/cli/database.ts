@@ -1,6 +1,7 @@
 import { placeOf, withDatabaseChoice } from '../assembly/database-choice.ts';
 import { settleDatabase } from '../assembly/database-truth.ts';
 import { moveDatabase, type Moved } from '../assembly/move.ts';
+import { isRestoreMark } from '../assembly/restore-journal.ts';
 import { loadOptions, type RunOptions } from '../config/load.ts';
 import { openSession } from '../db/connect.ts';
 import { clearMoved, readMoved } from '../db/coordinator.ts';
@@ -103,14 +104,19 @@ async function reopen({ databaseUrl, dataDir }: RunOptions, values: Record<strin
   if (databaseUrl === null) throw new PlainError('Name the database that was left with --database-url.');
   const session = await openSession({ url: databaseUrl, dataDir, log });
   try {
-    const { movedTo, movedAt } = await readMoved(session);
-    if (movedTo === null) throw new PlainError(`${placeOf(databaseUrl)} was not left; it counts already.`);
+    const { movedTo, movedAt, arriving } = await readMoved(session);
+    const cutOff = movedTo === null && isRestoreMark(arriving);
+    if (movedTo === null && !cutOff) throw new PlainError(`${placeOf(databaseUrl)} was not left; it counts already.`);
     if (values['yes'] !== true)
       await confirm(
-        `${placeOf(databaseUrl)} was left on ${movedAt?.toISOString().slice(0, 10)}. What happened since is not in it. Let it count again?`,
+        cutOff
+          ? `A backup was put back into ${placeOf(databaseUrl)} by a machine that did not finish it. Let it count without that machine?`
+          : `${placeOf(databaseUrl)} was left on ${movedAt?.toISOString().slice(0, 10)}. What happened since is not in it. Let it count again?`,
       );
     await clearMoved(session);
-    print(json, { reopened: placeOf(databaseUrl) }, () => `${placeOf(databaseUrl)} counts again, as it was when it was left.`);
+    print(json, { reopened: placeOf(databaseUrl) }, () =>
+      cutOff ? `${placeOf(databaseUrl)} counts, as the backup was.` : `${placeOf(databaseUrl)} counts again, as it was when it was left.`,
+    );
   } finally {
     await session.close();
   }

@@ -7,10 +7,10 @@ import { codeOf } from '../errors.ts';
 export type Fault = (point: string) => void | Promise<void>;
 
 /** Replaces a small file whole or not at all, also across a power cut: new file, fsync, rename, fsync of the directory. */
-export async function writeDurably(path: string, text: string): Promise<void> {
+export async function writeDurably(path: string, text: string, mode = 0o644): Promise<void> {
   const fresh = `${path}.new`;
   try {
-    await writeSynced(fresh, text, 'w');
+    await writeSynced(fresh, text, 'w', undefined, mode);
     await rename(fresh, path);
   } catch (error) {
     await removeIfThere(fresh).catch(() => false); // on a full disk an empty file stays behind
@@ -51,8 +51,8 @@ export async function createInPlace(path: string, text: string, made?: () => voi
   return true;
 }
 
-async function writeSynced(path: string, text: string, flags: 'w' | 'wx', made?: () => void | Promise<void>): Promise<void> {
-  const file = await open(path, flags, 0o644);
+async function writeSynced(path: string, text: string, flags: 'w' | 'wx', made?: () => void | Promise<void>, mode = 0o644): Promise<void> {
+  const file = await open(path, flags, mode);
   try {
     await made?.();
     await file.writeFile(text);
