@@ -103,7 +103,8 @@ async function byDatabase(house: House, known: Membership | null, url: string, s
     if (known && !known.hosts && isNewerSchema(error)) return messageOf(error);
     throw error;
   });
-  if (typeof db === 'string') return { membership: known!, db: null, key: null, steppedBack: steppedBackWords(db) };
+  if (typeof db === 'string')
+    return { membership: known!, db: null, key: null, steppedBack: steppedBackWords(db + (await wayBack(dataDir, url))) };
   try {
     await requireTruth(db, dataDir);
     const key = await clusterKeyOf(db, house.options.name);
@@ -122,7 +123,7 @@ async function host(house: House, known: Membership | null, seeking: Seeking): P
   const { dataDir } = house.options;
   seeking.say({ state: known ? 'starting' : 'founding' });
   const db = await open(house, null, seeking).catch(async (error: unknown) => {
-    throw isNewerSchema(error) ? await wayBack(error as Error, dataDir) : error;
+    throw isNewerSchema(error) ? new PlainError(messageOf(error) + (await wayBack(dataDir, null)), { cause: error }) : error;
   });
   try {
     if (known && (await readCluster(db)) === null)
@@ -156,13 +157,18 @@ export function steppedBackWords(why: string): string {
   return `${why} Until then it works on for the others, and does not stand in as coordinator.`;
 }
 
-/** Nobody goes back to an older version by itself; the copy from before the upgrade is the way. */
-async function wayBack(error: Error, dataDir: string): Promise<PlainError> {
+/**
+ * Nobody goes back to an older version by itself; the copy from before the upgrade is the way. It goes over an embedded database,
+ * which is set aside as it is, and beside an external one, which this version could not back up.
+ */
+async function wayBack(dataDir: string, url: string | null): Promise<string> {
   const newest = (await listBackups(ownBackups(dataDir))).find(({ label }) => label.startsWith('before-upgrade'));
-  const way = newest
-    ? ` To go back to the older version instead: codecshift restore ${newest.file} --replace. That is the backup from right before the upgrade; what happened since is not in it.`
-    : '';
-  return new PlainError(`${error.message}${way}`, { cause: error });
+  if (!newest) return '';
+  const words =
+    url === null
+      ? `codecshift restore ${newest.file} --replace`
+      : `stop CodecShift on every machine, make a new, empty database, and codecshift restore ${newest.file} --database-url with its address, which every machine then gets`;
+  return ` To go back to the older version instead: ${words}. That is the backup from right before the upgrade; what happened since is not in it.`;
 }
 
 async function pin(house: House, db: Database, key: ClusterKey, known: Membership | null, hosts: boolean): Promise<Membership> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -10,8 +10,9 @@ import type { Standing } from '../../core/standing.ts';
 import { openBooks } from '../books.ts';
 import { emptyUrl, havePostgres, temporaryDirectory } from '../database.ts';
 import { freePorts } from '../free-ports.ts';
+import { clip, makeLibrary } from '../media.ts';
 import { makeNextVersion } from '../next-version.ts';
-import { runProgram, startProgram, until } from '../program.ts';
+import { idle, runProgram, startProgram, until } from '../program.ts';
 import type { Program } from '../program.ts';
 import { repository } from '../tools.ts';
 
@@ -19,7 +20,7 @@ import { repository } from '../tools.ts';
 const skip = havePostgres() ? false : 'the books are read in an external PostgreSQL, which this machine does not have';
 
 suite('a worker that is too old for its coordinator', { skip }, () => {
-  test('says so, takes nothing, keeps what it finished, and hands it in once it is upgraded', { timeout: 300_000 }, async (t) => {
+  test('says so, takes nothing, keeps what it finished, and hands it in once it is upgraded', { timeout: 600_000 }, async (t) => {
     const [films, base] = [temporaryDirectory(t), temporaryDirectory(t)];
     const next = makeNextVersion(temporaryDirectory(t), { version: '0.3.0', speaks: { min: 2, max: 3 } });
     const url = await emptyUrl(t);
@@ -49,7 +50,7 @@ suite('a worker that is too old for its coordinator', { skip }, () => {
           ...(token ? ['--join', token] : []),
         ],
         env: leads
-          ? { DATABASE_URL: url, CODECSHIFT_LEASE: '25', CODECSHIFT_AT_ONCE: '1', CODECSHIFT_SPEED: 'slow' }
+          ? { DATABASE_URL: url, CODECSHIFT_LEASE: '60', CODECSHIFT_AT_ONCE: '1', CODECSHIFT_SPEED: 'slow' }
           : { CODECSHIFT_CLUSTER: 'join' },
         ...(entry ? { entry } : {}),
       });
@@ -134,9 +135,9 @@ suite('a worker that is too old for its coordinator', { skip }, () => {
         const [row] = await books.query<{ n: number; state: string }>(
           `select extract(epoch from now() - a.started_at)::int as n, a.state from attempts a order by id limit 1`,
         );
-        return row!.n > 35 ? row! : null;
+        return row!.n > 75 ? row! : null;
       },
-      60_000,
+      120_000,
     );
     assert.equal(held.state, 'running');
     assert.ok(
@@ -154,7 +155,7 @@ suite('a worker that is too old for its coordinator', { skip }, () => {
 });
 
 suite('a version that was upgraded and is started again as it was', { skip }, () => {
-  test('refuses in words and leaves the database as it is; the backup that it names leads back', { timeout: 300_000 }, async (t) => {
+  test('refuses in words and leaves the database as it is; the backup that it names leads back', { timeout: 600_000 }, async (t) => {
     const dataDir = temporaryDirectory(t);
     const next = makeNextVersion(temporaryDirectory(t), { version: '0.2.0', speaks: { min: 1, max: 2 } });
     for (const entry of [null, next.entry]) {
@@ -179,5 +180,65 @@ suite('a version that was upgraded and is started again as it was', { skip }, ()
       readdirSync(dataDir).some((name) => name.startsWith('database.before-restore-')),
       'what the newer version made is gone',
     );
+  });
+});
+
+suite('a house with a PostgreSQL of its own that goes back to the older version', { skip }, () => {
+  test('begins from the backup in an empty database, converts no film again and puts back an original', { timeout: 600_000 }, async (t) => {
+    const [dataDir, folder] = [temporaryDirectory(t), temporaryDirectory(t)];
+    const [url, empty] = [await emptyUrl(t), await emptyUrl(t)];
+    const next = makeNextVersion(temporaryDirectory(t), { version: '0.2.0', speaks: { min: 1, max: 2 } });
+    const running = new Set<Program>();
+    t.after(() => Promise.all([...running].map((program) => program.kill())));
+    const start = async (databaseUrl: string, entry?: string): Promise<Program> => {
+      const program = await startProgram({ dataDir, libraries: [folder], env: { DATABASE_URL: databaseUrl }, ...(entry ? { entry } : {}) });
+      running.add(program);
+      return program;
+    };
+    const stop = (program: Program): Promise<unknown> => (running.delete(program), program.stop());
+    const restore = (...more: string[]): Promise<unknown> => {
+      const words = ['restore', backup!, '--yes', '--data-dir', dataDir, '--database-url', ...more];
+      return promisify(execFile)(process.execPath, [
+        join(repository, 'scripts', 'node.cjs'),
+        join(repository, 'node', 'main.ts'),
+        ...words,
+      ]);
+    };
+
+    const [first] = await makeLibrary(folder, ['film']);
+    const original = readFileSync(first!.path);
+    const before = await start(url);
+    assert.equal((await idle(before)).replaced, 1);
+    await stop(before);
+    const newer = await start(url, next.entry);
+    const second = join(folder, 'Later (2026).mkv');
+    copyFileSync(await clip('film'), second);
+    await newer.api('/scan', {});
+    await until('the second film', async () => (await newer.api<{ replaced: number }>('/status').catch(() => null))?.replaced === 2);
+    await stop(newer);
+    const [converted, later] = [readFileSync(first!.path), readFileSync(second)];
+
+    const older = await start(url);
+    const text = await until('it to say what it cannot do', async () => {
+      const shown = await (await older.request('/node', { headers: { accept: 'text/html' } })).text();
+      return shown.includes('written by a newer CodecShift (0.2.0)') ? shown : null;
+    });
+    const backup = /codecshift restore (\S+before-upgrade-from-\S+\.tar\.gz) --database-url/.exec(text)?.[1];
+    assert.ok(backup, text);
+    await stop(older);
+    await assert.rejects(restore(url, '--replace'), /brought up to date by a newer CodecShift.* make a new, empty database/);
+    await restore(empty);
+
+    const back = await start(empty);
+    await until('the scan of both films', async () => {
+      const { items } = await back.api<{ items: { codec: string }[] }>('/files');
+      return items.length === 2 && items.every(({ codec }) => codec === 'hevc');
+    });
+    assert.equal((await idle(back)).replaced, 1, 'the books are of before the upgrade');
+    assert.deepEqual([readFileSync(first!.path), readFileSync(second)], [converted, later], 'neither film was touched');
+    const { items } = await back.api<{ items: { id: number }[] }>('/jobs?state=finished');
+    assert.ok((await back.request(`/jobs/${items[0]!.id}/restore`, { method: 'POST', redirect: 'manual' })).status < 400);
+    await until('the original under its name', () => readFileSync(first!.path).equals(original));
+    await stop(back);
   });
 });
