@@ -221,6 +221,7 @@ describe('people and tokens by the API', () => {
       ['/settings/provider/secret', { secret: 'mine' }],
       ['/settings/proxy/secret', { secret: null }],
       ['/nodes/tokens', {}],
+      ['/sources/1', { url: 'http://elsewhere.test:32400' }],
       ['/backups', { keys: true, passphrase: 'chosen by the token itself' }],
       [`/nodes/${nodes[0].id}/approve`, {}],
     ] as const) {

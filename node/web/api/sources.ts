@@ -2,9 +2,11 @@ import * as v from 'valibot';
 import { listMessages, readMessage } from '../../db/source-messages.ts';
 import { sourceOverview } from '../../db/sources.ts';
 import { refuse } from '../errors.ts';
+import type { Ctx } from '../web.ts';
 import { done, listOf, pageOf } from './answers.ts';
 import { route, type ApiRoute } from './declare.ts';
 import { confirmed, flag, numberOf, oneOf, paged, text, wishOf } from './inputs.ts';
+import { needsAPerson } from './lasting.ts';
 import {
   librariesOf,
   messageAnswer,
@@ -64,7 +66,7 @@ export const sourcesApi: ApiRoute[] = [
     path: '/sources/:id',
     right: 'admin',
     in: 'Media servers',
-    does: 'Changes a media server: its name, address, token, or whether it is asked at all. What is left out stays.',
+    does: 'Changes a media server: its name, address, token, or whether it is asked at all. What is left out stays; but to another address a token does not send the stored sign-in, so it gives `credential` as well.',
     params,
     body: v.strictObject({
       name: v.optional(text(100)),
@@ -73,7 +75,10 @@ export const sourcesApi: ApiRoute[] = [
       credential: v.optional(text(2000)),
     }),
     answer: done,
-    run: async ({ web, params, body, by }) => {
+    run: async ({ web, params, body, by, c }) => {
+      // whoever listens there would keep it
+      if (body.url !== undefined && body.credential === undefined)
+        needsAPerson(c as Ctx, 'Nothing was changed: the stored sign-in would go to another address.');
       const { id } = await sourceOf(web, params.id);
       await web.commands.changeSource(id, Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)), by);
       return { id };
