@@ -9,6 +9,7 @@ import { acquireLease } from '../db/coordinator.ts';
 import { derivedTables, exportedTables } from '../db/export.ts';
 import { migrate, readMigrations } from '../db/migrate.ts';
 import { createLog, type Log } from '../log.ts';
+import { copyEmbedded } from './embedded-template.ts';
 import { findPostgres, startPostgres, type TestPostgres } from './postgres.ts';
 
 /**
@@ -95,6 +96,7 @@ async function freshEmbedded(t: Cleanup): Promise<TestDatabase> {
 async function openEmbeddedForTests(): Promise<{ database: Database; dataDir: string }> {
   const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), 'codecshift-embedded-'));
   process.once('exit', () => fs.rmSync(dataDir, { recursive: true, force: true }));
+  await copyEmbedded(dataDir);
   return { database: await connectDatabase({ url: null, dataDir, log: quietLog() }), dataDir };
 }
 
