@@ -19,6 +19,7 @@ import { lockDirectory } from './db/directory-lock.ts';
 import { PlainError, messageOf } from './errors.ts';
 import { createEvents } from './events.ts';
 import { findFfmpeg, type FoundFfmpeg } from './ffmpeg/locate.ts';
+import { keptProofs } from './ffmpeg/kept-proofs.ts';
 import { provedEncoders } from './ffmpeg/proved-encoders.ts';
 import { refusal } from './ffmpeg/sandbox.ts';
 import type { Fault } from './files/durable.ts';
@@ -113,6 +114,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
   const encoders = provedEncoders(found, log.child({ room: 'ffmpeg' }), () => member?.encodersChanged(), {
     inUse: () => member?.inUse() ?? [],
     own: path.join(options.dataDir, 'encoder-test'),
+    kept: keptProofs(path.join(options.dataDir, 'encoders.json'), tools.ffmpeg.path),
   });
   const setup = options.auth === 'none' ? null : createSetupToken({ fixed: options.setupToken, onNew: (token) => keepToken(token) });
   const house: House = {

@@ -34,6 +34,8 @@ export interface DetectRequest {
   inUse?: EncoderRef[];
   /** what was found before; stands for what is in use */
   known?: EncoderReport[];
+  /** what software encoders proved before this start with the very same program (kept-proofs.ts); not tested again */
+  kept?: readonly EncoderReport[] | undefined;
   /** for tests: only these families, fewer encodes at once, a shorter time until a driver counts as hanging */
   names?: readonly EncoderName[];
   mostAtOnce?: number;
@@ -95,7 +97,7 @@ async function testFamily(here: Here, name: EncoderName, compiled: boolean, node
   const reports: EncoderReport[] = [];
   for (const device of devices) {
     const choice: EncoderChoice = { name, device };
-    const found = standing(here, choice) ?? (await testDevice(here, choice));
+    const found = standing(here, choice) ?? keptProof(here, choice) ?? (await testDevice(here, choice));
     reports.push('report' in found ? found.report : failure(here, choice, found.refusal));
     if ('refusal' in found && found.refusal.hopeless) break;
   }
@@ -109,6 +111,11 @@ type Found = { report: EncoderReport } | { refusal: Refusal };
 function standing({ inUse = [], known = [] }: Here, choice: EncoderChoice): Found | null {
   if (!encoderRows[choice.name].hardware || !inUse.some((run) => sameChip(run, choice))) return null;
   const report = known.find((r) => r.name === choice.name && r.device === choice.device);
+  return report ? { report } : null;
+}
+
+function keptProof({ kept = [] }: Here, choice: EncoderChoice): Found | null {
+  const report = kept.find((r) => r.name === choice.name && r.device === choice.device && !encoderRows[choice.name].hardware);
   return report ? { report } : null;
 }
 

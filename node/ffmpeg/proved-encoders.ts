@@ -2,6 +2,7 @@ import type { EncoderRef, EncoderReport } from '../core/encoder-choice.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { detectEncoders, type DetectRequest } from './detect.ts';
+import type { KeptProofs } from './kept-proofs.ts';
 import type { FoundFfmpeg } from './locate.ts';
 import { lookAtMachine } from './machine-look.ts';
 
@@ -16,6 +17,8 @@ export interface ProvingOptions {
   own?: string;
   /** what encodes films now */
   inUse?: () => EncoderRef[];
+  /** where proofs of software encoders outlive this process; left out: nowhere */
+  kept?: KeptProofs;
   lookEveryMs?: number;
   /** for tests */
   look?: (ffmpeg: string) => Promise<string>;
@@ -70,14 +73,18 @@ export function provedEncoders(
       // the same path may be another program since an upgrade, which wants some options in other words
       if (seen !== null && now !== seen) await ffmpeg.again(stopped.signal);
       const inUse = options.inUse?.() ?? [];
+      // what was kept counts at the start only: later somebody asked for a test, or something changed
+      const kept = seen === null ? await options.kept?.read(now) : [];
       known = await (options.detect ?? detectEncoders)({
         tools,
         signal: stopped.signal,
         inUse,
         known,
+        kept,
         ...(options.own === undefined ? {} : { own: options.own }),
       });
       seen = now;
+      await options.kept?.write(now, known);
       for (const report of known) if (report.works) once.add(keyOf(report));
       log.info({ working: known.filter((e) => e.works).map((e) => e.name) }, 'encoders are tested');
     } catch (error) {
