@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { familyOf } from './network-commands.ts';
 import type { Network } from './network.ts';
 import type { Disk } from './cluster-disks.ts';
+import { lendProofs, keepProofs } from './known-encoders.ts';
 import { until } from './program.ts';
 import { repository } from './tools.ts';
 
@@ -140,6 +141,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   function launch(more: Started = {}): void {
     if (program) throw new Error(`CodecShift runs already on ${name}`);
     rmSync(join(dataDir, 'running.json'), { force: true });
+    lendProofs(dataDir);
     const library = films && options.isLibrary ? ['--library', films] : [];
     const words = ['run', '--name', name, '--data-dir', dataDir, ...library, ...(options.args ?? []), ...(more.args ?? [])];
     const argv = [process.execPath, join(repository, 'scripts', 'node.cjs'), join(repository, 'node', 'main.ts'), ...words];
@@ -151,6 +153,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     child.stdout!.on('data', collect);
     child.stderr!.on('data', collect);
     child.once('exit', (code, signal) => {
+      keepProofs(dataDir);
       printed += `--- ended with ${code ?? signal}\n`;
       if (program === child) program = null;
     });

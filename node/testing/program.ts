@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { keepProofs, lendProofs } from './known-encoders.ts';
 import { repository } from './tools.ts';
 
 /**
@@ -66,7 +67,10 @@ const defaults: Record<string, string> = {
 
 /** Starts the program and waits for the line with its address. Throws with its whole output when it ends before. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
+  const usual = !options.bare && !/ffmpeg|PATH/i.test(JSON.stringify([options.args, options.env]));
+  if (usual) lendProofs(options.dataDir);
   const { child, output, ended } = launch(options);
+  if (usual && !options.entry) void ended.then(() => keepProofs(options.dataDir));
   const url = await new Promise<string>((resolve, reject) => {
     const look = (): void => {
       const found = /Dashboard:\s+(http:\/\/\S+)/.exec(output());
