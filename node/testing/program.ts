@@ -15,7 +15,7 @@ export interface Program {
   pid: number;
   /** everything it printed so far, both streams */
   output(): string;
-  /** GET, or POST when there is a body; throws with the answer's text unless the status is 2xx */
+  /** GET, or POST when there is a body; throws with the answer's text unless the status is 2xx. While nobody coordinates it asks again */
   api<T = unknown>(path: string, body?: unknown): Promise<T>;
   /** as `fetch`, with the path below the program's URL and the right to change things */
   request(path: string, init?: RequestInit): Promise<Response>;
@@ -195,9 +195,18 @@ async function endBy(child: ChildProcess, ended: Promise<Ended>, signal: 'SIGTER
 
 async function askApi<T>(request: Program['request'], path: string, body: unknown): Promise<T> {
   const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  const answer = await request(`/api/v1${path}`, init);
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${init.method ?? 'GET'} ${path} answered ${answer.status}: ${text}`);
+  // A machine that stood still for longer than its lease does not coordinate for a moment, and says that nothing was done.
+  const { status, text } = await until(
+    `an answer to ${init.method ?? 'GET'} ${path}`,
+    async () => {
+      const answer = await request(`/api/v1${path}`, init);
+      const said = { status: answer.status, text: await answer.text() };
+      const nobody = said.status === 503 && said.text.includes('"no-coordinator"') && !said.text.includes('It is not known');
+      return nobody ? null : said;
+    },
+    60_000,
+  );
+  if (status < 200 || status > 299) throw new Error(`${init.method ?? 'GET'} ${path} answered ${status}: ${text}`);
   return (text === '' ? null : JSON.parse(text)) as T;
 }
 
