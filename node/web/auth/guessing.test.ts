@@ -19,6 +19,9 @@ async function serve(t: TestContext, passwords?: Passwords): Promise<Guarded> {
   return web;
 }
 
+/** No wait runs out while a slow machine is busy with the test: the database's clock is what counts. */
+const waitsStandStill = (): Promise<unknown> => house.leader.query(`update throttles set last_at = now() + interval '1 hour'`);
+
 describe('guessing', () => {
   test('12: two hundred wrong passwords for one name are mostly not even looked at, and the right one works after the wait', async (t) => {
     const web = await serve(t, createPasswords());
@@ -26,12 +29,14 @@ describe('guessing', () => {
     const csrf = await thief.csrf();
     const before = process.memoryUsage().rss;
     const answers: number[] = [];
-    for (let n = 0; n < 4; n++)
+    for (let n = 0; n < 4; n++) {
       answers.push(
         ...(
           await Promise.all(Array.from({ length: 50 }, () => thief.post('/sign-in', { name: 'ada', password: 'a wrong guess', csrf })))
         ).map(({ status }) => status),
       );
+      await waitsStandStill();
+    }
     assert.ok(process.memoryUsage().rss - before < 200e6, 'the memory of the machine is not theirs');
     assert.equal(answers.filter((status) => status === 401).length, 5, 'the first five are looked at');
     assert.equal(answers.filter((status) => status === 429).length, 195);
@@ -51,6 +56,7 @@ describe('guessing', () => {
     await ada.post('/sign-out');
     const thief = web.browser();
     for (let n = 0; n < 7; n++) await thief.post('/sign-in', { name: 'ada', password: 'a wrong guess' });
+    await waitsStandStill();
     assert.equal((await thief.post('/sign-in', { name: 'ada', password: PASSWORD })).status, 429);
     assert.equal((await ada.post('/sign-in', { name: 'ada', password: PASSWORD })).status, 303);
     // its mark says nothing about others
