@@ -104,7 +104,7 @@ test('a look, its list, a choice and a deletion; then the trash: everything goes
   await page.getByText('That cannot be undone').waitFor();
   await page.getByRole('checkbox').check();
   await page.getByRole('button', { name: /^Delete 1 original, .* for good$/ }).click();
-  await until('the trash to be empty', () => trashed().length === 0, 30_000);
+  await until('the trash to be empty', () => trashed().length === 0);
   await page.getByText('Empty', { exact: true }).waitFor();
   const { items } = await program.api<{ items: { id: number }[] }>('/files?status=done');
   await page.goto(`${program.url}/files/${items[0]!.id}`);

@@ -244,6 +244,8 @@ describe('actions', () => {
     await page.keyboard.press('?');
     await page.locator('dialog#keys[open]').waitFor();
     await page.keyboard.press('Escape');
+    // two keys after one another, however slow the machine is that presses them
+    await page.clock.setFixedTime(new Date());
     await page.keyboard.press('g');
     await page.keyboard.press('n');
     await page.waitForURL('**/nodes');

@@ -197,7 +197,7 @@ describe('the queue', () => {
     await page.locator('.filters input[type=search]').fill('gener');
     await page.waitForFunction(() => document.querySelectorAll('#queue-list tbody tr').length === 1);
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('name')), 'q');
-    assert.match(page.url(), /q=gener/);
+    await page.waitForURL(/q=gener/);
     assert.equal(await page.locator('#queue-list tbody th a').first().textContent(), 'The General');
     await page.goto(`${web.url}/history`);
     await page.goBack();
@@ -301,8 +301,10 @@ describe('the queue', () => {
     assert.equal(web.asked.length, 0);
     await page.locator('tbody tr').first().locator('summary').click();
     await page.locator('tbody tr').first().getByRole('button', { name: 'Cancel' }).click();
+    // the toast of before may still be there: what tells is the answer
+    const answered = page.waitForResponse((response) => response.request().method() === 'POST');
     await page.locator('#confirm-yes').click();
-    await page.locator('#toasts .toast').waitFor();
+    await answered;
     assert.deepEqual(
       web.asked.map((a) => [a.name, a.args]),
       [['cancelJob', [house.sample.waiting[0]]]],
