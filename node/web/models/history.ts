@@ -37,9 +37,10 @@ export function dailyChart(rows: readonly DayTotal[], days: number, now: Date): 
     byDay.set(row.day, { reclaimed: known.reclaimed + Math.max(0, row.bytesIn - row.bytesOut), replaced: known.replaced + row.replaced });
   }
   const list = Array.from({ length: days }, (_, i) => {
-    // noon, so that a change of summer time never skips or doubles a day
-    const date = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() - (days - 1 - i), 12));
-    return { date, ...(byDay.get(date.toISOString().slice(0, 10)) ?? { reclaimed: 0, replaced: 0 }) };
+    const [year, month, dayOfMonth] = [now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() - (days - 1 - i)];
+    const key = new Date(Date.UTC(year, month, dayOfMonth)).toISOString().slice(0, 10);
+    // the books count days of UTC, and a page says a day in the zone of its machine: noon there is called the same in both
+    return { date: new Date(year, month, dayOfMonth, 12), ...(byDay.get(key) ?? { reclaimed: 0, replaced: 0 }) };
   });
   return {
     bars: list.map((d, i) => ({ value: d.reclaimed, open: i === days - 1 })),

@@ -13,7 +13,7 @@ const cell = (status: string, codec: string, files: number, bytes: number, more:
   originalBytes: bytes,
   ...more,
 });
-const at = (minute: number): Date => new Date(Date.UTC(2026, 10, 22, 12, minute));
+const at = (minute: number): Date => new Date(2026, 10, 22, 12, minute);
 const run = (from: number, to: number, inputBytes: number) => ({ startedAt: at(from), finishedAt: at(to), inputBytes });
 const facts = (more: Partial<HeroFacts>): HeroFacts => ({
   cells: [],
@@ -209,7 +209,7 @@ describe('what needs a look', () => {
 });
 
 test('space that originals in the trash still take is told with the day it comes free, and not told when there is none', () => {
-  const held = heroView(facts({ trash: { bytes: 42e6, nextExpiry: new Date('2026-12-06T10:00:00Z') } })).held;
+  const held = heroView(facts({ trash: { bytes: 42e6, nextExpiry: new Date('2026-12-06T10:00:00') } })).held;
   assert.match(held ?? '', /^42\.0\sMB of originals in the trash, free from Sun 6 Dec$/);
   assert.equal(heroView(facts({})).held, null);
 });

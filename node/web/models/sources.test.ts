@@ -10,7 +10,7 @@ import { hookWords, isCovered, removeWords } from './source-page.ts';
 import { proofView, proposedRows, readRules, rootChoices } from './source-paths.ts';
 import { isReadableOnTheWay, kindChoices, messagesWords, shownAddress, sourceState } from './sources.ts';
 
-const now = new Date('2026-11-30T12:00:00Z');
+const now = new Date('2026-11-30T12:00:00');
 const root = '0123abcd-0000-4000-8000-0123456789ab';
 const roots = [{ id: root, label: 'Films' }];
 
