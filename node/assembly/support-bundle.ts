@@ -42,7 +42,7 @@ interface Part {
 }
 
 /** A part that takes longer is left out, and the manifest says so. */
-const PART_MS = 30_000;
+const PART_MS = 45_000;
 const MOST_BYTES = 6 * 1024 * 1024;
 
 /** @throws the signal's reason when a person gave it up */

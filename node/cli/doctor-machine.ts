@@ -21,6 +21,7 @@ import { bytes, duration } from './words.ts';
 
 /** Real work on a busy machine is slower than a look; whoever waits longer than this waits for nothing. */
 const ENCODERS_S = 120;
+const FFMPEG_S = 20;
 const DATABASE_S = 45;
 
 /**
@@ -48,13 +49,14 @@ export async function examineMachine(
 
 async function examineTools({ check }: Examination, options: RunOptions, known: readonly EncoderReport[] | null): Promise<void> {
   let tools: Tools | null = null;
-  await check('ffmpeg', async (signal) => {
+  const look = async (signal: AbortSignal): Promise<Said> => {
     const ffmpeg = await findFfmpeg({ ...ffmpegWish(options), signal });
     ({ tools } = ffmpeg);
     if (tools.refused) throw refusal(tools.refused);
     const said = `${tools.ffmpeg.version} (${tools.ffmpeg.from}, ${tools.ffmpeg.path}); ffprobe ${tools.ffprobe.version} (${tools.ffprobe.path})`;
     return heedOf(ffmpeg, options, said);
-  });
+  };
+  await check('ffmpeg', look, FFMPEG_S);
   if (!tools) return;
   const found: Tools = tools;
   await check('sandbox', async () =>
