@@ -24,7 +24,7 @@ let clock = 0;
 let tamper: ((path: string, answer: OutgoingAnswer) => OutgoingAnswer) | null = null;
 let discovery: Discovery;
 let oidc: Oidc;
-const signal = AbortSignal.timeout(60_000);
+const { signal } = new AbortController();
 
 suite('the conversation with a provider', () => {
   before(async () => {
