@@ -45,7 +45,7 @@ export async function approve(at: Machine, newcomer: Here): Promise<void> {
         () => true,
         () => false,
       ),
-    30_000,
+    120_000,
   );
 }
 

@@ -130,7 +130,7 @@ export async function joinAsRogue(t: { after(fn: () => Promise<void>): void }, o
       return mesh.request(coordinator, 'hello', facts());
     },
     async granted() {
-      const grant = await until('a job for the rogue', async () => (await claim()).granted, 60_000);
+      const grant = await until('a job for the rogue', async () => (await claim()).granted);
       held.set(grant.attempt, grant);
       return grant;
     },
@@ -162,7 +162,7 @@ async function join(key: Uint8Array, id: string, { name, dataDir, lobby: door, t
   await lobby.start();
   try {
     const self = { id, name, version: '0.1.0', platform: 'linux', hardware: {} };
-    const signal = AbortSignal.timeout(60_000);
+    const signal = AbortSignal.timeout(240_000);
     const joining = joinOrFound({
       dataDir,
       self,

@@ -74,7 +74,7 @@ async function boot(disk: string, binds: Record<string, string>): Promise<[Child
   const launcher = spawn('unshare', [...namespaces, 'bash', '-ec', script, 'boot', disk, ...Object.entries(binds).flat()], {
     stdio: 'ignore',
   });
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 240_000;
   for (;;) {
     const init = Number(childrenOf(launcher.pid!)[0]);
     if (init && readFileSync(`/proc/${init}/cmdline`, 'utf8').startsWith(systemd)) {

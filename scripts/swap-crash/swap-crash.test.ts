@@ -11,7 +11,7 @@ import { runFaults } from './run.ts';
 /** A share of what `scripts/swap-crash.ts` does by the ten thousand. */
 for (const [kind, { about }] of Object.entries(kinds)) {
   const faults = 6;
-  test(`${kind} (${about}): no film is lost, nothing is left behind`, { timeout: 120_000 }, async (t) => {
+  test(`${kind} (${about}): no film is lost, nothing is left behind`, { timeout: 300_000 }, async (t) => {
     if (!mayMount && !kinds[kind]!.places.includes('disk')) return t.skip('needs the right to mount');
     const tally = await runFaults({ faults, seed: 7, only: [kind] });
     assert.deepEqual(tally.failures, []);

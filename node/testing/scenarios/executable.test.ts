@@ -29,7 +29,7 @@ suite('the single executable', { skip }, () => {
   before(async () => {
     [folder, foreign] = [temporaryDirectory({ after: keep }), temporaryDirectory({ after: keep })];
     const build = [join(repository, 'scripts/node.cjs'), join(repository, 'scripts/build.ts'), 'linux-x64', '--out', folder];
-    await run(process.execPath, build, { timeout: 280_000 });
+    await run(process.execPath, build, { timeout: 560_000 });
     executable = join(folder, 'codecshift-linux-x64');
     chmodSync(foreign, 0o500);
   });

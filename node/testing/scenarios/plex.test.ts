@@ -50,7 +50,7 @@ suite('a library of a Plex server', () => {
     await api('/libraries', { path: join(disk, 'Films'), lookFirst: true });
     const { id } = await api<{ id: number }>('/sources', { kind: 'plex', url: plex.url, credential: plex.token, name: 'House' });
     const propose = async (source: number) => (await api<{ items: Rule[] }>(`/sources/${source}/paths/propose`, {})).items;
-    await until('a guess where the folder is', async () => (await propose(id)).length > 0, 60_000);
+    await until('a guess where the folder is', async () => (await propose(id)).length > 0);
     const rules = (await propose(id)).map(({ prefix, root, folder }) => ({ prefix, root, folder }));
     assert.deepEqual(
       rules.map(({ prefix, folder }) => [prefix, folder]),
@@ -67,11 +67,7 @@ suite('a library of a Plex server', () => {
     await api(`/sources/${id}/watch`, { keys: ['1'] });
 
     const jobs = async () => (await api<{ items: { reason: { code: string } | null }[] }>('/jobs?state=running')).items;
-    await until(
-      'the copy to wait for whoever watches',
-      async () => (await jobs()).some(({ reason }) => reason?.code === 'playing'),
-      120_000,
-    );
+    await until('the copy to wait for whoever watches', async () => (await jobs()).some(({ reason }) => reason?.code === 'playing'));
     assert.equal(statSync(film).size, size, 'the film is untouched');
     const before = plex.heard.length;
     plex.sessions.length = 0;
@@ -83,7 +79,7 @@ suite('a library of a Plex server', () => {
       },
     });
     const messages = async (source: number) => (await api<{ items: Message[] }>(`/sources/${source}/messages`)).items;
-    await until('Plex to show the new file', async () => (await messages(id))[0]?.state === 'confirmed', 90_000);
+    await until('Plex to show the new file', async () => (await messages(id))[0]?.state === 'confirmed');
     assert.deepEqual(
       (await messages(id)).map(({ kind, reason }) => [kind, reason]),
       [['replaced', null]],
@@ -106,7 +102,7 @@ suite('a library of a Plex server', () => {
     assert.deepEqual(plex.inAddress(plex.token), []);
     assert.ok(!program.output().includes(plex.token), 'the log does not tell it');
 
-    await until('Radarr to have looked', async () => (await messages(fetcher.id))[0]?.state === 'confirmed', 60_000);
+    await until('Radarr to have looked', async () => (await messages(fetcher.id))[0]?.state === 'confirmed');
     assert.deepEqual(
       radarr.commands.map(({ name, on }) => [name, on]),
       [['RescanMovie', 7]],

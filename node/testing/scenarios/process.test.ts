@@ -38,7 +38,7 @@ eachDatabase((kind) => {
     const answer = await second.request(`/jobs/${items[0]!.id}/restore`, { method: 'POST', redirect: 'manual' });
     assert.ok(answer.status < 400, `restore answered ${answer.status}: ${await answer.text()}`);
     await until('the original back under its name', () => sameAs(film!.path, 'film'));
-    await second.api('/scan', {});
+    await scanAll(second);
     const after = await idle(second);
     assert.deepEqual([after.jobs.waiting, after.jobs.running], [0, 0], 'a restored file was queued again by itself');
     assert.ok(await sameAs(film!.path, 'film'));
@@ -73,6 +73,7 @@ eachDatabase((kind) => {
     assert.equal(second.code, 1);
     assert.match(second.output, /Another CodecShift is running/);
     oneSentence(second.output);
+    await until('its coordination', async () => (await first.api<{ reached: boolean }>('/node')).reached);
     assert.equal((await first.request('/')).status, 200, 'the first one suffers from it');
     await first.stop();
   });

@@ -35,7 +35,7 @@ suite('two machines and one library', { skip: clusterProblem(false) ?? false }, 
     const job = await until(
       'a finished film',
       async () => (await a.api<{ items: { id: number }[] }>('/jobs?state=finished')).items[0],
-      150_000,
+      300_000,
     );
     const { attempts } = await a.api<Job>(`/jobs/${job.id}`);
     const look = attempts[0]?.verdict?.checks.find(({ name }) => name === 'second-look');

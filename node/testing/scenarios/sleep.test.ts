@@ -20,7 +20,8 @@ interface Job {
 test('neither a frozen ffmpeg nor a machine that slept loses an encode whose lease outlived it, and nothing is done twice', async (t) => {
   const [folder, dataDir] = [temporaryDirectory(t), temporaryDirectory(t)];
   const [film] = await makeLibrary(folder, ['film']);
-  const env = { CODECSHIFT_LEASE: String(LEASE) };
+  // slow: the encode must not end before it is found and frozen
+  const env = { CODECSHIFT_LEASE: String(LEASE), CODECSHIFT_SPEED: 'slow' };
   const program = await startProgram({ dataDir, libraries: [folder], env });
   t.after(() => program.kill());
   const encoder = await until('a running encode', () => encoderOf(program.pid, dataDir));

@@ -119,9 +119,11 @@ async function openHouse(t: TestContext): Promise<House> {
       ...(upgraded.has(name) ? { entry: next.entry } : {}),
     });
     running.set(name, made);
-    await until(`${name} to be a member that reaches the coordinator`, async () => (await hereOf(name)).reached, 60_000);
+    await until(`${name} to be a member that reaches the coordinator`, async () => (await hereOf(name)).reached);
     tell(`${name} is there`);
   }
+
+  const timesLed = (name: Name): number => program(name).output().split('this node coordinates"').length - 1;
 
   async function hereOf(name: Name): Promise<{ standing: Standing; reached: boolean }> {
     return (await (await program(name).request('/api/v1/node')).json()) as { standing: Standing; reached: boolean };
@@ -144,23 +146,19 @@ async function openHouse(t: TestContext): Promise<House> {
 
   /** A machine that is fast may have finished before anybody looked: then it gets another film. */
   async function working(name: Name): Promise<void> {
-    await until(
-      `${name} to encode`,
-      async () => {
-        if ((await books.query(isRunningOn(name))).length > 0) return isEncoding();
-        if ((await books.query(`select 1 from jobs where state in ('available', 'running')`)).length > 0) return false;
-        await library.add(long);
-        // a scan whose line to the keeper breaks just then has failed, and is wished again
-        const known = async (): Promise<boolean> =>
-          (await books.files()).length === library.films.length ||
-          (await program('a')
-            .api('/scan', {})
-            .catch(() => null),
-          false);
-        return until('the new film to be a job', known, 120_000).then(() => false);
-      },
-      180_000,
-    );
+    await until(`${name} to encode`, async () => {
+      if ((await books.query(isRunningOn(name))).length > 0) return isEncoding();
+      if ((await books.query(`select 1 from jobs where state in ('available', 'running')`)).length > 0) return false;
+      await library.add(long);
+      // a scan whose line to the keeper breaks just then has failed, and is wished again
+      const known = async (): Promise<boolean> =>
+        (await books.files()).length === library.films.length ||
+        (await program('a')
+          .api('/scan', {})
+          .catch(() => null),
+        false);
+      return until('the new film to be a job', known).then(() => false);
+    });
     tell(`${name} encodes`);
   }
 
@@ -188,7 +186,6 @@ async function openHouse(t: TestContext): Promise<House> {
       await until(
         `${name} to be known with its new version`,
         async () => (await books.query(`select 1 from nodes where name = '${name}' and version = '${next.version}'`)).length === 1,
-        60_000,
       );
       assert.equal(items.length, 3);
       tell(`${name} is upgraded`);
@@ -198,14 +195,10 @@ async function openHouse(t: TestContext): Promise<House> {
         if (node.name !== name) await program('a').api(`/nodes/${node.id}/drain`, {});
     },
     async steppedBack(name) {
-      const { standing } = await until(
-        `${name} to step back`,
-        async () => {
-          const here = await hereOf(name);
-          return here.standing.state === 'member' && here.standing.version ? here : null;
-        },
-        60_000,
-      );
+      const { standing } = await until(`${name} to step back`, async () => {
+        const here = await hereOf(name);
+        return here.standing.state === 'member' && here.standing.version ? here : null;
+      });
       assert.ok(standing.state === 'member' && standing.version);
       assert.equal(standing.version.state, 'stepped-back');
       assert.match(
@@ -221,7 +214,7 @@ async function openHouse(t: TestContext): Promise<House> {
       const { id } = await ask<{ id: number }>(isRunningOn('c'));
       await end(leader, 'kill');
       const outbox = join(dataOf('c'), 'outbox');
-      await until('the encode to end and its report to wait', () => readdirSync(outbox).some((file) => file.endsWith('.json')), 120_000);
+      await until('the encode to end and its report to wait', () => readdirSync(outbox).some((file) => file.endsWith('.json')));
       await until(
         'the lease to run out',
         async () => (await ask<{ over: boolean }>(`select lease_until < clock_timestamp() as over from coordinator`)).over,
@@ -229,19 +222,22 @@ async function openHouse(t: TestContext): Promise<House> {
       const before = await ask<{ term: number; state: string }>(
         `select (select term from coordinator), state from attempts where id = ${id}`,
       );
+      const older = leader === 'a' ? 'b' : 'a';
+      const ledBefore = timesLed(older);
       assert.equal(before.state, 'running', 'nobody could take the report');
       tell('an encode has ended, and nobody coordinates');
       await start(leader);
-      await until('the report to be taken', () => readdirSync(outbox).length === 0, 60_000);
-      const after = await ask<{ term: number; sha256: string | null }>(
-        `select (select term from coordinator), sha256 from attempts where id = ${id}`,
+      await until('the report to be taken', () => readdirSync(outbox).length === 0);
+      const after = await ask<{ term: number; holder: string; sha256: string | null }>(
+        `select c.term, n.name as holder, a.sha256 from attempts a, coordinator c join nodes n on n.id = c.holder where a.id = ${id}`,
       );
-      assert.equal(after.term, before.term + 1, 'an older machine took the lead of a newer database');
+      // a machine that stood still for longer than its lease takes it again with a further term: who has it is what counts
+      assert.ok(after.term > before.term);
+      assert.deepEqual([after.holder, timesLed(older)], [leader, ledBefore], 'an older machine took the lead of a newer database');
       assert.ok(after.sha256, 'the finished encode was thrown away');
       await until(
         'that film to be replaced',
         async () => (await ask<{ state: string }>(`select state from attempts where id = ${id}`)).state === 'succeeded',
-        120_000,
       );
       tell('its report was taken and the film is replaced');
     },
@@ -272,14 +268,10 @@ async function openHouse(t: TestContext): Promise<House> {
     });
     assert.deepEqual(await ask(`select count(*)::int as n from nodes where favourite`), { n: 1 }, 'the migration changed rows in its term');
     for (const name of ['a', 'b', 'c'] as const) {
-      const text = await until(
-        `${name} to show three machines of the new version`,
-        async () => {
-          const shown = await page(name, '/nodes');
-          return [...shown.matchAll(/>0\.2\.0</g)].length === 3 ? shown : null;
-        },
-        60_000,
-      );
+      const text = await until(`${name} to show three machines of the new version`, async () => {
+        const shown = await page(name, '/nodes');
+        return [...shown.matchAll(/>0\.2\.0</g)].length === 3 ? shown : null;
+      });
       assert.doesNotMatch(text, /Older than the coordinator|which is older/);
     }
     const backups = (await Promise.all((['a', 'b'] as const).map((name) => listBackups(join(dataOf(name), 'backups'))))).flat();
