@@ -28,14 +28,15 @@ process.stdin.on('end', () => process.exit());
 
 function reach(address: string): void {
   const begun = performance.now();
-  const socket = connect({ host: address, port: 9000, timeout: 700 });
+  const socket = connect({ host: address, port: 9000, timeout: 1500 });
   let said = false;
   const done = (result: string): void => {
     if (!said) say(`reached ${address} ${result}`);
     said = true;
     socket.destroy();
   };
-  socket.on('data', () => done(String(Math.round(performance.now() - begun))));
+  // the other kernel answers, also while its program waits for a processor
+  socket.on('connect', () => done(String(Math.round(performance.now() - begun))));
   socket.on('timeout', () => done('no'));
   socket.on('error', () => done('no'));
 }
