@@ -93,7 +93,7 @@ import json, sys
 key, header, body = json.load(sys.stdin)
 print([is_from_codecshift(key, header, body.encode()), is_from_codecshift(key + ".", header, body.encode()), is_from_codecshift(key, "", b"")])`;
     const input = JSON.stringify([key, headers['x-codecshift-signature'], raw]);
-    const { stdout, stderr } = spawnSync('python3', ['-c', ask], { input, encoding: 'utf8', timeout: 30_000 });
+    const { stdout, stderr } = spawnSync('python3', ['-c', ask], { input, encoding: 'utf8', timeout: 120_000 });
     assert.equal(stdout.trim(), '[True, False, False]', stderr);
   });
 });

@@ -89,7 +89,7 @@ async function run(step: Step, out: string): Promise<void> {
 
 async function ffmpeg(args: string[], out: string): Promise<void> {
   try {
-    await promisify(execFile)(requireTool('ffmpeg'), ['-hide_banner', '-v', 'error', '-nostdin', '-y', ...args], { timeout: 120_000 });
+    await promisify(execFile)(requireTool('ffmpeg'), ['-hide_banner', '-v', 'error', '-nostdin', '-y', ...args], { timeout: 300_000 });
   } catch (cause) {
     await rm(out, { force: true });
     throw new Error(`A test clip could not be made: ffmpeg ${args.join(' ')}`, { cause });
