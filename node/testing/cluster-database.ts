@@ -112,7 +112,7 @@ function makeServer(bin: string, directory: string, user: { uid: number; gid: nu
 
 function ready(child: ChildProcess, log: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const limit = setTimeout(() => reject(new Error('PostgreSQL did not become ready within a minute')), 60_000);
+    const limit = setTimeout(() => reject(new Error('PostgreSQL did not become ready within four minutes')), 240_000);
     const hear = (chunk: Buffer): void => {
       if (existsSync(dirname(log))) appendFileSync(log, chunk); // its last words may come when its folder is gone
       if (!chunk.toString().includes('ready to accept connections')) return;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Cluster } from '../../node/testing/cluster.ts';
+import { until } from '../../node/testing/program.ts';
 import { everyFile, type Finding, type Judged } from './findings.ts';
 import { checkBooks } from './oracle-books.ts';
 import { checkFilms } from './oracle-films.ts';
@@ -45,9 +46,11 @@ async function checkNodes(cluster: Cluster, findings: Finding[]): Promise<void> 
       findings.push({ about: 'nodes', says: `CodecShift on ${machine.name} does not run` });
       continue;
     }
-    const answer = await machine
-      .api<{ jobs: Record<string, number>; replaced: number }>('/status')
-      .catch((error: unknown) => String(error));
+    // the films were decoded just now, which can cost a coordinator its lease for a moment
+    let last = '';
+    const ask = (): Promise<{ jobs: Record<string, number>; replaced: number } | null> =>
+      machine.api<{ jobs: Record<string, number>; replaced: number }>('/status').catch((error: unknown) => ((last = String(error)), null));
+    const answer = await until(`${machine.name} to show the cluster`, ask, 60_000).catch(() => last);
     if (typeof answer === 'string')
       findings.push({ about: 'nodes', says: `${machine.name} does not show the cluster: ${answer.slice(0, 300)}` });
     else seen.add(JSON.stringify([answer.jobs, answer.replaced]));

@@ -64,7 +64,7 @@ export async function runChaos(t: { after(fn: () => Promise<void> | void): void 
   let problem: string | null = null;
   let judged: Outcome['judged'] = { findings: [], figures: {} };
   try {
-    await until('the first finished file', async () => (await finished(watch)) > 0, 60_000);
+    await until('the first finished file', async () => (await finished(watch)) > 0);
     say('the first file is finished; the faults begin');
     for (const [index, fault] of plan.entries()) {
       await pause(fault.gapMs);
@@ -92,7 +92,7 @@ export async function runChaos(t: { after(fn: () => Promise<void> | void): void 
     happened: faults.happened,
     passedOver: faults.passedOver,
     reigns: watch.reigns,
-    firstGrants: await firstGrants(cluster),
+    firstGrants: await firstGrants(watch),
     ends: keepers.ends,
     byHand: keepers.byHand(),
     judged,
@@ -137,29 +137,22 @@ async function breathe(faults: Faults, watch: Watch, say: (line: string) => void
 }
 
 async function comeToRest(cluster: Cluster, watch: Watch, seconds: number, say: (line: string) => void): Promise<void> {
-  await until(
-    'every machine to answer',
-    async () => {
-      for (const machine of cluster.machines)
-        if (
-          !(await machine.api('/status').then(
-            () => true,
-            () => false,
-          ))
-        )
-          return false;
-      return true;
-    },
-    150_000,
-  );
-  await until(
-    'a scan after the last film',
-    () =>
-      cluster.machines[0]!.api('/scan', {}).then(
-        () => true,
-        () => false,
-      ),
-    30_000,
+  await until('every machine to answer', async () => {
+    for (const machine of cluster.machines)
+      if (
+        !(await machine.api('/status').then(
+          () => true,
+          () => false,
+        ))
+      )
+        return false;
+    return true;
+  });
+  await until('a scan after the last film', () =>
+    cluster.machines[0]!.api('/scan', {}).then(
+      () => true,
+      () => false,
+    ),
   );
   try {
     await until('an empty queue', async () => (await waiting(watch)) === 0, seconds * 1000);
@@ -189,10 +182,10 @@ async function waiting(watch: Watch): Promise<number> {
 }
 
 /** When each term gave out its first job. */
-async function firstGrants(cluster: Cluster): Promise<Outcome['firstGrants']> {
-  return cluster.database!.ask(
-    `select term, (extract(epoch from min(started_at)) * 1000)::float8 as at from attempts group by term order by term`,
-  );
+async function firstGrants(watch: Watch): Promise<Outcome['firstGrants']> {
+  const sql = `select term, (extract(epoch from min(started_at)) * 1000)::float8 as at from attempts group by term order by term`;
+  // an onlooker that stood still for seconds gave its question up
+  return until('the first jobs of the terms', () => watch.ask<Outcome['firstGrants'][number]>(sql));
 }
 
 function keepLogs(cluster: Cluster, seed: number, log: string[], outcome: Outcome): string {

@@ -10,7 +10,7 @@ import { clusterProblem } from '../cluster.ts';
  */
 test(
   'a hundred faults harm no film, do nothing twice and leave nothing behind',
-  { skip: clusterProblem() ?? false, timeout: 720_000 },
+  { skip: clusterProblem() ?? false, timeout: 900_000 },
   async (t) => {
     const outcome = await runChaos(t, {
       nodes: 4,
