@@ -29,15 +29,17 @@ process.stdin.on('end', () => process.exit());
 function reach(address: string): void {
   const begun = performance.now();
   const socket = connect({ host: address, port: 9000, timeout: 1500 });
-  let said = false;
+  let [said, met] = [false, 'no'];
   const done = (result: string): void => {
     if (!said) say(`reached ${address} ${result}`);
     said = true;
     socket.destroy();
   };
-  // the other kernel answers, also while its program waits for a processor
-  socket.on('connect', () => done(String(Math.round(performance.now() - begun))));
-  socket.on('timeout', () => done('no'));
+  const passed = (): string => String(Math.round(performance.now() - begun));
+  // the other kernel answers, also while its program waits for a processor and has nothing to say yet
+  socket.on('connect', () => (met = passed()));
+  socket.on('data', () => done(passed()));
+  socket.on('timeout', () => done(met));
   socket.on('error', () => done('no'));
 }
 
