@@ -191,8 +191,11 @@ async function openHouse(t: TestContext): Promise<House> {
       tell(`${name} is upgraded`);
     },
     async onlyWorker(name) {
-      for (const node of (await program('a').api<{ items: { id: string; name: string }[] }>('/nodes')).items)
-        if (node.name !== name) await program('a').api(`/nodes/${node.id}/drain`, {});
+      const nodes = await until('the three machines to be known', async () => {
+        const { items } = await program('a').api<{ items: { id: string; name: string }[] }>('/nodes');
+        return items.length === 3 ? items : null;
+      });
+      for (const node of nodes) if (node.name !== name) await program('a').api(`/nodes/${node.id}/drain`, {});
     },
     async steppedBack(name) {
       const { standing } = await until(`${name} to step back`, async () => {

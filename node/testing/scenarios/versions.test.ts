@@ -65,7 +65,7 @@ suite('a worker that is too old for its coordinator', { skip }, () => {
       ((await (await program.request('/api/v1/node')).json()) as { standing: Standing }).standing;
 
     const atlas = await start('atlas', null);
-    const own = (await atlas.api<{ items: { id: string }[] }>('/nodes')).items[0]!;
+    const own = await until('its own machine', async () => (await atlas.api<{ items: { id: string }[] }>('/nodes')).items[0]);
     await atlas.api(`/nodes/${own.id}/drain`, {});
     const { token } = await atlas.api<{ token: string }>('/nodes/tokens', { uses: 2 });
     const tower = await start('tower', null, token);
