@@ -74,7 +74,8 @@ async function filesOf(computer: Computer): Promise<string> {
 
 async function sawCage(computer: Computer): Promise<boolean> {
   for (const deadline = performance.now() + 240_000; performance.now() < deadline; await pause(200))
-    if ((await computer.run('pgrep', '--full', '^[^ ]*bwrap .*ffmpeg')).code === 0) return true;
+    // of the service, and not of the command that installs it
+    if ((await computer.run('pgrep', '--uid', 'anna', '--full', '^[^ ]*bwrap .*ffmpeg')).code === 0) return true;
   return false;
 }
 
