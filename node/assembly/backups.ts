@@ -169,6 +169,7 @@ export function createBackups(parts: BackupParts): BackupDesk {
       label,
       keys: files,
       passphrase,
+      at: now(),
       signal,
       onProgress({ table, ...count }) {
         rows.set(table, count);
@@ -275,8 +276,7 @@ export function createBackups(parts: BackupParts): BackupDesk {
     const keys = parts.passphrase !== null || folder === own;
     await atWork('backup', 'Copying the database.', (signal) => make('nightly', keys, parts.passphrase, 'the night', signal));
     if (end?.good) await prune(house, settings);
-    else if (isFirstTry)
-      await note('backup-failed', 2, { what: `the nightly one of ${at.toISOString().slice(0, 10)}`, why: end?.says[0] ?? '' }, null);
+    else if (isFirstTry) await note('backup-failed', 2, { what: `the nightly one of ${dayOf(at)}`, why: end?.says[0] ?? '' }, null);
   }
 
   /** Only its own: another house that shares the folder has its own wishes. */
@@ -294,6 +294,11 @@ export function createBackups(parts: BackupParts): BackupDesk {
       log.warn({ why: messageOf(error), kind }, 'it could not be written down'),
     );
   }
+}
+
+/** What the clock of this machine calls that day: at three in the morning it is often another one than in Greenwich. */
+function dayOf(at: Date): string {
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
 }
 
 function lineOf({ name, bytes, takenAt, label, encrypted, note }: FoundBackup): BackupLine {

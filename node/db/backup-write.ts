@@ -49,6 +49,8 @@ export interface BackupWish {
   keys: KeyFiles | null;
   /** null: not encrypted */
   passphrase?: string | null;
+  /** when it is made; left out: now */
+  at?: Date;
   /** the very file to write; left out: a name of its own in the folder */
   file?: string;
   signal?: AbortSignal | undefined;
@@ -122,7 +124,7 @@ export async function backUpTables(q: Queryable, folder: string, wish: BackupWis
 }
 
 async function readHead(q: Queryable, wish: BackupWish): Promise<BackupHead> {
-  const takenAt = new Date().toISOString();
+  const takenAt = (wish.at ?? new Date()).toISOString();
   const hasCluster = (await presentTables(q)).includes('cluster');
   const [cluster] = hasCluster ? await q.query<{ id: string; name: string }>('select id, name from cluster') : [];
   const keys = wish.keys !== null;
