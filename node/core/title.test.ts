@@ -30,6 +30,7 @@ const cases: [string, string, string][] = [
   ['Солярис.1972.mkv', 'Солярис', '1972'],
   ['Café_de_Flore.mp4', 'Café de Flore', ''],
   ['1920x1080 test.mkv', '1920x1080 test', ''],
+  ['A \u202efdp.\u2066 film (1927).mkv', 'A fdp. film', '1927'],
   ['.mkv', 'mkv', ''],
   ['folder/...mkv', '..', ''],
   ['noextension', 'noextension', ''],

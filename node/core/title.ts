@@ -83,9 +83,12 @@ function trimmed(text: string): string {
   return text.replace(/\s+/g, ' ').replace(/^[\s._-]+|[\s._([{-]+$/gu, '');
 }
 
-/** Dots and underscores stand for spaces where a name has no spaces of its own. */
+/**
+ * Dots and underscores stand for spaces where a name has no spaces of its own. What turns the writing round is left out: on a
+ * page it would turn what stands behind the title too.
+ */
 function tidy(text: string): string {
-  const clean = text.replace(/[\p{Cc}]+/gu, ' ').trim();
+  const clean = text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ').trim();
   const spaced = /\s/.test(clean) ? clean : clean.replace(/[._]+(?=[^._])/g, ' ').trim();
   return spaced || clean;
 }
