@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { logLevels, logRooms } from '../../core/log-levels.ts';
 import { PlainError } from '../../errors.ts';
+import type { LogBook } from '../../log-book.ts';
 import { refuse } from '../errors.ts';
 import { readLevels } from '../models/logs.ts';
 import type { Web } from '../web.ts';
@@ -51,12 +52,7 @@ export const logsApi: ApiRoute[] = [
     does: 'The newest lines of the log of the machine that coordinates, newest first; with `after`, oldest first. Secrets are left out.',
     query: linesQuery,
     answer: linesAnswer,
-    run: async ({ web, query }) => {
-      const { level, room, words: said, before, after, limit = 200 } = query;
-      const asked = { ...(level ? { level } : {}), ...(room ? { room } : {}), ...(said ? { words: said } : {}) };
-      const items = bookOf(web).lines({ ...asked, ...(before ? { before } : {}), ...(after === undefined ? {} : { after }), limit });
-      return { items, levels: bookOf(web).levels() };
-    },
+    run: async ({ web, query }) => linesOf(bookOf(web), query),
   }),
   route({
     method: 'POST',
@@ -84,6 +80,13 @@ export const logsApi: ApiRoute[] = [
     run: ({ web, body, c }) => bundleAnswer(web, body.names ?? false, c.req.raw.signal),
   }),
 ];
+
+/** What `/logs` answers; the front of each machine answers the same of its own book. */
+export function linesOf(book: LogBook, { level, room, words: said, before, after, limit = 200 }: v.InferOutput<typeof linesQuery>) {
+  const asked = { ...(level ? { level } : {}), ...(room ? { room } : {}), ...(said ? { words: said } : {}) };
+  const items = book.lines({ ...asked, ...(before ? { before } : {}), ...(after === undefined ? {} : { after }), limit });
+  return { items, levels: book.levels() };
+}
 
 function bookOf(web: Web): NonNullable<Web['logs']> {
   if (!web.logs) throw refuse('not-found', 'This machine keeps no lines of its log.');

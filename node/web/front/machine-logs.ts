@@ -1,7 +1,7 @@
 import type { Hono } from 'hono';
 import * as v from 'valibot';
 import { PlainError } from '../../errors.ts';
-import { linesQuery } from '../api/logs.ts';
+import { linesOf, linesQuery } from '../api/logs.ts';
 import { refuse } from '../errors.ts';
 import { logQuery, logsView, readLevels } from '../models/logs.ts';
 import { url } from '../routes.ts';
@@ -15,10 +15,7 @@ export function registerMachineLogs(app: Hono<FrontEnv>, web: FrontWeb): void {
     if ((await door.of(c)).may !== 'act') throw refuse('no-token', 'This needs the command line of this machine.');
     const query = v.safeParse(linesQuery, c.req.query());
     if (!query.success) throw new PlainError(`The question is not understood: ${query.issues[0].message}.`);
-    const { level, room, words, before, after, limit = 200 } = query.output;
-    const asked = { ...(level ? { level } : {}), ...(room ? { room } : {}), ...(words ? { words } : {}) };
-    const items = book().lines({ ...asked, ...(before ? { before } : {}), ...(after === undefined ? {} : { after }), limit });
-    return c.json({ items, levels: book().levels() });
+    return c.json(linesOf(book(), query.output));
   });
   app.post('/api/v1/node/log-levels', async (c) => {
     if (c.env.visitor?.asks !== 'cli') throw refuse('not-allowed', 'Only the command line of this machine may change that here.');
