@@ -9,7 +9,7 @@ import { lockDirectory } from '../db/directory-lock.ts';
 import { PlainError } from '../errors.ts';
 import { createLog, type Log } from '../log.ts';
 import { command, nodeFlags, print } from './arguments.ts';
-import { passphraseFrom } from './passphrase.ts';
+import { secretFrom } from './passphrase.ts';
 import { confirm } from './restore.ts';
 import { stopsBySignal, tellSteps } from './steps.ts';
 
@@ -73,7 +73,8 @@ async function move(options: RunOptions, values: Record<string, unknown>, log: L
 
 /** @throws PlainError */
 async function destination(values: Record<string, unknown>): Promise<string | null> {
-  const to = values['to'] ?? (values['to-file'] === undefined ? undefined : await passphraseFrom(values['to-file']));
+  const file = values['to-file'];
+  const to = values['to'] ?? (typeof file === 'string' ? await secretFrom(file, 'address') : undefined);
   if (to === 'embedded') return null;
   if (typeof to === 'string' && /^postgres(ql)?:\/\//.test(to.trim())) return to.trim();
   throw new PlainError('Say where to: --to postgres://user:password@host/database, or --to embedded.');

@@ -51,6 +51,9 @@ export async function running(values: Record<string, unknown>, timeoutMs = 60_00
   const runtime = await firstRuntime(places);
   const hint = `Start it with "codecshift run", or name its data directory with --data-dir (looked in ${places.join(' and ')}).`;
   if (!runtime) throw new PlainError(`CodecShift is not running here. ${hint}`);
+  const silent = (error: unknown): never => {
+    throw new PlainError(`CodecShift does not answer at ${runtime.url}. ${hint}`, { cause: error });
+  };
   return {
     pid: runtime.pid,
     url: runtime.url,
@@ -59,23 +62,17 @@ export async function running(values: Record<string, unknown>, timeoutMs = 60_00
       const headers: Record<string, string> = { accept: 'application/json', authorization: `Bearer ${runtime.secret}` };
       if (body !== undefined) headers['content-type'] = 'application/json';
       const sent = body === undefined ? null : JSON.stringify(body);
-      const answer = await ask(new URL(`/api/v1${route}`, runtime.url), { method, headers, sent, timeoutMs, runtime }).catch(
-        (error: unknown) => {
-          throw new PlainError(`CodecShift does not answer at ${runtime.url}. ${hint}`, { cause: error });
-        },
-      );
-      const data = answer.data as { error?: { message?: string } } | null;
-      if (answer.status < 200 || answer.status > 299)
-        throw new PlainError(data?.error?.message ?? `CodecShift answered with ${answer.status}.`);
-      return data as never;
+      const answer = await ask(new URL(`/api/v1${route}`, runtime.url), { method, headers, sent, timeoutMs, runtime }).catch(silent);
+      if (answer.status < 200 || answer.status > 299) throw refusal(answer);
+      return answer.data as never;
     },
     async download(route, target, body) {
       const headers: Record<string, string> = { authorization: `Bearer ${runtime.secret}` };
       if (body !== undefined) headers['content-type'] = 'application/json';
       const asked = body === undefined ? { method: 'GET', sent: null } : { method: 'POST', sent: JSON.stringify(body) };
       const signal = AbortSignal.timeout(2 * 3600_000);
-      const response = await send(new URL(`/api/v1${route}`, runtime.url), { ...asked, headers, signal, runtime });
-      if (response.statusCode !== 200) throw new PlainError(`The file could not be had: CodecShift answered with ${response.statusCode}.`);
+      const response = await send(new URL(`/api/v1${route}`, runtime.url), { ...asked, headers, signal, runtime }).catch(silent);
+      if (response.statusCode !== 200) throw refusal(await answerOf(response).catch(silent));
       try {
         await pipeline(response, createWriteStream(`${target}.part`, { mode: 0o600 }));
         await rename(`${target}.part`, target);
@@ -105,18 +102,14 @@ async function firstRuntime(places: readonly string[]): Promise<Runtime | null> 
   return null;
 }
 
-/** One request and its JSON, null where it is none. */
 async function ask(
   url: URL,
   wish: { method: string; headers: Record<string, string>; sent: string | null; timeoutMs: number; runtime: Runtime },
-): Promise<{ status: number; data: unknown }> {
+): Promise<Answer> {
   const { method, headers, sent, timeoutMs, runtime } = wish;
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await send(url, { method, headers, sent, signal, runtime });
-    const chunks: Buffer[] = [];
-    for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
-    return { status: response.statusCode ?? 0, data: parsed(Buffer.concat(chunks).toString('utf8')) };
+    return await answerOf(await send(url, { method, headers, sent, signal, runtime }));
   } catch (error) {
     // http says only that it was aborted; that it took too long is what the doctor wants to know
     throw signal.aborted ? signal.reason : error;
@@ -137,7 +130,26 @@ async function send(
   const request = url.protocol === 'https:' ? httpsRequest(url, { ...init, ...pinned }) : httpRequest(url, init);
   request.end(sent ?? undefined);
   const [response] = (await once(request, 'response')) as [IncomingMessage];
+  // a line that breaks later is told by the response; without a listener it would end the process
+  request.on('error', () => {});
   return response;
+}
+
+interface Answer {
+  status: number;
+  /** null where it is no JSON */
+  data: unknown;
+}
+
+async function answerOf(response: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  return { status: response.statusCode ?? 0, data: parsed(Buffer.concat(chunks).toString('utf8')) };
+}
+
+/** In the words of the program, if it said any. */
+function refusal({ status, data }: Answer): PlainError {
+  return new PlainError((data as { error?: { message?: string } } | null)?.error?.message ?? `CodecShift answered with ${status}.`);
 }
 
 function parsed(text: string): unknown {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { temporaryDirectory } from '../testing/database.ts';
+import { freePorts } from '../testing/free-ports.ts';
 import { startProgram, until } from '../testing/program.ts';
 import { startFront } from '../testing/front.ts';
 import { repository } from '../testing/tools.ts';
@@ -63,4 +64,14 @@ suite('stop', () => {
     assert.equal((await ask(own, { how: 'finish' })).status, 202);
     assert.deepEqual(front.asked, [['stop', 'finish']]);
   });
+});
+
+test('a program that crashed and left its address behind is called so, also by whoever wants a file of it', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const port = await freePorts(1);
+  const runtime = { url: `http://127.0.0.1:${port}`, pid: process.pid, secret: 'none' };
+  writeFileSync(join(dataDir, 'running.json'), JSON.stringify(runtime));
+  const said = await codecshift('support-bundle', '--data-dir', dataDir, '--out', join(dataDir, 'bundle.tar.gz'));
+  assert.equal(said.code, 1);
+  assert.match(said.stderr, /^CodecShift does not answer at http:\/\/127\.0\.0\.1:\d+\. Start it with/);
 });

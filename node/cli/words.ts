@@ -19,12 +19,12 @@ export function jobLine(job: JobAnswer): string {
   return `#${job.id}  ${job.title}${job.detail ? ` ${job.detail}` : ''}  ${job.outcome ?? job.state}, ${size}${progress}${held}`;
 }
 
-/** Decimal units, as disks are sold. */
 /** "1 file", "2 files" */
 export function counted(n: number, one: string): string {
   return `${n} ${n === 1 ? one : `${one}s`}`;
 }
 
+/** Decimal units, as disks are sold. */
 export function bytes(n: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
   let i = 0;
