@@ -21,6 +21,7 @@ import type { Source, SourceItem } from '../sources/source.ts';
 import { problemOf } from './source-health.ts';
 import { placed } from './source-listing.ts';
 import type { Sources } from './sources.ts';
+import { createTurns } from './turns.ts';
 
 /**
  * Tells media servers and fetchers that files were exchanged, and does not believe that they know before they show it.
@@ -61,49 +62,30 @@ export function createMessenger(parts: MessengerParts): Messenger {
   const { db, events, log } = parts;
   const ending = new AbortController();
   const quietSeconds = parts.quietSeconds ?? QUIET_SECONDS;
-  let timer: NodeJS.Timeout | undefined;
-  let turn: Promise<void> = Promise.resolve();
-  /** also while a round runs, whose end must not forget it */
-  let hurried = false;
+  const turns = createTurns(ending.signal, round);
 
   return {
-    start: () => next(0),
-    async stop() {
+    start: () => turns.next(0),
+    stop() {
       ending.abort();
-      clearTimeout(timer);
-      await turn;
+      return turns.stop();
     },
-    hurry() {
-      hurried = true;
-      next(0);
-    },
+    hurry: turns.hurry,
   };
 
-  function next(inMs: number): void {
-    clearTimeout(timer);
-    if (ending.signal.aborted) return;
-    timer = setTimeout(() => {
-      turn = turn.then(round);
-    }, inMs).unref();
-  }
-
-  async function round(): Promise<void> {
-    if (ending.signal.aborted) return;
-    let again = 60_000;
-    hurried = false;
+  async function round(): Promise<number | null> {
     try {
       const due = await dueMessages(db);
       const bySource = Map.groupBy(due, (message) => message.sourceId);
       await Promise.all([...bySource.values()].map(deliver));
       const seconds = await nextMessageIn(db);
-      if (seconds !== null) again = Math.min(60_000, Math.max(200, seconds * 1000));
+      return seconds === null ? 60_000 : Math.min(60_000, Math.max(200, seconds * 1000));
     } catch (error) {
-      if (ending.signal.aborted) return;
-      if (isStaleTerm(error)) return parts.onStale();
+      if (ending.signal.aborted) return null;
+      if (isStaleTerm(error)) return (parts.onStale(), null);
       log.warn({ why: messageOf(error) }, 'messages to media servers could not be looked after; it is tried again');
-      again = 10_000;
+      return 10_000;
     }
-    next(hurried ? 0 : again);
   }
 
   /** One after the other; when the source cannot be asked, the rest of its messages waits with this one. */

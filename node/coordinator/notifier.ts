@@ -24,6 +24,7 @@ import type { Log } from '../log.ts';
 import type { Letter, Senders } from '../notices/senders.ts';
 import { openTarget } from './notice-sealing.ts';
 import type { Secrets } from './secrets.ts';
+import { createTurns } from './turns.ts';
 
 /**
  * Tells people what is in `notifications`: chooses the targets, waits for the end of their quiet hours, sends, and writes down what
@@ -70,49 +71,31 @@ export function createNotifier(parts: NotifierParts): Notifier {
   const now = parts.now ?? Date.now;
   const ending = new AbortController();
   const lines = new Map<number, Promise<void>>();
-  let timer: NodeJS.Timeout | undefined;
-  let turn: Promise<void> = Promise.resolve();
-  let hurried = false;
+  const turns = createTurns(ending.signal, round);
   let caredFor = -Infinity;
 
   return {
-    start: () => next(0),
+    start: () => turns.next(0),
     async stop() {
       ending.abort(new Error('the term is over'));
-      clearTimeout(timer);
-      await turn;
+      await turns.stop();
       await Promise.all(lines.values());
     },
-    hurry() {
-      hurried = true;
-      next(0);
-    },
+    hurry: turns.hurry,
     test,
   };
 
-  function next(inMs: number): void {
-    clearTimeout(timer);
-    if (ending.signal.aborted) return;
-    timer = setTimeout(() => {
-      turn = turn.then(round);
-    }, inMs).unref();
-  }
-
-  async function round(): Promise<void> {
-    if (ending.signal.aborted) return;
-    hurried = false;
-    let again = MOST_WAIT_MS;
+  async function round(): Promise<number> {
     try {
       await careForOld();
       await route();
       begin(await dueDeliveries(db, [...lines.keys()]));
       const seconds = [await nextNoticeIn(db), await nextDeliveryIn(db, [...lines.keys()])].filter((s) => s !== null);
-      again = Math.min(MOST_WAIT_MS, Math.max(200, Math.min(...seconds) * 1000));
+      return Math.min(MOST_WAIT_MS, Math.max(200, Math.min(...seconds) * 1000));
     } catch (error) {
       troubled(error);
-      again = TROUBLE_MS;
+      return TROUBLE_MS;
     }
-    next(hurried ? 0 : again);
   }
 
   function troubled(error: unknown): void {
@@ -147,17 +130,12 @@ export function createNotifier(parts: NotifierParts): Notifier {
   /** A line for each target that has none; it ends by itself. */
   function begin(due: Delivery[]): void {
     for (const [targetId, deliveries] of Map.groupBy(due, (delivery) => delivery.targetId)) {
-      const over = (inMs: number): void => {
-        lines.delete(targetId);
-        next(inMs);
-      };
-      const line = deliver(targetId, deliveries).then(
-        () => over(0),
-        (error: unknown) => {
+      const line = deliver(targetId, deliveries)
+        .then(turns.hurry, (error: unknown) => {
           troubled(error);
-          over(TROUBLE_MS);
-        },
-      );
+          turns.next(TROUBLE_MS);
+        })
+        .finally(() => lines.delete(targetId));
       lines.set(targetId, line);
     }
   }
@@ -245,7 +223,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
     const delivery = (await readDelivery(db, id))!;
     const answer = await ask(target, [delivery]);
     await end(target, [delivery], answer, 1);
-    if (answer.ok) next(0);
+    if (answer.ok) turns.hurry();
     return answer;
   }
 
