@@ -12,7 +12,7 @@ import { acquireLease, readMoved } from '../db/coordinator.ts';
 import type { Fault } from '../files/durable.ts';
 import { emptyUrl, havePostgres, quietLog } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
-import { andClose } from './database-hold.ts';
+import { andClose } from '../db/hold.ts';
 import { requireTruth } from './database-truth.ts';
 import { moveDatabase } from './move.ts';
 import { restoreBackup } from './restore.ts';

@@ -13,7 +13,7 @@ import { type Fault, writeDurably } from '../files/durable.ts';
 import type { Log } from '../log.ts';
 import { clusterPin, readClusterPin } from './cluster-pin.ts';
 import { placeOf } from './database-choice.ts';
-import { andClose, holdLease, schemaOf, type Hold } from './database-hold.ts';
+import { andClose, holdLease, schemaOf, type Hold } from '../db/hold.ts';
 import { exists, finishSwap, openIncoming, stamp, swapDatabase } from './database-swap.ts';
 import type { RestoreStep } from './restore.ts';
 import { isRestoreMark } from './restore-journal.ts';

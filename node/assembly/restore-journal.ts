@@ -8,7 +8,7 @@ import { codeOf, PlainError } from '../errors.ts';
 import { writeDurably } from '../files/durable.ts';
 import type { Log } from '../log.ts';
 import { placeOf } from './database-choice.ts';
-import { andClose } from './database-hold.ts';
+import { andClose } from '../db/hold.ts';
 import { exists, finishSwap, swapDatabase, swapSchema, type Swap } from './database-swap.ts';
 
 /**

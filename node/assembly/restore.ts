@@ -3,7 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { backUpBefore } from '../db/backup-before.ts';
 import { verifyBackup, type BackupContents } from '../db/backup-read.ts';
-import { openSession, type LoneSession, type Queryable } from '../db/connect.ts';
+import { putPrivateKey, readClusterKey, replaceClusterKey } from '../db/cluster.ts';
+import { openSession, type LoneSession } from '../db/connect.ts';
 import { addActivity } from '../db/activity.ts';
 import { markArriving } from '../db/coordinator.ts';
 import { presentTables } from '../db/export.ts';
@@ -17,7 +18,7 @@ import { makeClusterKey } from '../mesh/signing.ts';
 import { placeOf } from './database-choice.ts';
 import { clusterPin, parsePin, readClusterPin } from './cluster-pin.ts';
 import { asideName, exists, finishSwap, openIncoming, stamp, swapDatabase, type Swap } from './database-swap.ts';
-import { holdLease, schemaOf, type Hold } from './database-hold.ts';
+import { holdLease, schemaOf, type Hold } from '../db/hold.ts';
 import { endRestore, finishRestore, noteRestore, restoreMark } from './restore-journal.ts';
 
 /**
@@ -228,9 +229,9 @@ async function saveBefore(session: LoneSession, wish: RestoreWish, { manifest }:
   const safety = isNewer ? null : await backUpBefore(session, wish.dataDir, 'before-restore', { signal: wish.signal });
   const [{ term } = { term: 0 }] = await session.query<{ term: number }>('select term from coordinator');
   const hasCluster = (await presentTables(session)).includes('cluster');
-  const [cluster] = hasCluster ? await session.query<{ id: string; key: string }>('select id, private_key as key from cluster') : [];
-  const sameHouse = cluster !== undefined && cluster.id === manifest.cluster?.id;
-  return { safety, sameHouse, term, privateKey: sameHouse ? cluster.key : null };
+  const key = hasCluster ? await readClusterKey(session) : null;
+  const sameHouse = key !== null && key.cluster === manifest.cluster?.id;
+  return { safety, sameHouse, term, privateKey: sameHouse ? key.privateKey : null };
 }
 
 async function build(
@@ -254,24 +255,15 @@ async function build(
       wish.onStep?.({ says: 'Writing the database.', done: [...done.values()].reduce((sum, n) => sum + n, 0), of });
     },
     async finish(q) {
-      if (!contents.manifest.keys) await giveKey(q, before.privateKey);
+      // the key of the house that was here, or another house altogether: without its key nobody can sign for the old one
+      if (!contents.manifest.keys)
+        await (before.privateKey === null ? replaceClusterKey(q, makeClusterKey()) : putPrivateKey(q, before.privateKey));
       const params = { takenAt: contents.manifest.takenAt, program: contents.manifest.program };
       await addActivity(q, { kind: 'backup-restored', severity: 1, by: wish.by, params });
       if (external) await markArriving(q, external.mark);
       await wish.fault?.('restore:built');
     },
   });
-}
-
-/** The key of the house that was here, or another house altogether: without its key nobody can sign for the old one. */
-async function giveKey(q: Queryable, known: string | null): Promise<void> {
-  if (known !== null) return void (await q.query('update cluster set private_key = $1', [known]));
-  const key = makeClusterKey();
-  await q.query(`update cluster set id = $1, public_key = $2, private_key = $3, members = null, members_version = 0`, [
-    key.cluster,
-    key.publicKey,
-    key.privateKey,
-  ]);
 }
 
 /**

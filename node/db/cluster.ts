@@ -33,6 +33,20 @@ export async function readClusterKey(q: Queryable): Promise<{ cluster: string; p
   );
 }
 
+/** In a copy that came without it. */
+export async function putPrivateKey(q: Queryable, privateKey: string): Promise<void> {
+  await q.query('update cluster set private_key = $1', [privateKey]);
+}
+
+/** It is another cluster from now on, with the same books: nobody is its member yet. */
+export async function replaceClusterKey(q: Queryable, key: { cluster: string; publicKey: string; privateKey: string }): Promise<void> {
+  await q.query(`update cluster set id = $1, public_key = $2, private_key = $3, members = null, members_version = 0`, [
+    key.cluster,
+    key.publicKey,
+    key.privateKey,
+  ]);
+}
+
 /** The first candidate of an empty database founds; whoever comes at the same moment finds that cluster. */
 export async function foundCluster(
   q: Queryable,

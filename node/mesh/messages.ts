@@ -65,7 +65,7 @@ const understood = <S extends v.GenericSchema>(entry: S, max: number) =>
   v.pipe(
     v.array(v.unknown()),
     v.maxLength(max),
-    v.transform((entries) => entries.flatMap((one) => (v.is(entry, one) ? [v.parse(entry, one)] : []))),
+    v.transform((entries) => entries.map((one) => v.safeParse(entry, one)).flatMap((read) => (read.success ? [read.output] : []))),
   );
 
 const encoderReport = v.object({

@@ -44,7 +44,7 @@ export const emptyBooks: Queryable = {
 /** The same, with somebody who leads and the schema of this program. */
 export const readyBooks: Queryable = {
   query: async (sql, params) => {
-    if (/from schema_migrations/.test(sql)) return [{ version: readMigrations().length }] as never;
+    if (/from schema_migrations/.test(sql)) return [{ schema: readMigrations().length }] as never;
     if (/\bfrom coordinator\b/.test(sql)) return [{ term: 1, holder: 'node-atlas', session: null, url: null, held: true }] as never;
     return emptyBooks.query(sql, params);
   },

@@ -16,7 +16,7 @@ function but(part: RegExp, answer: () => Promise<unknown>): Queryable {
 test('a coordinator is ready with its database, the schema of this program and a lease, and says in words what is missing', async () => {
   const ask = (db: Queryable) => createReadiness({ db }, 50)();
   assert.deepEqual(await ask(readyBooks), { ready: true, words: 'ok' });
-  assert.match((await ask(but(/schema_migrations/, async () => [{ version: 2 }]))).words, /schema of another version/);
+  assert.match((await ask(but(/schema_migrations/, async () => [{ schema: 2 }]))).words, /schema of another version/);
   assert.match((await ask(but(/coordinator/, async () => [{ held: false }]))).words, /Nobody coordinates/);
   const secret = async (): Promise<never> => {
     throw new Error('connect ECONNREFUSED postgres://user:pass@db');

@@ -1,5 +1,4 @@
-import { readLease } from '../db/coordinator.ts';
-import { schemaVersion } from '../db/schema-version.ts';
+import { readLease, readSchema } from '../db/coordinator.ts';
 import { readMigrations } from '../db/migrate.ts';
 import type { Web } from './web.ts';
 
@@ -22,9 +21,9 @@ export function createReadiness(web: Pick<Web, 'db'>, answerMs = ANSWER_MS): () 
 
   async function look(): Promise<{ ready: boolean; words: string }> {
     try {
-      const [version, lease] = await Promise.all([schemaVersion(web.db), readLease(web.db)]);
+      const [{ schema }, lease] = await Promise.all([readSchema(web.db), readLease(web.db)]);
       expected ??= readMigrations().length;
-      if (version !== expected) return { ready: false, words: 'The database has the schema of another version of CodecShift.' };
+      if (schema !== expected) return { ready: false, words: 'The database has the schema of another version of CodecShift.' };
       return lease.held ? { ready: true, words: 'ok' } : { ready: false, words: 'Nobody coordinates.' };
     } catch {
       return { ready: false, words: 'The database does not answer.' };

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { connectDatabase, type LoneSession, type Queryable } from '../db/connect.ts';
+import { connectDatabase, type LoneSession, type Queryable } from './connect.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 
