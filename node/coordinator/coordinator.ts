@@ -1,8 +1,7 @@
-import { outranks, type Certificate, type Signed } from '../core/cluster.ts';
+import type { Signed } from '../core/cluster.ts';
 import type { Access } from '../core/access.ts';
 import type { Safe } from '../core/safe.ts';
 import type { Commands } from '../core/commands.ts';
-import type { PlacedFile } from '../core/source-paths.ts';
 import { addActivity } from '../db/activity.ts';
 import { graceLeases } from '../db/claims.ts';
 import { readCluster } from '../db/cluster.ts';
@@ -12,35 +11,21 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { JoinAnswer } from '../mesh/messages.ts';
-import { openCertificate, sign, type ClusterKey } from '../mesh/signing.ts';
+import { sign } from '../mesh/signing.ts';
 import type { SecretKey } from '../sealed.ts';
-import { createCleaner, type Cleaner } from './cleaner.ts';
 import { createAccess } from './access.ts';
-import { createBenches, type Benches } from './benches.ts';
 import { createCommands } from './commands.ts';
-import { createDispatcher, type Dispatcher } from './dispatcher.ts';
 import { createElector, type Elector } from './elector.ts';
-import { createFinisher, type Finisher } from './finisher.ts';
-import { createMeasurer, type Measurer } from './measurer.ts';
 import { heedFolderChanges } from './folder-changes.ts';
 import { catchUpMembers, clusterKeyOf, currentMembers, signMembers } from './members.ts';
-import { createOutside, type Outside } from './outside.ts';
 import { noteMisfits } from './misfits.ts';
 import { createPairing } from './pairing.ts';
-import { createPictureKeeping, type PictureKeeping } from './pictures.ts';
-import { createProver, type Prover } from './prover.ts';
-import { createRechecker, type Rechecker } from './rechecker.ts';
 import { createSafe } from './safe.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
-import { createRescuer, type Rescuer } from './rescuer.ts';
-import { createScanner, type Scanner } from './scanner.ts';
-import { createRoster, type Network, type Roster } from './roster.ts';
+import type { Network } from './roster.ts';
 import type { SettingsStore } from './settings.ts';
 import type { Outward } from './source-links.ts';
-import type { FileChange } from './source-tidings.ts';
-import { createTickets, type Tickets } from './tickets.ts';
-import { createTrashCare, type TrashCare } from './trash-care.ts';
-import { createTrash, type Trash } from './trash.ts';
+import { assembleTerm, dismantleTerm, type Term } from './term.ts';
 
 /**
  * The elected role: scans, plans, hands out jobs, keeps the books. It never touches a media file. Everything it does
@@ -90,46 +75,6 @@ export interface CoordinatorParts {
   log: Log;
   /** for tests: seconds a lease lives */
   ttlSeconds?: number;
-}
-
-export interface Term {
-  number: number;
-  db: Database;
-  signal: AbortSignal;
-  key: ClusterKey;
-  tickets: Tickets;
-  offer: () => void;
-  /** signs the list of members anew and tells everybody */
-  publishMembers: () => Promise<void>;
-  /** something was decided about nodes: they say hello at once and learn it */
-  callForHello: () => void;
-  handOver: (to: string) => Promise<void>;
-  prover: Prover;
-  roster: Roster;
-  scanner: Scanner;
-  dispatcher: Dispatcher;
-  finisher: Finisher;
-  rescuer: Rescuer;
-  trash: Trash;
-  benches: Benches;
-  rechecker: Rechecker;
-  pictures: PictureKeeping;
-  trashCare: TrashCare;
-  cleaner: Cleaner;
-  /** media servers and fetchers */
-  outside: Outside | null;
-  measurer: Measurer;
-}
-
-interface Beginning {
-  number: number;
-  db: Database;
-  signal: AbortSignal;
-  key: ClusterKey;
-  incarnation: number;
-  certificate: Signed;
-  publishMembers: () => Promise<void>;
-  callForHello: () => void;
 }
 
 interface Reign {
@@ -215,7 +160,10 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     let told = 0;
     // it ended while it began: what comes after it must not be overwritten
     if (elector.term() !== number) return;
-    const term = assemble({ number, db, signal: over.signal, key, incarnation, certificate, publishMembers, callForHello });
+    const term = assembleTerm(
+      { ...parts, elector },
+      { number, db, signal: over.signal, key, incarnation, certificate, publishMembers, callForHello },
+    );
     const announce = setInterval(() => {
       tellEveryone();
       void tellMembers().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the list of members could not be read'));
@@ -235,7 +183,12 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       commands: createCommands(parts, term),
       access: createAccess({ db, events: parts.events }),
       safe: createSafe({ db, secrets: secretsOf(db), events: parts.events }),
-      end: () => (misfits.stop(), dismantle(term, over, announce)),
+      async end() {
+        misfits.stop();
+        clearInterval(announce);
+        over.abort();
+        await dismantleTerm(term);
+      },
     };
     // the one before may have ended between a person's decision and its signature
     await catchUp();
@@ -291,123 +244,6 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     return parts.outside ? createSecrets({ db, self: mesh.self, key: parts.outside.secretKey }) : null;
   }
 
-  function assemble(reigning: Beginning): Term {
-    const { number, db, signal, key } = reigning;
-    const settings = parts.settings.current;
-    const tickets = createTickets(key, number);
-    const reaches = (node: string): boolean => node === mesh.self || parts.network.connected().includes(node);
-    const common = { mesh, reaches, db, term: number, settings, events: parts.events, tickets, log };
-    const offer = (): void => dispatcher.offer();
-    // A late refusal of an earlier term says nothing of the present one. It ends by way of the elector: a term that ended
-    // here alone would be renewed for ever, and nobody would coordinate.
-    const onStale = (): void =>
-      void elector.overtaken(number).catch((error: unknown) => log.warn({ why: messageOf(error) }, 'a term did not end'));
-    const roster = createRoster({
-      ...common,
-      certificate: reigning.certificate,
-      network: parts.network,
-      onKeeper(node) {
-        rescuer.askAgain(node);
-        scanner.keeperReturned();
-      },
-      onRoots: () => void prover.kick(),
-      onSaid: (node) => benches.heard(node),
-      open: (signed) => openCertificate(key.publicKey, signed),
-      onHigher: (signed) => compare(openCertificate(key.publicKey, signed), reigning),
-    });
-    const prover = createProver({
-      ...common,
-      present: roster.present,
-      onProved: () => {
-        dispatcher.worldChanged();
-        offer();
-      },
-    });
-    const dispatcher = createDispatcher({ ...common, roster, wanted: (node) => measurer.wants(node) });
-    const measurer = createMeasurer({ ...common, roster, offer });
-    const toSources = {
-      whyNotNow: async (file: PlacedFile) => (await outside?.whyNotNow(file)) ?? null,
-      tidings: async (change: FileChange) => (await outside?.tidings(change)) ?? [],
-      replaced: () => outside?.messenger.hurry(),
-    };
-    const trash = createTrash({ ...common, ...toSources, lookInTrash: (rootId) => trashCare.look(rootId) });
-    const trashCare = createTrashCare({ ...common, expire: (due) => trash.expire(due) });
-    const cleaner = createCleaner({ ...common, lookInTrash: (rootId) => trashCare.look(rootId) });
-    const pictures = createPictureKeeping({ ...common, reachable: () => [mesh.self, ...parts.network.connected()] });
-    const benches = createBenches({ ...common, offer, worldChanged: () => dispatcher.worldChanged() });
-    const rechecker = createRechecker(common);
-    const finisher = createFinisher({
-      ...common,
-      ...toSources,
-      offer,
-      lookAgain: (id) => scanner.scanSoon(id),
-      restored: (report) => trash.report(report),
-      rechecked: (report) => rechecker.report(report),
-      badOutput: (attempt, code) => benches.bad(attempt, code),
-    });
-    const rescuer = createRescuer({
-      ...common,
-      offer,
-      continue: (attempt) => finisher.continue(attempt),
-      expire: (due) => trash.expire(due),
-      recheck: () => rechecker.round(),
-      forgetPictures: () => pictures.forgetOld(),
-      onStale,
-    });
-    const scanner = createScanner({
-      ...common,
-      offer,
-      listing: async (library, onItems, signal) => (await outside?.sources.list(library, onItems, signal)) ?? null,
-      settle: async (library) => outside?.sources.settle(library),
-    });
-    const outside = parts.outside
-      ? createOutside({
-          ...common,
-          ...parts.outside,
-          self: mesh.self,
-          clientId: key.cluster,
-          scanner,
-          continue: (attempt) => finisher.continue(attempt),
-          onStale,
-          signal,
-        })
-      : null;
-    const { publishMembers, callForHello } = reigning;
-    const handOver = (to: string): Promise<void> => elector.handOver(to);
-    return {
-      number,
-      db,
-      signal,
-      key,
-      tickets,
-      offer,
-      publishMembers,
-      callForHello,
-      handOver,
-      roster,
-      prover,
-      scanner,
-      dispatcher,
-      finisher,
-      rescuer,
-      trash,
-      benches,
-      rechecker,
-      pictures,
-      trashCare,
-      cleaner,
-      outside,
-      measurer,
-    };
-  }
-
-  /** A node follows somebody higher. If that is of this very cluster, our database is older than the cluster's past. */
-  function compare(theirs: Certificate | null, ours: Pick<Beginning, 'number' | 'incarnation'>): void {
-    if (!theirs || !outranks(theirs, { incarnation: ours.incarnation, term: ours.number })) return;
-    if (theirs.incarnation === ours.incarnation) void elector.outranked(theirs.term);
-    else log.warn({ theirs, ours: ours.number }, 'a node follows a later life of this cluster; this database was left behind');
-  }
-
   async function end(): Promise<void> {
     const ending = reign;
     reign = null;
@@ -419,19 +255,4 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
 
 function nobodyLeads(cause?: unknown): PlainError {
   return new PlainError('No machine coordinates at this moment. That lasts a few seconds; try again.', { retry: true, cause });
-}
-
-async function dismantle(term: Term, over: AbortController, announce: NodeJS.Timeout): Promise<void> {
-  clearInterval(announce);
-  over.abort();
-  term.dispatcher.stop();
-  term.prover.stop();
-  await Promise.allSettled([
-    term.scanner.stop(),
-    term.rescuer.stop(),
-    term.cleaner.stop(),
-    term.trashCare.stop(),
-    term.measurer.stop(),
-    term.outside?.stop(),
-  ]);
 }

@@ -14,7 +14,8 @@ import { filesToPlan } from '../db/replan.ts';
 import { believePath, upsertRoot } from '../db/roots.ts';
 import { runningJobs } from '../db/job-lists.ts';
 import { messageOf, PlainError } from '../errors.ts';
-import type { CoordinatorParts, Term } from './coordinator.ts';
+import type { CoordinatorParts } from './coordinator.ts';
+import type { Term } from './term.ts';
 import { planAgain } from './inspection.ts';
 
 /** Adding, changing and removing libraries. No file is ever touched by any of these. */

@@ -12,7 +12,8 @@ import { putOff, readNode, setStanding, setWishes, wishesOf, type NodeRow } from
 import { believePath, setNodeRoots } from '../db/roots.ts';
 import { PlainError } from '../errors.ts';
 import { newToken } from '../mesh/join-token.ts';
-import type { CoordinatorParts, Term } from './coordinator.ts';
+import type { CoordinatorParts } from './coordinator.ts';
+import type { Term } from './term.ts';
 
 /** A page waits for it. */
 const LOG_PATIENCE_MS = 10_000;

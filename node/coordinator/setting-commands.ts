@@ -9,7 +9,8 @@ import { changeRetention } from '../db/originals.ts';
 import { rerank } from '../db/replan.ts';
 import { putSettings, readSettings, type SettingRow, type SettingWrite } from '../db/settings.ts';
 import { PlainError } from '../errors.ts';
-import type { CoordinatorParts, Term } from './coordinator.ts';
+import type { CoordinatorParts } from './coordinator.ts';
+import type { Term } from './term.ts';
 
 /** The groups of settings that say who may come in. */
 const doors: ReadonlySet<string> = new Set(['access', 'provider', 'proxy']);

@@ -8,7 +8,8 @@ import { addSource, changeSource, readSource, removeSource, type Source as Sourc
 import { codeOf, PlainError } from '../errors.ts';
 import type { PlexPin, PlexServer } from '../sources/plex-account.ts';
 import type { Source } from '../sources/source.ts';
-import type { CoordinatorParts, Term } from './coordinator.ts';
+import type { CoordinatorParts } from './coordinator.ts';
+import type { Term } from './term.ts';
 import type { Outside } from './outside.ts';
 import type { Credential } from './source-links.ts';
 

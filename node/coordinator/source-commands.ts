@@ -1,6 +1,7 @@
 import type { Commands } from '../core/commands.ts';
 import { PlainError } from '../errors.ts';
-import type { CoordinatorParts, Term } from './coordinator.ts';
+import type { CoordinatorParts } from './coordinator.ts';
+import type { Term } from './term.ts';
 import { sourceAdding } from './source-adding.ts';
 import { sourceHooks } from './source-hooks.ts';
 import { sourceMapping } from './source-mapping.ts';

@@ -7,7 +7,8 @@ import { isOwnEcho, tellAgain } from '../db/source-messages.ts';
 import { noteSourceEvent, readSource, setHook, sourceOfHook, type Source as SourceRow } from '../db/sources.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import { readHook, type HookHint } from '../sources/hooks.ts';
-import type { CoordinatorParts, Term } from './coordinator.ts';
+import type { CoordinatorParts } from './coordinator.ts';
+import type { Term } from './term.ts';
 import type { Outside } from './outside.ts';
 
 /**

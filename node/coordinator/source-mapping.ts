@@ -9,7 +9,8 @@ import { forgetMark, listSourceLibraries } from '../db/source-libraries.ts';
 import { listSourcePaths, replaceSourcePaths } from '../db/source-paths.ts';
 import { readSource, type Source as SourceRow } from '../db/sources.ts';
 import { messageOf, PlainError } from '../errors.ts';
-import type { CoordinatorParts, Term } from './coordinator.ts';
+import type { CoordinatorParts } from './coordinator.ts';
+import type { Term } from './term.ts';
 import type { Outside } from './outside.ts';
 
 type Mapping = Pick<Commands, 'proposePaths' | 'provePaths' | 'savePaths'>;

@@ -8,7 +8,8 @@ import { listSourcePaths } from '../db/source-paths.ts';
 import { readSource, type Source as SourceRow } from '../db/sources.ts';
 import { PlainError } from '../errors.ts';
 import { isWithin } from './changed-folders.ts';
-import type { CoordinatorParts, Term } from './coordinator.ts';
+import type { CoordinatorParts } from './coordinator.ts';
+import type { Term } from './term.ts';
 import { wishesOf } from './library-commands.ts';
 
 /** One folder of a section, and where it is here. */
