@@ -3,29 +3,19 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { nightlyIsDue, type BackupEnd, type BackupLine, type Backups, type BackupWork } from '../core/backups.ts';
+import type { BackupEnd, BackupLine, Backups, BackupWork } from '../core/backups.ts';
 import type { Actor } from '../core/commands.ts';
 import { addActivity } from '../db/activity.ts';
 import { ownBackups } from '../db/backup-before.ts';
-import {
-  freeBackupFile,
-  houseInName,
-  isBackupName,
-  listBackups,
-  noteBackup,
-  removeAbandoned,
-  removeBackup,
-  superfluous,
-  type FoundBackup,
-} from '../db/backup-folder.ts';
+import { freeBackupFile, isBackupName, listBackups, noteBackup, removeBackup, type FoundBackup } from '../db/backup-folder.ts';
 import { looksEncrypted, readHead, verifyBackup, type BackupContents } from '../db/backup-read.ts';
 import { backUp, settle } from '../db/backup-write.ts';
-import { readCluster } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';
 import { requireKnownSchema } from '../db/rebuild.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { keyFilesOf } from './key-files.ts';
+import { createNightly, type NightlyParts } from './nightly.ts';
 
 /**
  * The backups of this machine while it coordinates: made at night by themselves and by hand, read back, handed out, taken in
@@ -47,7 +37,7 @@ export interface BackupParts {
   /** of nightly backups */
   passphrase: string | null;
   secretKeyFile: string | null;
-  settings: () => { 'backup.nightly': boolean; 'backup.hour': number; 'backup.daily': number; 'backup.weekly': number };
+  settings: NightlyParts['settings'];
   /** null: this machine does not coordinate */
   term: () => number | null;
   /** names of other machines that would lead with this database as soon as this one does not */
@@ -73,12 +63,17 @@ export function createBackups(parts: BackupParts): BackupDesk {
   const now = parts.now ?? (() => new Date());
   const own = ownBackups(parts.dataDir);
   const folder = parts.folder === null ? own : path.resolve(parts.folder);
-  const startedAt = now().getTime();
   let work: { state: BackupWork; stop: AbortController; over: Promise<void> } | null = null;
   let end: BackupEnd | null = null;
-  let tried = 0;
   let told = -Infinity;
   let timer: NodeJS.Timeout | undefined;
+  const tonight = createNightly({
+    ...{ db, folder, own, now, settings: parts.settings },
+    mayBegin: () => parts.term() !== null && work === null,
+    make: makeNightly,
+    onFailed: (params) => note('backup-failed', 2, params, null),
+    onPruned: () => parts.onChange(work !== null),
+  });
 
   return {
     start() {
@@ -260,31 +255,11 @@ export function createBackups(parts: BackupParts): BackupDesk {
     );
   }
 
-  async function tonight(): Promise<void> {
-    const settings = parts.settings();
-    if (parts.term() === null || work || !settings['backup.nightly']) return;
-    const at = now();
-    const hourStart = lastHour(at, settings['backup.hour']);
-    const house = houseInName((await readCluster(db))?.name);
-    const newest = (await listBackups(folder)).find((each) => each.label === 'nightly' && each.house === house)?.takenAt.getTime() ?? null;
-    if (!nightlyIsDue({ hourStart, newest, startedAt, now: at.getTime() })) return;
-    if (tried >= hourStart && at.getTime() - tried < 3600_000) return;
-    const isFirstTry = tried < hourStart;
-    tried = at.getTime();
-    await removeAbandoned(folder, own);
+  async function makeNightly(): Promise<BackupEnd | null> {
     // in the data directory it lies beside the keys themselves; elsewhere only whoever knows the passphrase may have them
     const keys = parts.passphrase !== null || folder === own;
     await atWork('backup', 'Copying the database.', (signal) => make('nightly', keys, parts.passphrase, 'the night', signal));
-    if (end?.good) await prune(house, settings);
-    else if (isFirstTry) await note('backup-failed', 2, { what: `the nightly one of ${dayOf(at)}`, why: end?.says[0] ?? '' }, null);
-  }
-
-  /** Only its own: another house that shares the folder has its own wishes. */
-  async function prune(house: string, settings: ReturnType<BackupParts['settings']>): Promise<void> {
-    const keep = { daily: settings['backup.daily'], weekly: settings['backup.weekly'] };
-    const ours = (await listBackups(folder, own)).filter((backup) => backup.house === house);
-    for (const backup of superfluous(ours, keep)) await removeBackup(backup.file);
-    parts.onChange(work !== null);
+    return end;
   }
 
   async function note(kind: string, severity: 0 | 2, params: Record<string, unknown>, by: string | null): Promise<void> {
@@ -294,11 +269,6 @@ export function createBackups(parts: BackupParts): BackupDesk {
       log.warn({ why: messageOf(error), kind }, 'it could not be written down'),
     );
   }
-}
-
-/** What the clock of this machine calls that day: at three in the morning it is often another one than in Greenwich. */
-function dayOf(at: Date): string {
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
 }
 
 function lineOf({ name, bytes, takenAt, label, encrypted, note }: FoundBackup): BackupLine {
@@ -325,14 +295,6 @@ function wordsOf(error: unknown): string {
   if (error instanceof PlainError) return error.message;
   if (error instanceof Error && error.name === 'TimeoutError') return 'It took longer than two hours and was given up.';
   return `It could not be done: ${messageOf(error)}.`;
-}
-
-/** When it was this hour last. */
-function lastHour(at: Date, hour: number): number {
-  const today = new Date(at);
-  today.setHours(hour, 0, 0, 0);
-  if (today > at) today.setDate(today.getDate() - 1);
-  return today.getTime();
 }
 
 /** Without the name that the file has here for a moment. */
