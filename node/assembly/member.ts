@@ -1,8 +1,7 @@
 import path from 'node:path';
 import type { EncoderRef } from '../core/encoder-choice.ts';
-import { speaks, whyIdle } from '../core/compatibility.ts';
-import type { Standing, Surroundings, VersionTrouble } from '../core/standing.ts';
-import { type Coordinator } from '../coordinator/coordinator.ts';
+import type { Standing, Surroundings } from '../core/standing.ts';
+import type { Coordinator } from '../coordinator/coordinator.ts';
 import { createSettingsStore } from '../coordinator/settings.ts';
 import { messageOf } from '../errors.ts';
 import { servedSource } from '../keeper/serve.ts';
@@ -21,7 +20,7 @@ import { tunnelEntrance } from '../web/front/proxy.ts';
 import { namesOfSetting } from '../web/server.ts';
 import { answerForLog } from './log-answer.ts';
 import { openBooks, type Undo } from './books.ts';
-import { steppedBackWords, type Belonging } from './belonging.ts';
+import type { Belonging } from './belonging.ts';
 import { dashboardWay } from './dashboard.ts';
 import { createDoorway } from './doorway.ts';
 import { helloFacts } from './facts.ts';
@@ -30,6 +29,7 @@ import type { House } from './house.ts';
 import { dropWorkForOthers } from './leftovers.ts';
 import { makeSupportBundle } from './support-bundle.ts';
 import { withData } from './surroundings.ts';
+import { watchVersions } from './version-trouble.ts';
 
 /**
  * A node as a member of its cluster: everything that speaks with other members, put together, started in order and
@@ -92,11 +92,9 @@ async function assemble(
   const { id, options, events, roots, workspace, log } = house;
   const room = (name: string): Log => log.child({ room: name });
   const over = Promise.withResolvers<Ending>();
-  let saidTrouble = '';
   const settings = createSettingsStore();
   if (db) await settings.reload(db);
   let mbps = 0;
-  let steppedBack = fromStart ?? null;
 
   const mesh = createNetworkMesh({
     key: house.key,
@@ -112,8 +110,15 @@ async function assemble(
   answerForLog(ordered, house.book);
   const bulk = createBulkServer({ port: options.meshPort === 0 ? 0 : options.meshPort + 2, mbps: () => mbps, log: room('mesh') });
   const facts = (): Promise<Hello> =>
-    helloFacts(house, { worker, keeper, watcher, membership, candidate: db !== null && steppedBack === null });
+    helloFacts(house, { worker, keeper, watcher, membership, candidate: db !== null && !versions.steppedBack() });
   const greeter = createGreeter({ mesh, facts, membership, log: room('mesh') });
+  const versions = watchVersions({
+    fromStart: fromStart ?? null,
+    coordinator: greeter.coordinator,
+    programOf: mesh.programOf,
+    nameOf: membership.nameOf,
+    log,
+  });
   const outbox = createOutbox({
     directory: path.join(options.dataDir, 'outbox'),
     mesh,
@@ -188,12 +193,12 @@ async function assemble(
   });
   mesh.onMet((node) => {
     if (node === greeter.coordinator()) void greeter.tell();
-    sayVersionTrouble();
+    versions.say();
     onChange();
   });
   mesh.onLost(() => onChange());
   undo.push(membership.onMembers((members) => void (members.nodes.some((node) => node.id === id) || over.resolve({ why: 'revoked' }))));
-  undo.push(membership.onCertificate(() => (way.look(), sayVersionTrouble(), onChange())));
+  undo.push(membership.onCertificate(() => (way.look(), versions.say(), onChange())));
   greeter.start();
   undo.push(() => greeter.stop());
   undo.push(events.on('coordinator.changed', onChange));
@@ -217,7 +222,7 @@ async function assemble(
   undo.push(() => way.stop());
   await doorway.start();
   undo.push(() => doorway.stop());
-  sayVersionTrouble();
+  versions.say();
   if (!membership.isMember(id)) {
     // approved again, and started again: a lobby shows the list that says so
     const outside = setTimeout(() => membership.isMember(id) || over.resolve({ why: 'revoked' }), NEWS_MS).unref();
@@ -253,39 +258,22 @@ async function assemble(
     const node = greeter.coordinator();
     const silent = greeter.silentMs();
     const here = node === id ? coordinator?.term() != null : silent !== null && silent < SILENT_MS;
+    const trouble = versions.trouble();
     return {
       state: 'member',
       cluster: { id: membership.cluster.id, name: membership.cluster.name },
-      hosts: db && steppedBack === null ? (db.embedded ? 'embedded' : 'postgres') : null,
+      hosts: db && !versions.steppedBack() ? (db.embedded ? 'embedded' : 'postgres') : null,
       coordinator: node && here ? { node, name: membership.nameOf(node) ?? node } : null,
-      ...versionTrouble(),
+      ...(trouble ? { version: trouble } : {}),
     };
   }
 
-  function versionTrouble(): { version: VersionTrouble } | null {
-    const node = greeter.coordinator();
-    const theirs = node === null ? null : mesh.programOf(node);
-    const apart = node && theirs && whyIdle({ version, speaks }, { ...theirs, name: membership.nameOf(node) ?? node });
-    if (apart) return { version: { state: 'apart', says: apart } };
-    return steppedBack === null ? null : { version: { state: 'stepped-back', says: steppedBack } };
-  }
-
-  /** On the console too, once for each trouble: a machine in a cupboard has nobody who opens its page. */
-  function sayVersionTrouble(): void {
-    const says = versionTrouble()?.version.says ?? '';
-    if (says !== '' && says !== saidTrouble) log.warn(says);
-    saidTrouble = says;
-  }
-
   /** What of this machine used the database ends; encodes and the keeper's work go on. */
-  function stepBack({ schema, program }: { schema: number; program: string | null }): void {
-    const by = program ? ` by CodecShift ${program}` : '';
-    steppedBack = steppedBackWords(
-      `The database was brought up to date${by} (its schema is version ${schema} now), and this machine still runs ${version}. Upgrade this machine.`,
-    );
+  function stepBack(newer: { schema: number; program: string | null }): void {
+    versions.stepBack(newer);
     books?.stepBack();
     void greeter.tell();
-    sayVersionTrouble();
+    versions.say();
     onChange();
   }
 
