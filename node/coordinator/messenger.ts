@@ -137,14 +137,15 @@ export function createMessenger(parts: MessengerParts): Messenger {
     const here = all.filter(({ state, folder }) => state === 'waiting' && folder === message.folder);
     // those that name files want every name; for all others the folder says it all
     const calls = message.sourceKind === 'jellyfin' || message.sourceKind === 'emby' ? here : [message];
-    for (const call of calls) await tell(call, source);
+    const names = here.map(({ after }) => after.path);
+    for (const call of calls) await tell(call, source, names);
     told.add(message.folder);
     for (const id of ids) await stepMessage(db, id, { from: ['waiting'], to: 'told', tries: 0, nextSeconds: askAgainIn(0), told: true });
     for (const { jobId, fileId } of here) if (jobId !== null) events.emit('job.changed', { jobId, fileId, libraryId: null });
   }
 
-  function tell({ libraryKey, folder, before, after, ref }: DueMessage, source: Source): Promise<void> {
-    return source.tellChanged({ libraryKey, folder, before: before.path, after: after.path, ref }, within());
+  function tell({ libraryKey, folder, before, after, ref }: DueMessage, source: Source, names?: readonly string[]): Promise<void> {
+    return source.tellChanged({ libraryKey, folder, before: before.path, after: after.path, ref, ...(names ? { names } : {}) }, within());
   }
 
   async function readBack(message: DueMessage, source: Source): Promise<void> {

@@ -103,11 +103,12 @@ export function sourceAdding(parts: CoordinatorParts, term: Term, outside: Outsi
       const credential = change.credential === undefined ? undefined : await reSigned(row, url ?? row.url, change.credential);
       if (url !== undefined && credential === undefined) await sameServer(row, url);
       const wish = { ...(name ? { name } : {}), ...(url ? { url } : {}), ...(credential ? { credential } : {}) };
-      await changeSource(db, sourceId, { ...wish, ...(change.enabled === undefined ? {} : { enabled: change.enabled }) }).catch(
-        (error: unknown) => {
-          throw codeOf(error) === '23505' ? new PlainError(`There is a media server called "${name}" already.`) : error;
-        },
-      );
+      const { enabled, renames } = change;
+      if (renames && !isFetcher(row.kind)) throw new PlainError('Only Sonarr and Radarr rename films.');
+      const flags = { ...(enabled === undefined ? {} : { enabled }), ...(renames === undefined ? {} : { renames }) };
+      await changeSource(db, sourceId, { ...wish, ...flags }).catch((error: unknown) => {
+        throw codeOf(error) === '23505' ? new PlainError(`There is a media server called "${name}" already.`) : error;
+      });
       await note('source-changed', name ?? row.name, by);
       changed(sourceId);
       sources.kick();

@@ -50,12 +50,22 @@ export function createLinks(parts: { db: Database; secrets: Secrets; outward: Ou
     plex,
     async open(row) {
       const sealed = await sourceCredential(db, row.id);
-      const mark = JSON.stringify([row.kind, row.name, row.url, row.identity, sealed]);
+      const mark = JSON.stringify([row.kind, row.name, row.url, row.identity, row.renames, sealed]);
       const known = kept.get(row.id);
       if (known?.mark === mark) return known.source;
       const { token } = unseal(row, sealed);
       const { kind, name, url, identity } = row;
-      const source = openSource({ kind, name, url, identity, credential: token, outgoing, clientId, learnt: row.learnt as never });
+      const source = openSource({
+        kind,
+        name,
+        url,
+        identity,
+        credential: token,
+        outgoing,
+        clientId,
+        learnt: row.learnt as never,
+        renames: row.renames,
+      });
       kept.set(row.id, { mark, source, learnt: JSON.stringify(row.learnt) });
       return source;
     },

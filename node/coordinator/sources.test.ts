@@ -300,6 +300,10 @@ suite('a Plex server whose libraries are watched', () => {
     assert.equal(await commands.hookCame(password, imported(400_000)), 0, 'it is the file that we made');
     assert.equal(await commands.hookCame(password, imported(900_000)), 1);
     assert.equal(await commands.hookCame(password, imported(900_000)), 0, 'the same import comes more than once');
+    await assert.rejects(commands.changeSource(source, { renames: true }, ada), /Only Sonarr and Radarr rename/);
+    assert.equal((await readSource(db, fetcher))!.renames, false, 'nothing is renamed before a person wishes it');
+    await commands.changeSource(fetcher, { renames: true }, ada);
+    assert.equal((await readSource(db, fetcher))!.renames, true);
     await commands.removeSource(fetcher, ada);
   });
 

@@ -97,7 +97,12 @@ export interface Commands {
   askPlexSignIn(signIn: string, by: Actor): Promise<PlexSignIn>;
   /** keeps a server: one of a sign-in, or one that was tried by address and token */
   addSource(wish: { draft: string; name?: string } | { signIn: string; server: string; name?: string }, by: Actor): Promise<number>;
-  changeSource(sourceId: number, change: { name?: string; url?: string; enabled?: boolean; credential?: string }, by: Actor): Promise<void>;
+  /** `renames`, for fetchers: they rename a film after its conversion, if their own rules call it otherwise now */
+  changeSource(
+    sourceId: number,
+    change: { name?: string; url?: string; enabled?: boolean; renames?: boolean; credential?: string },
+    by: Actor,
+  ): Promise<void>;
   /** its libraries become plain folders; nothing is deleted, and the server is told nothing */
   removeSource(sourceId: number, by: Actor): Promise<void>;
   /** asks a server now: who it is, its libraries, counts and sizes */

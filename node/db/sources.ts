@@ -20,6 +20,8 @@ export interface Source {
   signedIn: boolean;
   hasHook: boolean;
   enabled: boolean;
+  /** a fetcher renames a film after its conversion, if its rules call it otherwise now */
+  renames: boolean;
   /** what the adapter learnt of this very program: which verb it took, which fields it has */
   learnt: Record<string, unknown>;
   problem: Reason | null;
@@ -54,7 +56,7 @@ export interface NewSource {
 }
 
 const columns = `s.id, s.kind, s.name, s.url, s.connections, s.identity, s.version, s.account, s.credential is not null as "signedIn",
-  s.hook_hash is not null as "hasHook", s.enabled, s.learnt, s.problem, s.problem_since as "problemSince",
+  s.hook_hash is not null as "hasHook", s.enabled, s.rename_after as "renames", s.learnt, s.problem, s.problem_since as "problemSince",
   s.checked_at as "checkedAt", s.created_at as "createdAt"`;
 
 /**
@@ -127,6 +129,7 @@ export interface SourceChangeRow {
   url?: string;
   connections?: string[];
   enabled?: boolean;
+  renames?: boolean;
   version?: string;
   account?: string;
   /** sealed */
@@ -139,7 +142,8 @@ export async function changeSource(q: Queryable, id: number, change: SourceChang
   const rows = await q.query(
     `update sources set name = coalesce($2, name), url = coalesce($3, url), connections = coalesce($4::jsonb, connections),
             enabled = coalesce($5, enabled), version = coalesce($6, version), account = coalesce($7, account),
-            credential = coalesce($8, credential), learnt = learnt || coalesce($9::jsonb, '{}')
+            credential = coalesce($8, credential), learnt = learnt || coalesce($9::jsonb, '{}'),
+            rename_after = coalesce($10, rename_after)
       where id = $1 returning 1`,
     [
       id,
@@ -151,6 +155,7 @@ export async function changeSource(q: Queryable, id: number, change: SourceChang
       text(change.account ?? null),
       change.credential ?? null,
       json(change.learnt),
+      change.renames ?? null,
     ],
   );
   return rows.length > 0;

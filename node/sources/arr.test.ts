@@ -35,6 +35,37 @@ for (const [kind, rescan] of [
     assert.deepEqual(server.inAddress(server.key), []);
   });
 
+  test(`${kind} renames what changed where a person wished it, and only if its own rules say so`, async (t) => {
+    const server = await startArr(t, kind);
+    server.owned.push({ id: 7, title: 'Dark', path: '/data/Dark/' }, { id: 8, title: 'Ran', path: 'D:\\Films\\Ran' });
+    server.misnamed.push(
+      { of: 7, file: 70, existingPath: 'Season 1/e1 [x264].mkv', newPath: 'Season 1/e1 [x265].mkv' },
+      { of: 7, file: 71, existingPath: 'Season 1/e2 [x264].mkv', newPath: 'Season 1/e2 [x265].mkv' },
+      { of: 7, file: 72, existingPath: 'Season 1/not converted [x264].mkv', newPath: 'Season 1/other.mkv' },
+      { of: 8, file: 80, existingPath: 'D:\\Films\\Ran\\a.mkv', newPath: 'b.mkv' },
+    );
+    const told = { ...change('/data/Dark/Season 1/e1 [x264].mkv'), names: ['/data/Dark/Season 1/e2 [x264].mkv'] };
+    await open(server, kind).tellChanged(told, signal);
+    assert.deepEqual(
+      server.commands.map(({ name }) => name),
+      [rescan],
+      'nobody wished it',
+    );
+    const renaming = open(server, kind, { renames: true });
+    await renaming.tellChanged(told, signal);
+    assert.deepEqual(
+      server.commands.slice(1).map(({ name, on, files }) => [name, on, files]),
+      [
+        [rescan, 7, undefined],
+        ['RenameFiles', 7, [70, 71]],
+      ],
+    );
+    await renaming.tellChanged(change('/data/Dark/Season 1/well named.mkv'), signal);
+    assert.equal(server.commands.length, 4, 'what has its name already is left alone');
+    await renaming.tellChanged(change('D:\\Films\\Ran\\a.mkv'), signal);
+    assert.deepEqual(server.commands.at(-1)!.files, [80]);
+  });
+
   test(`${kind} that is another program, refuses or makes no sense is told nothing`, async (t) => {
     const server = await startArr(t, kind);
     server.owned.push({ id: 1, title: 'All', path: '/data' });

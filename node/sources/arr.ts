@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { PlainError } from '../errors.ts';
 import { placeOf } from '../core/source-paths.ts';
 import { createAsker, type Asker } from './asker.ts';
-import { list, record, text, words } from './loose.ts';
+import { list, record, text, whole, words, type Loose } from './loose.ts';
 import type { Source, SourceChange, SourceParts } from './source.ts';
 import { away, odd } from './trouble.ts';
 
@@ -11,7 +11,12 @@ import { away, odd } from './trouble.ts';
  *
  *   tellChanged ─▶ whose folder is it? (series or movie by path) ─▶ RescanSeries / RescanMovie ─▶ wait for the command ─▶ done
  *
- * A rescan reads codec and size of files whose size changed; nothing is renamed and nothing is fetched by it.
+ * A rescan reads codec and size of files whose size changed; nothing is renamed and nothing is fetched by it. Names that say
+ * "x264" stay as they are, unless a person wished otherwise of this very program (`renames`):
+ *
+ *   … done ─▶ which names would it give now? ─▶ RenameFiles, for the files that changed and no others
+ *
+ * A film that has another name afterwards is known again by its content when its folder is looked at.
  *
  * They have no identity of their own and tell nothing without the key. So the key goes to whoever answers at the address,
  * which a person typed together with it; that it is the right kind of program is looked at before anything is told.
@@ -53,7 +58,8 @@ export function createArrSource(parts: SourceParts, kind: 'sonarr' | 'radarr'): 
       const answer = record(await asker.json('/api/v3/command', signal, { method: 'POST', body: { name: app.rescan, [app.idField]: id } }));
       const command = text(answer['id'], 40);
       if (command === null) throw odd(name, 'a command without a number');
-      await done(command, signal);
+      await done(command, signal, 'rescan');
+      if (parts.renames) await rename(id, change, signal);
     },
     analyze: () => Promise.resolve(),
     learnt: () => ({ ...parts.learnt }),
@@ -75,13 +81,29 @@ export function createArrSource(parts: SourceParts, kind: 'sonarr' | 'radarr'): 
     });
   }
 
+  /** Only what its own rules call otherwise by now. It says itself why it could not: what was told counts all the same. */
+  async function rename(id: number, change: SourceChange, signal: AbortSignal): Promise<void> {
+    const folder = folderOf(list(await asker.json(`/api/v3/${app.list}`, signal, BIG)).find((one) => one['id'] === id));
+    const changed = new Set([change.after, ...(change.names ?? [])].map(plain));
+    const files = list(await asker.json(`/api/v3/rename?${app.idField}=${id}`, signal, BIG)).flatMap((one) => {
+      const path = plain(text(one['existingPath']) ?? '');
+      const file = whole(one[app.fileIdField]);
+      return file !== null && (changed.has(path) || changed.has(`${folder}/${path}`)) ? [file] : [];
+    });
+    if (files.length === 0) return;
+    const body = { name: 'RenameFiles', [app.idField]: id, files };
+    const command = text(record(await asker.json('/api/v3/command', signal, { method: 'POST', body }))['id'], 40);
+    if (command !== null) await done(command, signal, null);
+  }
+
   /** Commands wait behind each other; one that waits longer than we do was still taken. */
-  async function done(command: string, signal: AbortSignal): Promise<void> {
+  async function done(command: string, signal: AbortSignal, what: 'rescan' | null): Promise<void> {
     for (let asked = 0; asked < MOST_LOOKS; asked++) {
       const said = record(await asker.json(`/api/v3/command/${command}`, signal));
       const status = String(said['status']);
       if (status === 'completed') return;
-      if (ENDED_BADLY.has(status)) throw away(name, `its rescan ended as “${status}”`);
+      if (ENDED_BADLY.has(status) && what === null) return;
+      if (ENDED_BADLY.has(status)) throw away(name, `its ${what} ended as “${status}”`);
       await pause(parts.lookEveryMs ?? LOOK_MS, undefined, { signal });
     }
   }
@@ -92,8 +114,17 @@ const MOST_LOOKS = 60;
 const ENDED_BADLY = new Set(['failed', 'aborted', 'cancelled', 'orphaned']);
 const BIG = { maxBytes: 96 * 1024 * 1024, timeoutMs: 60_000 };
 
-const SONARR = { name: 'Sonarr', list: 'series', rescan: 'RescanSeries', idField: 'seriesId' };
-const RADARR = { name: 'Radarr', list: 'movie', rescan: 'RescanMovie', idField: 'movieId' };
+const SONARR = { name: 'Sonarr', list: 'series', rescan: 'RescanSeries', idField: 'seriesId', fileIdField: 'episodeFileId' };
+const RADARR = { name: 'Radarr', list: 'movie', rescan: 'RescanMovie', idField: 'movieId', fileIdField: 'movieFileId' };
+
+/** The same path, however its system writes it. */
+function plain(path: string): string {
+  return path.replaceAll('\\', '/').replace(/\/+$/, '');
+}
+
+function folderOf(owner: Loose | undefined): string {
+  return plain(text(owner?.['path']) ?? '');
+}
 
 /** "sonarr@nas:8989/base": all that tells two of them apart when they are added. */
 export function arrIdentity(kind: 'sonarr' | 'radarr', url: string): string {

@@ -55,6 +55,8 @@ export interface SourceParts {
   /** X-Plex-Client-Identifier and device id: one per cluster, made once */
   clientId: string;
   learnt?: Learnt;
+  /** a fetcher is to rename what it was told of, if its own rules call it otherwise now */
+  renames?: boolean;
   /** how often a command is looked after; for tests */
   lookEveryMs?: number;
   /** milliseconds; Date.now */
@@ -113,6 +115,8 @@ export interface SourceChange {
   before: string;
   after: string;
   ref: string | null;
+  /** every file in the folder that changed with this one, as it is called now */
+  names?: readonly string[];
 }
 
 export type SourceNews =

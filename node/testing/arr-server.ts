@@ -6,7 +6,9 @@ export interface TestArr extends HeardServer {
   /** series or movies */
   owned: { id: number; title: string; path: string }[];
   /** what commands were given, oldest first */
-  commands: { id: number; name: string; on: number; looks: number }[];
+  commands: { id: number; name: string; on: number; looks: number; files?: unknown }[];
+  /** what it would call otherwise: of which series or movie, and as it says it */
+  misnamed: { of: number; file: number; existingPath: string; newPath: string }[];
   behaves: {
     /** what the program says it is */
     appName: string;
@@ -18,12 +20,13 @@ export interface TestArr extends HeardServer {
 }
 
 export async function startArr(t: { after(fn: () => Promise<void> | void): void } | null, kind: 'sonarr' | 'radarr'): Promise<TestArr> {
-  const [list, idField] = kind === 'sonarr' ? ['series', 'seriesId'] : ['movie', 'movieId'];
+  const [list, idField, fileIdField] = kind === 'sonarr' ? ['series', 'seriesId', 'episodeFileId'] : ['movie', 'movieId', 'movieFileId'];
   const base = await startHeardServer(t, answer);
   const arr: TestArr = Object.assign(base, {
     key: 'arr-key-of-the-test',
     owned: [] as TestArr['owned'],
     commands: [] as TestArr['commands'],
+    misnamed: [] as TestArr['misnamed'],
     behaves: { appName: kind === 'sonarr' ? 'Sonarr' : 'Radarr', looksNeeded: 2, ends: 'completed', broken: null } as TestArr['behaves'],
   });
   return arr;
@@ -36,16 +39,29 @@ export async function startArr(t: { after(fn: () => Promise<void> | void): void 
     return route(request) ?? { status: 404, body: { message: 'NotFound' } };
   }
 
-  function route({ method, path, body }: Heard): Answer | null {
+  function route({ method, path, query, body }: Heard): Answer | null {
     if (path === '/api/v3/system/status')
       return { body: { appName: arr.behaves.appName, instanceName: arr.behaves.appName, version: '4.0.9.2244' } };
     if (method === 'GET' && path === `/api/v3/${list}`) return { body: arr.owned };
     if (method === 'POST' && path === '/api/v3/command') {
       const wish = JSON.parse(body) as Record<string, unknown>;
-      const command = { id: arr.commands.length + 1, name: String(wish['name']), on: Number(wish[idField!]), looks: 0 };
+      const { files } = wish;
+      const command = {
+        id: arr.commands.length + 1,
+        name: String(wish['name']),
+        on: Number(wish[idField!]),
+        looks: 0,
+        ...(files ? { files } : {}),
+      };
       arr.commands.push(command);
       return { status: 201, body: { id: command.id, name: command.name, status: 'queued' } };
     }
+    if (method === 'GET' && path === '/api/v3/rename')
+      return {
+        body: arr.misnamed
+          .filter(({ of }) => String(of) === query[idField!])
+          .map(({ of, file, existingPath, newPath }) => ({ [idField!]: of, [fileIdField!]: file, existingPath, newPath })),
+      };
     const command = arr.commands.find(({ id }) => path === `/api/v3/command/${id}`);
     if (!command) return null;
     const status = ++command.looks >= arr.behaves.looksNeeded ? arr.behaves.ends : 'started';

@@ -21,6 +21,7 @@ export const sourceEntries = {
   signedIn: v.pipe(v.boolean(), v.description('false: a person has to sign in again')),
   hasHook: v.boolean(),
   enabled: v.boolean(),
+  renames: v.boolean(),
   problem: maybeReason,
   problemSince: maybeTime,
   checkedAt: maybeTime,

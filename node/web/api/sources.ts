@@ -72,6 +72,9 @@ export const sourcesApi: ApiRoute[] = [
       name: v.optional(text(100)),
       url: v.optional(text(500)),
       enabled: v.optional(flag),
+      renames: v.optional(
+        v.pipe(flag, v.description('Sonarr and Radarr: they rename a film after its conversion, if their rules call it otherwise now')),
+      ),
       credential: v.optional(text(2000)),
     }),
     answer: done,

@@ -58,6 +58,8 @@ export interface ChangeForm {
   url: string;
   /** what the server calls its credential: "API key", "token" */
   secretWord: string;
+  /** null: it is none that renames */
+  renames: boolean | null;
   problem: string;
 }
 

@@ -1,3 +1,4 @@
+import { isFetcher } from '../../core/source-words.ts';
 import type { SourceKind } from '../../core/commands.ts';
 import { sentence } from '../../core/reasons.ts';
 import { listLibraries } from '../../db/libraries.ts';
@@ -88,12 +89,14 @@ function actionRoutes(app: Parameters<PageModule>[0], web: Web): void {
     const name = readText(form.get('name'), 100) ?? '';
     const address = readText(form.get('url'), 500) ?? '';
     const credential = (form.get('credential') ?? '').trim().slice(0, 2000);
+    const renames = form.get('renames') === 'on';
     try {
       if (!name || !address) throw new PlainError(name ? 'Say at which address it is.' : 'A server needs a name.');
       const change = {
         ...(name === source.name ? {} : { name }),
         ...(address === shownAddress(source.url) ? {} : { url: address }),
         ...(credential ? { credential } : {}),
+        ...(isFetcher(source.kind) && renames !== source.renames ? { renames } : {}),
       };
       if (Object.keys(change).length > 0) await web.commands.changeSource(source.id, change, c.get('actor'));
     } catch (error) {
@@ -243,7 +246,14 @@ async function readPage(web: Web, source: SourceOverview, once: Once): Promise<S
     paths: rules.map((rule) => pathLine(rule, roots.find((root) => root.id === rule.rootId)?.label ?? 'a folder that no machine has now')),
     messages: messages.rows.map((m) => messageLine(m, now)),
     hook: { made: source.hasHook || Boolean(once.fresh), fresh: once.fresh ?? null, ...hookWords(kind) },
-    change: { name: source.name, url: shownAddress(source.url), secretWord: secretWord(kind), problem: '', ...once.change },
+    change: {
+      name: source.name,
+      url: shownAddress(source.url),
+      secretWord: secretWord(kind),
+      renames: isFetcher(kind) ? source.renames : null,
+      problem: '',
+      ...once.change,
+    },
     now,
   };
 }
