@@ -5,6 +5,7 @@ import { PlainError } from '../errors.ts';
 import { createFeed } from './api/feed.ts';
 import { createAuth } from './auth/auth.ts';
 import { gate, identify, patternOf } from './auth/gate.ts';
+import { whileMay } from './auth/while-may.ts';
 import { mayChange } from './auth/who.ts';
 import { explain, isClosed, refuse } from './errors.ts';
 import { createForecasts } from './forecasts.ts';
@@ -212,16 +213,15 @@ function events(c: Ctx, web: Web): Response {
   const who = c.get('who');
   const view = query.get('view') ?? '';
   if (web.live.isForAdmins(view) && !mayChange(who)) throw refuse('not-allowed');
-  const valid = who.kind === 'person' ? web.auth.sessions.whileValid(who.session) : null;
-  const signal = valid ? AbortSignal.any([c.req.raw.signal, valid.signal]) : c.req.raw.signal;
+  const valid = whileMay(web, c, web.live.isForAdmins(view) ? 'admin' : 'read');
   const stream = web.live.open(view, query, {
     csrf: c.get('csrf'),
-    signal,
+    signal: AbortSignal.any([c.req.raw.signal, valid.signal]),
     readOnly: who.kind === 'person' && !mayChange(who),
-    onEnd: () => valid?.release(),
+    onEnd: () => valid.release(),
   });
   if (!stream) {
-    valid?.release();
+    valid.release();
     throw refuse('too-many');
   }
   return c.body(stream, 200, {

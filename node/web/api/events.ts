@@ -1,13 +1,10 @@
 import * as v from 'valibot';
-import type { Right } from '../../core/access.ts';
-import { mayDo } from '../auth/who.ts';
+import { whileMay } from '../auth/while-may.ts';
 import { refuse } from '../errors.ts';
-import type { Ctx, Web } from '../web.ts';
+import type { Ctx } from '../web.ts';
 import { route, type ApiRoute } from './declare.ts';
 import { feedTypes } from './feed.ts';
 import { words } from './inputs.ts';
-
-const LOOK_MS = 60_000;
 
 /** What happens, as it happens: see feed.ts. */
 export const eventsApi: ApiRoute[] = [
@@ -40,7 +37,7 @@ export const eventsApi: ApiRoute[] = [
         after: after ?? c.req.header('last-event-id') ?? '',
         types: types === undefined ? null : new Set(types.split(',')),
         signal: AbortSignal.any([c.req.raw.signal, valid.signal]),
-        onEnd: valid.release,
+        onEnd: () => valid.release(),
       });
       if (!stream) {
         valid.release();
@@ -58,25 +55,4 @@ export const eventsApi: ApiRoute[] = [
 function keyOf(c: Ctx): string {
   const who = c.get('who');
   return who.kind === 'token' ? who.token.id : `${who.kind} ${c.env?.visitor?.address ?? ''}`;
-}
-
-/** Aborts as soon as whoever asked may not any more: the token was revoked or ended, or the house was closed. */
-function whileMay(web: Web, c: Ctx, right: Right): { signal: AbortSignal; release: () => void } {
-  const over = new AbortController();
-  const look = (): void =>
-    void web.auth
-      .who(c)
-      .then((who) => mayDo(who, right))
-      // refused is an answer; a database that is away is none
-      .catch((error: unknown) => !(error instanceof Error && 'status' in error))
-      .then((may) => void (may || over.abort()));
-  const off = web.events.on('access.changed', look);
-  const timer = setInterval(look, LOOK_MS).unref();
-  return {
-    signal: over.signal,
-    release: () => {
-      off();
-      clearInterval(timer);
-    },
-  };
 }

@@ -259,6 +259,8 @@ describe('people and tokens by the API', () => {
     web.events.emit('library.changed', { libraryId: 1 });
     web.events.emit('queue.changed', { why: 'test' });
     assert.equal((await reader.next())!.event, 'queue.changed');
+    const page = await fetch(`${web.url}/events?view=queue`, { headers: { authorization: `Bearer ${token}` } });
+    assert.equal(page.status, 200);
     const more = await Promise.all(Array.from({ length: 8 }, () => open(token)));
     assert.deepEqual(
       more.map((one) => one.status).sort((a, b) => a - b),
@@ -266,6 +268,8 @@ describe('people and tokens by the API', () => {
     );
     await web.access.revokeToken(id, by, from);
     assert.equal(await reader.next(), null);
+    // that of a page as well
+    assert.match(await page.text(), /event: build/);
     assert.equal((await open(token)).status, 401);
   });
 
