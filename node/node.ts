@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { findBelonging, leaveCluster, type Belonging } from './assembly/belonging.ts';
-import { makeDataDir, requireFolders } from './assembly/data-dir.ts';
+import { makeDataDir, openToEverybody, requireFolders } from './assembly/data-dir.ts';
 import { withDatabaseChoice } from './assembly/database-choice.ts';
 import { settleDatabase } from './assembly/database-truth.ts';
 import { addFolders, placesOf } from './assembly/folders.ts';
@@ -81,6 +81,8 @@ export async function startNode(start: StartOptions): Promise<RunningNode> {
   for (const peer of options.peers) requireAddress(peer, options.meshPort);
   requireSoundAccess(options);
   await makeDataDir(options.dataDir);
+  const exposed = await openToEverybody(options.dataDir);
+  if (exposed !== null) start.log.warn(exposed);
   const lock = lockDirectory(options.dataDir);
   try {
     await settleDatabase(options.dataDir, start.log);

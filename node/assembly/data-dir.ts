@@ -18,6 +18,18 @@ export async function makeDataDir(dataDir: string): Promise<void> {
 }
 
 /**
+ * A sentence for whoever keeps the keys where everybody may write, or null. In such a folder any user of the machine can put
+ * another key or another part of the program in the place of ours. It is said and not refused: in a container there is nobody
+ * else, and people of a NAS open everything to everybody.
+ */
+export async function openToEverybody(dataDir: string): Promise<string | null> {
+  if (process.platform === 'win32') return null;
+  const found = await stat(dataDir).catch(() => null);
+  if (!found || (found.mode & 0o002) === 0) return null;
+  return `Everybody who uses this machine may write into ${dataDir}, and could put a key or a program of his own there. Take that right away: chmod o-w '${dataDir}'`;
+}
+
+/**
  * The libraries of the command line. One that was a library before may be missing: its disk comes later or not at all, and
  * the dashboard has to say so.
  * @throws PlainError for the first one that is none

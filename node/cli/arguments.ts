@@ -36,12 +36,19 @@ export async function command(
     return (await body(parsed)) ?? 0;
   } catch (error) {
     if (error instanceof PlainError) process.stderr.write(`${error.message}\n`);
+    else if (isWithoutFolder(error))
+      process.stderr.write('The folder in which this was said is not there any more. Go to another one (cd) and say it again.\n');
     else
       process.stderr.write(
         `Something unexpected went wrong: ${messageOf(error)}\n${process.env['CODECSHIFT_LOG_LEVEL'] === 'debug' && error instanceof Error ? `${error.stack}\n` : ''}`,
       );
     return 1;
   }
+}
+
+/** A shell may stand in a folder that somebody else deleted; no path can be made whole from there. */
+function isWithoutFolder(error: unknown): boolean {
+  return (error as { syscall?: unknown } | null)?.syscall === 'uv_cwd';
 }
 
 /** The flags of the settings with scope 'node', as parseArgs wants them. */

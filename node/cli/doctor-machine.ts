@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { makeDataDir } from '../assembly/data-dir.ts';
+import { makeDataDir, openToEverybody } from '../assembly/data-dir.ts';
 import { ffmpegWish } from '../assembly/house.ts';
 import type { RunOptions } from '../config/load.ts';
 import type { EncoderReport } from '../core/encoder-choice.ts';
@@ -39,7 +39,9 @@ export async function examineMachine(
   await examineTools(examination, options, known);
   const usable = await check('data directory', async () => {
     await makeDataDir(options.dataDir);
-    return `${options.dataDir}, ${bytes(await freeBytes(options.dataDir))} free for unfinished encodes`;
+    const said = `${options.dataDir}, ${bytes(await freeBytes(options.dataDir))} free for unfinished encodes`;
+    const open = await openToEverybody(options.dataDir);
+    return open === null ? said : { heed: `${said}. ${open}` };
   });
   // without its directory the embedded database has nowhere to be, and says so less clearly
   if (usable || options.databaseUrl) await check('database', (signal) => database(options, program, signal), DATABASE_S);

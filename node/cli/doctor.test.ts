@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { createServer } from 'node:net';
@@ -68,6 +68,36 @@ test('a data directory that cannot be made is said at once, by the doctor and by
     says: 'The data directory /proc/nope cannot be used: no directory can be made there. Choose another with --data-dir.',
   });
   assert.ok(!told.findings.some(({ check }) => check === 'database'));
+});
+
+test('a data directory into which everybody may write is something to heed', async (t) => {
+  if (process.platform === 'win32') return t.skip('Windows has no such rights');
+  const dataDir = folder('open');
+  const asked = ['--mesh-port', '0', '--port', '0'];
+  assert.equal((await doctor(dataDir, ...asked)).about('data directory').heed, false);
+  chmodSync(dataDir, 0o777);
+  const told = (await doctor(dataDir, ...asked)).about('data directory');
+  assert.deepEqual([told.ok, told.heed], [true, true]);
+  assert.match(told.says, /free for unfinished encodes\. Everybody who uses this machine may write into .*: chmod o-w '/);
+});
+
+test('said from a folder that was deleted it says so', async (t) => {
+  if (process.platform === 'win32') return t.skip('Windows deletes no folder in which a program stands');
+  const gone = folder('gone');
+  const said = await new Promise<string>((resolve) => {
+    const words = [
+      '-c',
+      'rmdir "$PWD" && exec "$@"',
+      'sh',
+      process.execPath,
+      join(import.meta.dirname, '..', 'main.ts'),
+      'status',
+      '--data-dir',
+      'here',
+    ];
+    execFile('/bin/sh', words, { cwd: gone }, (_error, _out, err) => resolve(err));
+  });
+  assert.equal(said, 'The folder in which this was said is not there any more. Go to another one (cd) and say it again.\n');
 });
 
 test('without a program: ports, addresses and the way on are looked at, and no database is made', async () => {
