@@ -5,7 +5,7 @@ import { PlainError } from '../../errors.ts';
 import { emptyBooks, webParts } from '../../testing/web.ts';
 import { createApp } from '../server.ts';
 
-test('a backup that cannot be taken now is answered at once, and not read into memory first', { timeout: 20_000 }, async (t) => {
+test('a backup that cannot be taken now is answered at once, and not read into memory first', { timeout: 120_000 }, async (t) => {
   const take: Backups['take'] = () => Promise.reject(new PlainError('Something is being done with the backups already.'));
   const { parts, complaints } = webParts({ db: emptyBooks });
   const app = await createApp({ ...parts, backups: { take } as unknown as Backups });

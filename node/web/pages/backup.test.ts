@@ -5,7 +5,7 @@ import type { Backups, BackupEnd, BackupWork } from '../../core/backups.ts';
 import { emptyBooks, webParts } from '../../testing/web.ts';
 import { createWeb } from '../server.ts';
 
-test('the page of backups follows what is done, and its buttons are as good afterwards as before', { timeout: 30_000 }, async (t) => {
+test('the page of backups follows what is done, and its buttons are as good afterwards as before', { timeout: 120_000 }, async (t) => {
   let work: BackupWork | null = { what: 'backup', says: 'Copying the database.', done: null, of: null, since: new Date() };
   let last: BackupEnd | null = null;
   const backups = {
