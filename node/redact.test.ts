@@ -131,7 +131,8 @@ test('everything inside a value is cleaned, by the names of its fields too; circ
 });
 
 test('a very long text is cleaned in no time', () => {
-  const began = performance.now();
+  // the work of this process alone, however long it waits for a processor
+  const before = process.cpuUsage();
   redact(`${'a'.repeat(200_000)} ${'token'.repeat(20_000)} ${'://x:'.repeat(10_000)}`);
-  assert.ok(performance.now() - began < 5000);
+  assert.ok(process.cpuUsage(before).user < 5e6);
 });
