@@ -3,18 +3,22 @@ import type { QuietHours } from '../core/notice-routing.ts';
 import type { Queryable } from './connect.ts';
 import { json, text } from './values.ts';
 
-/** A place that is told things. Its secrets are never part of this row: only their names. */
-export interface NoticeTarget {
-  id: number;
-  kind: NoticeKind;
+/** What a person decides about a place that is told things. */
+export interface TargetValues {
   name: string;
-  /** where it leads, as may be shown */
+  /** where it leads, as may be shown; '' in a change: as before */
   place: string;
   fields: Record<string, string>;
   secrets: string[];
   events: string[];
   quiet: QuietHours | null;
   enabled: boolean;
+}
+
+/** Its secrets are never part of this row: only their names. */
+export interface NoticeTarget extends TargetValues {
+  id: number;
+  kind: NoticeKind;
   version: number;
   /** messages in a row that did not get through */
   failures: number;
@@ -24,17 +28,6 @@ export interface NoticeTarget {
   lastSentAt: Date | null;
   createdAt: Date;
   createdBy: string;
-}
-
-export interface TargetValues {
-  name: string;
-  /** '': as before */
-  place: string;
-  fields: Record<string, string>;
-  secrets: string[];
-  events: string[];
-  quiet: QuietHours | null;
-  enabled: boolean;
 }
 
 const columns = `id, kind, name, place, fields, secrets, events,

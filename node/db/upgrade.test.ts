@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
-import { createElector } from '../coordinator/elector.ts';
+import { createElector, type Elector, type ElectorParts } from '../coordinator/elector.ts';
 import { PlainError } from '../errors.ts';
 import { emptyUrl, havePostgres, quietLog, temporaryDirectory } from '../testing/database.ts';
 import { until } from '../testing/program.ts';
@@ -60,6 +60,22 @@ async function house(t: TestContext, migrations: Migration[] = all): Promise<Hou
   };
 }
 
+/** Of the machine with the older program. */
+function startElector(
+  t: TestContext,
+  db: Database,
+  hears: Pick<ElectorParts, 'onElected'> & Partial<Pick<ElectorParts, 'onRetired'>>,
+): Elector {
+  const elector = createElector({
+    ...{ db, node: 'old', session: randomUUID(), url: () => 'http://old', reaches: () => 5, log: quietLog() },
+    onDeposed: async () => {},
+    ...hears,
+  });
+  t.after(() => elector.stop());
+  elector.start();
+  return elector;
+}
+
 suite('a newer program comes to a database that another one leads', { skip }, () => {
   test('it asks, waits, leads, copies and only then changes something; the older one leads no more', async (t) => {
     const { before, openNewer, said, dataDir, session } = await house(t);
@@ -98,19 +114,10 @@ suite('a newer program comes to a database that another one leads', { skip }, ()
   test('an elector hands over to it at once, and asks for the role no more', async (t) => {
     const { before, openNewer } = await house(t);
     const [elected, retired] = [Promise.withResolvers<number>(), Promise.withResolvers<{ schema: number }>()];
-    const elector = createElector({
-      db: before,
-      node: 'old',
-      session: randomUUID(),
-      url: () => 'http://old',
-      reaches: () => 5,
-      log: quietLog(),
+    const elector = startElector(t, before, {
       onElected: async (term) => elected.resolve(term),
-      onDeposed: async () => {},
       onRetired: (newer) => retired.resolve(newer),
     });
-    t.after(() => elector.stop());
-    elector.start();
     const term = await elected.promise;
     const newer = await openNewer();
     assert.equal((await retired.promise).schema, next.length);
@@ -122,18 +129,7 @@ suite('a newer program comes to a database that another one leads', { skip }, ()
     const { before } = await house(t);
     const terms: number[] = [];
     let elected = Promise.withResolvers<void>();
-    const elector = createElector({
-      db: before,
-      node: 'old',
-      session: randomUUID(),
-      url: () => 'http://old',
-      reaches: () => 5,
-      log: quietLog(),
-      onElected: async (term) => (terms.push(term), elected.resolve()),
-      onDeposed: async () => {},
-    });
-    t.after(() => elector.stop());
-    elector.start();
+    const elector = startElector(t, before, { onElected: async (term) => (terms.push(term), elected.resolve()) });
     await elected.promise;
     elected = Promise.withResolvers();
     const ask = (): Promise<void> => noteWaiting(before, 'new', randomUUID(), next.length);
