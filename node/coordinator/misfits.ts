@@ -19,9 +19,12 @@ export function noteMisfits(parts: { db: Database; network: Network; events: Eve
   stop(): void;
 } {
   const since = new Map<string, number>();
-  const timer = setInterval(() => void look(), EVERY_MS);
+  let looking: Promise<void> | null = null;
+  // one look at a time: on a database that is slow they would queue up behind each other
+  const next = (): void => void (looking ??= look().finally(() => (looking = null)));
+  const timer = setInterval(next, EVERY_MS);
   timer.unref();
-  void look();
+  next();
   return { stop: () => clearInterval(timer) };
 
   async function look(): Promise<void> {
