@@ -68,7 +68,7 @@ const twins = `
   POST /library/:id/scan                                    POST /scan
   POST /library/:id/scanning                                POST /libraries/:id
   GET  /metrics                                             - outside the API, for a monitoring program
-  GET  /logs                                                GET /logs
+  GET  /logs                                                GET /logs, GET /nodes/:id/logs
   POST /logs/levels                                         POST /logs/levels
   POST /logs/support-bundle                                 POST /logs/support-bundle
   GET  /nodes                                               GET /nodes
@@ -135,7 +135,9 @@ const twins = `
   POST /settings/clean-up/:id/choose                        POST /cleanups/:id/choose, POST /cleanups/:id/choose-folder
   GET  /settings/clean-up/:id/delete                        - the question before it; the API wants the number of doubtful files
   POST /settings/clean-up/:id/delete                        POST /cleanups/:id/delete
+  GET  /settings/clean-up/found                             GET /trash/found
   POST /settings/clean-up/look                              POST /cleanups
+  POST /settings/clean-up/put-back                          POST /originals/:id/restore
   GET  /settings/clean-up/trash                             - the question before it; the API wants confirm: true
   POST /settings/clean-up/trash                             POST /trash/empty
   GET  /settings/notifications                              GET /notifications, GET /notifications/log

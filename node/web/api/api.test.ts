@@ -162,6 +162,18 @@ describe('nodes', () => {
     assert.deepEqual(named('nuc').speeds, [{ encoder: 'hevc_qsv', pixelsPerSecond: 430e6, runs: 88 }]);
   });
 
+  test('the log of another machine is read there; the one that coordinates and one that is not there have none of that kind', async (t) => {
+    const line = { seq: 1, time: '2026-11-01T10:00:00.000Z', level: 'warn', room: 'mesh', msg: 'slow', rest: '' };
+    const { web, call } = await serve(t, () => [line]);
+    const { tower } = house.more.machines;
+    assert.deepEqual((await call('GET', `/nodes/${tower}/logs?level=warn`)).body, { items: [line] });
+    assert.deepEqual(
+      web.asked.map(({ name, args }) => [name, ...args]),
+      [['readLog', { nodeId: tower, level: 'warn', room: null, words: '' }]],
+    );
+    for (const id of ['nobody', house.sample.nodeId]) assert.equal((await call('GET', `/nodes/${id}/logs`)).status, 404);
+  });
+
   test('each route asks for exactly one command', async (t) => {
     const { web, call } = await serve(t, (name) => (name === 'createJoinToken' ? { id: 'one', token: 'cs1.one' } : undefined));
     const { basement, tower, nuc, token, filmsRoot } = house.more.machines;

@@ -46,3 +46,26 @@ test('a clean-up by the API: only whole, well-formed wishes reach the coordinato
   );
   assert.deepEqual(web.complaints, []);
 });
+
+test('what was found in a trash is listed with its number, and what nothing explains beside it', async (t) => {
+  const found = { since: '2026-11-01T10:00:00.000Z', kind: 'original', replacedBy: null, stays: 'nothing-in-place' };
+  const original = { id: 7, fileId: null, title: 'Ran', path: 'Ran.mkv', sizeBytes: 5, expiresAt: new Date(1e12), found };
+  const db: Queryable = {
+    query: async (sql, params) => {
+      if (/from originals where root_id = \$1 and id > \$2/.test(sql)) return (params![1] === 6 ? [original] : []) as never;
+      if (/from trash_strangers/.test(sql)) return [{ trashPath: 'x/y', sizeBytes: 3, mtimeMs: 1, why: 'no note' }] as never;
+      return emptyBooks.query(sql, params);
+    },
+  };
+  const web = await startWeb({ after: (fn) => t.after(fn) }, { db });
+  const get = (path: string): Promise<Response> =>
+    fetch(`${web.url}/api/v1${path}`, { headers: { authorization: 'Bearer a-secret-of-this-test' } });
+  const { found: _found, ...facts } = original;
+  const { since, kind, stays } = found;
+  assert.deepEqual(await (await get(`/trash/found?root=${root}&from=7`)).json(), {
+    items: [{ ...facts, expiresAt: '2001-09-09T01:46:40.000Z', since, kind, stays }],
+    strangers: [{ path: 'x/y', sizeBytes: 3, why: 'no note' }],
+  });
+  assert.equal((await get('/trash/found?root=../../etc')).status, 422);
+  assert.equal((await get('/trash/found')).status, 422);
+});

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { chosenTotals, lastCleanups, listLeftovers, readCleanup, type Cleanup } from '../../db/cleanups.ts';
+import { listFound, listStrangers } from '../../db/found-originals.ts';
 import { listLibraries } from '../../db/libraries.ts';
 import { listNodes } from '../../db/nodes.ts';
 import { trashOfRoots } from '../../db/originals.ts';
@@ -48,6 +49,18 @@ const trashAnswer = v.strictObject({
   found: v.optional(v.pipe(v.number(), v.description('learned of from the trash, because the books had not known them'))),
   upTo: v.optional(v.pipe(v.number(), v.description('the newest of them, for POST /trash/empty'))),
 });
+const foundOriginal = {
+  id: v.number(),
+  fileId: maybe.number,
+  title: v.string(),
+  path: v.string(),
+  sizeBytes: bytes,
+  expiresAt: time,
+  since: v.pipe(v.string(), v.description('since when it waits there, by the note beside it')),
+  kind: v.picklist(['original', 'output']),
+  stays: v.pipe(v.nullable(v.picklist(['nothing-in-place', 'other-house'])), v.description('why it is never deleted by itself')),
+};
+const fromNumber = v.pipe(v.string(), v.regex(/^\d{1,15}$/, 'must be a whole number'), v.transform(Number));
 const params = { id: numberOf('clean-up') };
 
 /** What was left lying about in the libraries, and their trashes: looked for, listed, and deleted where a person says so. */
@@ -187,6 +200,28 @@ export const cleanupsApi: ApiRoute[] = [
       const { id } = await cleanupOf(web, params.id);
       await web.commands.cancelCleanup(id, by);
       return { id };
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/trash/found',
+    right: 'read',
+    in: 'Clean-up',
+    does: 'What lay in the trash of one root without being in the books: originals, at most 100 from `from` on, which POST /originals/:id/restore puts back; and files that nothing explains, which are never touched.',
+    query: v.strictObject({ root: rootId, from: v.optional(fromNumber, '0') }),
+    answer: v.strictObject({
+      items: v.array(v.strictObject(foundOriginal)),
+      strangers: v.array(v.strictObject({ path: v.string(), sizeBytes: bytes, why: v.string() })),
+    }),
+    run: async ({ web, query: { root, from } }) => {
+      const [found, strangers] = await Promise.all([listFound(web.db, root, from - 1), listStrangers(web.db, root)]);
+      return {
+        items: found.map(({ found: { since, kind, stays }, expiresAt, ...original }) => ({
+          ...original,
+          ...{ expiresAt: expiresAt.toISOString(), since, kind, stays },
+        })),
+        strangers: strangers.map(({ trashPath, sizeBytes, why }) => ({ path: trashPath, sizeBytes, why })),
+      };
     },
   }),
   route({

@@ -1,14 +1,15 @@
 import * as v from 'valibot';
 import { logLevels, logRooms } from '../../core/log-levels.ts';
+import { approvedNodes } from '../../db/nodes.ts';
 import { PlainError } from '../../errors.ts';
 import type { LogBook } from '../../log-book.ts';
 import { refuse } from '../errors.ts';
 import { readLevels } from '../models/logs.ts';
 import type { Web } from '../web.ts';
-import { open } from './answers.ts';
+import { listOf, open } from './answers.ts';
 import { route, type ApiRoute } from './declare.ts';
 import { bundleAnswer } from '../pages/logs.ts';
-import { flag, whole, words } from './inputs.ts';
+import { flag, nameOf, whole, words } from './inputs.ts';
 
 const number = v.pipe(v.string(), v.regex(/^\d{1,15}$/, 'must be a whole number'), v.transform(Number));
 export const linesAnswer = v.strictObject({
@@ -37,6 +38,17 @@ export const linesQuery = v.strictObject({
   limit: v.optional(v.pipe(number, v.minValue(1), v.maxValue(1000))),
 });
 
+/** Of another machine its newest lines only, as its page shows them. */
+const newestQuery = v.strictObject({ level: linesQuery.entries.level, room: linesQuery.entries.room, words: linesQuery.entries.words });
+const saidLine = v.strictObject({
+  seq: v.number(),
+  time: v.string(),
+  level: v.string(),
+  room: v.string(),
+  msg: v.string(),
+  rest: v.pipe(v.string(), v.description('everything else that the line says, as text')),
+});
+
 export const levelsBody = v.strictObject({ levels: words(300), minutes: v.optional(whole(1, 1440)) });
 export const bundleBody = v.strictObject({
   names: v.optional(v.pipe(flag, v.description('keep the real names of films, folders, people and machines'))),
@@ -53,6 +65,21 @@ export const logsApi: ApiRoute[] = [
     query: linesQuery,
     answer: linesAnswer,
     run: async ({ web, query }) => linesOf(bookOf(web), query),
+  }),
+  route({
+    method: 'GET',
+    path: '/nodes/:id/logs',
+    right: 'admin',
+    in: 'Logs',
+    does: 'The newest lines of the log of another machine, newest first, as far as it answers now. Secrets are left out there.',
+    params: { id: nameOf('node') },
+    query: newestQuery,
+    answer: listOf(saidLine),
+    run: async ({ web, params: { id }, query: { level = 'info', room = null, words: said = '' }, by }) => {
+      const other = (await approvedNodes(web.db)).find((node) => node.id === id && id !== web.node.id);
+      if (!other) throw refuse('not-found', 'There is no such other machine.');
+      return { items: await web.commands.readLog({ nodeId: other.id, level, room, words: said }, by) };
+    },
   }),
   route({
     method: 'POST',

@@ -87,6 +87,7 @@ const table = `
   POST /api/v1/nodes/:id/drain                              admin
   POST /api/v1/nodes/:id/hand-over                          admin
   POST /api/v1/nodes/:id/later                              admin
+  GET  /api/v1/nodes/:id/logs                               admin
   POST /api/v1/nodes/:id/pause                              admin
   POST /api/v1/nodes/:id/reject                             admin
   POST /api/v1/nodes/:id/remove                             admin
@@ -150,6 +151,7 @@ const table = `
   POST /api/v1/tokens                                       admin
   POST /api/v1/tokens/:id/revoke                            admin
   POST /api/v1/trash/empty                                  admin
+  GET  /api/v1/trash/found                                  read
   GET  /audit                                               admin
   GET  /auth/check                                          public
   GET  /events                                              read
