@@ -965,3 +965,11 @@ export function specOf(key: SettingKey): SettingSpec {
 export function isClusterKey(key: string): key is ClusterKey {
   return (clusterKeys as string[]).includes(key);
 }
+
+const doorGroups: ReadonlySet<SettingGroup> = new Set(['access', 'provider', 'proxy']);
+/** The settings that say who may come in: only an admin sees them, and whoever changes one is noticed. */
+export const doorKeys: readonly ClusterKey[] = clusterKeys.filter((key) => doorGroups.has(specOf(key).group));
+
+export function isDoor(key: string): key is ClusterKey {
+  return (doorKeys as readonly string[]).includes(key);
+}

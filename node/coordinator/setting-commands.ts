@@ -1,7 +1,7 @@
 import type { Actor, Commands, SettingChange, SettingProblem } from '../core/commands.ts';
 import { checkValue } from '../config/check.ts';
 import { overriddenBy } from '../config/load.ts';
-import { isClusterKey, specOf } from '../config/schema.ts';
+import { isClusterKey, isDoor, specOf } from '../config/schema.ts';
 import { addActivity } from '../db/activity.ts';
 import type { Queryable } from '../db/connect.ts';
 import { addNotice } from '../db/notices.ts';
@@ -11,9 +11,6 @@ import { putSettings, readSettings, type SettingRow, type SettingWrite } from '.
 import { PlainError } from '../errors.ts';
 import type { CoordinatorParts } from './coordinator.ts';
 import type { Term } from './term.ts';
-
-/** The groups of settings that say who may come in. */
-const doors: ReadonlySet<string> = new Set(['access', 'provider', 'proxy']);
 
 /** Settings as people change them: validated as a group, written with their history, in force at once. */
 export function settingCommands(parts: CoordinatorParts, term: Term): Pick<Commands, 'saveSettings' | 'pauseAll' | 'resumeAll'> {
@@ -38,7 +35,7 @@ export function settingCommands(parts: CoordinatorParts, term: Term): Pick<Comma
   async function write(q: Queryable, writes: SettingWrite[], by: Actor): Promise<SettingRow[]> {
     const conflicts = await putSettings(q, writes, by.name, by.via);
     if (conflicts.length > 0) return conflicts;
-    const labels = writes.flatMap(({ key }) => (isClusterKey(key) && doors.has(specOf(key).group) ? [specOf(key).label] : []));
+    const labels = writes.flatMap(({ key }) => (isDoor(key) ? [specOf(key).label] : []));
     if (labels.length > 0) await addNotice(q, { event: 'security.settings', item: { object: labels.slice(0, 5).join(', '), by: by.name } });
     return [];
   }

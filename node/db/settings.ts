@@ -75,11 +75,16 @@ async function write(q: Queryable, wish: SettingWrite, old: SettingRow | null, b
   ]);
 }
 
-/** Newest first; `beforeId` continues. */
-export function readHistory(q: Queryable, beforeId: number | null = null): Promise<SettingChangeRow[]> {
+/** Newest first; `beforeId` continues. Of these settings `only`, or of all `but` these. */
+export function readHistory(
+  q: Queryable,
+  beforeId: number | null = null,
+  keys: { only?: readonly string[]; but?: readonly string[] } = {},
+): Promise<SettingChangeRow[]> {
   return q.query<SettingChangeRow>(
     `select id, key, old_value as "oldValue", new_value as "newValue", at, by, via from settings_history
-      where $1::bigint is null or id < $1 order by id desc limit 50`,
-    [beforeId],
+      where ($1::bigint is null or id < $1) and ($2::text[] is null or key = any($2)) and ($3::text[] is null or key <> all($3))
+      order by id desc limit 50`,
+    [beforeId, keys.only ?? null, keys.but ?? null],
   );
 }

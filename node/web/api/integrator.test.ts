@@ -244,6 +244,20 @@ describe('people and tokens by the API', () => {
     assert.ok((await keys('admin')).includes('oidc.issuer'));
     const seen = await keys('read');
     assert.ok(seen.includes('jobs.maxFailures') && !seen.some((key) => /^(oidc|proxy|access)\./.test(key)), seen.join());
+
+    // what was changed of it as well, on the page too; and it is no empty page of a list that goes on behind it
+    await leader.query(
+      `insert into settings_history (key, old_value, new_value, by, via) values ('jobs.maxFailures', '4', '7', 'ada', 'page')`,
+    );
+    await leader.query(
+      `insert into settings_history (key, new_value, by, via) select 'oidc.issuer', '"https://who.test"', 'ada', 'page' from generate_series(1, 60)`,
+    );
+    const changes = async (scope: Scope): Promise<string[]> =>
+      (await ask((await tokenFor(scope)).token, 'GET', '/settings/changes')).body.items.map((change: { key: string }) => change.key);
+    assert.ok((await changes('admin')).includes('oidc.issuer'));
+    assert.ok((await changes('read')).includes('jobs.maxFailures') && !(await changes('read')).includes('oidc.issuer'));
+    assert.match((await (await web.signedIn('admin')).get('/history/audit')).body, /who\.test/);
+    assert.doesNotMatch((await (await web.signedIn('viewer')).get('/history/audit')).body, /who\.test/);
   });
 
   test('an event stream ends the moment its token is revoked, and so many are served to one token', { timeout: 120_000 }, async () => {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { overriddenBy } from '../../config/load.ts';
-import { clusterKeys, isClusterKey, specOf } from '../../config/schema.ts';
+import { clusterKeys, doorKeys, isDoor, specOf } from '../../config/schema.ts';
 import { readHistory, readSettings } from '../../db/settings.ts';
 import { objectionsTo } from '../auth/objections.ts';
 import { mayChange } from '../auth/who.ts';
@@ -53,7 +53,7 @@ export const settingsApi: ApiRoute[] = [
     answer: v.strictObject({ saved: v.number() }),
     run: async ({ web, by, c, body: { changes } }) => {
       const wished = changes.map((change) => ({ ...change, value: change.value ?? null }));
-      if (wished.some(({ key }) => isAboutPeople(key))) needsAPerson(c as Ctx, 'Nothing was saved.');
+      if (wished.some(({ key }) => isDoor(key))) needsAPerson(c as Ctx, 'Nothing was saved.');
       const objections = await objectionsTo(c as Ctx, web, wished);
       const problems = objections.length > 0 ? objections : await web.commands.saveSettings(wished, by);
       if (problems.length === 0) return { saved: changes.length };
@@ -85,26 +85,17 @@ export const settingsApi: ApiRoute[] = [
       }),
     ),
     run: async ({ web, query, c }) => {
-      const rows = await readHistory(web.db, query.before ?? null);
-      return { items: rows.filter(({ key }) => isSeen(c as Ctx, key)) };
+      const keys = mayChange(c.get('who')) ? {} : { but: doorKeys };
+      return { items: await readHistory(web.db, query.before ?? null, keys) };
     },
   }),
 ];
-
-/** Sign-in, provider and proxy: on the page only an admin sees these. */
-function isAboutPeople(key: string): boolean {
-  return isClusterKey(key) && ['access', 'provider', 'proxy'].includes(specOf(key).group);
-}
-
-function isSeen(c: Ctx, key: string): boolean {
-  return !isAboutPeople(key) || mayChange(c.get('who'));
-}
 
 async function settings(web: Web, c: Ctx) {
   const stored = new Map((await readSettings(web.db)).map((row) => [row.key, row]));
   const effective = web.settings();
   return clusterKeys
-    .filter((key) => isSeen(c, key))
+    .filter((key) => !isDoor(key) || mayChange(c.get('who')))
     .map((key) => {
       const { label, help, type, unit } = specOf(key);
       return {

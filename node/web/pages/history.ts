@@ -1,9 +1,11 @@
+import { doorKeys } from '../../config/schema.ts';
 import { listActivity } from '../../db/activity.ts';
 import type { JobRow } from '../../db/job-lists.ts';
 import { listLibraries } from '../../db/libraries.ts';
 import type { Page, PageWish } from '../../db/page.ts';
 import { readHistory } from '../../db/settings.ts';
 import { lastDays, totals } from '../../db/stats.ts';
+import { mayChange } from '../auth/who.ts';
 import { jobListNames, listJobs } from '../job-lists.ts';
 import { activityLine } from '../models/activity.ts';
 import { dailyChart } from '../models/history.ts';
@@ -61,7 +63,7 @@ export const historyPages: PageModule = (app, web) => {
     const query = queryOf(c);
     const [activity, changes] = await Promise.all([
       listActivity(web.db, {}, { after: query.get('after'), before: query.get('before') }),
-      readHistory(web.db, idFrom(query.get('changes') ?? undefined)),
+      readHistory(web.db, idFrom(query.get('changes') ?? undefined), mayChange(c.get('who')) ? {} : { but: doorKeys }),
     ]);
     const href = (name: string, cursor: string | number | null): string | null =>
       cursor === null ? null : `${url.history()}/audit?${new URLSearchParams({ [name]: String(cursor) })}`;

@@ -59,19 +59,16 @@ export async function readSettingsPage(
   group: SettingGroup,
   refused: { form: URLSearchParams; problems: SettingProblem[] } | null,
 ): Promise<SettingsPage> {
-  const [facts, history] = await Promise.all([readFacts(web), readHistory(web.db)]);
+  const facts = await readFacts(web);
   const fields = settingFields(group, refused ? { ...facts, typed: refused.form, problems: refused.problems } : facts);
-  const keys = new Set<string>(fields.map((f) => f.key));
+  const history = await readHistory(web.db, null, { only: fields.map((f) => f.key) });
   return {
     groups: editableGroups(),
     group,
     label: settingGroups[group],
     fields,
     summary: fields.flatMap((f) => (f.problem ? [{ id: f.id, text: f.problem }] : [])),
-    changes: history
-      .filter((row) => keys.has(row.key))
-      .slice(0, 8)
-      .map(changeLine),
+    changes: history.slice(0, 8).map(changeLine),
     now: web.now(),
   };
 }
