@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -110,3 +110,52 @@ test('a look, its list, a choice and a deletion; then the trash: everything goes
   await page.goto(`${program.url}/files/${items[0]!.id}`);
   assert.equal(await page.getByRole('button', { name: 'Put it back' }).count(), 0);
 });
+
+test(
+  'originals of a time that the books do not know are shown with their reasons, and one is put back',
+  { timeout: 300_000 },
+  async (t) => {
+    const films = temporaryDirectory(t);
+    const original = await clip('film');
+    await copyFile(original, join(films, 'Film.mkv'));
+    const begin = async (): Promise<Program> => {
+      const env: Record<string, string> = havePostgres() ? { DATABASE_URL: await emptyUrl(t) } : {};
+      const program = await startProgram({ dataDir: temporaryDirectory(t), libraries: [films], env });
+      t.after(() => program.stop());
+      await idle(program);
+      return program;
+    };
+    const lost = await begin();
+    await lost.stop();
+    const converted = await readFile(join(films, 'Film.mkv'));
+    mkdirSync(join(films, '.codecshift', 'trash', '2020-01-01', '7'), { recursive: true });
+    writeFileSync(join(films, '.codecshift', 'trash', '2020-01-01', '7', 'Nobody.mkv'), 'nobody knows');
+
+    // other books, on a machine with another name, over the same disk
+    const program = await begin();
+    const page = await browser.open(t, { javaScript: true });
+    await page.goto(`${program.url}/settings/clean-up`);
+    await waitLive(page);
+    await page.getByText('1 original that the books had not known and 1 file that nothing is known of lie in this trash.').waitFor();
+    await page.getByRole('link', { name: /Look at what was found/ }).click();
+    await page.getByText('A machine that does not belong to this house put it there').waitFor();
+    await page.getByText('Nothing beside it says where it belongs.').waitFor();
+    for (const width of [320, 760, 1440]) {
+      await page.setViewportSize({ width, height: 900 });
+      const found = await overflow(page);
+      assert.ok(found.pixels <= 0, `at ${width}: ${found.elements.join(', ')}`);
+    }
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.getByRole('button', { name: /Put it back/ }).click();
+    await page.getByText('The original is being put back.').waitFor();
+    assert.deepEqual(await readFile(join(films, 'Film.mkv')), await readFile(original));
+    assert.notDeepEqual(await readFile(join(films, 'Film.mkv')), converted);
+    assert.ok(existsSync(join(films, '.codecshift', 'trash', '2020-01-01', '7', 'Nobody.mkv')));
+    await idle(program);
+    assert.deepEqual(
+      await readFile(join(films, 'Film.mkv')),
+      await readFile(original),
+      'what was put back is not converted again by itself',
+    );
+  },
+);
