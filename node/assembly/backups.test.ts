@@ -42,6 +42,7 @@ test('backups are made, read, taken in, handed out and deleted one at a time, an
   writeFileSync(path.join(dataDir, 'node.key'), 'key');
   let clock = onDay(0, 2, 30);
   const asked: unknown[] = [];
+  const told: string[] = [];
   const desk: BackupDesk = createBackups({
     db,
     dataDir,
@@ -51,6 +52,7 @@ test('backups are made, read, taken in, handed out and deleted one at a time, an
     settings: () => ({ 'backup.nightly': true, 'backup.hour': 3, 'backup.daily': 1, 'backup.weekly': 0 }),
     term: () => term,
     standIns: () => standIns(db, 'this one'),
+    onTold: (kind) => void told.push(kind),
     restore: (wish) => asked.push(wish),
     restored: () => null,
     onChange: () => {},
@@ -66,6 +68,7 @@ test('backups are made, read, taken in, handed out and deleted one at a time, an
   await assert.rejects(desk.begin({ keys: true, passphrase: null }, by), /already/);
   await over();
   assert.match(desk.last()!.says[0]!, /was made and read back/);
+  assert.deepEqual(told, ['backup-made'], 'pages and programs hear of what is in the activity');
   const [sealed] = await desk.list();
   assert.deepEqual([sealed!.encrypted, sealed!.keys, sealed!.verifiedAt !== null], [true, true, true]);
   await desk.verify(sealed!.name, 'four horses on a wall', by);

@@ -47,6 +47,8 @@ export interface BackupParts {
   /** how the last restore ended, which another membership began */
   restored: () => BackupEnd | null;
   onChange: (busy: boolean) => void;
+  /** it is in the activity */
+  onTold: (kind: string, severity: number) => void;
   log: Log;
   /** for tests */
   now?: () => Date;
@@ -265,9 +267,12 @@ export function createBackups(parts: BackupParts): BackupDesk {
   async function note(kind: string, severity: 0 | 2, params: Record<string, unknown>, by: string | null): Promise<void> {
     const term = parts.term();
     if (term === null) return;
-    await addActivity(db.withTerm(term), { kind, severity, params, by }).catch((error: unknown) =>
-      log.warn({ why: messageOf(error), kind }, 'it could not be written down'),
-    );
+    try {
+      await addActivity(db.withTerm(term), { kind, severity, params, by });
+      parts.onTold(kind, severity);
+    } catch (error) {
+      log.warn({ why: messageOf(error), kind }, 'it could not be written down');
+    }
   }
 }
 

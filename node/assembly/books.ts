@@ -67,6 +67,7 @@ export async function openBooks(house: House, parts: BooksParts, undo: Undo): Pr
     restore: parts.onRestore,
     restored: () => house.restored,
     onChange: (busy) => events.emit('backup.changed', { busy }),
+    onTold: (kind, severity) => events.emit('activity.added', { kind, severity }),
     log: room('backup'),
   });
   const app = await createApp({

@@ -24,6 +24,12 @@ const words = {
     'Another page tried to change something here, so nothing was changed.',
     'Open the dashboard itself and do it there.',
   ],
+  'token-missing': [
+    403,
+    'A token is missing',
+    'A program that changes something here shows a token, and this one showed none. Nothing was changed.',
+    'Make one on the page Tokens, and send it as “Authorization: Bearer cs_…”.',
+  ],
   'old-form': [
     403,
     'This page was open for too long',

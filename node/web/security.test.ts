@@ -116,6 +116,17 @@ describe('the Origin gate', () => {
     assert.equal(web.asked.length, 2, 'nothing was done');
   });
 
+  test('a program that shows no token is told that it needs one, and a page of somebody else that it is one', async (t) => {
+    const web = await serve(t);
+    const bare = await ask(web, 'POST', '/api/v1/pause');
+    assert.equal(bare.status, 403);
+    assert.match(bare.body, /this one showed none/);
+    const foreign = await ask(web, 'POST', '/api/v1/pause', { origin: 'https://evil.example' });
+    assert.equal(foreign.status, 403);
+    assert.match(foreign.body, /Another page tried/);
+    assert.equal(web.asked.length, 0, 'nothing was done');
+  });
+
   test('every method but GET and HEAD passes the gate', async (t) => {
     const web = await serve(t);
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])

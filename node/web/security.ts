@@ -113,7 +113,10 @@ export function originGate(options: { secret: string }): MiddlewareHandler<Env> 
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
       // HTTP/2 has the host in a field of its own, from which the address of the request is made
       const host = c.req.header('host') ?? new URL(c.req.url).host;
-      if (!fromOurPage(c.req.header('sec-fetch-site'), c.req.header('origin'), host)) throw refuse('foreign-origin');
+      // a house without a sign-in has no other gate that a program without a token could meet
+      const [site, origin] = [c.req.header('sec-fetch-site'), c.req.header('origin')];
+      if (!fromOurPage(site, origin, host))
+        throw refuse(site === undefined && origin === undefined && c.req.path.startsWith('/api/') ? 'token-missing' : 'foreign-origin');
       const sent = c.req.header('x-csrf-token') ?? (await formToken(c));
       if (typeof sent !== 'string' || !same(sent, token)) throw refuse('old-form');
     }
