@@ -190,6 +190,23 @@ eachDatabase((kind) => {
     assert.deepEqual(readFileSync(join(s.films, 'Film.mkv')), better);
   });
 
+  test('a refusal that is here before the answer to the question ends the question, and not the program', async (t) => {
+    const s = await stage(t, kind);
+    await s.converted('Film.mkv');
+    await s.care.look(s.root);
+    const { id, jobId, attemptId } = (await readOriginal(s.db, (await s.found())[0]!.id))!;
+    const reason = { code: 'read-only' as const };
+    const request = async (): Promise<unknown> => {
+      await trash.report({ event: 'not-restored', job: jobId, attempt: attemptId, reason });
+      // an answer that takes another way through the network
+      await new Promise((resolve) => setImmediate(resolve));
+      return { accepted: true, why: null };
+    };
+    const events = createEvents((error) => assert.fail(String(error)));
+    const trash: Trash = createTrash({ mesh: { self: testNode, request } as never, db: s.db, term: 1, events, log });
+    await assert.rejects(trash.restore(id, ada), { reason });
+  });
+
   test('a replacement whose report has not come yet is left to it', async (t) => {
     const s = await stage(t, kind);
     await s.converted('Film.mkv');

@@ -67,6 +67,8 @@ export function createTrash(parts: {
       const begun = asked.get(original.attemptId);
       if (begun) return Promise.race([begun.done.promise, patience(60_000)]);
       const waiting = { by, done: Promise.withResolvers<void>() };
+      // a refusal may be here before the keeper's answer, when nobody listens yet
+      waiting.done.promise.catch(() => {});
       asked.set(original.attemptId, waiting);
       try {
         await mesh.request(keeper, 'grant', {
