@@ -87,12 +87,12 @@ const shapes: readonly [RegExp, string][] = [
   // addresses that are a secret as a whole: Discord, Slack, Telegram
   [/(\/api\/(?:v\d+\/)?webhooks\/\d+\/|\/\/hooks\.slack\.com\/services\/|\bbot\d{4,}:|\btgram:\/\/\d+:)[\w/-]+/g, `$1${CENSORED}`],
   // user:password@ of an address; a name without a password stays. A database's may hold a slash that nobody encoded
-  [/\b(postgres(?:ql)?:\/\/[^\s/:@"<>]*):([^\s"<>]*)@/gi, `$1:${CENSORED}@`],
+  [/\b(postgres(?:ql)?:\/\/[^\s/:@"<>]*):([^\s"<>]{0,1000})@/gi, `$1:${CENSORED}@`],
   [/\b([a-z][a-z\d+.-]{1,20}:\/\/[^\s/:@"'<>]*):([^\s/"<>]*)@/gi, `$1:${CENSORED}@`],
   // a header in a list of names and values, one with quotation marks around it, a list of them, and one as it is sent
   [new RegExp(String.raw`(["'](?:${HEADERS})["']\s*,\s*)${QUOTED}\2`, 'gi'), `$1$2${CENSORED}$2`],
   [new RegExp(String.raw`\b((?:${HEADERS})\\*["']?\s*[:=]\s*)${QUOTED}\2`, 'gi'), `$1$2${CENSORED}$2`],
-  [new RegExp(String.raw`\b((?:${HEADERS})["']?\s*:\s*)\[(?!secret\])[^\]\r\n]*\]`, 'gi'), `$1"${CENSORED}"`],
+  [new RegExp(String.raw`\b((?:${HEADERS})["']?\s*:\s*)\[(?!secret\])[^\]\r\n]{0,2000}\]`, 'gi'), `$1"${CENSORED}"`],
   [
     new RegExp(String.raw`\b((?:${HEADERS})\s*[:=](?!\s*(?:\[secret\]|["'\\]))\s*)(?:"[^"\r\n]*"|'[^'\r\n]*'|[^\r\n"'])+`, 'gi'),
     `$1${CENSORED}`,
