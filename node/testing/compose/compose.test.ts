@@ -32,6 +32,11 @@ describe('the files as they are', () => {
       assert.deepEqual(checkComposeFile(repository, name), []);
     });
   }
+  test('the file for a NAS asks for no mount that the volume of a NAS cannot give', () => {
+    const text = withDefaults(readFileSync(path.join(repository, 'docker-compose.nas.yml'), 'utf8'));
+    assert.match(text, /propagation: rprivate\n/);
+    assert.match(readFileSync(path.join(repository, '.env.example'), 'utf8'), /^MEDIA_PROPAGATION=rprivate$/m);
+  });
   test('Dockerfile copies what is there and keeps what it promises', () => {
     assert.deepEqual(checkDockerfile(repository), []);
   });
