@@ -25,7 +25,8 @@ export async function makeDataDir(dataDir: string): Promise<void> {
 export async function openToEverybody(dataDir: string): Promise<string | null> {
   if (process.platform === 'win32') return null;
   const found = await stat(dataDir).catch(() => null);
-  if (!found || (found.mode & 0o002) === 0) return null;
+  const sticky = ((found?.mode ?? 0) & 0o1000) !== 0; // then everybody may add, and nobody may exchange: so is the volume of our image
+  if (!found || sticky || (found.mode & 0o002) === 0) return null;
   return `Everybody who uses this machine may write into ${dataDir}, and could put a key or a program of his own there. Take that right away: chmod o-w '${dataDir}'`;
 }
 

@@ -75,6 +75,8 @@ test('a data directory into which everybody may write is something to heed', asy
   const dataDir = folder('open');
   const asked = ['--mesh-port', '0', '--port', '0'];
   assert.equal((await doctor(dataDir, ...asked)).about('data directory').heed, false);
+  chmodSync(dataDir, 0o1777);
+  assert.equal((await doctor(dataDir, ...asked)).about('data directory').heed, false, 'nobody can exchange there what is ours');
   chmodSync(dataDir, 0o777);
   const told = (await doctor(dataDir, ...asked)).about('data directory');
   assert.deepEqual([told.ok, told.heed], [true, true]);
