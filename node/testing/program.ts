@@ -213,5 +213,6 @@ async function askApi<T>(request: Program['request'], path: string, body: unknow
 /** The program leaves its address and a secret in the data directory for the command line; a test comes in the same way. */
 function authorised(init: RequestInit, dataDir: string): RequestInit {
   const { secret } = JSON.parse(readFileSync(join(dataDir, 'running.json'), 'utf8')) as { secret: string };
-  return { ...init, headers: { accept: 'application/json', ...init.headers, authorization: `Bearer ${secret}` } };
+  // a connection of its own: one that was kept open is closed at the other end while everything stands still
+  return { ...init, headers: { accept: 'application/json', ...init.headers, authorization: `Bearer ${secret}`, connection: 'close' } };
 }
