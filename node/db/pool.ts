@@ -148,6 +148,8 @@ async function persist<T>(shared: Shared, read: boolean, work: (client: pg.PoolC
       throw connected && isConnectionLoss(error) ? interrupted(error) : error;
     }
     await wait(pause * (0.75 + Math.random() / 2), null, { signal: shared.stopped.signal }).catch(() => {});
+    // a backup that began while the database was away stands still for this write too
+    if (term !== '') await stillnessOver(shared);
   }
 }
 
