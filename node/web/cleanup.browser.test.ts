@@ -61,6 +61,7 @@ test('a look, its list, a choice and a deletion; then the trash: everything goes
   await page.getByRole('link', { name: /Delete 1 file/ }).waitFor();
   assert.deepEqual(await page.getByRole('checkbox').evaluateAll((all: HTMLInputElement[]) => all.map((box) => box.checked)), [true]);
   await page.getByRole('link', { name: /Not provably ours/ }).click();
+  await page.getByRole('checkbox').nth(3).waitFor();
   assert.equal(await page.getByRole('checkbox').count(), 4);
   assert.equal(await page.locator('main img').count(), 0, 'a name is never markup');
   assert.ok((await page.locator('main').innerText()).includes('\\u{202e}\\n'), 'what would hide is written out');
