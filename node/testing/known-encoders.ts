@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
  */
 export function lendProofs(dataDir: string): void {
   const file = join(dataDir, name);
-  if (age(file) !== null || age(shared) === null) return;
+  if (existsSync(file) || !existsSync(shared)) return;
   try {
     copyFileSync(shared, file);
   } catch {
@@ -19,22 +19,17 @@ export function lendProofs(dataDir: string): void {
 
 /** After a program with the usual ffmpeg has ended. */
 export function keepProofs(dataDir: string): void {
-  const [known, made] = [age(shared), age(join(dataDir, name))];
-  if (made === null || (known !== null && known < DAY_MS)) return;
   try {
+    const made = readFileSync(join(dataDir, name));
+    // it stands unless the program had to prove anew: that one counts for what is on this machine now
+    if (existsSync(shared) && readFileSync(shared).equals(made)) return;
     mkdirSync(dirname(shared), { recursive: true });
     copyFileSync(join(dataDir, name), `${shared}.${process.pid}`);
     renameSync(`${shared}.${process.pid}`, shared);
   } catch {
-    // the test took its folder away already; another one will have a proof to keep
+    // there is none, or the test took its folder away already; another one will have a proof to keep
   }
 }
 
 const name = 'encoders.json';
 const shared = join(tmpdir(), 'codecshift-proofs', name);
-const DAY_MS = 86_400_000;
-
-function age(file: string): number | null {
-  const found = statSync(file, { throwIfNoEntry: false });
-  return found ? Date.now() - found.mtimeMs : null;
-}
