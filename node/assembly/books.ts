@@ -118,7 +118,7 @@ export async function openBooks(house: House, parts: BooksParts, undo: Undo): Pr
 
 function openCoordinator(
   { id, session, options, url, events, log }: House,
-  { db, mesh, settings, membership, onMembers, onRetired }: BooksParts,
+  { db, key, mesh, settings, membership, onMembers, onRetired }: BooksParts,
   outside: NonNullable<CoordinatorParts['outside']>,
 ): Coordinator {
   return createCoordinator({
@@ -127,6 +127,7 @@ function openCoordinator(
     db,
     session,
     name: options.name,
+    cluster: key.cluster,
     url,
     settings,
     events,

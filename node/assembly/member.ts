@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { EncoderRef } from '../core/encoder-choice.ts';
 import type { Standing, Surroundings } from '../core/standing.ts';
 import type { Coordinator } from '../coordinator/coordinator.ts';
+import type { Retirement } from '../coordinator/elector.ts';
 import { createSettingsStore } from '../coordinator/settings.ts';
 import { messageOf } from '../errors.ts';
 import { servedSource } from '../keeper/serve.ts';
@@ -269,8 +270,8 @@ async function assemble(
   }
 
   /** What of this machine used the database ends; encodes and the keeper's work go on. */
-  function stepBack(newer: { schema: number; program: string | null }): void {
-    versions.stepBack(newer);
+  function stepBack(why: Retirement): void {
+    versions.stepBack(why);
     books?.stepBack();
     void greeter.tell();
     versions.say();

@@ -1,4 +1,5 @@
 import { speaks, whyIdle, type Program } from '../core/compatibility.ts';
+import type { Retirement } from '../coordinator/elector.ts';
 import type { VersionTrouble } from '../core/standing.ts';
 import type { Log } from '../log.ts';
 import { version } from '../version.ts';
@@ -9,9 +10,9 @@ export interface Versions {
   trouble(): VersionTrouble | null;
   /** on the console too, once for each trouble: a machine in a cupboard has nobody who opens its page */
   say(): void;
-  /** the database is newer than this program, which leads in it no more */
+  /** the database is newer than this program, or another cluster's: it leads in it no more */
   steppedBack(): boolean;
-  stepBack(newer: { schema: number; program: string | null }): void;
+  stepBack(why: Retirement): void;
 }
 
 export function watchVersions(parts: {
@@ -32,12 +33,7 @@ export function watchVersions(parts: {
       said = says;
     },
     steppedBack: () => back !== null,
-    stepBack({ schema, program }) {
-      const by = program ? ` by CodecShift ${program}` : '';
-      back = steppedBackWords(
-        `The database was brought up to date${by} (its schema is version ${schema} now), and this machine still runs ${version}. Upgrade this machine.`,
-      );
-    },
+    stepBack: (why) => void (back = steppedBackWords('cluster' in why ? estrangedWords(why) : outdatedWords(why))),
   };
 
   function trouble(): VersionTrouble | null {
@@ -47,4 +43,13 @@ export function watchVersions(parts: {
     if (apart) return { state: 'apart', says: apart };
     return back === null ? null : { state: 'stepped-back', says: back };
   }
+}
+
+function outdatedWords({ schema, program }: Exclude<Retirement, { cluster: string }>): string {
+  const by = program ? ` by CodecShift ${program}` : '';
+  return `The database was brought up to date${by} (its schema is version ${schema} now), and this machine still runs ${version}. Upgrade this machine.`;
+}
+
+function estrangedWords({ cluster }: Extract<Retirement, { cluster: string }>): string {
+  return `The database that this machine was given holds the cluster "${cluster}" now, and this machine belongs to another one: a backup of that cluster was put back over it. To take part there, stop this machine, move cluster.json out of its data directory, and start it again; to stay where it belongs, start it without --database-url.`;
 }

@@ -15,7 +15,7 @@ import { sign } from '../mesh/signing.ts';
 import type { SecretKey } from '../sealed.ts';
 import { createAccess } from './access.ts';
 import { createCommands } from './commands.ts';
-import { createElector, type Elector } from './elector.ts';
+import { createElector, type Elector, type Retirement } from './elector.ts';
 import { heedFolderChanges } from './folder-changes.ts';
 import { catchUpMembers, clusterKeyOf, currentMembers, signMembers } from './members.ts';
 import { noteMisfits } from './misfits.ts';
@@ -68,8 +68,10 @@ export interface CoordinatorParts {
   members?: () => Signed | null;
   /** signed news of the cluster, for this node itself too */
   onMembers: (signed: Signed) => void;
-  /** the database was upgraded by a newer program: this node coordinates no more */
-  onRetired?: (newer: { schema: number; program: string | null }) => void;
+  /** the cluster that this machine belongs to (elector.ts) */
+  cluster?: string;
+  /** the database was upgraded by a newer program, or is another cluster's: this node coordinates no more */
+  onRetired?: (why: Retirement) => void;
   /** how programs outside of the cluster are reached, and the key of their sign-ins; left out: there are none */
   outside?: { outward: Outward; secretKey: SecretKey };
   log: Log;
@@ -98,6 +100,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     log,
     onElected: begin,
     onDeposed: end,
+    ...(parts.cluster === undefined ? {} : { cluster: parts.cluster }),
     ...(parts.onRetired ? { onRetired: parts.onRetired } : {}),
     ...(parts.ttlSeconds ? { ttlSeconds: parts.ttlSeconds } : {}),
   });

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, test, type TestContext } from 'node:test';
 import type { Database } from '../db/connect.ts';
+import { foundCluster, renameCluster, replaceClusterKey } from '../db/cluster.ts';
 import { acquireLease, readLease } from '../db/coordinator.ts';
 import { createLog } from '../log.ts';
+import { makeClusterKey } from '../mesh/signing.ts';
 import { eachDatabase, freshDatabase, havePostgres } from '../testing/database.ts';
-import { createElector, type Elector } from './elector.ts';
+import { createElector, type Elector, type Retirement } from './elector.ts';
 
 const log = createLog({ level: 'fatal', pretty: true });
 
@@ -15,7 +17,12 @@ interface Candidate {
   deposed: Promise<void>;
 }
 
-function candidate(t: TestContext, db: Database, node: string): Candidate {
+function candidate(
+  t: TestContext,
+  db: Database,
+  node: string,
+  more: { cluster?: string; onRetired?: (why: Retirement) => void } = {},
+): Candidate {
   const elected = Promise.withResolvers<number>();
   const deposed = Promise.withResolvers<void>();
   const elector = createElector({
@@ -28,6 +35,7 @@ function candidate(t: TestContext, db: Database, node: string): Candidate {
     ttlSeconds: 1,
     onElected: async (term) => elected.resolve(term),
     onDeposed: async () => deposed.resolve(),
+    ...more,
   });
   t.after(() => elector.stop());
   elector.start();
@@ -42,6 +50,23 @@ eachDatabase((kind) => {
     const a = candidate(t, db, 'a');
     assert.ok((await a.elected) > before!);
     assert.equal((await readLease(db)).holder, 'a');
+  });
+
+  test('a database that became another cluster’s is led no more by a machine of the one before', async (t) => {
+    const db = await freshDatabase(t, kind);
+    const ours = makeClusterKey();
+    await foundCluster(db, ours, 'Ours');
+    const retired = Promise.withResolvers<Retirement>();
+    const a = candidate(t, db, 'a', { cluster: ours.cluster, onRetired: retired.resolve });
+    const term = await a.elected;
+    // as a restore over it does: other books, and the lease is nobody's
+    await replaceClusterKey(db.withTerm(term), makeClusterKey());
+    await renameCluster(db.withTerm(term), 'Theirs');
+    await db.query(`update coordinator set term = term + 1, holder = null, session = null, lease_until = '-infinity'`);
+    assert.deepEqual(await retired.promise, { cluster: 'Theirs' });
+    assert.equal(a.elector.term(), null);
+    const lease = await readLease(db);
+    assert.deepEqual([lease.holder, lease.term], [null, term + 1], 'it asked for the role once more');
   });
 
   test('a coordinator whose database goes silent steps down by its own clock', async (t) => {

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { askAgainInMs, follower, isCutOff, mayAct, standingAfter, standingAt, type Answer, type Standing } from '../core/election.ts';
 import { trustedUntil } from '../core/lease.ts';
 import { listCandidates, noteCandidate } from '../db/candidates.ts';
+import { readClusterName } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';
 import { acquireLease, endAbandonedLease, preferCandidate, readSchema, renewLease, resignLease } from '../db/coordinator.ts';
 import { readNode } from '../db/nodes.ts';
@@ -20,7 +21,8 @@ import { version } from '../version.ts';
  *      └───────── deposed ◀───┘            stop() and handOver(): resign at once, no one has to wait
  *
  * A candidate with a newer program that waits to bring the database up to date is handed the role at once (db/upgrade.ts).
- * After that the older ones ask for it no more, for as long as they run: `retired`.
+ * After that the older ones ask for it no more, for as long as they run: `retired`. Nor does a machine whose database became
+ * that of another house, by a backup that was put back over it: it would sign orders for machines that are not its own.
  */
 export interface Elector {
   start(): void;
@@ -43,13 +45,18 @@ export interface ElectorParts {
   reaches: () => number;
   onElected: (term: number) => Promise<void>;
   onDeposed: () => Promise<void>;
-  /** the database has a newer schema than this program knows: it takes no part any more until it is upgraded */
-  onRetired?: (newer: { schema: number; program: string | null }) => void;
+  /** the id of the cluster that this machine belongs to; left out: whatever the database holds */
+  cluster?: string;
+  /** it takes no part any more until it is started again */
+  onRetired?: (why: Retirement) => void;
   log: Log;
   ttlSeconds?: number;
   /** how long a coordinator may be cut off from the mesh before it gives the role up */
   cutOffMs?: number;
 }
+
+/** The database has a newer schema than this program knows; or it holds the cluster of this name instead of ours. */
+export type Retirement = { schema: number; program: string | null } | { cluster: string };
 
 /** So long the older ones let it pass to a newer program that asked for it: that one may have to be woken by its disk first. */
 const YIELD_SECONDS = 15;
@@ -136,17 +143,20 @@ export function createElector(parts: ElectorParts): Elector {
     next(askAgainInMs(standing, performance.now(), ttlMs, answered, Math.random()));
   }
 
-  /** Somebody upgraded: our statements do not know what this schema asks of a row, so we write not one more. */
+  /** Somebody upgraded: our statements do not know what this schema asks of a row. Or it is not our books. We write not one more. */
   async function retired(): Promise<boolean> {
     const now = await readSchema(db);
-    if (now.schema <= schema) return false;
-    log.warn(
-      { ...now, knows: schema },
-      'the database was brought up to date by a newer CodecShift: this machine stands in as coordinator no more',
-    );
+    if (now.schema > schema) return retire(now, 'the database was brought up to date by a newer CodecShift');
+    const cluster = parts.cluster === undefined ? null : await readClusterName(db);
+    if (cluster && cluster.id !== parts.cluster) return retire({ cluster: cluster.name }, 'the database holds another cluster now');
+    return false;
+  }
+
+  async function retire(why: Retirement, what: string): Promise<true> {
+    log.warn({ ...why, knows: schema }, `${what}: this machine stands in as coordinator no more`);
     stopped = true;
     await resign();
-    parts.onRetired?.(now);
+    parts.onRetired?.(why);
     return true;
   }
 

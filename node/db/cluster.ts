@@ -23,6 +23,11 @@ export async function readCluster(q: Queryable): Promise<Cluster | null> {
   return (await q.query<Cluster>(`select ${columns} from cluster`))[0] ?? null;
 }
 
+/** Whose database it is: a question for every few seconds. Null before anybody founded a cluster here. */
+export async function readClusterName(q: Queryable): Promise<{ id: string; name: string } | null> {
+  return (await q.query<{ id: string; name: string }>(`select id, name from cluster`))[0] ?? null;
+}
+
 export async function readClusterKey(q: Queryable): Promise<{ cluster: string; publicKey: string; privateKey: string } | null> {
   return (
     (

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
-import { createElector, type Elector, type ElectorParts } from '../coordinator/elector.ts';
+import { createElector, type Elector, type ElectorParts, type Retirement } from '../coordinator/elector.ts';
 import { PlainError } from '../errors.ts';
 import { emptyUrl, havePostgres, quietLog, temporaryDirectory } from '../testing/database.ts';
 import { until } from '../testing/program.ts';
@@ -113,14 +113,14 @@ suite('a newer program comes to a database that another one leads', { skip }, ()
 
   test('an elector hands over to it at once, and asks for the role no more', async (t) => {
     const { before, openNewer } = await house(t);
-    const [elected, retired] = [Promise.withResolvers<number>(), Promise.withResolvers<{ schema: number }>()];
+    const [elected, retired] = [Promise.withResolvers<number>(), Promise.withResolvers<Retirement>()];
     const elector = startElector(t, before, {
       onElected: async (term) => elected.resolve(term),
-      onRetired: (newer) => retired.resolve(newer),
+      onRetired: retired.resolve,
     });
     const term = await elected.promise;
     const newer = await openNewer();
-    assert.equal((await retired.promise).schema, next.length);
+    assert.deepEqual(await retired.promise, await readSchema(newer));
     assert.equal(elector.term(), null);
     assert.deepEqual((await readLease(newer)).term, term + 1, 'one term each, and nobody in between');
   });
