@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { nightlyIsDue, type BackupLine } from '../core/backups.ts';
@@ -107,11 +107,20 @@ test('backups are made, read, taken in, handed out and deleted one at a time, an
   assert.equal((await send(csrf)).status, 303);
   const taken = (await desk.list()).find(({ label }) => label === 'uploaded')!;
   assert.deepEqual(readFileSync(path.join(folder, taken.name)), readFileSync(path.join(folder, sealed!.name)));
-  const file = await made.fetch(new Request(`http://localhost/settings/backup/${taken.name}/download`), { visitor: visitor() });
+  const address = `http://localhost/settings/backup/${taken.name}/download`;
+  const file = await made.fetch(new Request(address), { visitor: visitor() });
   assert.equal(file.status, 200);
   assert.equal(file.headers.get('content-length'), String(taken.bytes));
   assert.equal(file.headers.get('content-disposition'), `attachment; filename="${taken.name}"`);
   assert.equal((await file.arrayBuffer()).byteLength, taken.bytes);
+
+  // whoever asks for the head alone reads nothing: a file that is longer than what is read ahead does not stay open
+  const long = path.join(folder, taken.name);
+  writeFileSync(long, Buffer.alloc(8 * 1024 * 1024), { flag: 'a' });
+  const head = await made.fetch(new Request(address, { method: 'HEAD' }), { visitor: visitor() });
+  assert.deepEqual([head.status, head.headers.get('content-length'), head.body], [200, String(statSync(long).size), null]);
+  await (await made.fetch(new Request(address), { visitor: visitor() })).arrayBuffer();
+  if (process.platform === 'linux') await until('the file that nobody reads to be closed', () => !isOpenHere(long));
   await desk.remove(taken.name, by);
   assert.equal(
     (await desk.list()).some(({ name }) => name === taken.name),
@@ -163,4 +172,14 @@ function visitor() {
     forwardedFor: null,
     forwardedProto: null,
   } as const;
+}
+
+function isOpenHere(file: string): boolean {
+  return readdirSync('/proc/self/fd').some((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`) === file;
+    } catch {
+      return false; // the one of this very look
+    }
+  });
 }

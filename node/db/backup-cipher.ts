@@ -95,10 +95,13 @@ export function requirePassphrase(passphrase: string): void {
   if (passphrase.length < MIN_PASSPHRASE) throw new PlainError(`A passphrase for a backup has at least ${MIN_PASSPHRASE} characters.`);
 }
 
+/** Bytes; ours take a quarter of it. */
+const MOST_MEMORY = 512 * 1024 ** 2;
+
 function keyOf(passphrase: string, header: Buffer): Promise<Buffer> {
   const [logN, r, p] = header.subarray(MAGIC.length + 1, MAGIC.length + 4);
   // a file of a stranger must not make this machine compute for hours or fill its memory
-  if (logN! < 14 || logN! > 20 || r! > 16 || p! > 4 || r! < 1 || p! < 1)
+  if (logN! < 14 || logN! > 20 || r! > 16 || p! > 4 || r! < 1 || p! < 1 || 128 * 2 ** logN! * r! > MOST_MEMORY)
     throw new PlainError('The head of the encrypted backup is damaged.');
   const options = { N: 2 ** logN!, r: r!, p: p!, maxmem: 2 * 128 * 2 ** logN! * r! };
   return new Promise((resolve, reject) =>
