@@ -10,7 +10,8 @@ export interface Machine {
   user: string;
   home: string;
   env: Record<string, string | undefined>;
-  temp: string;
+  /** folders whose files go from time to time */
+  passing: readonly string[];
   /** '' on a real computer; in tests a directory that stands for its root */
   root: string;
   /** Never a shell. Resolves also when the program fails or is not there (code 127). */
@@ -33,10 +34,15 @@ export function thisMachine(): Machine {
     user: username,
     home: os.homedir() || homedir,
     env: process.env,
-    temp: os.tmpdir(),
+    passing: passingPlaces(process.platform, os.tmpdir()),
     root: '',
     run: runProgram,
   };
+}
+
+/** @param temp where this system puts what is temporary */
+export function passingPlaces(platform: NodeJS.Platform, temp: string): string[] {
+  return platform === 'win32' ? [temp] : [temp, '/tmp', '/var/tmp', '/dev/shm', '/private/tmp', '/var/folders', '/run'];
 }
 
 export function runProgram(command: readonly string[], env: Record<string, string | undefined> = process.env): Promise<Ran> {

@@ -7,12 +7,8 @@ import { pathsOf, type Machine } from './machine.ts';
  */
 export function requireLastingPlace(machine: Machine, program: readonly string[]): void {
   const at = pathsOf(machine);
-  const passing = [
-    machine.temp,
-    ...(machine.platform === 'win32' ? [] : ['/tmp', '/var/tmp', '/dev/shm', '/private/tmp', '/var/folders', '/run']),
-  ];
   for (const file of program.filter((word) => at.isAbsolute(word))) {
-    const isPassing = passing.some((folder) => file.startsWith(folder + at.sep)) || /[\\/](_npx|AppTranslocation)[\\/]/.test(file);
+    const isPassing = machine.passing.some((folder) => file.startsWith(folder + at.sep)) || /[\\/](_npx|AppTranslocation)[\\/]/.test(file);
     if (!isPassing) continue;
     const place =
       machine.platform === 'win32'

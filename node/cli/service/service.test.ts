@@ -5,10 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { temporaryDirectory } from '../../testing/database.ts';
-import { repository } from '../../testing/tools.ts';
 import { installed } from './choice.ts';
 import { dryRun, install, prepare } from './install.ts';
-import type { Machine, Ran } from './machine.ts';
+import { passingPlaces, type Machine, type Ran } from './machine.ts';
 import { requireLastingPlace } from './program-place.ts';
 import { serviceStatus, statusWords } from './status.ts';
 import { prepareRemoval, remains, uninstall } from './uninstall.ts';
@@ -39,7 +38,8 @@ function stage(t: TestContext, about: Partial<Machine>, answer: Answer = () => u
     user: 'root',
     home: '/root',
     env: {},
-    temp: '/tmp',
+    // wherever this program lies that is tested
+    passing: [],
     root,
     run: async (command) => {
       calls.push([...command]);
@@ -228,17 +228,20 @@ suite('an installation', () => {
   });
 
   test('from a place that is emptied is refused', (t) => {
-    const { machine } = stage(t, {});
+    const { machine } = stage(t, { passing: passingPlaces('linux', '/scratch') });
     const refused = (file: string, about: Partial<Machine> = {}): void =>
       assert.throws(
         () => requireLastingPlace({ ...machine, ...about }, [file, 'run']),
         /a place that is emptied from time to time\. Move it to/,
       );
-    refused('/tmp/codecshift');
+    for (const place of ['/scratch', '/tmp', '/var/tmp', '/run/user/1000']) refused(`${place}/codecshift`);
     refused('/home/anna/.npm/_npx/12/node_modules/codecshift/node/main.ts');
     refused('/private/var/folders/x/AppTranslocation/y/codecshift', { platform: 'darwin' });
-    refused('C:\\Users\\anna\\AppData\\Local\\Temp\\codecshift.exe', { platform: 'win32', temp: 'C:\\Users\\anna\\AppData\\Local\\Temp' });
-    requireLastingPlace(machine, ['/opt/tmp/codecshift', join(repository, 'node', 'main.ts')]);
+    refused('C:\\Users\\anna\\AppData\\Local\\Temp\\codecshift.exe', {
+      platform: 'win32',
+      passing: passingPlaces('win32', 'C:\\Users\\anna\\AppData\\Local\\Temp'),
+    });
+    requireLastingPlace(machine, ['/opt/tmp/codecshift', '/opt/codecshift/node/main.ts']);
   });
 });
 
