@@ -137,14 +137,18 @@ async function download(c: Ctx, web: Web): Promise<Response> {
 /** The file itself, as it is read from the disk. */
 export async function sendBackup(c: Ctx, web: Web, { name, encrypted }: BackupLine): Promise<Response> {
   const { bytes, stream } = await desk(web).open(name, c.get('actor'));
-  // who asks for the head only reads nothing, and the file would stay open
-  const body = c.req.method === 'HEAD' ? void (await stream.cancel()) : stream;
-  if (body && (await web.auth.state()) !== 'open')
-    await web.auth.access.note({ action: 'backup downloaded', object: name, result: 'ok' }, c.get('actor'), web.auth.from(c));
-  return c.body(body ?? null, 200, {
+  const headers = {
     'Content-Type': encrypted ? 'application/octet-stream' : 'application/gzip',
     'Content-Length': String(bytes),
     'Content-Disposition': `attachment; filename="${name}"`,
     'Cache-Control': 'no-store',
-  });
+  };
+  if (c.req.method === 'HEAD') {
+    // who asks for the head alone reads nothing, and the file would stay open
+    await stream.cancel();
+    return c.body(null, 200, headers);
+  }
+  if ((await web.auth.state()) !== 'open')
+    await web.auth.access.note({ action: 'backup downloaded', object: name, result: 'ok' }, c.get('actor'), web.auth.from(c));
+  return c.body(stream, 200, headers);
 }
