@@ -231,7 +231,7 @@ export async function finishMove(dataDir: string, log: Log): Promise<void> {
   if (await exists(path.join(dataDir, 'swap.json'))) return;
   const source = await openSession({ url: journal.url, dataDir, log }).catch((cause: unknown) => {
     throw new PlainError(
-      `A move of the database from ${placeOf(journal.url)} to this machine was cut off, and only that database knows whether it was decided. It has to be reachable once.`,
+      `A move of the database from ${placeOf(journal.url)} to this machine was cut off, and only that database knows whether it was decided. It has to be reachable once. ${withoutIt(dataDir)}`,
       { cause },
     );
   });
@@ -239,6 +239,12 @@ export async function finishMove(dataDir: string, log: Log): Promise<void> {
   if (movedTo?.includes(journal.move) && (await exists(path.join(dataDir, 'incoming', 'database'))))
     await takeIncoming(dataDir, journal.move);
   else await forgetMove(dataDir);
+}
+
+/** The journal is written when every row is here and was compared, so what came is whole. */
+function withoutIt(dataDir: string): string {
+  const came = path.join(dataDir, 'incoming');
+  return `If it is gone for good: what was copied is whole. Move ${path.join(came, 'database')} and every file of ${path.join(came, 'keys')} into ${dataDir}, delete ${journalOf(dataDir)} and database.json there, and start without --database-url.`;
 }
 
 /** After the swap that it waited for. */
