@@ -9,7 +9,7 @@ test('whatever the program asks program.ts for is put into the executable', () =
   const inside = contents.map(([, to]) => to);
   const has = (file: string): boolean => inside.some((name) => file === name || file.startsWith(`${name}/`));
   // made by the build itself; and asked for when there is no executable
-  const other = ['THIRD-PARTY-LICENSES', 'database', 'node'];
+  const other = ['THIRD-PARTY-LICENSES', 'commit', 'database', 'node'];
   const code = globSync('node/**/*.ts', { cwd: repository })
     .filter((file) => !/\.test\.ts$|^node.testing/.test(file))
     .map((file) => readFileSync(join(repository, file), 'utf8'));

@@ -1,13 +1,15 @@
-import { cpSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { rolldown } from 'rolldown';
 import type { OutputChunk, Plugin } from 'rolldown';
 import { repository } from '../../node/testing/tools.ts';
+import { commitOf } from '../../node/version.ts';
 
 /**
  * Everything that an executable holds beside Node.js, laid out in one folder as `node/program.ts` looks for it:
  *
  *   main.mjs, <piece>-<hash>.mjs             the program; one piece per command, so that --help reads little
+ *   commit                                   of which it was built
  *   package.json  views/ static/ migrations/ as in the repository
  *   node_modules/htmx.org/dist/              what the page loads
  *   database/                                the embedded database's thread, and PGlite's files where it looks for them
@@ -48,6 +50,7 @@ export async function bundle(folder: string): Promise<Bundle> {
   const program = await compile('node/main.ts', folder, true);
   const thread = await compile('node/db/embedded-worker.ts', join(folder, 'database', 'thread'), false);
   for (const [from, to] of contents) cpSync(join(root, from), join(folder, to), { recursive: true });
+  writeFileSync(join(folder, 'commit'), `${commitOf()}\n`);
   const modules = [...program, ...thread].flatMap(({ moduleIds }) => moduleIds);
   const files = contents.map(([from]) => join(root, from));
   return { folder, files: listFiles(folder), packages: packagesOf([...modules, ...files]) };

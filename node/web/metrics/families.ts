@@ -27,6 +27,7 @@ export interface Value {
 /** Everything that is read from the books for one answer. */
 export interface Facts {
   version: string;
+  commit: string;
   jobs: Record<JobState, number>;
   running: readonly JobRow[];
   progressOf(jobId: number): Progress | null;
@@ -48,7 +49,7 @@ export interface Facts {
 export function familiesOf(facts: Facts): Family[] {
   const members = facts.nodes.filter((node) => node.standing === 'approved').slice(0, 500);
   return [
-    gauge('build_info', 'Which version of CodecShift coordinates.', [[{ version: facts.version, commit: 'unknown' }, 1]]),
+    gauge('build_info', 'Which version of CodecShift coordinates.', [[{ version: facts.version, commit: facts.commit }, 1]]),
     gauge(
       'jobs',
       'Jobs by what they do now.',

@@ -8,6 +8,7 @@ import { metricCounts, wholeScans } from '../../db/metrics.ts';
 import { listNodes } from '../../db/nodes.ts';
 import { listSources } from '../../db/sources.ts';
 import { PlainError } from '../../errors.ts';
+import { commitOf } from '../../version.ts';
 import type { Web } from '../web.ts';
 import type { Disks } from './disks.ts';
 import { familiesOf, type Family } from './families.ts';
@@ -71,6 +72,9 @@ export function createMetrics(web: Parts, limitMs = LIMIT_MS): Metrics {
   }
 }
 
+/** It does not change while the program runs. */
+const commit = commitOf();
+
 async function read({ db, live, node, now, disks }: Parts): Promise<Family[]> {
   const [jobs, running, nodes, lease, cells, scans, sources, counts, deliveries, libraries] = await Promise.all([
     countsByState(db),
@@ -86,7 +90,7 @@ async function read({ db, live, node, now, disks }: Parts): Promise<Family[]> {
   ]);
   const present = [node.id, lease.held ? lease.holder : null];
   return familiesOf({
-    ...{ version: node.version, jobs, running, progressOf: live.progressOf, nodes, present, cells, scans },
+    ...{ version: node.version, commit, jobs, running, progressOf: live.progressOf, nodes, present, cells, scans },
     ...{ sources, counts, deliveries, libraries, freeOf: disks.freeOf, now: now() },
   });
 }
