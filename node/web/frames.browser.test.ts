@@ -160,8 +160,15 @@ describe('the same frame on both sides of a slider', () => {
       throw new PlainError('The node cannot be reached.', { retry: true });
     });
     const page = await house.browser.open(t, { allow: /404/ });
-    await page.goto(`${web.url}/jobs/${house.more.replacedJob}`);
+    // a refusal may be there before our script, on a slow machine or over a slow line
+    const script = Promise.withResolvers<void>();
+    await page.route(/\.js(\?|$)/, (route) => script.promise.then(() => route.continue()));
+    const refused = page.waitForResponse((response) => response.url().includes('/pictures/') && response.status() === 404);
+    await page.goto(`${web.url}/jobs/${house.more.replacedJob}`, { waitUntil: 'commit' });
     await page.locator('#h-frames').scrollIntoViewIfNeeded();
+    await refused;
+    assert.equal(await page.locator('.sight').isVisible(), true, 'without a script nobody can tell');
+    script.resolve();
     await page.getByText('The pictures lie on atlas, which does not answer now').waitFor();
     assert.equal(await page.locator('.sight').isVisible(), false);
     const answer = await page.request.get(`${web.url}/jobs/${house.more.replacedJob}/pictures/${house.more.attempt}/1/before`);

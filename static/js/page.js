@@ -84,7 +84,10 @@
 
   // Two pictures over each other: a range sets one CSS variable. A picture that does not come shows the words for it.
   document.addEventListener('input', (e) => e.target.matches('[data-compare]') && e.target.closest('.compare')?.style.setProperty('--x', e.target.value + '%'));
-  document.addEventListener('error', (e) => e.target.matches?.('.compare img') && e.target.closest('.compare').toggleAttribute('data-gone', true), true);
+  const gone = (img) => img.closest('.compare').toggleAttribute('data-gone', true);
+  document.addEventListener('error', (e) => e.target.matches?.('.compare img') && gone(e.target), true);
+  // it may have been refused before this script was here
+  document.querySelectorAll('.compare img').forEach((img) => img.complete && !img.naturalWidth && gone(img));
   document.addEventListener('change', (e) => {
     const sight = e.target.matches('.zoom input') && e.target.closest('.compare').querySelector('.sight');
     if (sight) sight.scrollTo((sight.scrollWidth - sight.clientWidth) / 2, (sight.scrollHeight - sight.clientHeight) / 2);
