@@ -17,6 +17,8 @@ export interface Program {
   output(): string;
   /** GET, or POST when there is a body; throws with the answer's text unless the status is 2xx. While nobody coordinates it asks again */
   api<T = unknown>(path: string, body?: unknown): Promise<T>;
+  /** a page as a browser gets it, with plain apostrophes; throws unless the status is 200. While nobody coordinates it asks again */
+  page(path: string): Promise<string>;
   /** as `fetch`, with the path below the program's URL and the right to change things */
   request(path: string, init?: RequestInit): Promise<Response>;
   /** SIGTERM, then its end; fails when it doesn't end within a minute */
@@ -87,6 +89,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     ended,
     request,
     api: <T>(path: string, body?: unknown) => askApi<T>(request, path, body),
+    page: (path) => askPage(request, path),
     stop: () => endBy(child, ended, 'SIGTERM', options.dataDir),
     kill: () => endBy(child, ended, 'SIGKILL', options.dataDir),
   };
@@ -208,6 +211,19 @@ async function askApi<T>(request: Program['request'], path: string, body: unknow
   );
   if (status < 200 || status > 299) throw new Error(`${init.method ?? 'GET'} ${path} answered ${status}: ${text}`);
   return (text === '' ? null : JSON.parse(text)) as T;
+}
+
+async function askPage(request: Program['request'], path: string): Promise<string> {
+  const answer = await until(
+    `the page ${path}`,
+    async () => {
+      const now = await request(path, { headers: { accept: 'text/html' } });
+      return now.status === 503 ? null : now;
+    },
+    60_000,
+  );
+  if (answer.status !== 200) throw new Error(`${path} answered ${answer.status}`);
+  return (await answer.text()).replaceAll('&#39;', "'");
 }
 
 /** The program leaves its address and a secret in the data directory for the command line; a test comes in the same way. */

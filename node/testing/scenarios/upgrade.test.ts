@@ -129,10 +129,7 @@ async function openHouse(t: TestContext): Promise<House> {
     return (await (await program(name).request('/api/v1/node')).json()) as { standing: Standing; reached: boolean };
   }
 
-  async function page(name: Name, path: string): Promise<string> {
-    const answer = await program(name).request(path, { headers: { accept: 'text/html' } });
-    return (await answer.text()).replaceAll('&#39;', "'");
-  }
+  const page = (name: Name, path: string): Promise<string> => program(name).page(path);
 
   async function end(name: Name, how: 'stop' | 'kill'): Promise<void> {
     const ended = await program(name)[how]();
