@@ -7,6 +7,7 @@ import { acquireLease, readLease } from '../db/coordinator.ts';
 import { createLog } from '../log.ts';
 import { makeClusterKey } from '../mesh/signing.ts';
 import { eachDatabase, freshDatabase, havePostgres } from '../testing/database.ts';
+import { until } from '../testing/program.ts';
 import { createElector, type Elector, type Retirement } from './elector.ts';
 
 const log = createLog({ level: 'fatal', pretty: true });
@@ -50,6 +51,27 @@ eachDatabase((kind) => {
     const a = candidate(t, db, 'a');
     assert.ok((await a.elected) > before!);
     assert.equal((await readLease(db)).holder, 'a');
+  });
+
+  test('a term that takes longer to begin than its lease lives is kept alive meanwhile', async (t) => {
+    const db = await freshDatabase(t, kind);
+    const [elected, begun] = [Promise.withResolvers<number>(), Promise.withResolvers<void>()];
+    let deposed = 0;
+    const elector = createElector({
+      ...{ db, node: 'a', session: randomUUID(), url: () => 'http://x', reaches: () => 0, log, ttlSeconds: 6 },
+      onElected: async (term) => (elected.resolve(term), begun.promise),
+      onDeposed: async () => void deposed++,
+    });
+    t.after(() => elector.stop());
+    elector.start();
+    const term = await elected.promise;
+    const [first] = await db.query<{ until: string }>('select lease_until::text as until from coordinator');
+    await until('the lease to live on', async () => {
+      const sql = `select 1 from coordinator where lease_until > $1::timestamptz + interval '6 seconds'`;
+      return (await db.query(sql, [first!.until])).length > 0;
+    });
+    assert.deepEqual([elector.term(), deposed], [term, 0]);
+    begun.resolve();
   });
 
   test('a database that became another cluster’s is led no more by a machine of the one before', async (t) => {

@@ -184,7 +184,7 @@ export function createElector(parts: ElectorParts): Elector {
 
   async function follow(answer: Answer): Promise<void> {
     standing = standingAfter(standing, answer, performance.now());
-    if (standing.role === 'coordinator' && leading === null && !stopped) await begin(standing.term);
+    if (standing.role === 'coordinator' && leading === null && !stopped) begin(standing.term);
     else if (leading !== null && (standing.role === 'follower' || standing.term !== leading)) await depose();
     watch();
   }
@@ -203,14 +203,18 @@ export function createElector(parts: ElectorParts): Elector {
     );
   }
 
-  async function begin(term: number): Promise<void> {
+  /** Nobody waits for it here: on a busy machine it may take longer than the lease lives, which has to be renewed meanwhile. */
+  function begin(term: number): void {
     leading = term;
     cutOffSince = null;
     log.info({ term }, 'this node coordinates');
-    await parts.onElected(term).catch(async (error: unknown) => {
-      log.warn({ term, why: messageOf(error) }, 'the term could not begin');
-      await resign();
-    });
+    parts
+      .onElected(term)
+      .catch(async (error: unknown) => {
+        log.warn({ term, why: messageOf(error) }, 'the term could not begin');
+        if (leading === term) await resign();
+      })
+      .catch((error: unknown) => log.warn({ term, why: messageOf(error) }, 'a term that could not begin did not end cleanly'));
   }
 
   async function depose(): Promise<void> {
