@@ -210,8 +210,11 @@ async function openHouse(t: TestContext): Promise<House> {
       tell(`${name} has stepped back`);
     },
     async endsWhileNobodyCoordinates(leader) {
-      await working('c');
-      const { id } = await ask<{ id: number }>(isRunningOn('c'));
+      // one that ended while it was looked at is no encode that runs: another one is waited for
+      const id = await until('an encode that runs', async () => {
+        await working('c');
+        return (await books.query<{ id: number }>(isRunningOn('c')))[0]?.id;
+      });
       await end(leader, 'kill');
       const outbox = join(dataOf('c'), 'outbox');
       await until('the encode to end and its report to wait', () => readdirSync(outbox).some((file) => file.endsWith('.json')));
