@@ -1,9 +1,10 @@
+import { CENSORED, HEADERS, harmlessName, NAMES, secretFlag, shapes } from './secret-shapes.ts';
+
 /**
  * What must never be read in a log, a page or a support bundle. Two nets: values that this process knows to be secret, told by
- * whoever opens one (`keepSecret`), and the shapes of secrets that nobody told of: a token in an address, a password in a
- * database URL, a header. Whatever is replaced shows that something was there and nothing of what it was.
+ * whoever opens one (`keepSecret`), and the shapes of secrets that nobody told of (secret-shapes.ts): a token in an address, a
+ * password in a database URL, a header, a sentence. Whatever is replaced shows that something was there and nothing of what it was.
  */
-const CENSORED = '[secret]';
 
 /** Told secrets, newest last; a house has a few dozen. */
 const known = new Set<string>();
@@ -51,9 +52,10 @@ function keepParts(value: unknown, secret: boolean, depth: number): void {
   for (const [name, inner] of Object.entries(value)) keepParts(inner, secret || name === 'values' || isSecretName(name), depth - 1);
 }
 
-/** The password inside an address is a secret, the rest is not. */
+/** The password inside an address is a secret, and a parameter that is called like one; the rest is not. */
 export function keepSecretOfUrl(address: string | null | undefined): void {
   if (typeof address !== 'string') return;
+  for (const [name, value] of URL.parse(address)?.searchParams ?? []) if (isSecretName(name)) keepSecret(value);
   const password = /^[a-z][\w+.-]*:\/\/[^\s/@]*?:([^\s/]*)@/i.exec(address)?.[1];
   if (password === undefined) return;
   keepSecret(password);
@@ -64,69 +66,20 @@ export function keepSecretOfUrl(address: string | null | undefined): void {
   }
 }
 
-/** Names of fields and parameters whose value is a secret, whatever it looks like, and whatever stands before it in the name. */
-const NAMES = String.raw`(?:passwor[dt]|passwd|passphrase|secret|token|api[_-]?key|apikey|credential|private[_-]?key|signature|authorization|cookie)[\w-]{0,60}`;
 const secretName = new RegExp(String.raw`^[\w.-]*${NAMES}$`, 'i');
-/** …and those that only sound like it. */
-const harmlessName = /^(tokens|token_?(id|label|name|uses|hours|count)|secret_?key_?file)$/i;
-
-const HEADERS = 'authorization|proxy-authorization|cookie|set-cookie|x-plex-token|x-emby-token|x-api-key|x-csrf-token';
 const headerName = new RegExp(`^(?:${HEADERS})$`, 'i');
-/** A value in quotation marks, up to the same mark: with as many backslashes before it, when it is JSON inside JSON. */
-const QUOTED = String.raw`(\\*["'])[^\r\n]{0,8000}?(?<!\\)`;
-
-const shapes: readonly [RegExp, string][] = [
-  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g, CENSORED],
-  // join tokens and API tokens of our own
-  [/\bcsj1\.[\w.%-]+/g, CENSORED],
-  [/\bcs_[a-z0-9]{10}_[\w-]{20,}/g, CENSORED],
-  // the set-up token: five groups of letters and digits
-  [/\b[0-9A-HJKMNP-TV-Z]{5}(?:-[0-9A-HJKMNP-TV-Z]{5,6}){4}\b/g, CENSORED],
-  // what a provider says who somebody is with (a JSON web token)
-  [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, CENSORED],
-  // addresses that are a secret as a whole: Discord, Slack, Telegram
-  [/(\/api\/(?:v\d+\/)?webhooks\/\d+\/|\/\/hooks\.slack\.com\/services\/|\bbot\d{4,}:|\btgram:\/\/\d+:)[\w/-]+/g, `$1${CENSORED}`],
-  // user:password@ of an address; a name without a password stays. A database's may hold a slash that nobody encoded
-  [/\b(postgres(?:ql)?:\/\/[^\s/:@"<>]*):([^\s"<>]{0,1000})@/gi, `$1:${CENSORED}@`],
-  [/\b([a-z][a-z\d+.-]{1,20}:\/\/[^\s/:@"'<>]*):([^\s/"<>]*)@/gi, `$1:${CENSORED}@`],
-  // a header in a list of names and values, one with quotation marks around it, a list of them, and one as it is sent
-  [new RegExp(String.raw`(["'](?:${HEADERS})["']\s*,\s*)${QUOTED}\2`, 'gi'), `$1$2${CENSORED}$2`],
-  [new RegExp(String.raw`\b((?:${HEADERS})\\*["']?\s*[:=]\s*)${QUOTED}\2`, 'gi'), `$1$2${CENSORED}$2`],
-  [new RegExp(String.raw`\b((?:${HEADERS})["']?\s*:\s*)\[(?!secret\])[^\]\r\n]{0,2000}\]`, 'gi'), `$1"${CENSORED}"`],
-  [
-    new RegExp(String.raw`\b((?:${HEADERS})\s*[:=](?!\s*(?:\[secret\]|["'\\]))\s*)(?:"[^"\r\n]*"|'[^'\r\n]*'|[^\r\n"'])+`, 'gi'),
-    `$1${CENSORED}`,
-  ],
-  [/\b(bearer|basic|digest)(\s+)[\w.~+/=:-]{8,}/gi, `$1$2${CENSORED}`],
-  [/\b(token)="[^"]*"/gi, `$1="${CENSORED}"`],
-  [/([?&](?:code|state|session|sid|auth|key|sig|nonce)=)[^\s&#"'<>]+/gi, `$1${CENSORED}`],
-];
-
-/** ?X-Plex-Token=…, #token=…, &api_key=…, password: "…"; quotation marks may be escaped */
-const namedValue = new RegExp(
-  String.raw`(${NAMES}|(?<![\w.-])(?:pass|pwd|sessionid|code_verifier|client_assertion))(\\*["']?\s*[:=]\s*)(?!\\*["']?\[secret\])(?:${QUOTED}\3|(\\*["']?)([^\s"'&<>]+))`,
-  'gi',
-);
-/** The same inside an address that is itself a part of an address: X-Plex-Token%3D… */
-const encodedValue = new RegExp(
-  String.raw`(${NAMES}(?:%(?:25){0,3}(?:22|3[ad])|:)+)(?!\[secret\])(?:(?!%(?:25){0,3}(?:26|22))[^\s&"'<>])+`,
-  'gi',
-);
-/** What follows such a name in JSON without being a text; and a number of passes, which ffmpeg has too. */
-const noText = /^(?:(?:null|true|false|-?\d[\d.e+-]*)(?:[,}\]]|$)|[[{])/i;
+/** Nothing shorter holds a name and a secret. */
+const SHORTEST_TEXT = 5;
 
 /** The text without anything that is secret. It may be any text: a message, a stack, a command, JSON. */
 export function redact(text: string): string {
+  if (text.length < SHORTEST_TEXT) return text;
   let clean = text;
   for (const secret of known) if (clean.includes(secret)) clean = clean.replaceAll(secret, CENSORED);
-  for (const [shape, instead] of shapes) clean = clean.replace(shape, instead);
-  clean = clean.replace(encodedValue, `$1${CENSORED}`);
-  return clean.replace(namedValue, (all, name: string, between: string, quote?: string, mark = '', bare?: string) => {
-    if (quote !== undefined) return all.endsWith(quote + quote) ? all : `${name}${between}${quote}${CENSORED}${quote}`;
-    // "tokens": 3 in JSON is a number and stays one
-    const isNumber = mark === '' && noText.test(bare ?? '') && (/["']\s*:\s*$/.test(between) || /^pass$/i.test(name));
-    return isNumber ? all : `${name}${between}${mark}${CENSORED}`;
-  });
+  const small = clean.toLowerCase();
+  for (const { marks, find, instead } of shapes)
+    if (marks.some((mark) => small.includes(mark))) clean = clean.replace(find, instead as (...found: string[]) => string);
+  return clean;
 }
 
 /** The same for everything inside a plain value. Deeper than `depth` or in a circle it is left out. */
@@ -134,14 +87,29 @@ export function redactDeep(value: unknown, depth = 8, secret = false): unknown {
   if (typeof value === 'string') return secret && value !== '' ? CENSORED : redact(value);
   if (typeof value !== 'object' || value === null) return value;
   if (depth <= 0) return '[…]';
-  // Node.js lists headers as [name, value, name, value]
-  const isHeader = (before: unknown): boolean => typeof before === 'string' && headerName.test(before);
-  if (Array.isArray(value)) return value.map((each, at) => redactDeep(each, depth - 1, secret || isHeader(value[at - 1])));
+  if (Array.isArray(value)) return value.map((each, at) => redactDeep(each, depth - 1, secret || announces(value[at - 1], each)));
+  // { name: 'Cookie', value: … }, as some programs list headers and fields
+  const called = [(value as Loose)['name'], (value as Loose)['key'], (value as Loose)['header']].some(isSecretWord);
   return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [redact(name), redactDeep(inner, depth - 1, secret || isSecretName(name))]),
+    Object.entries(value).map(([name, inner]) => [
+      redact(name),
+      redactDeep(inner, depth - 1, secret || isSecretName(name) || (called && name === 'value')),
+    ]),
   );
 }
 
 export function isSecretName(name: string): boolean {
   return secretName.test(name) && !harmlessName.test(name);
+}
+
+type Loose = Record<string, unknown>;
+
+function isSecretWord(name: unknown): boolean {
+  return typeof name === 'string' && (headerName.test(name) || isSecretName(name));
+}
+
+/** Node.js lists headers as [name, value, name, value], and a command is a list of words: ['--join', …]. */
+function announces(before: unknown, value: unknown): boolean {
+  if (typeof before !== 'string') return false;
+  return headerName.test(before) || (secretFlag.test(before) && typeof value === 'string' && !/^(?:--|\d$)/.test(value));
 }

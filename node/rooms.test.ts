@@ -35,6 +35,7 @@ const leaves = [
   'log-book.ts',
   'log-file.ts',
   'redact.ts',
+  'secret-shapes.ts',
   'errors.ts',
   'events.ts',
   'program.ts',
