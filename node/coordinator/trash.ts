@@ -143,8 +143,8 @@ export function createTrash(parts: {
     if (done) parts.replaced?.();
     asked.get(original.attemptId)?.done.resolve();
     await acknowledge(original, r.path);
-    // what stood in its place may wait there now
-    if (original.found) void parts.lookInTrash?.(original.rootId);
+    // what stood in its place may wait there now, if it was not what we had put there
+    void parts.lookInTrash?.(original.rootId);
     events.emit('job.changed', { jobId: original.jobId, fileId: original.fileId, libraryId: null });
     return { accepted: done, why: done ? null : 'it had left the trash already' };
   }

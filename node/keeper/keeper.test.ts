@@ -248,6 +248,29 @@ test('an output is checked, replaces its original, and the original comes back b
   );
 });
 
+test('a better copy that a person put in the place of ours is not deleted when the original comes back: it waits in the trash', async (t) => {
+  const s = await stage(t);
+  const original = readFileSync(s.film);
+  await s.grant(verifyGrant(s));
+  await s.next('verified');
+  await s.grant(replaceGrant(s));
+  const replaced = await s.next('replaced');
+  if (replaced.event !== 'replaced') throw new Error('not replaced');
+  const { path: was, trashPath, fingerprint } = replaced.original;
+  await s.grant({ op: 'discard', ...ids, root: s.root, path: replaced.path });
+  const theirs = Buffer.from('a better copy');
+  rmSync(s.film);
+  writeFileSync(s.film, theirs);
+  await s.grant({ op: 'restore', ...ids, root: s.root, path: was, trashPath, current: replaced.path, fingerprint });
+  await s.next('restored');
+  await s.grant({ op: 'discard', ...ids, root: s.root, path: was });
+  assert.deepEqual(readFileSync(s.film), original);
+  const trash = path.join(s.films, '.codecshift', 'trash');
+  const waiting = readdirSync(trash, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.mkv'));
+  assert.equal(waiting.length, 1, 'what the person had put there is gone');
+  assert.deepEqual(readFileSync(path.join(trash, waiting[0]!)), theirs);
+});
+
 test('a disk that is full in the middle of a swap makes no failure of it: it waits, and is finished once there is room', async (t) => {
   let from = '';
   let isFull = false;

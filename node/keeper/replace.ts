@@ -90,8 +90,8 @@ function unfinished(error: unknown): ReturnType<typeof failureOf>['reason'] {
 }
 
 /**
- * `put-back` is for an original that the books learned of from the trash: what stands in its place is only known to be ours when
- * the note beside the original says so.
+ * What stands in the place of the original goes only if the note beside the original proves that it is what replaced it. Anything
+ * else a person put there since, a better copy or the same film with another subtitle in it, and it waits in the trash in turn.
  */
 export async function putBack(parts: ReplaceParts, grant: Grant<'restore' | 'put-back'>): Promise<Report> {
   const ids = { job: grant.job, attempt: grant.attempt };
@@ -109,7 +109,7 @@ export async function putBack(parts: ReplaceParts, grant: Grant<'restore' | 'put
       trashPath,
       current,
       fingerprint: grant.fingerprint as Fingerprint,
-      ...(grant.op === 'put-back' ? { provedBy: await replacerOf(root, trashPath) } : {}),
+      provedBy: await replacerOf(root, trashPath),
       ...fault,
     });
     return { event: 'restored', ...ids, path: result.path, fingerprint: result.fingerprint, probe: null };
