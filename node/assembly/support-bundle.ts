@@ -166,12 +166,13 @@ async function textOf({ collect }: Part, pseudonyms: Pseudonyms, signal: AbortSi
 }
 
 async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  // whatever becomes of it after nobody waits any more is no error of the program
+  work.catch(() => {});
   signal.throwIfAborted();
   const limit = AbortSignal.any([signal, AbortSignal.timeout(PART_MS)]);
   const late = Promise.withResolvers<never>();
   const stop = (): void => late.reject(new Error('it took too long'));
   limit.addEventListener('abort', stop, { once: true });
-  work.catch(() => {});
   return Promise.race([work, late.promise]).finally(() => limit.removeEventListener('abort', stop));
 }
 

@@ -56,7 +56,7 @@ export function createSecondLook(parts: LookParts): SecondLook {
       return false;
     }
     const waiting = await saveLooker(db, runOf(attempt), looker, attempt.verdict!, lease());
-    if (waiting) void ask(waiting, context);
+    if (waiting) askSoon(waiting, context);
     return waiting !== null;
   }
 
@@ -68,6 +68,13 @@ export function createSecondLook(parts: LookParts): SecondLook {
       .map((r) => r.nodeId)
       .filter((node) => node !== attempt.nodeId && !unfit?.has(node) && (parts.reaches?.(node) ?? true));
     return able[0] ?? null;
+  }
+
+  /** What goes wrong here, a database that is away or a term that is over, is no end: the rescuer asks again. */
+  function askSoon(attempt: Attempt, context: RunContext): void {
+    ask(attempt, context).catch((error: unknown) =>
+      log.info({ attempt: attempt.id, why: messageOf(error) }, 'a second look could not be asked for yet'),
+    );
   }
 
   async function ask(attempt: Attempt, context: RunContext): Promise<void> {
@@ -132,7 +139,7 @@ export function createSecondLook(parts: LookParts): SecondLook {
       return 'nobody could';
     }
     const waiting = await saveLooker(db, runOf(attempt), next, attempt.verdict!, lease());
-    if (waiting) void ask(waiting, context);
+    if (waiting) askSoon(waiting, context);
     return 'asked another';
   }
 

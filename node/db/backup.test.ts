@@ -111,7 +111,7 @@ test(
     await assert.rejects(rebuild(there, rowsOfBackup(made.file, contents, {}), how), /did not let go of it.* Nothing was changed\./);
     assert.deepEqual(await reader.query('select id from jobs order by id'), jobs);
     await reader.exec('rollback');
-    await rebuild(there, rowsOfBackup(made.file, contents, {}), how);
+    await rebuild(there, rowsOfBackup(made.file, contents, {}), { ...how, patienceSeconds: 60 });
     assert.deepEqual(await reader.query('select id from jobs order by id'), jobs);
   },
 );

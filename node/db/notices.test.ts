@@ -50,7 +50,7 @@ eachDatabase((kind) => {
   test('facts of a kind gather in one notice until it is sent, and the next one keeps its distance', async (t) => {
     const q = await (await freshDatabase(t, kind)).lead();
     await addNotice(q, failed);
-    assert.ok((await nextNoticeIn(q))! > 50);
+    assert.ok((await nextNoticeIn(q))! > 0);
     for (let i = 1; i < 14; i++) await addNotice(q, failed);
     assert.deepEqual(await readyNotices(q), [], 'it waits for more of its kind');
     await ripen(q);

@@ -69,6 +69,8 @@ function startElector(
   const elector = createElector({
     ...{ db, node: 'old', session: randomUUID(), url: () => 'http://old', reaches: () => 5, log: quietLog() },
     onDeposed: async () => {},
+    // of six seconds a busy machine loses one now and then, and begins a term more than the tests count
+    ttlSeconds: 15,
     ...hears,
   });
   t.after(() => elector.stop());

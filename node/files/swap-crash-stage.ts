@@ -36,6 +36,7 @@ export async function order(scratch: string, what: CrashOrder): Promise<Report[]
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, NODE_COMPILE_CACHE: join(scratch, 'compiled') },
   });
+  started.stdin.on('error', () => {}); // how it ended is what counts
   started.stdin.end(JSON.stringify(what));
   let text = '';
   started.stdout.on('data', (piece: Buffer) => (text += piece.toString()));

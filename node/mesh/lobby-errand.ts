@@ -40,14 +40,8 @@ export function createErrands(host: Libp2p): Errands {
     async run(targets, question, signal, limitMs = ERRAND_MS) {
       const done = new AbortController();
       const limit = AbortSignal.any([signal, done.signal, AbortSignal.timeout(limitMs)]);
-      let failed = Promise.resolve<unknown>(null);
-      const attempts = targets.map(async (target, i) => {
-        // at once when the one before has failed
-        if (i > 0) await Promise.race([pause(i * STAGGER_MS, undefined, { signal: limit }), failed]);
-        limit.throwIfAborted();
-        return await visit(target, question, limit);
-      });
-      failed = attempts[0]?.catch(() => {}) ?? failed;
+      const attempts: Promise<Errand>[] = [];
+      for (const [i, target] of targets.entries()) attempts.push(attempt(target, i * STAGGER_MS, attempts.at(-1), question, limit));
       try {
         return await Promise.any(attempts);
       } catch (error) {
@@ -57,6 +51,22 @@ export function createErrands(host: Libp2p): Errands {
       }
     },
   };
+
+  /** Waits for its turn first, or until the one `before` has failed. */
+  async function attempt(
+    target: Target,
+    afterMs: number,
+    before: Promise<Errand> | undefined,
+    question: LobbyQuestion,
+    limit: AbortSignal,
+  ): Promise<Errand> {
+    if (before) {
+      const failed = new Promise<unknown>((resolve) => void before.catch(resolve));
+      await Promise.race([pause(afterMs, undefined, { signal: limit }), failed]);
+    }
+    limit.throwIfAborted();
+    return await visit(target, question, limit);
+  }
 
   async function visit(target: Target, question: LobbyQuestion, signal: AbortSignal): Promise<Errand> {
     const connection = await dial(target, signal);

@@ -4,7 +4,6 @@ import { identify } from '@libp2p/identify';
 import type { Libp2p, Stream } from '@libp2p/interface';
 import { ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import assert from 'node:assert/strict';
 import { connect, createServer } from 'node:net';
@@ -16,6 +15,7 @@ import { makeNodeKey, startLobby } from '../testing/lobbies.ts';
 import type { TestLobby } from '../testing/lobbies.ts';
 import { LOBBY_PROTOCOL } from './lobby-messages.ts';
 import type { JoinAnswer, JoinRequest } from './messages.ts';
+import { steadyYamux } from './muxer.ts';
 import { makeClusterKey, sign } from './signing.ts';
 
 const closing: (() => Promise<void>)[] = [];
@@ -230,7 +230,7 @@ async function strangeHost(): Promise<Libp2p> {
     privateKey: privateKeyFromProtobuf((await makeNodeKey()).key),
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [steadyYamux({})],
     services: { identify: identify(), ping: ping() },
   });
   closing.push(async () => void (await host.stop()));

@@ -38,7 +38,7 @@ test('a request reaches the other machine with the proved sender, and its answer
   assert.deepEqual(await one.request(b.id, 'claim', claimOf(a.id)), { granted: null, why: { code: 'nothing-fits', params: { slots: 1 } } });
   assert.equal(heard, a.id);
   assert.equal(one.hostOf(b.id), '127.0.0.1');
-  assert.ok(Math.abs(two.clockOf(a.id)!) < 5000);
+  assert.ok(Math.abs(two.clockOf(a.id)!) < 60_000);
 });
 
 test('a refusal arrives as the same sentence, and a mistake of the other side without its story', async (t) => {

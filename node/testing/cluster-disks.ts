@@ -72,5 +72,5 @@ function removeBase(path: string): void {
       // gone already
     }
   }
-  if (existsSync(path)) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  if (existsSync(path)) rmSync(path, { recursive: true, force: true, maxRetries: 20 });
 }

@@ -148,12 +148,23 @@ export async function emptyUrl(t: Cleanup): Promise<string> {
 }
 
 async function dropDatabase(server: string, name: string): Promise<void> {
-  await admin(server, (client) => client.query(`drop database if exists ${name} with (force)`));
+  // a busy server may not have ended the connections in the five seconds that it gives them
+  const drop = (): Promise<unknown> => admin(server, (client) => client.query(`drop database if exists ${name} with (force)`));
+  await drop().catch(drop);
 }
 
+/**
+ * Removed after the test. node:test runs its hooks in the order they were registered in, so a program that a test left
+ * running may still write there; and a hook that throws keeps the later ones, which would end that program, from running.
+ */
 export function temporaryDirectory(t: Cleanup): string {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'codecshift-test-'));
-  t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
+  const again = (): void => fs.rmSync(directory, { recursive: true, force: true });
+  t.after(() =>
+    fs.promises
+      .rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+      .catch(() => void process.once('exit', again)),
+  );
   return directory;
 }
 

@@ -7,10 +7,10 @@ import { identify, type Identify } from '@libp2p/identify';
 import type { Connection, Libp2p } from '@libp2p/interface';
 import { ping, type Ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { protocols } from '../mesh/messages.ts';
+import { steadyYamux } from '../mesh/muxer.ts';
 import type { Machine } from './mesh-nodes.ts';
 
 /** A program that speaks libp2p correctly and is none of ours: no rules of the mesh bind it. */
@@ -23,7 +23,7 @@ export async function stranger(t: TestContext, who: Machine, version = '1.0.0'):
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [steadyYamux({})],
     connectionMonitor: { enabled: false },
     services: {
       identify: identify(),

@@ -20,6 +20,7 @@ export async function ip(lines: readonly string[], namespace?: string): Promise<
   const child = spawn('ip', [...(namespace ? ['-n', namespace] : []), '-batch', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
   let complaint = '';
   child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+  child.stdin.on('error', () => {}); // one that ended early says why at its end
   child.stdin.end(`${lines.join('\n')}\n`);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);

@@ -85,7 +85,10 @@ export async function startProvider(t: { after(fn: () => Promise<void>): void },
   handle = (request, response) => {
     const [, first, , action] = request.url!.split('?', 1)[0]!.split('/');
     if (first !== 'interaction') return void callback(request, response);
-    void interaction(provider, client.id, action, request, response).catch((error: unknown) => response.writeHead(500).end(String(error)));
+    void interaction(provider, client.id, action, request, response).catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500).end(String(error));
+    });
   };
   const stop = (): Promise<void> =>
     new Promise((resolve) => {

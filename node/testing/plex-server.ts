@@ -205,6 +205,8 @@ export async function startPlexServer(
   }
 
   function upgrade(incoming: IncomingMessage, socket: Socket): void {
+    // from here on the connection is nobody's but ours, and who called may be gone
+    socket.on('error', () => {});
     const request = heardOf(incoming);
     plex.heard.push(request);
     if (request.path !== '/:/websockets/notifications' || request.headers['x-plex-token'] !== plex.token) {
@@ -217,7 +219,7 @@ export async function startPlexServer(
       `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
     );
     sockets.add(socket);
-    socket.on('error', () => {}).once('close', () => sockets.delete(socket));
+    socket.once('close', () => sockets.delete(socket));
     socket.resume();
     for (const tell of waiting) tell();
     waiting = [];

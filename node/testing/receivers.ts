@@ -52,15 +52,18 @@ export async function httpReceiver(t: Cleanup, ...replies: Reply[]): Promise<Htt
   const waiting: ((one: Received) => void)[] = [];
   const receiver: HttpReceiver = { url: '', port: 0, received: [], replies, next: () => new Promise((resolve) => waiting.push(resolve)) };
   const server: Server = createServer((request, response) => {
-    void read(request).then((one) => {
-      const reply = (receiver.replies.length > 1 ? receiver.replies.shift() : receiver.replies[0]) ?? { status: 204 };
-      receiver.received.push(one);
-      if (!reply.hang) {
-        response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers });
-        response.end(reply.body === undefined ? '' : typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body));
-      }
-      waiting.shift()?.(one);
-    });
+    void read(request)
+      .then((one) => {
+        const reply = (receiver.replies.length > 1 ? receiver.replies.shift() : receiver.replies[0]) ?? { status: 204 };
+        receiver.received.push(one);
+        if (!reply.hang) {
+          response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers });
+          response.end(reply.body === undefined ? '' : typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body));
+        }
+        waiting.shift()?.(one);
+      })
+      // whoever sends may break off in the middle
+      .catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => void server.close().closeAllConnections());

@@ -97,7 +97,11 @@ function childrenOf(pid: number): string[] {
 /** With process 1 everything in there ends. */
 async function off(launcher: ChildProcess, init: number): Promise<void> {
   const ended = launcher.exitCode === null ? new Promise((resolve) => launcher.once('exit', resolve)) : null;
-  process.kill(init, 'SIGKILL');
+  try {
+    process.kill(init, 'SIGKILL');
+  } catch {
+    // gone by itself
+  }
   await ended;
 }
 

@@ -31,7 +31,7 @@ function connect(live: Live, query = '', csrf = 'mine') {
     }
     seen += '[end]';
     waiting.forEach((check) => check());
-  })();
+  })().catch((error: unknown) => (seen += String(error)));
   return {
     get seen() {
       return seen;

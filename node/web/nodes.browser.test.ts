@@ -26,12 +26,9 @@ async function serve(t: TestContext): Promise<TestWeb> {
     },
   );
   Object.assign(web.settings, effectiveSettings(new Map(), {}));
-  t.after(
-    () =>
-      void house.leader
-        .query(`update nodes set standing = 'pending', code = '4F29KQ' where id = $1`, [house.more.basement])
-        .catch(() => {}),
-  );
+  t.after(async () => {
+    await house.leader.query(`update nodes set standing = 'pending', code = '4F29KQ' where id = $1`, [house.more.basement]);
+  });
   return web;
 }
 
@@ -69,7 +66,9 @@ describe('accessibility and layout', () => {
       JSON.stringify({ gpu: evil, cpu: 'y'.repeat(300) }),
     ]);
     await house.leader.query(`update node_roots set path = $2 where node_id = $1`, [house.more.nuc, `/mnt/${'z'.repeat(400)}/${evil}`]);
-    t.after(() => void house.leader.query(`update nodes set name = 'nuc' where id = $1`, [house.more.nuc]).catch(() => {}));
+    t.after(async () => {
+      await house.leader.query(`update nodes set name = 'nuc' where id = $1`, [house.more.nuc]);
+    });
     const web = await serve(t);
     const page = await house.browser.open(t);
     for (const path of ['/nodes', `/nodes/${house.more.nuc}`, `/library/${house.sample.libraries.films}`]) {

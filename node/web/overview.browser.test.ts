@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { accessibilityProblems, overflow, waitLive, type TestBrowser } from '../testing/browser.ts';
 import { freshDatabase, havePostgres } from '../testing/database.ts';
+import { freePorts } from '../testing/free-ports.ts';
 import { sampleProgress } from '../testing/sample.ts';
 import { webSuite } from '../testing/web-suite.ts';
 import { startWeb, type TestWeb } from '../testing/web.ts';
@@ -15,8 +16,8 @@ declare const window: any;
 const house = webSuite();
 
 type T = Parameters<TestBrowser['open']>[0];
-const serve = (t: T, answer?: (name: string, args: unknown[]) => unknown): Promise<TestWeb> =>
-  startWeb({ after: (fn) => t.after(fn) }, { db: house.db, ...(answer ? { answer } : {}) });
+const serve = (t: T, answer?: (name: string, args: unknown[]) => unknown, port = 0): Promise<TestWeb> =>
+  startWeb({ after: (fn) => t.after(fn) }, { db: house.db, port, ...(answer ? { answer } : {}) });
 
 describe('accessibility and layout', () => {
   for (const theme of ['light', 'dark'] as const) {
@@ -104,7 +105,7 @@ describe('live', () => {
   });
 
   test('the page says that it lost the server, and is live again after it restarted', async (t) => {
-    const web = await serve(t);
+    const web = await serve(t, undefined, await freePorts(1));
     const page = await house.browser.open(t, { allow: /ERR_|Failed to load/ });
     await page.goto(web.url);
     await waitLive(page);
@@ -123,7 +124,8 @@ describe('live', () => {
     const page = await house.browser.open(t);
     let loads = 0;
     await page.route(`${web.url}/`, async (route) => {
-      const answer = await route.fetch();
+      const answer = await route.fetch().catch(() => null);
+      if (!answer) return route.abort();
       const body = await answer.text();
       await route.fulfill({ response: answer, body: loads++ === 0 ? body.replace(/data-build="\w+"/, 'data-build="older"') : body });
     });

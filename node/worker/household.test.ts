@@ -212,7 +212,8 @@ test('on battery an encode stands still and says why; plugged in it goes on wher
   assert.deepEqual([does, reason?.code], ['pause', 'on-battery']);
   const asked = s.claims();
   s.worker.wake();
-  await s.progress((p) => p.percent === told.percent);
+  const stood = await s.progress((p) => p.paused); // a last line of ffmpeg may have been on its way
+  await s.progress((p) => p.percent === stood.percent);
   assert.equal(s.claims(), asked, 'nothing new is asked for');
   s.feel({ onBattery: false });
   await until(() => s.household.report().onBattery === false);
@@ -277,7 +278,7 @@ test('when its hours end it finishes what runs if that is wished, and gives back
 });
 
 test('an encode stands as far behind other programs as is wished, and leaves processors free', { skip: linux }, async (t) => {
-  const s = await stage(t);
+  const s = await stage(t, long); // it is looked at in several places while it runs
   const own = os.getPriority();
   s.wish({ niceness: 'normal' });
   s.give(1);

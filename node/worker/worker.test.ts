@@ -202,6 +202,7 @@ test('a paused encode stands still but keeps telling that it lives, and goes on 
   const s = await stage(t, { seconds: 10, preset: 'slow' });
   await s.progress((p) => p.phase === 'encoding');
   assert.equal(await s.control('pause'), true);
+  await s.progress((p) => p.paused); // a last line of ffmpeg may have been on its way
   const first = await s.progress((p) => p.paused);
   const second = await s.progress((p) => p.paused);
   assert.equal(second.percent, first.percent);

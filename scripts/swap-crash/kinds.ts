@@ -104,6 +104,7 @@ async function judged(films: Film[], point: (n: number) => string, nameMayBeFree
 /** @param afterMs kill it then; else it dies by itself. @throws when it ended in another way */
 async function dying(order: ChildOrder, afterMs?: number): Promise<void> {
   const started = spawn(process.execPath, ['--no-warnings', child], { stdio: ['pipe', 'pipe', 'inherit'] });
+  started.stdin.on('error', () => {}); // how it ended is what counts
   started.stdin.end(JSON.stringify(order));
   if (afterMs !== undefined) started.stdout.once('data', () => setTimeout(() => started.kill('SIGKILL'), afterMs));
   else started.stdout.resume();

@@ -239,10 +239,13 @@ suite('an approved machine that is hostile', () => {
       await good.api(`/jobs/${id}/cancel`, {});
     await until('nothing to run', async () => (await good.api<Status>('/status')).jobs.running === 0);
     untouched('everything');
-    await until(
-      'the keeper to have cleared up',
-      () => readdirSync(films, { recursive: true }).filter((name) => /\.tmp_|\.lock$/.test(String(name))).length === 0,
-    );
+    await until('the keeper to have cleared up', () => {
+      try {
+        return readdirSync(films, { recursive: true }).every((name) => !/\.tmp_|\.lock$/.test(String(name)));
+      } catch {
+        return false; // a folder went while it was read
+      }
+    });
     assert.deepEqual(
       readdirSync(films)
         .filter((name) => !name.startsWith('.codecshift'))

@@ -82,10 +82,19 @@ async function sawCage(computer: Computer): Promise<boolean> {
 async function convertedBy(computer: Computer, films: string): Promise<void> {
   for (const deadline = performance.now() + 180_000; performance.now() < deadline; await pause(1000)) {
     // the original is in the trash when the copy has its name
-    const trash = readdirSync(join(films, '.codecshift'), { recursive: true }).filter((name) => String(name).endsWith('.mkv'));
+    const trash = filesBelow(join(films, '.codecshift')).filter((name) => name.endsWith('.mkv'));
     if (trash.length === 1 && readdirSync(films).every((name) => !name.includes('.lock') && !name.startsWith('.tmp_'))) return;
   }
   throw new Error((await computer.run('journalctl', '-u', 'codecshift', '-o', 'cat', '-n', '30', '--no-pager')).stdout);
+}
+
+/** None while the folder is not there yet, or changes while it is read. */
+function filesBelow(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true }).map(String);
+  } catch {
+    return [];
+  }
 }
 
 async function runsAgain(computer: Computer, words: string): Promise<void> {

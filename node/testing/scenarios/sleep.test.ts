@@ -38,8 +38,8 @@ test('neither a frozen ffmpeg nor a machine that slept loses an encode whose lea
   await pass(LONGER_MS);
   process.kill(program.pid, 'SIGCONT');
   assert.deepEqual(summary(await job()), ['running', 0, '1 running'], 'what was silent because everything was silent is not lost');
+  assert.equal(encoderOf(program.pid, dataDir), encoder, 'the same encode is there still');
   process.kill(-encoder, 'SIGCONT');
-  assert.equal(encoderOf(program.pid, dataDir), encoder, 'the same encode goes on');
 
   const { jobs, replaced } = await until('the finished film', async () => {
     const status = await program.api<Status>('/status');

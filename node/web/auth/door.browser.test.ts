@@ -97,6 +97,7 @@ describe('the door', () => {
       }
       await page.goto(`${web.url}/people`);
       await page.getByRole('link', { name: 'Kim' }).click();
+      await page.waitForURL(/\/people\//);
       await shot('person');
       web.later(16 * 60_000);
       await page.goto(`${web.url}/people`);

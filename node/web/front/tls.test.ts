@@ -20,7 +20,8 @@ const atlas = { node: 'node-atlas', name: 'atlas' };
 
 async function directory(t: TestContext): Promise<string> {
   const made = await mkdtemp(path.join(tmpdir(), 'cs-tls-'));
-  t.after(() => rm(made, { recursive: true, force: true }));
+  // a listener that is closed only after this hook may make a new certificate there meanwhile
+  t.after(() => rm(made, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
   return made;
 }
 
