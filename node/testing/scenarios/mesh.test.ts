@@ -383,7 +383,7 @@ async function openHouse(t: TestContext, options: ClusterOptions): Promise<House
       await scan();
       const [run] = await until(`a running file on ${name}`, async () => {
         const rows = await ask<Run>(
-          `select a.* from attempts a join nodes n on n.id = a.node_id where n.name = '${name}' and a.state = 'running'`,
+          `select a.* from attempts a join nodes n on n.id = a.node_id where n.name = '${name}' and a.state = 'running' order by a.id`,
         );
         return rows.length > 0 ? rows : null;
       });

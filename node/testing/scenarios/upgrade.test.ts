@@ -141,7 +141,7 @@ async function openHouse(t: TestContext): Promise<House> {
   }
 
   const isRunningOn = (name: Name): string =>
-    `select a.id from attempts a join nodes n on n.id = a.node_id where n.name = '${name}' and a.state = 'running'`;
+    `select a.id from attempts a join nodes n on n.id = a.node_id where n.name = '${name}' and a.state = 'running' order by a.id`;
 
   /** A machine that is fast may have finished before anybody looked: then it gets another film. */
   async function working(name: Name): Promise<void> {
