@@ -1,5 +1,5 @@
 import { parseLevels } from '../core/log-levels.ts';
-import type { SettingSpec } from './schema.ts';
+import type { SettingSpec } from './setting.ts';
 
 export type Checked = { ok: true; value: unknown } | { ok: false; problem: string };
 

@@ -7,18 +7,28 @@ import { settingsTables } from './describe.ts';
 import { checkValue } from './check.ts';
 import { defaultDataDir, effectiveSettings, loadOptions, overriddenBy } from './load.ts';
 import { clusterKeys, settings, specOf, type SettingKey } from './schema.ts';
+import { settingGroups } from './setting.ts';
 
 const room = path.join(import.meta.dirname, '..');
 
 test('every setting is read by some code outside of its declaration', () => {
   const files = readdirSync(room, { recursive: true, encoding: 'utf8' }).filter(
-    (f) => f.endsWith('.ts') && !f.endsWith('.test.ts') && !f.startsWith('testing') && !f.endsWith(path.join('config', 'schema.ts')),
+    (f) => f.endsWith('.ts') && !f.endsWith('.test.ts') && !f.startsWith('testing') && !f.startsWith(path.join('config', 'settings')),
   );
   const code = files.map((f) => readFileSync(path.join(room, f), 'utf8')).join('\n');
   const unread = (Object.keys(settings) as SettingKey[]).filter(
     (key) => !code.includes(`'${key}'`) && !new RegExp(`options\\.${key}\\b|\\{[^{}]*\\b${key}\\b[^{}]*\\}: (Run)?Options`).test(code),
   );
   assert.deepEqual(unread, []);
+});
+
+test('every setting is declared once, in the file of its group', () => {
+  const folder = path.join(import.meta.dirname, 'settings');
+  const groupsIn = (file: string) =>
+    [...readFileSync(path.join(folder, file), 'utf8').matchAll(/^ {4}group: '(\w+)',$/gm)].map((match) => match[1]);
+  // two files could name the same key, of which only one would count
+  assert.equal(readdirSync(folder).flatMap(groupsIn).length, Object.keys(settings).length);
+  for (const group of Object.keys(settingGroups)) assert.deepEqual([...new Set(groupsIn(`${group}.ts`))], [group]);
 });
 
 test('every default is a lawful value of its setting', () => {

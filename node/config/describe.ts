@@ -1,4 +1,5 @@
-import { settings, settingGroups, specOf, type SettingGroup, type SettingKey, type SettingSpec } from './schema.ts';
+import { settings, specOf, type SettingKey } from './schema.ts';
+import { settingGroups, type SettingGroup, type SettingSpec } from './setting.ts';
 
 export interface DescribedSetting extends SettingSpec {
   key: SettingKey;

@@ -3,16 +3,8 @@ import { hostname, homedir, platform } from 'node:os';
 import path from 'node:path';
 import { codeOf, messageOf, PlainError } from '../errors.ts';
 import { checkValue } from './check.ts';
-import {
-  clusterKeys,
-  nodeKeys,
-  specOf,
-  type ClusterKey,
-  type ClusterSettings,
-  type NodeOptions,
-  type SettingKey,
-  type SettingSpec,
-} from './schema.ts';
+import { clusterKeys, nodeKeys, specOf, type ClusterKey, type ClusterSettings, type NodeOptions, type SettingKey } from './schema.ts';
+import type { SettingSpec } from './setting.ts';
 
 type Env = Record<string, string | undefined>;
 

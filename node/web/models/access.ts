@@ -4,7 +4,7 @@ import type { ApiToken } from '../../db/api-tokens.ts';
 import type { AuditRow } from '../../db/audit.ts';
 import type { Session } from '../../db/sessions.ts';
 import type { Identity, User } from '../../db/users.ts';
-import type { SettingGroup } from '../../config/schema.ts';
+import type { SettingGroup } from '../../config/setting.ts';
 
 /** A way to sign in beside a password: its button. */
 export interface Provider {

@@ -1,6 +1,6 @@
 import { scopesFor, type OpenApi } from '../api/openapi.ts';
 import { isMedia, type ApiRoute } from '../api/declare.ts';
-import type { SettingGroup } from '../../config/schema.ts';
+import type { SettingGroup } from '../../config/setting.ts';
 
 /** The API for a person to read: every route with what it does, who may and what it takes. */
 export interface ApiPage {

@@ -2,7 +2,7 @@ import { sentence } from '../../core/reasons.ts';
 import { visibleName } from '../../core/visible-name.ts';
 import type { Chosen, Cleanup, LeftoverRow } from '../../db/cleanups.ts';
 import type { TrashOfRoot } from '../../db/originals.ts';
-import type { SettingGroup } from '../../config/schema.ts';
+import type { SettingGroup } from '../../config/setting.ts';
 import { ago, count, day, plural, size } from '../format.ts';
 import { url } from '../routes.ts';
 

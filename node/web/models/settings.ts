@@ -1,6 +1,7 @@
 import { settingsOf, type DescribedSetting } from '../../config/describe.ts';
 import { overriddenBy } from '../../config/load.ts';
-import { isClusterKey, settingGroups, specOf, type SettingGroup } from '../../config/schema.ts';
+import { isClusterKey, specOf } from '../../config/schema.ts';
+import { settingGroups, type SettingGroup } from '../../config/setting.ts';
 import type { SettingChange, SettingProblem } from '../../core/commands.ts';
 
 export interface StoredSetting {

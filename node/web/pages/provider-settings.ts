@@ -1,4 +1,4 @@
-import type { SettingGroup } from '../../config/schema.ts';
+import type { SettingGroup } from '../../config/setting.ts';
 import { listSecrets } from '../../db/secrets.ts';
 import { PlainError } from '../../errors.ts';
 import { providerHelp } from '../auth/oidc-help.ts';

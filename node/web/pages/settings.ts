@@ -1,4 +1,5 @@
-import { settingGroups, specOf, isClusterKey, type SettingGroup } from '../../config/schema.ts';
+import { specOf, isClusterKey } from '../../config/schema.ts';
+import { settingGroups, type SettingGroup } from '../../config/setting.ts';
 import type { SettingChange, SettingProblem } from '../../core/commands.ts';
 import { readHistory, readSettings } from '../../db/settings.ts';
 import { refuse } from '../errors.ts';

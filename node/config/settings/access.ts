@@ -1,0 +1,56 @@
+import type { SettingSpec } from '../setting.ts';
+
+/** Under which names and addresses the dashboard is reached, and how long somebody stays signed in. */
+export const accessSettings = {
+  'web.hosts': {
+    scope: 'cluster',
+    group: 'access',
+    type: 'text',
+    default: null,
+    env: 'CODECSHIFT_HOSTS',
+    label: 'Names of the dashboard',
+    help: 'Other names by which people open this page, separated by commas, for example media.example.org. Addresses in numbers, localhost, *.local and the machine’s own name always work.',
+  },
+  'web.url': {
+    scope: 'cluster',
+    group: 'access',
+    type: 'text',
+    default: null,
+    env: 'CODECSHIFT_URL',
+    label: 'Address of the dashboard from outside',
+    help: 'Where people open this page through a proxy or a name of its own, for example https://codecshift.example.org. With https, cookies are sent over https only. The return address for a provider follows from it.',
+  },
+  'access.idleHours': {
+    scope: 'cluster',
+    group: 'access',
+    type: 'integer',
+    default: 24,
+    min: 1,
+    max: 720,
+    unit: 'hours',
+    env: 'CODECSHIFT_SESSION_IDLE',
+    label: 'Sign out after nobody did anything for',
+    help: 'A page that only stands open does not count: it is signed out too.',
+  },
+  'access.sessionDays': {
+    scope: 'cluster',
+    group: 'access',
+    type: 'integer',
+    default: 30,
+    min: 1,
+    max: 365,
+    unit: 'days',
+    env: 'CODECSHIFT_SESSION_DAYS',
+    label: 'Sign in again at the latest after',
+    help: 'However often the page is used. Who signs in through a provider is asked again after one day, because the provider may have changed its mind.',
+  },
+  'metrics.open': {
+    scope: 'cluster',
+    group: 'access',
+    type: 'boolean',
+    default: false,
+    env: 'CODECSHIFT_METRICS_OPEN',
+    label: 'Metrics without a token',
+    help: 'Whoever reaches this page may read the numbers at /metrics: how much there is, what runs, names of machines; no film and no person. Otherwise a monitoring program shows a token with the scope metrics.',
+  },
+} as const satisfies Record<string, SettingSpec>;

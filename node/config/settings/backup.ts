@@ -1,0 +1,50 @@
+import type { SettingSpec } from '../setting.ts';
+
+/** When the books of the cluster are backed up by themselves, and how many of these backups stay. */
+export const backupSettings = {
+  'backup.nightly': {
+    scope: 'cluster',
+    group: 'backup',
+    type: 'boolean',
+    default: true,
+    env: 'CODECSHIFT_BACKUP_NIGHTLY',
+    label: 'Back up every night',
+    help: 'Whichever machine coordinates writes one file into its folder of backups and reads it back. A failure is told.',
+  },
+  'backup.hour': {
+    scope: 'cluster',
+    group: 'backup',
+    type: 'integer',
+    default: 3,
+    min: 0,
+    max: 23,
+    unit: 'o’clock',
+    env: 'CODECSHIFT_BACKUP_HOUR',
+    label: 'At this hour',
+    help: 'By the clock of the machine that coordinates. One that was off then makes up for it soon after its start.',
+  },
+  'backup.daily': {
+    scope: 'cluster',
+    group: 'backup',
+    type: 'integer',
+    default: 7,
+    min: 1,
+    max: 366,
+    unit: 'days',
+    env: 'CODECSHIFT_BACKUP_DAILY',
+    label: 'Keep the backups of the last',
+    help: 'Older nightly ones go. The newest that was found good always stays, and so does every backup that a person made.',
+  },
+  'backup.weekly': {
+    scope: 'cluster',
+    group: 'backup',
+    type: 'integer',
+    default: 4,
+    min: 0,
+    max: 520,
+    unit: 'weeks',
+    env: 'CODECSHIFT_BACKUP_WEEKLY',
+    label: 'And one of each of the last',
+    help: 'Beside the daily ones.',
+  },
+} as const satisfies Record<string, SettingSpec>;

@@ -1,0 +1,67 @@
+import type { SettingSpec } from '../setting.ts';
+
+/** How a machine is reached by others, finds them, and comes into a cluster. */
+export const meshSettings = {
+  meshPort: {
+    scope: 'node',
+    group: 'node',
+    type: 'integer',
+    default: 8266,
+    min: 0,
+    max: 65533,
+    env: 'CODECSHIFT_MESH_PORT',
+    flag: 'mesh-port',
+    label: 'Port of the mesh',
+    help: 'Other machines reach this one at this port and the two after it (asking to join, film data). 0 takes any free ones.',
+  },
+  discovery: {
+    scope: 'node',
+    group: 'node',
+    type: 'choice',
+    default: 'lan',
+    env: 'CODECSHIFT_DISCOVERY',
+    flag: 'discovery',
+    choices: [
+      { value: 'lan', label: 'lan' },
+      { value: 'off', label: 'off' },
+    ],
+    label: 'Finding other machines',
+    help: 'lan: by multicast (mDNS) on every network interface. off: only machines named with --peer.',
+  },
+  peers: {
+    scope: 'node',
+    group: 'node',
+    type: 'list',
+    default: [],
+    env: 'CODECSHIFT_PEERS',
+    flag: 'peer',
+    label: 'Other machines',
+    help: 'host:port of another machine’s mesh, where multicast does not reach; may be given several times (in the environment: separated like PATH, with hosts in brackets).',
+  },
+  cluster: {
+    scope: 'node',
+    group: 'node',
+    type: 'choice',
+    default: 'auto',
+    env: 'CODECSHIFT_CLUSTER',
+    flag: 'cluster',
+    choices: [
+      { value: 'auto', label: 'auto' },
+      { value: 'new', label: 'new' },
+      { value: 'join', label: 'join' },
+    ],
+    label: 'A machine that belongs to no cluster yet',
+    help: 'auto: asks to join a cluster that it finds, else starts one. new: starts one at once. join: never starts one.',
+  },
+  join: {
+    scope: 'node',
+    group: 'node',
+    type: 'text',
+    default: null,
+    env: 'CODECSHIFT_JOIN',
+    flag: 'join',
+    secret: true,
+    label: 'Join token',
+    help: 'A token from the Nodes page: this machine joins that cluster at once, without a click.',
+  },
+} as const satisfies Record<string, SettingSpec>;

@@ -1,0 +1,50 @@
+import type { SettingSpec } from '../setting.ts';
+
+/** What keeps an original until nobody can miss it: the check of the new file, the trash, and rest for a film that is watched. */
+export const safetySettings = {
+  'verify.timeoutMinutes': {
+    scope: 'cluster',
+    group: 'safety',
+    type: 'integer',
+    default: 240,
+    min: 1,
+    max: 2880,
+    unit: 'minutes',
+    env: 'CODECSHIFT_VERIFY_TIMEOUT',
+    label: 'Longest check of one file',
+    help: 'Checking decodes the whole new file. When it takes longer than this, the original stays and the file is tried again.',
+  },
+  'pictures.take': {
+    scope: 'cluster',
+    group: 'safety',
+    type: 'boolean',
+    default: true,
+    env: 'CODECSHIFT_PICTURES',
+    label: 'Pictures to look at',
+    help: 'Five frames of original and new file to compare on the page of each file, and the colours of a film in its bar. They take some seconds a file, and go when the original leaves the trash.',
+  },
+  'trash.keepDays': {
+    scope: 'cluster',
+    group: 'safety',
+    type: 'number',
+    default: 14,
+    min: 0,
+    max: 3650,
+    unit: 'days',
+    env: 'CODECSHIFT_KEEP_ORIGINALS',
+    label: 'Keep originals for',
+    help: 'A replaced original waits this long in .codecshift/trash on its own disk, and can be put back with one click. Its space is free only afterwards.',
+  },
+  'sources.restMinutes': {
+    scope: 'cluster',
+    group: 'safety',
+    type: 'integer',
+    default: 5,
+    min: 0,
+    max: 1440,
+    unit: 'minutes',
+    env: 'CODECSHIFT_SOURCES_REST',
+    label: 'Leave a watched film alone for',
+    help: 'A film that somebody played on a media server is replaced only so long after nobody plays it any more: people pause and come back.',
+  },
+} as const satisfies Record<string, SettingSpec>;
