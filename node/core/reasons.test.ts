@@ -3,8 +3,11 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { endReasons } from './end-reasons.ts';
+import { fileReasons } from './file-reasons.ts';
 import { defaultProfile } from './profile.ts';
 import { isReasonCode, label, reason, reasonCodes, reasonEntry, sentence } from './reasons.ts';
+import { waitReasons } from './wait-reasons.ts';
 
 test('every code that any room gives is in the list', () => {
   const node = join(import.meta.dirname, '..');
@@ -16,6 +19,11 @@ test('every code that any room gives is in the list', () => {
       if (!isReasonCode(code)) unknown.push(`${file}: ${code}`);
   }
   assert.deepEqual(unknown, []);
+});
+
+test('no code stands in two tables, of which only one would count', () => {
+  const tables = [fileReasons, waitReasons, endReasons].flatMap((table) => Object.keys(table));
+  assert.deepEqual(tables, reasonCodes);
 });
 
 test('everything that the research names as a reason for skipping has its word', () => {

@@ -1,12 +1,14 @@
+import { endReasons } from './end-reasons.ts';
+import { fileReasons } from './file-reasons.ts';
 import { containerName, codecName, languageName } from './names.ts';
-import type { Profile } from './profile.ts';
-import { reasonTable } from './reason-table.ts';
+import type { ReasonEntry } from './reason-entry.ts';
+import { waitReasons } from './wait-reasons.ts';
 
 /**
  * Every reason CodecShift can give, as a code with parameters. A code is stored in PostgreSQL and in messages; the
  * sentence is made from it by `sentence()` at the moment it is shown, so that words can improve without a migration.
  *
- * The list is closed (reason-table.ts). A code that this version does not know, from a newer node or an older row,
+ * The list is closed (the tables below). A code that this version does not know, from a newer node or an older row,
  * still shows as readable words and never throws.
  */
 export interface Reason {
@@ -18,24 +20,10 @@ export interface Reason {
 export type ReasonCode = keyof typeof reasonTable;
 
 /**
- * convert: why there is work · done: it is how we want it · skip: left alone on purpose · keep: an output was made and
- * the original stays · hold: needs a person · wait: goes on by itself · fail: something broke · note: to be known about one stream
+ * The closed list. Add to one of the tables first; never rename a code (rows keep it for years), never reuse one. Sentences
+ * say what was found and, where it matters, what happens next.
  */
-export type ReasonKind = 'convert' | 'done' | 'skip' | 'keep' | 'hold' | 'wait' | 'fail' | 'note';
-
-export interface ReasonEntry {
-  kind: ReasonKind;
-  /** two or three words for badges and filters */
-  label: string;
-  /** `{param}` or `{param|format}`; a part in [brackets] appears only when all of its params are there */
-  sentence: string;
-  /** trying the same again may help without anybody changing anything */
-  retry: boolean;
-  /** the profile field whose change would decide otherwise, so that the page can link it */
-  profile: keyof Profile | null;
-  /** the same for a setting of the whole cluster, as a group of the settings page */
-  setting: string | null;
-}
+const reasonTable = { ...fileReasons, ...waitReasons, ...endReasons };
 
 export const reasonCodes = Object.keys(reasonTable) as ReasonCode[];
 
