@@ -1,6 +1,7 @@
 import { reason as reasonOf, sentence, type Reason } from '../core/reasons.ts';
 import { targetPath } from '../core/target.ts';
-import type { Check, Verdict } from '../core/verdict.ts';
+import type { Check } from '../core/check.ts';
+import type { Verdict } from '../core/verdict.ts';
 import { readAttempt, saveLooker, type Attempt } from '../db/attempts.ts';
 import { readNode } from '../db/nodes.ts';
 import { listNodeRoots } from '../db/roots.ts';

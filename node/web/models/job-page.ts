@@ -1,6 +1,6 @@
 import { sentence, reasonEntry, label as reasonLabel } from '../../core/reasons.ts';
 import { foundWords, qualityFound } from '../../core/quality-found.ts';
-import type { Check } from '../../core/verdict.ts';
+import type { Check } from '../../core/check.ts';
 import type { Probe } from '../../core/media.ts';
 import { triesAnother } from '../../core/fallback.ts';
 import { priorities } from '../../core/job.ts';
