@@ -1,6 +1,6 @@
 import { encoderNames } from './encoder-choice.ts';
 import { compare, holesOf, type Found } from './ffmpeg-holes.ts';
-import { seesHdr10plus } from './plan.ts';
+import { seesHdr10plus } from './plan-rules.ts';
 
 /**
  * Which ffmpeg of a machine is used, which would be better and why, and when none may open a film.

@@ -1,6 +1,6 @@
 import { chooseFfmpeg, hardwareEncoders, holesOfBuild, wantedFilters, type FfmpegBuild, type FfmpegTold } from './ffmpeg-choice.ts';
 import type { Found } from './ffmpeg-holes.ts';
-import { seesHdr10plus } from './plan.ts';
+import { seesHdr10plus } from './plan-rules.ts';
 
 /** One ffmpeg of a machine as a person reads it. */
 export interface FfmpegWords {

@@ -179,3 +179,10 @@ export function hasHdr10Values({ hdr }: VideoStream): boolean {
 export function filmStreams(probe: Probe): VideoStream[] {
   return probe.streams.filter((s): s is VideoStream => s.kind === 'video' && !isPicture(s));
 }
+
+/** `unknown` from these two is no answer: DV is interlaced by nature, MPEG-2 mostly so at broadcast sizes. */
+export function isInterlaced(film: VideoStream): boolean {
+  if (film.fieldOrder === 'progressive') return false;
+  if (film.fieldOrder !== 'unknown') return true;
+  return film.codec === 'dvvideo' || (film.codec === 'mpeg2video' && [480, 486, 576, 1080, 1088].includes(film.height));
+}
