@@ -8,7 +8,7 @@ import type { SourceMessage } from '../../db/source-messages.ts';
 import { bitrate, clock, codecTone, count, day, saving, size, sizeParts, type Tone } from '../format.ts';
 import { containerName } from '../../core/names.ts';
 import { activityLine, type ActivityLine } from './activity.ts';
-import type { Fact } from './job-page.ts';
+import type { Fact } from './job-facts.ts';
 import { stateWords } from './job.ts';
 import { fileStatuses, statusWord } from './library.ts';
 import { isFiltered, listQuery, type ListState } from './list-state.ts';

@@ -1,11 +1,7 @@
-import { sentence, reasonEntry, label as reasonLabel } from '../../core/reasons.ts';
-import { foundWords, qualityFound } from '../../core/quality-found.ts';
+import { sentence, reasonEntry } from '../../core/reasons.ts';
 import type { Check } from '../../core/check.ts';
 import type { Probe } from '../../core/media.ts';
-import { triesAnother } from '../../core/fallback.ts';
 import { priorities } from '../../core/job.ts';
-import { codecName } from '../../core/names.ts';
-import { plannedCodec } from '../../core/plan.ts';
 import type { Activity } from '../../db/activity.ts';
 import type { Attempt } from '../../db/attempts.ts';
 import type { JobDetail } from '../../db/job-lists.ts';
@@ -13,22 +9,17 @@ import type { Original } from '../../db/originals.ts';
 import type { PicturesOfJob } from '../../db/pictures.ts';
 import type { SourceMessage } from '../../db/source-messages.ts';
 import type { Progress } from '../../events.ts';
-import { clock, day, duration, encoder, saving, savingPercent, size, sizeParts } from '../format.ts';
+import { day, savingPercent, size, sizeParts } from '../format.ts';
 import { url } from '../routes.ts';
 import { activityLine, type ActivityLine } from './activity.ts';
-import { commandLine, jobActions, stateWords, timeline, type JobAction, type JobFacts, type StateWords, type TimelineStep } from './job.ts';
+import { jobActions, stateWords, timeline, type JobAction, type JobFacts, type StateWords, type TimelineStep } from './job.ts';
+import { attemptLine, commandOf, lastLines, type AttemptLine } from './job-attempts.ts';
+import { factsOfJob, type Fact } from './job-facts.ts';
 import type { WhereLine } from './job-where.ts';
 import { liveNumbers, type LiveNumbers } from './queue-page.ts';
-import { formatWords, sourceCodec } from './queue.ts';
 import { messageLine, type MessageLine } from './source-messages.ts';
 import { framesView, type FramesView } from './frames.ts';
 import { streamRows, type StreamRow } from './streams.ts';
-
-export interface Fact {
-  label: string;
-  value: string;
-  strong?: boolean;
-}
 
 export interface ActionView {
   name: JobAction;
@@ -67,16 +58,7 @@ export interface JobPage {
   checks: CheckLine[];
   checkNote: string;
   attempt: { command: string | null; stderr: string | null } | null;
-  attempts: {
-    number: number;
-    where: string;
-    word: string;
-    tone: string;
-    at: Date;
-    took: string | null;
-    why: string | null;
-    instead: string;
-  }[];
+  attempts: AttemptLine[];
   activity: ActivityLine[];
   /** what media servers were told of its new file */
   messages: MessageLine[];
@@ -153,7 +135,7 @@ export function jobPage(facts: JobPageFacts): JobPage {
       outcome: job.outcome,
       attemptState: last?.state ?? null,
     }),
-    facts: factsOf(job, last, original, facts.nodeNames, now),
+    facts: factsOfJob(job, last, original, facts.nodeNames, now),
     whyTitle: whyTitle(job),
     ...whyOf(job),
     streams: before ? streamRows(before, Array.isArray(job.plan.streams) ? job.plan : null, after) : streamRows(after, null, null),
@@ -171,16 +153,7 @@ export function jobPage(facts: JobPageFacts): JobPage {
     checks: (verdictOf?.checks ?? []).map((check) => ({ ...check, name: checkWords[check.name] ?? check.name })),
     checkNote:
       verdictOf === null ? '' : verdictOf.accepted ? 'all held' : `${verdictOf.checks.filter((c) => !c.passed).length} did not hold`,
-    attempt: last && {
-      command:
-        last.command && last.command.length > 0
-          ? commandLine(
-              last.command[0]!.includes('ffmpeg') ? last.command[0]! : 'ffmpeg',
-              last.command[0]!.includes('ffmpeg') ? last.command.slice(1) : last.command,
-            )
-          : null,
-      stderr: last.stderrTail?.trim() ? lastLines(last.stderrTail, 200) : null,
-    },
+    attempt: last && { command: commandOf(last), stderr: last.stderrTail?.trim() ? lastLines(last.stderrTail, 200) : null },
     attempts: job.attempts.map((a) => attemptLine(a, job.attempts, facts.nodeNames)),
     activity: facts.activity.map((event) => activityLine(event, false)),
     messages: facts.messages.map((m) => messageLine(m, now)),
@@ -252,39 +225,6 @@ function actionView(name: JobAction, job: JobDetail, original: Original | null):
   return { name, ...views[name], original: name === 'restore' || name === 'accept' ? (original?.id ?? null) : null };
 }
 
-function factsOf(job: JobDetail, last: Attempt | null, original: Original | null, names: ReadonlyMap<string, string>, now: Date): Fact[] {
-  const out = job.outputBytes ?? last?.outputBytes ?? null;
-  const list: (Fact | null)[] = [
-    { label: 'Original', value: size(job.inputBytes) },
-    out === null ? { label: 'Expected', value: `about ${size(job.expectedBytes)}` } : { label: 'New file', value: size(out) },
-    out === null
-      ? null
-      : { label: 'Saved', value: `${saving(job.inputBytes, out)} (${savingPercent(job.inputBytes, out)})`, strong: out < job.inputBytes },
-    { label: 'Format', value: formatWords({ ...job, codec: sourceCodec(job) }) },
-    job.durationMs === null ? null : { label: 'Length', value: clock(job.durationMs) },
-    { label: 'Work', value: job.action === 'remux' ? 'Re-wrap, pictures untouched' : `Encode to ${codecName(plannedCodec(job.plan))}` },
-    job.state === 'available'
-      ? { label: 'Priority', value: { high: 'High', normal: 'Normal', low: 'Low' }[priorities[job.priority] ?? 'normal'] }
-      : null,
-    last ? { label: 'Node', value: names.get(last.nodeId) ?? last.nodeId } : null,
-    last?.encoder ? { label: 'Encoder', value: [encoder(last.encoder), insteadOf(last, job.attempts)].filter(Boolean).join('. ') } : null,
-    last ? qualityFact(last) : null,
-    last ? { label: 'Try', value: `${last.number} of ${Math.max(job.maxFailures, last.number)}` } : null,
-    job.finishedAt && job.startedAt ? { label: 'Took', value: duration(job.finishedAt.getTime() - job.startedAt.getTime()) } : null,
-    original?.state === 'kept' && original.expiresAt > now
-      ? { label: 'Original in the trash until', value: day(original.expiresAt) }
-      : null,
-    { label: 'Path', value: job.path },
-  ];
-  return list.filter((fact) => fact !== null);
-}
-
-/** What the search for the setting found, where the library asks for a goal instead of a number. */
-function qualityFact(last: Attempt): Fact | null {
-  const found = qualityFound(last.stats);
-  return found && { label: 'Quality', value: [foundWords(found), found.why ? sentence(found.why) : ''].filter(Boolean).join('. ') };
-}
-
 function whyTitle(job: JobDetail): string {
   if (job.outcome === 'kept') return 'Why was the original kept?';
   if (job.state === 'completed') return 'Why was this converted?';
@@ -304,42 +244,6 @@ function whyOf(job: JobDetail): Pick<JobPage, 'why' | 'whyLink'> {
   return { why: sentence(reason), whyLink: link };
 }
 
-function attemptLine(a: Attempt, all: readonly Attempt[], names: ReadonlyMap<string, string>): JobPage['attempts'][number] {
-  const [word, tone] = attemptWords[a.state] ?? [a.state, ''];
-  return {
-    number: a.number,
-    where: [names.get(a.nodeId) ?? a.nodeId, a.encoder ? encoder(a.encoder) : ''].filter(Boolean).join(' · '),
-    word,
-    tone,
-    at: a.startedAt,
-    took: a.endedAt ? duration(a.endedAt.getTime() - a.startedAt.getTime()) : null,
-    why: a.reason ? sentence(a.reason) : a.verdict && !a.verdict.accepted ? reasonLabel(a.verdict.reason) : null,
-    instead: insteadOf(a, all),
-  };
-}
-
-/** Another encoder than usual, because the usual one failed with this film on this machine; '' when that is not so. */
-function insteadOf(a: Attempt, all: readonly Attempt[]): string {
-  const failed = all.filter(
-    (b) => b.number < a.number && b.nodeId === a.nodeId && b.encoder !== null && b.reason !== null && triesAnother(b.reason.code),
-  );
-  if (!a.encoder || failed.length === 0 || failed.some((b) => b.encoder === a.encoder)) return '';
-  const names = [...new Set(failed.map((b) => encoder(b.encoder!)))].join(' and ');
-  return `With ${encoder(a.encoder)}, because ${names} failed before.`;
-}
-
-const attemptWords: Record<string, [string, string]> = {
-  running: ['encoding', ''],
-  delivering: ['delivering', ''],
-  verifying: ['checking', ''],
-  replacing: ['replacing', ''],
-  succeeded: ['succeeded', 'won'],
-  failed: ['failed', 'bad'],
-  lost: ['lost', 'warn'],
-  rejected: ['not good enough', 'warn'],
-  cancelled: ['cancelled', ''],
-};
-
 const checkWords: Record<string, string> = {
   container: 'Container',
   video: 'Video',
@@ -358,12 +262,3 @@ const checkWords: Record<string, string> = {
   start: 'Start times',
   geometry: 'Picture size and rotation',
 };
-
-export function lastLines(text: string, lines: number): string {
-  return text
-    .replaceAll('\r\n', '\n')
-    .split(/[\n\r]/)
-    .filter((line) => line.trim() !== '')
-    .slice(-lines)
-    .join('\n');
-}
