@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Cleanup, LeftoverRow } from '../../db/cleanups.ts';
 import { deleteQuestion, emptyQuestion } from './cleanup-question.ts';
-import { cleanupLine, cleanupListPage, rootCard } from './cleanup.ts';
+import { cleanupListPage } from './cleanup-list.ts';
+import { cleanupLine, rootCard } from './cleanup.ts';
 
 const now = new Date('2026-11-23T12:00:00Z');
 const base: Cleanup & { node: string | null } = {
