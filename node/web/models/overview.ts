@@ -1,6 +1,7 @@
-import type { Segment } from '../charts.ts';
-import type { Bar } from '../charts.ts';
+import type { Bar, Segment } from '../charts.ts';
 import { count, day, duration, plural, size, sizeParts } from '../format.ts';
+import { sum, unseenFiles, waitingBytes, type FileCell } from './file-cells.ts';
+import { libraryBar, type LibraryBarView } from './library-bar.ts';
 import type { LookItem } from './look.ts';
 import type { Machine } from './library-page.ts';
 import type { NodeCard } from './node.ts';
@@ -30,19 +31,6 @@ export interface HeroView {
   doneInNote: string;
   speed: { value: string; unit: string; trend: string; faster: boolean; note: string } | null;
   bar: LibraryBarView;
-}
-
-export interface LibraryBarView {
-  segments: (Segment & { label: string; text: string })[];
-  total: number;
-  /** where the size now and the size in the end lie, in percent of the bar */
-  nowAt: number;
-  nowText: string;
-  doneAt: number | null;
-  doneText: string;
-  /** where the two words above the bar stand, in percent, and on which side of it; they never cover each other */
-  words: { done: number; doneLeft: boolean; now: number; nowRight: boolean };
-  sentence: string;
 }
 
 export interface RunningView {
@@ -91,16 +79,6 @@ export interface FinishedView {
   jobs: { id: number; title: string; detail: string; sizes: string; saving: string; kept: boolean }[];
 }
 
-/** Counted files of one library, status and codec. */
-export interface FileCell {
-  status: string;
-  codec: string;
-  files: number;
-  bytes: number;
-  expectedBytes: number;
-  originalBytes: number;
-}
-
 export interface HeroFacts {
   cells: readonly FileCell[];
   days: readonly { day: string; bytesIn: number; bytesOut: number; replaced: number; kept: number }[];
@@ -125,7 +103,7 @@ export function heroView(facts: HeroFacts): HeroView {
     there.filter((c) => ['done', 'kept', 'skipped'].includes(c.status)),
     (c) => c.files,
   );
-  const waitingBytes = waiting(there);
+  const waits = waitingBytes(there);
   const perDay = pacePerDay(facts.paces);
   const left = leftMs(facts);
   return {
@@ -137,8 +115,7 @@ export function heroView(facts: HeroFacts): HeroView {
     days: dayBars(facts.days),
     finished: { percent: files === 0 ? '0' : share(settled, files), of: `${count(settled)} of ${plural(files, 'file')}` },
     doneIn: left === null ? null : doneIn(left, facts.now),
-    doneInNote:
-      facts.scanning || unseenFiles(there) > 0 ? 'Still looking' : waitingBytes === 0 ? 'Nothing waits' : `Known after ${ENOUGH} files`,
+    doneInNote: facts.scanning || unseenFiles(there) > 0 ? 'Still looking' : waits === 0 ? 'Nothing waits' : `Known after ${ENOUGH} files`,
     speed: perDay === null ? null : speedView(perDay, facts.days),
     bar,
   };
@@ -147,23 +124,8 @@ export function heroView(facts: HeroFacts): HeroView {
 /** Until everything that waits is done, as the last encodes went; null: nothing waits, or too few were finished to say. */
 export function leftMs({ cells, paces, finishedEver }: Pick<HeroFacts, 'cells' | 'paces' | 'finishedEver'>): number | null {
   const perDay = pacePerDay(paces);
-  const bytes = waiting(cells);
+  const bytes = waitingBytes(cells);
   return finishedEver >= ENOUGH && perDay !== null && bytes > 0 ? (bytes / perDay) * 86_400_000 : null;
-}
-
-function waiting(cells: readonly FileCell[]): number {
-  return sum(
-    cells.filter((c) => c.status === 'queued' && c.files > 0),
-    (c) => c.bytes,
-  );
-}
-
-/** Files that were found and are not looked at yet. */
-export function unseenFiles(cells: readonly FileCell[]): number {
-  return sum(
-    cells.filter((c) => c.status === 'new' || c.status === 'settling'),
-    (c) => c.files,
-  );
 }
 
 /** "62.8", and never "100" while one file is left, nor "0" when one is done. */
@@ -225,68 +187,6 @@ function dayBars(days: HeroFacts['days']): HeroView['days'] {
     today: size(today),
     caption: `Space reclaimed per day over ${days.length} days${range}; ${size(today)} so far today`,
   };
-}
-
-const groups = [
-  { tone: 'jade', label: 'Converted', of: (c: FileCell) => c.status === 'done' },
-  {
-    tone: 'blue',
-    label: 'Efficient already',
-    of: (c: FileCell) => c.status !== 'queued' && c.status !== 'resting' && ['hevc', 'av1', 'vp9', 'vvc'].includes(c.codec),
-  },
-  { tone: 'amber', label: 'H.264, waiting', of: (c: FileCell) => c.status === 'queued' && c.codec === 'h264' },
-  { tone: 'mauve', label: 'Older formats, waiting', of: (c: FileCell) => c.status === 'queued' },
-  { tone: 'grey', label: 'Only looked at, nothing is converted', of: (c: FileCell) => c.status === 'resting' },
-  { tone: 'grey', label: 'Not looked at yet', of: (c: FileCell) => c.status === 'new' || c.status === 'settling' },
-  { tone: 'grey', label: 'Left as they are', of: () => true },
-] as const;
-
-/** The whole length is the library before CodecShift; what was won back is the hatched end. */
-export function libraryBar(cells: readonly FileCell[]): LibraryBarView {
-  const sums = groups.map(() => 0);
-  for (const cell of cells) sums[groups.findIndex((g) => g.of(cell))]! += cell.bytes;
-  const now = sum(cells, (c) => c.bytes);
-  const won = Math.max(
-    0,
-    sum(cells, (c) => c.originalBytes - c.bytes),
-  );
-  const end = sum(cells, (c) => (c.status === 'queued' ? Math.min(c.expectedBytes, c.bytes) : c.bytes));
-  const total = now + won;
-  const segments: LibraryBarView['segments'] = groups
-    .map((group, i) => ({ tone: group.tone as Segment['tone'], label: group.label, value: sums[i]!, text: size(sums[i]!) }))
-    .filter((s) => s.value > 0);
-  if (won > 0) segments.push({ tone: 'free', label: 'Reclaimed', value: won, text: size(won) });
-  const shrinks = end < now * 0.995 && total > 0;
-  const nowAt = total === 0 ? 0 : (now / total) * 100;
-  const doneAt = shrinks ? (end / total) * 100 : null;
-  return {
-    segments,
-    total,
-    nowAt,
-    nowText: `${size(now)} now`,
-    doneAt,
-    doneText: `${size(end)} when finished`,
-    words: wordPlaces(doneAt, nowAt),
-    sentence: `Library of ${size(total)} before CodecShift: ${segments.map((s) => `${s.label} ${s.text}`).join(', ')}.${shrinks ? ` Expected ${size(end)} when finished.` : ''}`,
-  };
-}
-
-/** What a word needs of the bar on a tablet, in percent; a phone has them above and below it. */
-const WORD = 20;
-
-function wordPlaces(doneAt: number | null, nowAt: number): LibraryBarView['words'] {
-  if (doneAt === null || nowAt - doneAt > 2 * WORD) return { done: doneAt ?? 0, doneLeft: false, now: nowAt, nowRight: nowAt < WORD };
-  if (doneAt < WORD) return { done: doneAt, doneLeft: false, now: Math.max(nowAt, doneAt + 1.5 * WORD), nowRight: true };
-  if (nowAt <= 100 - WORD) return { done: doneAt, doneLeft: true, now: nowAt, nowRight: true };
-  return { done: Math.min(doneAt, nowAt - WORD), doneLeft: true, now: nowAt, nowRight: false };
-}
-
-export function sum<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((total, item) => total + of(item), 0);
-}
-
-export interface LibraryBarPart {
-  bar: LibraryBarView;
 }
 
 /** The page without a library: where the first folder is named. */

@@ -18,10 +18,9 @@ import { lookItems } from '../models/look.ts';
 import { isAway, nodeCard } from '../models/node.ts';
 import { refusedFfmpeg } from '../models/node-ffmpeg.ts';
 import { askingViews } from '../models/nodes-page.ts';
+import { sum, unseenFiles } from '../models/file-cells.ts';
 import {
   heroView,
-  sum,
-  unseenFiles,
   type FinishedView,
   type HeroView,
   type LookView,
