@@ -12,7 +12,7 @@ import { readListState, type ListState } from '../models/list-state.ts';
 import { idFrom } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
 import { queryOf, readForm } from './form.ts';
-import { readFiles, statusAsState } from './library.ts';
+import { readFiles, statusAsState } from './library-read.ts';
 
 /** Every file has a page that says what it is, why it is treated as it is, and what happened to it. */
 export const filePages: PageModule = (app, web) => {

@@ -1,34 +1,17 @@
 import { PlainError } from '../../errors.ts';
 import type { EventMap } from '../../events.ts';
-import { priorities, type FileStatus } from '../../core/job.ts';
-import { readLease } from '../../db/coordinator.ts';
-import { listFiles } from '../../db/file-lists.ts';
-import { fileCounts, libraryOverview, listLibraries, type FileCount, type LibraryOverview } from '../../db/libraries.ts';
-import { listNodes } from '../../db/nodes.ts';
-import { listNodeRoots } from '../../db/roots.ts';
-import { lastScans, listScans, type Scan } from '../../db/scans.ts';
-import { refuse } from '../errors.ts';
+import { priorities } from '../../core/job.ts';
+import { libraryOverview, listLibraries } from '../../db/libraries.ts';
 import { plural } from '../format.ts';
-import { fileList, type FileList } from '../models/file-page.ts';
-import {
-  libraryFigure,
-  machineChoices,
-  rulesPage,
-  winOf,
-  type AddForm,
-  type LibraryList,
-  type LibraryPage,
-  type LocateForm,
-  type Machine,
-  type RulesPage,
-} from '../models/library-page.ts';
-import { fileStatuses, libraryView, scanView, type LibraryView, type Place } from '../models/library.ts';
-import { readListState, readText, type ListState } from '../models/list-state.ts';
+import { libraryFigure, rulesPage, type AddForm, type LibraryPage, type RulesPage } from '../models/library-page.ts';
+import { fileStatuses } from '../models/library.ts';
+import { readListState, readText } from '../models/list-state.ts';
 import { readLibraryForm } from '../models/profile-form.ts';
 import { idFrom, url } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
 import { queryOf, readForm } from './form.ts';
-import { readFinding, scanningRoute } from './library-scanning.ts';
+import { gone, libraryId, readList, readPage, readView, statusAsState } from './library-read.ts';
+import { scanningRoute } from './library-scanning.ts';
 
 /** Libraries: what is in them, what could be won, their scans and their rules. */
 export const libraryPages: PageModule = (app, web) => {
@@ -88,7 +71,7 @@ export const libraryPages: PageModule = (app, web) => {
 
   app.post('/library/:id/locate', async (c) => {
     const library = (await listLibraries(web.db)).find((l) => l.id === libraryId(c));
-    if (!library) throw gone(c);
+    if (!library) throw gone();
     const form = await readForm(c);
     const wish = { node: readText(form.get('node'), 128) ?? '', path: readText(form.get('path'), 4096) ?? '' };
     try {
@@ -178,7 +161,7 @@ function rulesRoutes(app: Parameters<PageModule>[0], web: Web): void {
     web.page(c, { title: `Rules of ${model.name || 'a library'}`, section: 'library', view: 'library/rules', model, status });
   const read = async (c: Ctx) => {
     const library = (await listLibraries(web.db)).find((l) => l.id === libraryId(c));
-    if (!library) throw gone(c);
+    if (!library) throw gone();
     return { ...library, priority: priorities[library.priority] ?? ('normal' as const) };
   };
   app.get('/library/:id/rules', async (c) => show(c, rulesPage(await read(c), null), 200));
@@ -201,7 +184,7 @@ function rulesRoutes(app: Parameters<PageModule>[0], web: Web): void {
 function removeRoutes(app: Parameters<PageModule>[0], web: Web): void {
   const ask = async (c: Ctx, problem: string | null) => {
     const library = (await libraryOverview(web.db)).find((l) => l.id === libraryId(c));
-    if (!library) throw gone(c);
+    if (!library) throw gone();
     return web.page(c, {
       title: 'Remove a library',
       section: 'library',
@@ -224,7 +207,7 @@ function removeRoutes(app: Parameters<PageModule>[0], web: Web): void {
   app.post('/library/:id/remove', async (c) => {
     const id = libraryId(c);
     const library = (await listLibraries(web.db)).find((l) => l.id === id);
-    if (!library) throw gone(c);
+    if (!library) throw gone();
     const typed = ((await readForm(c)).get('typed') ?? '').trim().normalize();
     if (typed !== library.name.trim().normalize()) return ask(c, `Type ${library.name} exactly as it is written, then it is removed.`);
     return web.act(
@@ -235,126 +218,5 @@ function removeRoutes(app: Parameters<PageModule>[0], web: Web): void {
       },
       { back: url.library() },
     );
-  });
-}
-
-/** The form of a file list calls it `status`, which is what it is for a file. */
-export function statusAsState(query: URLSearchParams): URLSearchParams {
-  const copy = new URLSearchParams(query);
-  copy.delete('state');
-  const status = query.get('status');
-  if (status) copy.set('state', status);
-  return copy;
-}
-
-function libraryId(c: Ctx): number {
-  const id = idFrom(c.req.param('id'));
-  if (id === null || id > 2 ** 31 - 1) throw gone(c);
-  return id;
-}
-
-function gone(_c: Ctx): Error {
-  return refuse('not-found', 'There is no such library. It may have been removed.');
-}
-
-async function readList(web: Web, add: Omit<AddForm, 'machines'>): Promise<LibraryList> {
-  const [overview, counts, scans, places, machines] = await Promise.all([
-    libraryOverview(web.db),
-    fileCounts(web.db),
-    lastScans(web.db),
-    readPlaces(web),
-    readMachines(web),
-  ]);
-  const now = web.now();
-  return { libraries: overview.map((l) => viewOf(l, counts, scans, places, now)), add: { ...add, machines }, now };
-}
-
-async function readView(web: Web, id: number): Promise<LibraryView | null> {
-  const [overview, counts, scans, places] = await Promise.all([
-    libraryOverview(web.db),
-    fileCounts(web.db, id),
-    lastScans(web.db),
-    readPlaces(web),
-  ]);
-  const library = overview.find((l) => l.id === id);
-  return library ? viewOf(library, counts, scans, places, web.now()) : null;
-}
-
-function viewOf(
-  library: LibraryOverview,
-  counts: readonly FileCount[],
-  scans: readonly Scan[],
-  places: readonly Place[],
-  now: Date,
-): LibraryView {
-  return libraryView(
-    library,
-    counts.filter((c) => c.libraryId === library.id),
-    scans.find((s) => s.libraryId === library.id) ?? null,
-    places,
-    now,
-  );
-}
-
-async function readPlaces(web: Web): Promise<Place[]> {
-  const [roots, nodes] = await Promise.all([listNodeRoots(web.db), listNodes(web.db)]);
-  const known = new Map(nodes.map((n) => [n.id, n]));
-  return roots.map((root) => {
-    const node = known.get(root.nodeId);
-    return { ...root, nodeName: node?.name ?? 'a former node', watching: node?.watching ?? [] };
-  });
-}
-
-/** Where a new folder may be: see `machineChoices`. */
-export async function readMachines(web: Pick<Web, 'db'>): Promise<Machine[]> {
-  const [nodes, lease] = await Promise.all([listNodes(web.db), readLease(web.db)]);
-  return machineChoices(nodes, lease.held ? lease.holder : null);
-}
-
-async function readPage(
-  web: Web,
-  id: number,
-  state: ListState,
-  typed: Pick<LocateForm, 'node' | 'path' | 'problem'> = { node: '', path: '', problem: null },
-): Promise<LibraryPage> {
-  const library = await readView(web, id);
-  if (!library) throw refuse('not-found', 'There is no such library. It may have been removed.');
-  const [files, wins, scans, machines, finding] = await Promise.all([
-    readFiles(web, state, id, library.files),
-    listFiles(web.db, { libraryId: id, status: 'queued', sort: 'saving' }, { size: 50 }),
-    listScans(web.db, id),
-    readMachines(web),
-    readFinding(web, id),
-  ]);
-  return {
-    library,
-    figure: libraryFigure(library),
-    wins: wins.rows.map(winOf),
-    files,
-    scans: scans.slice(0, 8).map(scanView),
-    locate: { ...typed, libraryId: id, machines, folder: library.folder },
-    ...finding,
-    now: web.now(),
-  };
-}
-
-/** One page of files, of one library or of all. */
-export async function readFiles(web: Web, state: ListState, id: number | null, total: number): Promise<FileList> {
-  const libraries = await listLibraries(web.db);
-  const status = state.state === 'all' ? null : (state.state as FileStatus);
-  const page = await listFiles(
-    web.db,
-    { libraryId: id ?? state.libraryId, status, codec: state.codec, search: state.search, reason: state.reason, sort: 'recent' },
-    state,
-  );
-  return fileList({
-    state,
-    rows: page.rows,
-    before: page.before,
-    after: page.after,
-    total,
-    libraries,
-    libraryId: id,
-    path: id === null ? url.files() : url.library(id),
   });
 }

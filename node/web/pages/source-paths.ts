@@ -11,7 +11,7 @@ import { proposedRows, readRules, withProof, type PathRowView, type PathsPage } 
 import { url } from '../routes.ts';
 import type { Ctx, PageModule, Web } from '../web.ts';
 import { queryOf, readForm } from './form.ts';
-import { readMachines } from './library.ts';
+import { readMachines } from './library-read.ts';
 import { readRoots, sourceOf } from './source-read.ts';
 
 type Shown = Partial<Pick<PathsPage, 'problem' | 'looked' | 'allProved' | 'sure' | 'folder'>>;
