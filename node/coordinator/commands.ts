@@ -2,7 +2,7 @@ import type { Actor, Commands, JobSelection } from '../core/commands.ts';
 import { sentence } from '../core/reasons.ts';
 import { addActivity, type NewActivity } from '../db/activity.ts';
 import { readAttempt } from '../db/attempts.ts';
-import { cancelAttempt } from '../db/claims.ts';
+import { cancelAttempt } from '../db/run-ends.ts';
 import { jobsOfFile, readJobRow } from '../db/job-lists.ts';
 import { clearAvailable, pinJobs, prioritiseJobs, removeJobs, requestCancel, setPaused, unholdJob } from '../db/jobs.ts';
 import { listLibraries, readLibrary } from '../db/libraries.ts';

@@ -6,7 +6,7 @@ import { defaultProfile } from '../core/profile.ts';
 import { titleClass } from '../core/quality.ts';
 import { sentence } from '../core/reasons.ts';
 import { whereItCanRun } from '../core/schedule.ts';
-import { failAttempt } from '../db/claims.ts';
+import { failAttempt } from '../db/run-ends.ts';
 import type { Database } from '../db/connect.ts';
 import { recordSpeed } from '../db/node-speeds.ts';
 import { recordFinding } from '../db/quality-findings.ts';

@@ -2,7 +2,7 @@ import { triesAnother } from '../core/fallback.ts';
 import type { Reason } from '../core/reasons.ts';
 import { addActivity } from '../db/activity.ts';
 import { readAttempt, type Attempt } from '../db/attempts.ts';
-import { cancelAttempt, failAttempt, type EndedRun } from '../db/claims.ts';
+import { cancelAttempt, failAttempt, type EndedRun } from '../db/run-ends.ts';
 import type { Queryable } from '../db/connect.ts';
 import { setStatus } from '../db/file-standing.ts';
 import { completeKept } from '../db/results.ts';

@@ -1,6 +1,7 @@
 import type { Reason } from '../core/reasons.ts';
 import { listForJob } from '../db/attempts.ts';
-import { failAttempt, releaseAttempt, type EndedRun, type Run } from '../db/claims.ts';
+import type { Run } from '../db/claims.ts';
+import { failAttempt, releaseAttempt, type EndedRun } from '../db/run-ends.ts';
 import type { Database } from '../db/connect.ts';
 
 /**

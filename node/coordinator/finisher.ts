@@ -3,7 +3,7 @@ import type { Fingerprint, Probe } from '../core/media.ts';
 import type { Reason } from '../core/reasons.ts';
 import { visibleName } from '../core/visible-name.ts';
 import { readAttempt, saveEncoded, type Attempt } from '../db/attempts.ts';
-import { cancelAttempt, releaseAttempt } from '../db/claims.ts';
+import { cancelAttempt, releaseAttempt } from '../db/run-ends.ts';
 import type { Database } from '../db/connect.ts';
 import { recordSpeed, speedOf } from '../db/node-speeds.ts';
 import { runContext } from '../db/run-context.ts';

@@ -4,7 +4,8 @@ import { defaultManners } from '../core/manner-wishes.ts';
 import { nodeRefusal } from '../core/refusals.ts';
 import { sentence } from '../core/reasons.ts';
 import { forgiveLost, readAttempt } from '../db/attempts.ts';
-import { claim, reapExpired, type Run } from '../db/claims.ts';
+import type { Run } from '../db/claims.ts';
+import { reapExpired } from '../db/run-ends.ts';
 import type { Database } from '../db/connect.ts';
 import { readJobRow } from '../db/job-lists.ts';
 import { readNode } from '../db/nodes.ts';
@@ -17,7 +18,7 @@ import type { Mesh } from '../mesh/mesh.ts';
 import { alone } from '../testing/alone.ts';
 import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
 import { helloOf, presenceOf } from '../testing/mesh-samples.ts';
-import { aLibrary, someJobs, testNode } from '../testing/records.ts';
+import { aLibrary, claimed, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator } from './coordinator.ts';
 import { giveBack } from './excused.ts';
 
@@ -31,7 +32,7 @@ async function withRun(t: TestContext, kind: DatabaseKind): Promise<{ db: Databa
   await someJobs(db, library.id, 1);
   const again = async (): Promise<Run> => {
     await db.query(`update jobs set retry_at = null where state = 'available'`);
-    return (await claim(db, { node: testNode, classes: [0, 1, 2], term: 1, leaseSeconds: 60, keepers: [testNode] }))!;
+    return claimed(db);
   };
   return { db, run: await again(), again };
 }

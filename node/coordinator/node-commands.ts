@@ -4,7 +4,7 @@ import type { Actor, Commands } from '../core/commands.ts';
 import { addActivity } from '../db/activity.ts';
 import { awaitOutside, openAttempts, type Attempt } from '../db/attempts.ts';
 import { listCandidates, removeCandidate } from '../db/candidates.ts';
-import { releaseAttempt } from '../db/claims.ts';
+import { releaseAttempt } from '../db/run-ends.ts';
 import { establishCluster, readCluster, renameCluster } from '../db/cluster.ts';
 import { readJobRow } from '../db/job-lists.ts';
 import { addJoinToken, removeJoinToken } from '../db/join-tokens.ts';

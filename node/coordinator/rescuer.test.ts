@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { claim } from '../db/claims.ts';
 import { readAttempt } from '../db/attempts.ts';
 import { readNode } from '../db/nodes.ts';
 import { createEvents } from '../events.ts';
 import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import { eachDatabase, freshDatabase } from '../testing/database.ts';
-import { aLibrary, aNode, someJobs, testNode } from '../testing/records.ts';
+import { aLibrary, aNode, claimed, someJobs, testNode } from '../testing/records.ts';
 import { createRescuer } from './rescuer.ts';
 import { createSettingsStore } from './settings.ts';
 
@@ -18,7 +17,7 @@ eachDatabase((kind) => {
     const db = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(db);
     await someJobs(db, library.id, 1);
-    const run = (await claim(db, { node: testNode, classes: [0, 1, 2], term: 1, leaseSeconds: 60, keepers: [testNode] }))!;
+    const run = await claimed(db);
     const lapse = `update jobs set lease_until = now() - interval '5 minutes' where id = $1`;
     const events = createEvents(() => {});
     let clock = 1_000_000;

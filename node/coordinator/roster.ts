@@ -3,7 +3,7 @@ import { unsaid, type Program } from '../core/compatibility.ts';
 import type { Certificate, Signed } from '../core/cluster.ts';
 import { addActivity } from '../db/activity.ts';
 import { forgiveLost, listForJob, openAttempts, overAttempts, type Attempt } from '../db/attempts.ts';
-import { failAttempt, releaseAttempt } from '../db/claims.ts';
+import { failAttempt, releaseAttempt } from '../db/run-ends.ts';
 import { visibleName } from '../core/visible-name.ts';
 import { readCluster } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';

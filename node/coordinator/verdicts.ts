@@ -2,7 +2,7 @@ import type { Probe } from '../core/media.ts';
 import { reasonEntry, type Reason } from '../core/reasons.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { awaitOutside, readAttempt, saveVerdict, type Attempt } from '../db/attempts.ts';
-import { cancelAttempt, holdAttempt, releaseAttempt } from '../db/claims.ts';
+import { cancelAttempt, holdAttempt, releaseAttempt } from '../db/run-ends.ts';
 import { readNode } from '../db/nodes.ts';
 import { addNotice } from '../db/notices.ts';
 import { savePictures } from '../db/pictures.ts';

@@ -3,45 +3,19 @@ import { test } from 'node:test';
 import postgres from 'postgres';
 import { defaultProfile } from '../core/profile.ts';
 import { eachDatabase, freshDatabase } from '../testing/database.ts';
-import { aJob, aLibrary, aNode, because, someFiles, someJobs, testNode } from '../testing/records.ts';
+import { aJob, aLibrary, aNode, aWish, because, claimed, someFiles, someJobs, testNode } from '../testing/records.ts';
 import { advance, openAttempts, overAttempts, readAttempt, saveEncoded, saveVerdict } from './attempts.ts';
-import {
-  cancelAttempt,
-  claim,
-  claimOne,
-  failAttempt,
-  graceLeases,
-  holdAttempt,
-  promoteDue,
-  reapExpired,
-  releaseAttempt,
-  renewLeases,
-} from './claims.ts';
-import type { ClaimedJob, HeadWish, Run } from './claims.ts';
-import type { Queryable } from './connect.ts';
+import { claim, claimOne, renewLeases, type ClaimedJob, type Run } from './claims.ts';
+import { cancelAttempt, failAttempt, holdAttempt, reapExpired, releaseAttempt } from './run-ends.ts';
 import { countsByState, foldCounters } from './counters.ts';
 import { readHeads, readWaiting, waitingClasses, type HeadsWish } from './heads.ts';
 import { listWaiting, readJob, runningJobs } from './job-lists.ts';
-import { clearAvailable, enqueue, holdJob, pinJobs, prioritiseJobs, removeJobs, requestCancel, setPaused, unholdJob } from './jobs.ts';
+import { clearAvailable, enqueue, holdJob, pinJobs, prioritiseJobs, removeJobs, setPaused, unholdJob } from './jobs.ts';
 import { changeLibrary } from './libraries.ts';
 import { readFile } from './media-files.ts';
 import { keepersOf, setNodeRoots, setProved } from './roots.ts';
 
-const wish = (change: Partial<HeadWish> = {}): HeadWish => ({
-  node: testNode,
-  classes: [0, 1, 2],
-  term: 1,
-  leaseSeconds: 60,
-  keepers: [testNode],
-  ...change,
-});
 const nothing = { libraryId: null, search: null, codec: null, priority: null };
-
-async function claimed(q: Queryable, change: Partial<HeadWish> = {}): Promise<ClaimedJob> {
-  const job = await claim(q, wish(change));
-  assert.ok(job, 'there is a job to claim');
-  return job;
-}
 
 /** A run as its worker tells of it. */
 function said(run: ClaimedJob, node = testNode): Run & { node: string } {
@@ -62,7 +36,7 @@ eachDatabase((kind) => {
     assert.equal(job.fingerprint.hash.length, 64);
     assert.equal(job.plan.expectedBytes, 400_000);
     assert.ok(job.leaseUntil.getTime() > Date.now() - 60_000);
-    assert.equal(await claim(q, wish()), null);
+    assert.equal(await claim(q, aWish()), null);
     assert.equal((await readAttempt(q, job.attemptId))?.state, 'running');
     const [row] = await runningJobs(q);
     assert.equal(row?.attemptState, 'running');
@@ -125,7 +99,7 @@ eachDatabase((kind) => {
     assert.equal((await claimed(q, { classes: [2] })).fileId, d);
     assert.equal((await claimed(q, { classes: [0, 1] })).fileId, c);
     assert.equal((await claimed(q, { classes: [0, 1] })).fileId, a);
-    assert.equal(await claim(q, wish({ classes: [0] })), null);
+    assert.equal(await claim(q, aWish({ classes: [0] })), null);
     assert.equal((await claimed(q)).fileId, b);
   });
 
@@ -151,49 +125,15 @@ eachDatabase((kind) => {
     const library = await aLibrary(q);
     await someJobs(q, library.id, 1);
     await aNode(q, 'node-b');
-    assert.equal(await claim(q, wish({ node: 'node-b', keepers: ['node-b'] })), null);
+    assert.equal(await claim(q, aWish({ node: 'node-b', keepers: ['node-b'] })), null);
     await changeLibrary(q, library.id, { enabled: false });
-    assert.equal(await claim(q, wish()), null);
+    assert.equal(await claim(q, aWish()), null);
     await changeLibrary(q, library.id, { enabled: true });
     const path = `/films/${library.rootId}`;
     await setNodeRoots(q, testNode, [{ root: library.rootId, path, writable: true, problem: 'root-missing' }]);
-    assert.equal(await claim(q, wish()), null);
+    assert.equal(await claim(q, aWish()), null);
     await setNodeRoots(q, testNode, [{ root: library.rootId, path, writable: true, problem: null }]);
     assert.equal((await claimed(q, { node: 'node-b', keepers: [testNode, 'node-b'] })).keeperId, testNode);
-  });
-
-  test('failures back off, then the job fails for good and its file can be queued anew', async (t) => {
-    const q = await (await freshDatabase(t, kind)).lead();
-    const library = await aLibrary(q);
-    const [job] = await someJobs(q, library.id, 1, { maxFailures: 2 });
-    const first = await claimed(q);
-    const failed = await failAttempt(q, first, {
-      reason: because('encoder-failed'),
-      retry: true,
-      stderrTail: 'x'.repeat(50_000),
-      command: ['ffmpeg', '-i', 'a\0b'],
-    });
-    assert.equal(failed?.state, 'available');
-    const delay = failed!.retryAt!.getTime() - Date.now();
-    assert.ok(delay > 0 && delay <= 37_000, `the first retry waits about half a minute, not ${delay} ms`);
-    assert.equal(await claim(q, wish()), null);
-    assert.equal((await listWaiting(q)).rows.length, 1);
-    await q.query(`update jobs set retry_at = now() - interval '1 second'`);
-    assert.equal(await promoteDue(q), 1);
-    const second = await claimed(q);
-    assert.equal(second.number, 2);
-    const last = await failAttempt(q, second, { reason: because('encoder-failed'), retry: true });
-    assert.equal(last?.state, 'failed');
-    assert.equal((await readFile(q, job!.fileId))?.status, 'failed');
-    assert.equal((await readJob(q, job!.jobId))?.attempts.length, 2);
-    assert.equal((await enqueue(q, [aJob(job!.fileId)])).length, 1);
-  });
-
-  test('a failure that no retry can help ends the job at once', async (t) => {
-    const q = await (await freshDatabase(t, kind)).lead();
-    const library = await aLibrary(q);
-    await someJobs(q, library.id, 1);
-    assert.equal((await failAttempt(q, await claimed(q), { reason: because('source-damaged'), retry: false }))?.state, 'failed');
   });
 
   test('an attempt that is not current can change nothing, while the current one can', async (t) => {
@@ -244,52 +184,6 @@ eachDatabase((kind) => {
     assert.equal((await renewLeases(q, [said(run, testNode)], 600)).length, 1);
     assert.equal((await renewLeases(q, [said(run, 'stranger'), said(run, testNode), said(run, 'worker')], 600)).length, 1);
     assert.deepEqual(await reapExpired(q, because('lease-expired')), []);
-  });
-
-  test('a run whose lease ended is lost and waits again; one that is replacing is left to its keeper', async (t) => {
-    const q = await (await freshDatabase(t, kind)).lead();
-    const library = await aLibrary(q);
-    await someJobs(q, library.id, 3, { maxFailures: 2 });
-    const [silent, replacing, alive] = [await claimed(q), await claimed(q), await claimed(q)];
-    assert.ok(await advance(q, replacing, ['running'], 'replacing', 60));
-    await q.query(`update jobs set lease_until = now() - interval '1 second' where id = any($1)`, [[silent.jobId, replacing.jobId]]);
-    const lost = await reapExpired(q, because('lease-expired'));
-    assert.deepEqual(
-      lost.map((l) => [l.jobId, l.state, l.failures]),
-      [[silent.jobId, 'available', 1]],
-    );
-    assert.equal((await readAttempt(q, silent.attemptId))?.state, 'lost');
-    assert.equal((await readAttempt(q, replacing.attemptId))?.state, 'replacing');
-    assert.deepEqual(await reapExpired(q, because('lease-expired')), []);
-    assert.equal((await readAttempt(q, alive.attemptId))?.state, 'running');
-    await q.query(`update jobs set lease_until = now() - interval '1 second' where state = 'running'`);
-    assert.equal(await graceLeases(q, 60), 2);
-    assert.deepEqual(await reapExpired(q, because('lease-expired')), []);
-  });
-
-  test('a waiting job is cancelled at once, a running one when its worker stopped, a replacing one not at all', async (t) => {
-    const q = await (await freshDatabase(t, kind)).lead();
-    const library = await aLibrary(q);
-    const [waiting] = await someJobs(q, library.id, 1);
-    assert.equal((await requestCancel(q, waiting!.jobId, because('cancelled-by-person')))?.state, 'cancelled');
-    assert.equal(await requestCancel(q, waiting!.jobId, because('cancelled-by-person')), null);
-    assert.equal((await readFile(q, waiting!.fileId))?.status, 'skipped');
-    await someJobs(q, library.id, 3, {}, 'more');
-    const [asked, silent, replacing] = [await claimed(q), await claimed(q), await claimed(q)];
-    const answer = await requestCancel(q, asked.jobId, because('cancelled-by-person'));
-    assert.deepEqual(
-      [answer?.state, answer?.cancelRequested, answer?.attemptId, answer?.nodeId],
-      ['running', true, asked.attemptId, testNode],
-    );
-    assert.equal((await renewLeases(q, [said(asked)], 60))[0]?.cancelRequested, true);
-    assert.equal((await cancelAttempt(q, asked, because('stopped')))?.state, 'cancelled');
-    assert.equal((await readJob(q, asked.jobId))?.reason?.code, 'cancelled-by-person');
-    await requestCancel(q, silent.jobId, because('cancelled-by-person'));
-    await q.query(`update jobs set lease_until = now() - interval '1 second' where id = $1`, [silent.jobId]);
-    assert.equal((await reapExpired(q, because('lease-expired')))[0]?.state, 'cancelled');
-    await advance(q, replacing, ['running'], 'replacing', 60);
-    const late = await requestCancel(q, replacing.jobId, because('cancelled-by-person'));
-    assert.deepEqual([late?.cancelRequested, late?.attemptState], [false, 'replacing']);
   });
 
   test('holding, letting go, pausing, removing and clearing each do what they say', async (t) => {
@@ -350,8 +244,8 @@ eachDatabase((kind) => {
     await setNodeRoots(q, 'node-b', [{ root: library.rootId, path: '/copy', writable: true, problem: null }]);
     await q.query(`update node_roots set proved_at = null where node_id = 'node-b'`);
     assert.deepEqual(await readHeads(q, { able: [{ class: 1, encoder: 'auto' }], keepers: ['node-b'], limit: 5 }), []);
-    assert.equal(await claimOne(q, wish({ node: 'node-b', keepers: ['node-b'] }), [job!.jobId]), null);
-    assert.equal((await claimOne(q, wish({ node: 'node-b', keepers }), [job!.jobId]))?.keeperId, testNode);
+    assert.equal(await claimOne(q, aWish({ node: 'node-b', keepers: ['node-b'] }), [job!.jobId]), null);
+    assert.equal((await claimOne(q, aWish({ node: 'node-b', keepers }), [job!.jobId]))?.keeperId, testNode);
   });
 
   test('a copy that waits to be proved does not take the place of a disk that moved to another path of its machine', async (t) => {
@@ -396,7 +290,7 @@ eachDatabase((kind) => {
       await q.query(`update node_roots set proved_at = now() where node_id = $1`, [node]);
     }
     const keeperFor = async (keepers: string[], index: number): Promise<string | undefined> =>
-      (await claimOne(q, wish({ node: 'node-b', keepers }), [ids[index]!]))?.keeperId;
+      (await claimOne(q, aWish({ node: 'node-b', keepers }), [ids[index]!]))?.keeperId;
     assert.equal(await keeperFor([testNode, 'node-0', 'node-b'], 0), testNode);
     assert.equal(await keeperFor(['node-b', 'node-0'], 1), 'node-0');
     assert.equal(await keeperFor(['node-b'], 2), 'node-b');
@@ -432,11 +326,11 @@ eachDatabase((kind) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);
     const [a, b, c] = (await someJobs(q, library.id, 3)).map((job) => job.jobId);
-    assert.equal((await claimOne(q, wish(), [c!, a!]))?.jobId, c);
-    assert.equal((await claimOne(q, wish(), [c!, b!, a!]))?.jobId, b);
-    assert.equal(await claimOne(q, wish(), [c!, b!, 987_654]), null);
-    assert.equal(await claimOne(q, wish(), []), null);
-    assert.equal((await claimOne(q, wish(), [b!, a!]))?.number, 1);
+    assert.equal((await claimOne(q, aWish(), [c!, a!]))?.jobId, c);
+    assert.equal((await claimOne(q, aWish(), [c!, b!, a!]))?.jobId, b);
+    assert.equal(await claimOne(q, aWish(), [c!, b!, 987_654]), null);
+    assert.equal(await claimOne(q, aWish(), []), null);
+    assert.equal((await claimOne(q, aWish(), [b!, a!]))?.number, 1);
   });
 
   test('sixteen claims at once give sixteen workers different jobs, the best ones first', async (t) => {
@@ -451,7 +345,7 @@ eachDatabase((kind) => {
     const given: ClaimedJob[] = [];
     await Promise.all(
       Array.from({ length: 16 }, async () => {
-        for (let job = await claim(q, wish()); job; job = await claim(q, wish())) given.push(job);
+        for (let job = await claim(q, aWish()); job; job = await claim(q, aWish())) given.push(job);
       }),
     );
     assert.equal(given.length, 200);

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Verdict } from '../core/verdict.ts';
 import { eachDatabase, freshDatabase } from '../testing/database.ts';
-import { aFingerprint, aLibrary, aProbe, because, someFiles, someJobs, testNode } from '../testing/records.ts';
+import { aFingerprint, aLibrary, aProbe, because, claimed, someFiles, someJobs } from '../testing/records.ts';
 import { activityForFile, addActivity, listActivity, needsALook } from './activity.ts';
 import { advance, saveVerdict } from './attempts.ts';
-import { cancelAttempt, claim, holdAttempt, type ClaimedJob } from './claims.ts';
-import type { Queryable } from './connect.ts';
+import type { ClaimedJob } from './claims.ts';
+import { cancelAttempt, holdAttempt } from './run-ends.ts';
 import { foldCounters } from './counters.ts';
 import { listFinished, listHistory, readJob } from './job-lists.ts';
 import { fileCounts, libraryOverview, removeLibrary } from './libraries.ts';
@@ -15,12 +15,6 @@ import { findByMadeHash } from './moved-files.ts';
 import { changeRetention, dueOriginals, listOriginals, markExpired, readOriginal, trashTotals } from './originals.ts';
 import { completeKept, completeReplaced, completeRestored, type Replaced } from './results.ts';
 import { lastDays, totals } from './stats.ts';
-
-async function running(q: Queryable): Promise<ClaimedJob> {
-  const job = await claim(q, { node: testNode, classes: [0, 1, 2], term: 1, leaseSeconds: 60, keepers: [testNode] });
-  assert.ok(job);
-  return job;
-}
 
 function replaced(path: string): Replaced {
   return {
@@ -39,7 +33,7 @@ eachDatabase((kind) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);
     await someJobs(q, library.id, 1);
-    const job = await running(q);
+    const job = await claimed(q);
     assert.equal(await completeReplaced(q, job, replaced(job.path)), false, 'nothing was granted yet');
     await advance(q, job, ['running'], 'replacing', 60);
     assert.equal(await completeReplaced(q, { ...job, attemptId: job.attemptId + 1 }, replaced(job.path)), false);
@@ -79,7 +73,7 @@ eachDatabase((kind) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);
     await someJobs(q, library.id, 1);
-    const job = await running(q);
+    const job = await claimed(q);
     await advance(q, job, ['running'], 'replacing', 60);
     await someJobs(q, library.id, 1, {}, 'new-name');
     assert.equal(await completeReplaced(q, job, replaced('new-name-00001.mkv')), true);
@@ -93,8 +87,8 @@ eachDatabase((kind) => {
     const library = await aLibrary(q);
     await someJobs(q, library.id, 3);
     const verdict = { accepted: true, checks: [] } as unknown as Verdict;
-    const swapping = async (): Promise<Awaited<ReturnType<typeof running>>> => {
-      const job = await running(q);
+    const swapping = async (): Promise<ClaimedJob> => {
+      const job = await claimed(q);
       await advance(q, job, ['running'], 'verifying', 60);
       await saveVerdict(q, job, { verdict, outputProbe: null, outputBytes: 300_000 }, 60);
       await advance(q, job, ['verifying'], 'replacing', 60);
@@ -114,7 +108,7 @@ eachDatabase((kind) => {
     await cancelAttempt(q, cancelled, because('cancelled-by-person'));
     assert.equal(await completeReplaced(q, cancelled, replaced(cancelled.path)), true);
 
-    const unchecked = await running(q);
+    const unchecked = await claimed(q);
     await holdAttempt(q, unchecked, because('swap-unclear'));
     assert.equal(await completeReplaced(q, unchecked, replaced(unchecked.path)), false, 'nobody had accepted this copy');
   });
@@ -123,7 +117,7 @@ eachDatabase((kind) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);
     await someJobs(q, library.id, 1);
-    const job = await running(q);
+    const job = await claimed(q);
     const kept = {
       reason: because('not-smaller'),
       verdict: { accepted: false as const, reason: because('not-smaller'), checks: [] },
@@ -143,7 +137,7 @@ eachDatabase((kind) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);
     await someJobs(q, library.id, 1);
-    const job = await running(q);
+    const job = await claimed(q);
     await advance(q, job, ['running'], 'replacing', 60);
     await completeReplaced(q, job, replaced(job.path));
     const [original] = await listOriginals(q, job.fileId);
@@ -175,7 +169,7 @@ eachDatabase((kind) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);
     await someJobs(q, library.id, 2);
-    const job = await running(q);
+    const job = await claimed(q);
     await advance(q, job, ['running'], 'replacing', 60);
     assert.equal(await removeLibrary(q, library.id), false, 'a job runs');
     await completeReplaced(q, job, replaced(job.path));
@@ -232,7 +226,7 @@ eachDatabase((kind) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);
     await someJobs(q, library.id, 2);
-    const job = await running(q);
+    const job = await claimed(q);
     const again = [1, 2].map((n) => ({
       path: `film-0000${n}.mkv`,
       title: 'changed',

@@ -1,4 +1,5 @@
-import { claim, failAttempt } from '../db/claims.ts';
+import { claim } from '../db/claims.ts';
+import { failAttempt } from '../db/run-ends.ts';
 import { makeClusterKey } from '../mesh/signing.ts';
 import type { Database, Queryable } from '../db/connect.ts';
 import { putSetting } from '../db/settings.ts';

@@ -1,8 +1,10 @@
+import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
 import type { Fingerprint, Probe, VideoStream } from '../core/media.ts';
 import type { WorkPlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import type { Reason } from '../core/reasons.ts';
+import { claim, type ClaimedJob, type HeadWish } from '../db/claims.ts';
 import { enqueue, type NewJob } from '../db/jobs.ts';
 import { addLibrary } from '../db/libraries.ts';
 import { saveInspected, upsertListed } from '../db/media-files.ts';
@@ -171,4 +173,16 @@ export async function someJobs(
     files.map((id) => aJob(id, change)),
   );
   return made.toSorted((a, b) => a.fileId - b.fileId);
+}
+
+/** What the node of the tests wishes when it asks for work. */
+export function aWish(change: Partial<HeadWish> = {}): HeadWish {
+  return { node: testNode, classes: [0, 1, 2], term: 1, leaseSeconds: 60, keepers: [testNode], ...change };
+}
+
+/** The next waiting job, claimed. */
+export async function claimed(q: Queryable, change: Partial<HeadWish> = {}): Promise<ClaimedJob> {
+  const job = await claim(q, aWish(change));
+  assert.ok(job, 'there is a job to claim');
+  return job;
 }

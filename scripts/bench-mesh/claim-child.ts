@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { jobClasses } from '../../node/core/job.ts';
-import { claim, promoteDue, releaseAttempt } from '../../node/db/claims.ts';
+import { claim, promoteDue } from '../../node/db/claims.ts';
 import { connectDatabase } from '../../node/db/connect.ts';
+import { releaseAttempt } from '../../node/db/run-ends.ts';
 import { createLog } from '../../node/log.ts';
 import { loadIdentity } from '../../node/mesh/identity.ts';
 import { loadMembership } from '../../node/mesh/membership.ts';
