@@ -8,7 +8,7 @@ import type { Database, Queryable } from '../db/connect.ts';
 import { enqueue } from '../db/jobs.ts';
 import type { Library } from '../db/libraries.ts';
 import { readFile, saveInspected, type MediaFile } from '../db/media-files.ts';
-import { itemRefusal } from '../db/source-items.ts';
+import { itemRefusal } from '../db/source-files.ts';
 import { findByMadeHash, findMoved, moveFile } from '../db/moved-files.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Mesh } from '../mesh/mesh.ts';

@@ -1,7 +1,7 @@
 import type { Reason } from '../core/reasons.ts';
 import type { Database } from '../db/connect.ts';
 import { listLibraries, type Library } from '../db/libraries.ts';
-import { nameFiles, settleByItems } from '../db/source-items.ts';
+import { nameFiles, settleByItems } from '../db/source-files.ts';
 import { listSourceLibraries, readSourceLibrary, type SourceLibraryRow } from '../db/source-libraries.ts';
 import { dueNow } from '../db/source-messages.ts';
 import { forgetSourceEvents, listSources, readSource, type Source as SourceRow } from '../db/sources.ts';

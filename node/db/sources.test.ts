@@ -6,19 +6,8 @@ import type { Queryable } from './connect.ts';
 import { readLibrary, setLibrarySource } from './libraries.ts';
 import { readJobRow } from './job-lists.ts';
 import { readFile } from './media-files.ts';
-import {
-  itemRefusal,
-  itemsOfFile,
-  mapItems,
-  nameFiles,
-  noteUse,
-  pageOfItems,
-  replaceItem,
-  sampleItems,
-  settleByItems,
-  upsertItems,
-  type ListedItem,
-} from './source-items.ts';
+import { itemRefusal, nameFiles, settleByItems } from './source-files.ts';
+import { itemsOfFile, mapItems, noteUse, pageOfItems, replaceItem, sampleItems, upsertItems, type ListedItem } from './source-items.ts';
 import { beginListing, endListing, listSourceLibraries, offerLibraries, readSourceLibrary } from './source-libraries.ts';
 import {
   addMessages,
