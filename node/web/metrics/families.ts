@@ -1,6 +1,4 @@
-import { encoderNames } from '../../core/encoder-choice.ts';
 import type { JobState } from '../../core/job.ts';
-import { isReasonCode } from '../../core/reasons.ts';
 import type { JobRow } from '../../db/job-lists.ts';
 import type { FileCount } from '../../db/libraries.ts';
 import type { MetricCount } from '../../db/metrics.ts';
@@ -8,21 +6,8 @@ import type { NodeRow } from '../../db/nodes.ts';
 import type { Source } from '../../db/sources.ts';
 import type { Progress } from '../../events.ts';
 import { isAway } from '../models/node.ts';
-
-/** One metric with its values, as a monitoring program gets it. */
-export interface Family {
-  name: string;
-  help: string;
-  type: 'counter' | 'gauge' | 'histogram';
-  values: Value[];
-}
-
-export interface Value {
-  labels: Record<string, string | number>;
-  value: number;
-  /** of a histogram: name_bucket, name_sum, name_count */
-  metricName?: string;
-}
+import { counter, gauge, sums, type Family, type Pair, type Value } from './family.ts';
+import { codecLabel, encoderLabel, reasonLabel, resultLabel, shortNode, wordLabel } from './labels.ts';
 
 /** Everything that is read from the books for one answer. */
 export interface Facts {
@@ -45,7 +30,7 @@ export interface Facts {
   now: Date;
 }
 
-/** A label is from a list of ours, a number, or the short id of a machine: never a file, a title, a person or an address. */
+/** What CodecShift tells a monitoring program of itself. */
 export function familiesOf(facts: Facts): Family[] {
   const members = facts.nodes.filter((node) => node.standing === 'approved').slice(0, 500);
   return [
@@ -69,11 +54,6 @@ export function familiesOf(facts: Facts): Family[] {
       facts.sources.slice(0, 200).map((s) => [{ integration: `${s.kind}-${s.id}` }, s.enabled && !s.problem ? 1 : 0]),
     ),
   ];
-}
-
-/** The short name of a machine: the end of its id, which is the same for as long as it lives. */
-export function shortNode(id: string): string {
-  return id.slice(-10);
 }
 
 function jobsByState({ jobs, running, progressOf }: Facts): Record<string, number> {
@@ -157,7 +137,7 @@ function nodeFamilies({ running, progressOf, present, libraries, freeOf, now }: 
 
 function libraryFamilies({ cells, scans }: Facts): Family[] {
   const there = cells.filter((cell) => cell.status !== 'missing');
-  const labels = (cell: FileCount) => ({ library: cell.libraryId, codec_class: codecClass(cell.codec) });
+  const labels = (cell: FileCount) => ({ library: cell.libraryId, codec_class: codecLabel(cell.codec) });
   return [
     gauge(
       'library_files',
@@ -251,56 +231,10 @@ function durations(buckets: readonly MetricCount[], seconds: readonly MetricCoun
   return { name, help: 'How long whole runs took that ended well, from the grant to the changed file.', type: 'histogram', values };
 }
 
-type Pair = [Record<string, string | number>, number];
-
-function gauge(name: string, help: string, pairs: readonly Pair[]): Family {
-  return { name: `codecshift_${name}`, help, type: 'gauge', values: pairs.map(([labels, value]) => ({ labels, value })) };
-}
-
-function counter(name: string, help: string, pairs: readonly Pair[]): Family {
-  return { ...gauge(name, help, pairs), type: 'counter' };
-}
-
-/** One pair for each set of labels, in the order in which they were met. */
-function sums<T>(items: readonly T[], labelsOf: (item: T) => Record<string, string | number>, valueOf: (item: T) => number): Pair[] {
-  const found = new Map<string, Pair>();
-  for (const item of items) {
-    const labels = labelsOf(item);
-    const key = JSON.stringify(labels);
-    const pair = found.get(key);
-    if (pair) pair[1] += valueOf(item);
-    else found.set(key, [labels, valueOf(item)]);
-  }
-  return [...found.values()];
-}
-
 function total(counts: readonly MetricCount[]): number {
   return counts.reduce((sum, { n }) => sum + n, 0);
 }
 
-function encoderLabel(encoder: string): string {
-  if (encoder === '') return 'none';
-  return (encoderNames as readonly string[]).includes(encoder) ? encoder : 'other';
-}
-
 function kindOf(encoder: string | null): 'cpu' | 'gpu' {
   return encoder === null || encoder.startsWith('lib') ? 'cpu' : 'gpu';
-}
-
-function codecClass(codec: string): string {
-  return codec === 'hevc' || codec === 'av1' || codec === 'h264' ? codec : 'other';
-}
-
-function resultLabel(result: string): string {
-  return ['replaced', 'kept', 'failed'].includes(result) ? result : 'other';
-}
-
-function reasonLabel(code: string): string {
-  if (code === '') return 'none';
-  return isReasonCode(code) ? code : 'other';
-}
-
-/** Of a list that another room keeps: words as ours are, and nothing that could be a name. */
-function wordLabel(text: string): string {
-  return /^[a-z][a-z0-9-]{0,30}$/.test(text) ? text : 'other';
 }

@@ -11,7 +11,8 @@ import { PlainError } from '../../errors.ts';
 import { commitOf } from '../../version.ts';
 import type { Web } from '../web.ts';
 import type { Disks } from './disks.ts';
-import { familiesOf, type Family } from './families.ts';
+import { familiesOf } from './families.ts';
+import type { Family } from './family.ts';
 
 /**
  * Numbers for a monitoring program (Prometheus). Three sources, one text:
