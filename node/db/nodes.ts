@@ -219,7 +219,7 @@ export function approvedNodes(q: Queryable): Promise<{ id: string; name: string 
 }
 
 export async function readNode(q: Queryable, id: string): Promise<NodeRow | null> {
-  return (await q.query<NodeRow>(`select ${columns} from nodes where id = $1`, [id]))[0] ?? null;
+  return (await q.query<NodeRow>(`select ${columns} from nodes where id = $1`, [text(id)]))[0] ?? null;
 }
 
 export function listNodes(q: Queryable): Promise<NodeRow[]> {

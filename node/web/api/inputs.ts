@@ -20,7 +20,12 @@ export function numberOf(what: string, max = Number.MAX_SAFE_INTEGER): Param<num
 export const int4 = 2 ** 31 - 1;
 
 export function nameOf(what: string): Param<string> {
-  return { what, schema: v.pipe(v.string(), v.minLength(1), v.maxLength(200)) };
+  return { what, schema: v.pipe(v.string(), v.minLength(1), v.maxLength(200), v.check(isStorable)) };
+}
+
+/** What a database can hold: anything else is no name of anything in it. */
+function isStorable(t: string): boolean {
+  return !t.includes('\0') && t.isWellFormed();
 }
 
 export const flag = v.boolean('must be true or false');
@@ -30,7 +35,7 @@ export function text(max: number) {
     v.string('must be a text'),
     v.minLength(1, 'must not be empty'),
     v.maxLength(max, `must have at most ${max} characters`),
-    v.check((t) => !t.includes('\0') && t.isWellFormed(), 'holds a character that no name can have'),
+    v.check(isStorable, 'holds a character that no name can have'),
   );
 }
 
@@ -39,7 +44,7 @@ export function words(max: number) {
   return v.pipe(
     v.string('must be a text'),
     v.maxLength(max, `must have at most ${max} characters`),
-    v.check((t) => !t.includes('\0') && t.isWellFormed(), 'holds a character that no name can have'),
+    v.check(isStorable, 'holds a character that no name can have'),
   );
 }
 
@@ -87,7 +92,9 @@ export function wishOf(query: { after?: string | undefined; before?: string | un
   return { after: query.after ?? null, before: query.before ?? null, size: query.limit };
 }
 
-export const library = v.optional(id);
+/** The same for what is counted in 31 bits: no library, person or place for notifications has a larger one. */
+export const smallId = v.pipe(id, v.maxValue(int4, `must be a whole number from 1 to ${int4}`));
+export const library = v.optional(smallId);
 export const format = v.optional(v.pipe(v.string(), v.regex(/^[a-zA-Z0-9_.-]{1,64}$/, 'must be a codec name such as h264')));
 export const reasonCode = v.optional(v.picklist(reasonCodes, 'must be the code of a reason'));
 export const search = v.optional(words(200));

@@ -8,7 +8,7 @@ import { refuse } from '../errors.ts';
 import type { Ctx, Web } from '../web.ts';
 import { done, listOf, maybeTime, pageOf, time } from './answers.ts';
 import { route, type ApiRoute } from './declare.ts';
-import { confirmed, flag, id, int4, numberOf, oneOf, paged, text, whole, wishOf, words } from './inputs.ts';
+import { confirmed, flag, int4, numberOf, oneOf, paged, smallId, text, whole, wishOf, words } from './inputs.ts';
 import { needsAPerson } from './lasting.ts';
 
 const params = { id: numberOf('place for notifications', int4) };
@@ -90,7 +90,7 @@ export const notificationsApi: ApiRoute[] = [
     right: 'admin',
     in: 'Notifications',
     does: 'What was sent where, and what came of it, newest first; of all places, or of one.',
-    query: v.strictObject({ target: v.optional(id), ...paged }),
+    query: v.strictObject({ target: v.optional(smallId), ...paged }),
     answer: pageOf(deliveryAnswer),
     run: async ({ web, query }) => {
       const page = await listDeliveries(web.db, query.target ?? null, wishOf(query));

@@ -146,12 +146,12 @@ function answerOf({ answer, does }: ApiRoute): Operation['responses'][string] {
 
 /** What a route may answer beside what was asked for, as far as its declaration shows it. */
 export function errorsOf(route: ApiRoute): ErrorStatus[] {
-  const takes = route.query !== null || route.body !== null;
   const errors: ErrorStatus[] = [
     ...route.errors,
     ...(route.right === 'public' ? [] : ([401, 403] as const)),
     ...(Object.keys(route.params).length > 0 ? ([404] as const) : []),
-    ...(route.method === 'POST' ? ([400, 409, 413, 415, 422] as const) : takes ? ([422] as const) : []),
+    // a parameter that is not known is refused everywhere
+    ...(route.method === 'POST' ? ([400, 409, 413, 415, 422] as const) : ([422] as const)),
     ...([429, 500, 503] as const),
   ];
   return [...new Set(errors)].sort((a, b) => a - b);

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { route, type ApiRoute } from './declare.ts';
-import { confirmed } from './inputs.ts';
+import { confirmed, int4, whole } from './inputs.ts';
 
 const isPaused = v.strictObject({ paused: v.boolean() });
 
@@ -31,9 +31,7 @@ export const workApi: ApiRoute[] = [
     in: 'Work',
     does: 'Looks through one library for new and changed files, or through all. Answers when the scans have begun.',
     body: v.strictObject({
-      library: v.optional(
-        v.nullable(v.pipe(v.number('must be a number'), v.integer('must be a whole number'), v.minValue(1, 'must be 1 at least'))),
-      ),
+      library: v.optional(v.nullable(whole(1, int4))),
     }),
     status: 202,
     answer: v.strictObject({ started: v.pipe(v.number(), v.description('how many scans began')) }),

@@ -25,13 +25,19 @@ export function readListState(params: URLSearchParams, states: readonly string[]
   return {
     state: states.find((state) => state === params.get('state')) ?? states[0]!,
     search: readText(params.get('q'), 200),
-    libraryId: idFrom(params.get('lib') ?? undefined),
+    libraryId: libraryFrom(params.get('lib')),
     codec: readWord(params.get('format'), 64),
     priority: priorities.find((priority) => priority === params.get('priority')) ?? null,
     reason: readWord(params.get('reason'), 64),
     after,
     before: after ? null : readWord(params.get('before'), 2000),
   };
+}
+
+/** A larger number than any library can have stays one that no library has: without it the list would be that of all. */
+function libraryFrom(text: string | null): number | null {
+  const id = idFrom(text ?? undefined);
+  return id === null ? null : Math.min(id, 2 ** 31 - 1);
 }
 
 /** The state as query parameters, in a fixed order; the first tab and everything empty left out. */

@@ -40,6 +40,12 @@ describe('the page', () => {
     );
   });
 
+  test('of a machine whose name no database can hold, or in a library beyond every number, is not broken', async (t) => {
+    const { ask } = await visit(t);
+    assert.equal((await ask('/nodes/%00')).status, 404);
+    for (const page of ['/queue', '/history', '/files']) assert.equal((await ask(`${page}?lib=99999999999`)).status, 200, page);
+  });
+
   test('the Overview counts members only, and says who wants to join', async (t) => {
     const html = await (await visit(t)).get('/');
     assert.match(html, /Nodes <span class="cnt">4<\/span>/);
