@@ -71,7 +71,7 @@ function words(s: Status): string {
   const now = s.running.map((job) => `  ${jobLine(job)}${job.progress?.leftMs ? `, ${duration(job.progress.leftMs)} left` : ''}`);
   return [
     ...(s.paused ? ['Paused: running jobs finish, no new one begins.'] : []),
-    `Space reclaimed: ${bytes(s.reclaimedBytes)} from ${counted(s.replaced, 'file')}; ${counted(s.kept, 'original')} kept`,
+    `Space reclaimed: ${bytes(s.reclaimedBytes)} from ${counted(s.replaced, 'file')}; ${counted(s.kept, 'file')} left as ${s.kept === 1 ? 'it was' : 'they were'}`,
     `Jobs: ${counts}`,
     libraries.length ? 'Libraries:' : 'No library yet. Add a folder: codecshift run --library FOLDER, or on the page.',
     ...libraries,

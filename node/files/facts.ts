@@ -96,7 +96,22 @@ export function swapError(error: unknown, journal: Pick<Journal, 'kind' | 'path'
     code === 'ENOSPC' || code === 'EDQUOT' ? reason('disk-full', { where: journal.path }) : code === 'EROFS' ? reason('read-only') : null;
   return new PlainError(`${journal.path} could not be ${doing} (${code}). Everything is as it was.`, {
     cause: error,
-    retry: true,
-    reason: known ?? reason(journal.kind === 'swap' ? 'swap-failed' : 'restore-failed', { message: code }),
+    retry: !isForbidden(code),
+    reason: known ?? reason(journal.kind === 'swap' ? 'swap-failed' : 'restore-failed', { message: whyRefused(code) }),
   });
+}
+
+/**
+ * Linux says so of what is immutable, append-only, or another's in a folder like /tmp: that stays, and to encode the film twice more
+ * would end the same way. Elsewhere a player that has the film open gives the same code.
+ */
+function isForbidden(code: string): boolean {
+  return code === 'EPERM' && process.platform === 'linux';
+}
+
+function whyRefused(code: string): string {
+  if (isForbidden(code)) return `the system forbids it (${code}): the file or its folder is protected against changes`;
+  if (code === 'EPERM' || code === 'EACCES') return `CodecShift may not change the file or its folder (${code})`;
+  if (code === 'EBUSY' || code === 'ETXTBSY') return `another program holds the file (${code})`;
+  return code;
 }

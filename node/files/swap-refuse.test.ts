@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
+import { PlainError } from '../errors.ts';
 import { readJournal } from './journal.ts';
 import { recover } from './recover.ts';
 import { order } from './swap-crash-stage.ts';
@@ -56,6 +57,24 @@ for (const [what, disturb, wanted] of [
     assert.deepEqual(await Array.fromAsync(listTrashed(root)), []);
   });
 }
+
+test('a film that the system protects against changes is not encoded again for that: it says so in words', async () => {
+  if (process.platform !== 'linux') return;
+  const { wish, output } = await ready('Film.mkv');
+  const fault = (point: string): void => {
+    if (point === 'trash ready') throw Object.assign(new Error('operation not permitted'), { code: 'EPERM' });
+  };
+  const isFilm = (line: string): boolean => line.startsWith('Film.mkv ');
+  const before = (await picture(folder)).filter(isFilm);
+  await assert.rejects(swap({ ...wish, fault }), (error: unknown) => {
+    assert.ok(error instanceof PlainError);
+    assert.deepEqual([error.reason?.code, error.retry], ['swap-failed', false]);
+    assert.match(String(error.reason?.params?.['message']), /forbids it \(EPERM\): .* protected against changes/);
+    return true;
+  });
+  assert.deepEqual((await picture(folder)).filter(isFilm), before);
+  assert.deepEqual(await readFile(join(root.path, wish.tmpPath)), output, 'the output still waits');
+});
 
 test('a hard link is no obstacle when the profile says so', async () => {
   const { wish, original } = await ready('Film.mkv');

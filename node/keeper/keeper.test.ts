@@ -287,6 +287,7 @@ test('a disk that is full in the middle of a swap makes no failure of it: it wai
   for (const _again of [1, 2]) {
     const waits = await s.next('not-replaced');
     assert.deepEqual('reason' in waits && [waits.reason.code, 'retry' in waits && waits.retry], ['swap-unfinished', true]);
+    assert.match('reason' in waits ? String(waits.reason.params?.['message']) : '', /full/, 'it says every time what the disk said');
     if (_again === 1) await s.grant(replaceGrant(s));
   }
   from = '';

@@ -1,5 +1,5 @@
 import type { Fingerprint } from '../core/media.ts';
-import { reason } from '../core/reasons.ts';
+import { reason, sentence } from '../core/reasons.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import { discard } from '../files/deliver.ts';
 import type { Fault } from '../files/durable.ts';
@@ -61,7 +61,7 @@ export async function replace(parts: ReplaceParts, grant: Grant<'replace'>): Pro
     const trouble = await rootTrouble(parts.roots, grant.root, error);
     if (trouble !== error) return { event: 'not-replaced', ...ids, ...failureOf(trouble, never, 'swap-failed') };
     const end = await endOfOpen(parts, grant);
-    if (end === 'open') return { event: 'not-replaced', ...ids, reason: unfinished(error), retry: true };
+    if (isStillOpen(end)) return { event: 'not-replaced', ...ids, reason: unfinished(end.open ?? error), retry: true };
     return end ?? { event: 'not-replaced', ...ids, ...failureOf(error, never, 'swap-failed') };
   }
 }
@@ -70,13 +70,25 @@ export async function replace(parts: ReplaceParts, grant: Grant<'replace'>): Pro
  * While its journal is open there is neither a yes nor a no: an earlier run is unfinished, or the film has its new name and only
  * the last steps failed. To call that a failure would end the attempt in the books, and the swap that recovery finishes a moment
  * later would be nobody's: an original in the trash that no restore finds. Recovery brings it to an end, and that end is the
- * report; 'open' when the disk does not let it.
+ * report; `open` when the disk does not let it, with what the disk said.
  */
-async function endOfOpen(parts: ReplaceParts, grant: { root: string; attempt: number }): Promise<Report | 'open' | null> {
+async function endOfOpen(parts: ReplaceParts, grant: { root: string; attempt: number }): Promise<Report | StillOpen | null> {
   const root = await parts.roots.open(grant.root);
   if (!(await isOpen(root, grant.attempt))) return null;
-  const { reports } = await recoverRoot(parts, root);
-  return reports.find((report) => report.attempt === grant.attempt) ?? ((await isOpen(root, grant.attempt)) ? 'open' : null);
+  const { reports, open } = await recoverRoot(parts, root);
+  const end = reports.find((report) => report.attempt === grant.attempt);
+  if (end) return end;
+  const why = open.find((outcome) => outcome.attempt === grant.attempt)?.reason;
+  return (await isOpen(root, grant.attempt)) ? { open: why ? new PlainError(sentence(why), { reason: why }) : null } : null;
+}
+
+interface StillOpen {
+  /** null: it is not known */
+  open: PlainError | null;
+}
+
+function isStillOpen(end: Report | StillOpen | null): end is StillOpen {
+  return end !== null && 'open' in end;
 }
 
 /** A journal that cannot be read is a person's. */
@@ -115,7 +127,7 @@ export async function putBack(parts: ReplaceParts, grant: Grant<'restore' | 'put
     return { event: 'restored', ...ids, path: result.path, fingerprint: result.fingerprint, probe: null };
   } catch (error) {
     const end = await endOfOpen(parts, grant);
-    if (end === 'open') return { event: 'not-restored', ...ids, reason: unfinished(error) };
+    if (isStillOpen(end)) return { event: 'not-restored', ...ids, reason: unfinished(end.open ?? error) };
     return end ?? { event: 'not-restored', ...ids, reason: failureOf(error, never, 'restore-failed').reason };
   }
 }
@@ -152,11 +164,11 @@ async function forgetFinished(root: Root, attempt: number): Promise<void> {
 
 /**
  * Finishes or undoes what an earlier process left half done on a root; what became of it is reported like a fresh result. `open`:
- * how many the disk did not let end.
+ * those that the disk did not let end.
  */
-export async function recoverRoot(parts: ReplaceParts, root: Root): Promise<{ reports: Report[]; open: number }> {
+export async function recoverRoot(parts: ReplaceParts, root: Root): Promise<{ reports: Report[]; open: RecoveredOutcome[] }> {
   const outcomes = await recover(root, { node: parts.node, ...(parts.fault ? { fault: parts.fault } : {}) });
-  const open = outcomes.filter(({ outcome }) => outcome === 'open').length;
+  const open = outcomes.filter(({ outcome }) => outcome === 'open');
   return { reports: outcomes.flatMap((outcome) => reportOf(outcome) ?? []), open };
 }
 

@@ -1,3 +1,4 @@
+import { sentence } from '../core/reasons.ts';
 import { messageOf } from '../errors.ts';
 import { listIncoming, removeIncoming, removeStaleIncoming } from '../files/incoming.ts';
 import type { Root } from '../files/roots.ts';
@@ -49,8 +50,12 @@ export function createSettling(parts: {
         const { reports, open } = await recoverRoot(swaps, root);
         for (const report of reports) await parts.outbox.post(report);
         await tidyIncoming(root);
-        if (open === 0) settled.add(id);
-        else log.warn({ root: id, open }, 'the disk did not let a replacement be finished or undone yet; it is tried again');
+        if (open.length === 0) settled.add(id);
+        else
+          log.warn(
+            { root: id, open: open.length, why: open[0]!.reason && sentence(open[0]!.reason) },
+            'the disk did not let a replacement be finished or undone yet; it is tried again',
+          );
       } catch (error) {
         log.warn({ root: id, why: messageOf(error) }, 'a root could not be recovered yet');
       }
