@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { joinAnswer, joinRequest } from './messages.ts';
+import { joinAnswer, joinRequest } from './meet-messages.ts';
+import { id, nodeId, signed, text } from './message-fields.ts';
 import { clusterId } from './signing.ts';
 
 /**
@@ -13,14 +14,11 @@ export const LOBBY_PROTOCOL = '/codecshift/lobby/1';
 export const MAX_QUESTION_BYTES = 8 * 1024;
 export const MAX_ANSWER_BYTES = 128 * 1024;
 
-const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
-const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const nodeId = v.pipe(v.string(), v.regex(/^[\w.-]{1,128}$/));
 /** shown on consoles and pages: what steers a terminal or turns the reading direction is left out */
 const name = v.pipe(text(63), v.transform(plainName));
 
 const cluster = v.pipe(
-  v.object({ id: text(40), name, publicKey: text(100), established: v.boolean(), nodes: v.pipe(count, v.maxValue(500)) }),
+  v.object({ id: text(40), name, publicKey: text(100), established: v.boolean(), nodes: v.pipe(id, v.maxValue(500)) }),
   // the key in its one right spelling: the pairing code is made of its text
   v.check(({ publicKey }) => Buffer.from(publicKey, 'base64url').toString('base64url') === publicKey, 'not a key'),
   v.check(({ id, publicKey }) => clusterId(publicKey) === id, 'not the id of that key'),
@@ -31,12 +29,11 @@ const statement = v.object({
   version: text(40),
   addresses: v.pipe(v.array(text(300)), v.maxLength(10)),
   cluster: v.nullable(cluster),
-  lookingMs: v.nullable(count),
+  lookingMs: v.nullable(id),
   founding: v.boolean(),
   session: text(40),
-  tick: count,
+  tick: id,
 });
-const signed = v.object({ payload: text(60_000), signature: text(200) });
 
 export const lobbyQuestion = v.variant('ask', [
   v.object({
