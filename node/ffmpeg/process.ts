@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process';
 import os from 'node:os';
-import { StringDecoder } from 'node:string_decoder';
 import { execa } from 'execa';
 import type { Niceness } from '../core/manner-wishes.ts';
 import type { Reason } from '../core/reasons.ts';
 import { PlainError } from '../errors.ts';
 import { lowerPriority } from './courtesy.ts';
+import { ProcessGroup } from './process-group.ts';
+import { collect, tail, type Taking } from './process-output.ts';
 
 /**
  * The one way in which ffmpeg and ffprobe are run: an argument array, never a shell; nothing on stdin; a bare
@@ -16,13 +16,9 @@ import { lowerPriority } from './courtesy.ts';
  *               ▼
  *             ended {exitCode, killedBy, stdout, stderrTail}
  *
- * A run must not outlive us. A clean exit kills every group by an 'exit' listener. When we are killed with SIGKILL
- * nobody runs that listener, and ffmpeg itself does not notice: it ignores SIGPIPE and goes on for hours with nobody
- * reading its progress. So each long run has a guard, a shell of five words of our own (no argument of ffmpeg's reaches
- * it) that waits for the end of a pipe which we hold: however we die, the kernel closes the pipe and the guard kills
- * the group. On Windows libuv puts children that are not detached into a job object that ends with us.
+ * That a run does not outlive us is the business of its group (process-group.ts).
  */
-export interface RunRequest {
+export interface RunRequest extends Taking {
   /** program and arguments as a person would repeat them by hand */
   command: string[];
   /** nice, prlimit, bwrap and their arguments: see sandbox.ts */
@@ -33,13 +29,7 @@ export interface RunRequest {
   what: string;
   signal?: AbortSignal | undefined;
   timeoutMs?: number;
-  /** stdout is handed over line by line and not kept */
-  onLine?: (line: string) => void;
   onErrorLine?: (line: string) => void;
-  /** stdout is no text: handed over as it comes and not kept, at most `maxStdoutBytes` of it */
-  onBytes?: (chunk: Buffer) => void;
-  /** kept stdout; more than this ends the run with an error */
-  maxStdoutBytes?: number;
 }
 
 export interface Ended {
@@ -92,8 +82,6 @@ export class ToolError extends PlainError {
   }
 }
 
-const TAIL = 32 * 1024;
-const KILL_AFTER_MS = 10_000;
 const GUARDED_FROM_MS = 120_000;
 const posix = process.platform !== 'win32';
 
@@ -119,8 +107,7 @@ export function start(request: RunRequest): Running {
     windowsHide: true,
   });
   const pid = child.pid ?? null;
-  const group = new Group(pid);
-  const guard = pid !== null && (request.timeoutMs ?? Infinity) >= GUARDED_FROM_MS ? startGuard(pid) : null;
+  const group = new ProcessGroup(pid, { guarded: (request.timeoutMs ?? Infinity) >= GUARDED_FROM_MS });
   if (pid !== null && !request.wrapper?.length) lowerPriority(pid, request.niceness ?? 'low');
 
   let because: ((ended: Ended) => unknown) | null = null;
@@ -142,7 +129,6 @@ export function start(request: RunRequest): Running {
   const finish = async (): Promise<Ended> => {
     const result = await child.finally(() => {
       group.ended();
-      guard?.();
       if (timer) clearTimeout(timer);
       request.signal?.removeEventListener('abort', onAbort);
     });
@@ -214,63 +200,6 @@ export function lastLine(stderr: string): string | null {
   return (lines.findLast((l) => !empty.some((e) => e.test(l))) ?? lines.at(-1))?.slice(0, 500) ?? null;
 }
 
-const groups = new Set<Group>();
-process.on('exit', () => {
-  for (const group of groups) group.kill();
-});
-
-/** A process group, as long as it lives. Once it has ended its number may belong to somebody else. */
-class Group {
-  #pid: number | null;
-  #timer: NodeJS.Timeout | null = null;
-
-  constructor(pid: number | null) {
-    this.#pid = pid;
-    if (pid !== null) groups.add(this);
-  }
-
-  signal(name: NodeJS.Signals): boolean {
-    if (this.#pid === null || (!posix && name !== 'SIGTERM' && name !== 'SIGKILL')) return false;
-    try {
-      return process.kill(posix ? -this.#pid : this.#pid, name);
-    } catch {
-      return false;
-    }
-  }
-
-  /** A stopped process hears SIGTERM only after SIGCONT. */
-  end(): void {
-    this.signal('SIGTERM');
-    this.signal('SIGCONT');
-    this.#timer ??= setTimeout(() => this.kill(), KILL_AFTER_MS);
-  }
-
-  kill(): void {
-    this.signal('SIGKILL');
-  }
-
-  ended(): void {
-    this.#pid = null;
-    if (this.#timer) clearTimeout(this.#timer);
-    groups.delete(this);
-  }
-}
-
-/** Kills the group when this process is gone. Returns what dismisses it. */
-function startGuard(pid: number): (() => void) | null {
-  if (!posix) return null;
-  const guard = spawn('/bin/sh', ['-c', 'read -r _; kill -s KILL -- "-$1"', 'codecshift-guard', String(pid)], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-    cwd: '/',
-    env: {},
-  });
-  guard.on('error', () => {}); // no shell here: the run is only less well guarded
-  guard.stdin.on('error', () => {});
-  guard.unref();
-  return () => void guard.kill('SIGKILL');
-}
-
 /**
  * What a driver needs to be found, and nothing that changes what ffmpeg writes (FFREPORT) or in which language.
  * GCONV_PATH leads nowhere: the bundled static ffprobe crashes when it loads a converter of another glibc (measured on
@@ -299,64 +228,4 @@ function toolEnvironment(): Record<string, string> {
   const env: Record<string, string> = { LC_ALL: 'C', AV_LOG_FORCE_NOCOLOR: '1', GCONV_PATH: '/nonexistent' };
   for (const name of passed) if (process.env[name] !== undefined) env[name] = process.env[name];
   return env;
-}
-
-type Source = NodeJS.ReadableStream | null | undefined;
-
-function collect(stream: Source, { onLine, onBytes, maxStdoutBytes = 1024 * 1024 }: RunRequest, onOverflow: () => void): () => string {
-  if (onLine) {
-    eachLine(stream, onLine);
-    return () => '';
-  }
-  const chunks: Buffer[] = [];
-  const keep = onBytes ?? ((chunk: Buffer) => void chunks.push(chunk));
-  let size = 0;
-  stream?.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= maxStdoutBytes) keep(chunk);
-    else onOverflow();
-  });
-  return () => clean(Buffer.concat(chunks).toString('utf8'));
-}
-
-function tail(stream: Source, onLine: ((line: string) => void) | undefined): () => string {
-  const decoder = new StringDecoder('utf8');
-  let kept = '';
-  stream?.on('data', (chunk: Buffer) => {
-    kept += decoder.write(chunk);
-    if (kept.length > 2 * TAIL) kept = kept.slice(-TAIL);
-  });
-  if (onLine) eachLine(stream, onLine);
-  return () => clean(bounded(kept));
-}
-
-/** The last 32 KB as bytes, whatever the alphabet. */
-function bounded(text: string): string {
-  const bytes = Buffer.from(text);
-  return bytes.length <= TAIL
-    ? text
-    : bytes
-        .subarray(-TAIL)
-        .toString('utf8')
-        .replace(/^\uFFFD+/, '');
-}
-
-/** PostgreSQL stores no NUL and no half a character. */
-function clean(text: string): string {
-  return text.replaceAll('\0', '').toWellFormed();
-}
-
-const MAX_LINE = 64 * 1024;
-
-function eachLine(stream: Source, onLine: (line: string) => void): void {
-  const decoder = new StringDecoder('utf8');
-  let rest = '';
-  stream?.on('data', (chunk: Buffer) => {
-    const lines = (rest + decoder.write(chunk)).split(/\r?\n|\r/);
-    rest = (lines.pop() ?? '').slice(-MAX_LINE);
-    for (const line of lines) onLine(clean(line));
-  });
-  stream?.on('end', () => {
-    if (rest) onLine(clean(rest));
-  });
 }
