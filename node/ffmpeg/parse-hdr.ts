@@ -1,6 +1,5 @@
 import type { Color, Hdr } from '../core/media.ts';
-
-type Json = Record<string, unknown>;
+import type { Json } from './probe-values.ts';
 
 /**
  * What kind of HDR a film is, from its transfer curve and from side data of the stream and its first frames.

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { VideoStream } from '../core/media.ts';
-import { parseProbe, type Json } from './parse-probe.ts';
+import { parseProbe } from './parse-probe.ts';
+import type { Json } from './probe-values.ts';
 import { chromaOf, depthOf, hasAlpha } from './pixel-format.ts';
 
 const parse = (description: Json, frames: Json[] = []) =>

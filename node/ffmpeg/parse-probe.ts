@@ -1,9 +1,7 @@
 import type { Chapter, Color, Container, Disposition, Hdr, Probe, Stream, Tags, VideoStream } from '../core/media.ts';
 import { parseHdr } from './parse-hdr.ts';
 import { chromaOf, depthOf, hasAlpha } from './pixel-format.ts';
-
-/** ffprobe's JSON. Every value in it comes from the file: any may be missing, of another type, endless or absurd. */
-export type Json = Record<string, unknown>;
+import { list, milliseconds, number, object, positive, rate, short, text, type Json } from './probe-values.ts';
 
 export interface ProbeInput {
   /** answer of `-show_format -show_streams -show_chapters` */
@@ -18,7 +16,6 @@ export interface ProbeInput {
 }
 
 const MAX_TAGS = 64;
-const MAX_TEXT = 500;
 const MAX_CHAPTERS = 1000;
 const MAX_JSON = 100_000;
 
@@ -270,43 +267,4 @@ function withinBounds(probe: Probe): Probe {
 
 function cut(tags: Tags, limit: number): Tags {
   return limit === 0 ? {} : Object.fromEntries(Object.entries(tags).map(([key, value]) => [key, value.slice(0, limit)]));
-}
-
-function object(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
-}
-
-function list(value: unknown): Json[] {
-  return Array.isArray(value) ? value.map(object) : [];
-}
-
-function text(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? short(value) : null;
-}
-
-/** PostgreSQL stores no NUL and no half a character. */
-function short(value: string): string {
-  return value.replaceAll('\0', '').slice(0, MAX_TEXT).toWellFormed();
-}
-
-function number(value: unknown): number | null {
-  if (value === null || value === undefined || value === '') return null;
-  const n = typeof value === 'number' ? value : typeof value === 'string' ? Number(value) : Number.NaN;
-  return Number.isFinite(n) && Math.abs(n) <= Number.MAX_SAFE_INTEGER ? n : null;
-}
-
-function positive(value: number | null): number | null {
-  return value !== null && value > 0 ? value : null;
-}
-
-function milliseconds(value: unknown): number | null {
-  const seconds = number(value);
-  return seconds === null ? null : Math.round(seconds * 1000);
-}
-
-/** "30000/1001" → 29.97…; "0/0" → null */
-export function rate(value: unknown): number | null {
-  const [top, bottom] = (text(value) ?? '').split('/').map(Number);
-  const fps = (top ?? 0) / (bottom ?? 1);
-  return Number.isFinite(fps) && fps > 0 ? fps : null;
 }
