@@ -7,8 +7,9 @@ import { lstatIfThere, removeIfThere, syncDirectory } from './durable.ts';
 import { mtimeOf } from './fingerprint.ts';
 import { isFinished, listJournals, readDelivery, readJournal, removeDelivery } from './journal.ts';
 import { readLock } from './lock.ts';
+import { hasMarker, OURS } from './marker.ts';
 import { attemptOfTmp, looksLikeLeftover } from './names.ts';
-import { hasMarker, OURS, requireMounted, resolveInRoot, type Root } from './roots.ts';
+import { requireMounted, resolveInRoot, type Root } from './roots.ts';
 
 /**
  * A `.lock` or `.tmp_…` file that lies in a library.

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { codeOf, PlainError } from '../errors.ts';
 import { requireSpace } from './disk.ts';
 import { lstatIfThere, makeDirectoryDurably, removeEmptyDirectory, removeIfThere } from './durable.ts';
-import { isInside, OURS, requireMounted, type Root } from './roots.ts';
+import { OURS } from './marker.ts';
+import { isInside, requireMounted, type Root } from './roots.ts';
 
 /**
  * Where outputs arrive that other machines made: `<root>/.codecshift/incoming/<node>/<attempt><extension>`, on the root's

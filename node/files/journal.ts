@@ -5,7 +5,8 @@ import type { Fingerprint } from '../core/media.ts';
 import type { Reason } from '../core/reasons.ts';
 import { codeOf, PlainError } from '../errors.ts';
 import { lstatIfThere, makeDirectoryDurably, removeIfThere, syncDirectory, writeDurably, type Fault } from './durable.ts';
-import { OURS, type Root } from './roots.ts';
+import { OURS } from './marker.ts';
+import type { Root } from './roots.ts';
 
 /**
  * How far a swap or a restore has come: what is *done* when the step is on the disk. exchange.ts draws them.

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { codeOf, PlainError } from '../errors.ts';
 import { createInPlace, makeDirectoryDurably, removeIfThere } from './durable.ts';
-import { OURS, requireMounted, type Root } from './roots.ts';
+import { OURS } from './marker.ts';
+import { requireMounted, type Root } from './roots.ts';
 
 /**
  * Is what two machines call the same root one disk, or a disk and its copy? A marker is copied with the films; a number

@@ -1,14 +1,14 @@
-import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, open, readFile, realpath, stat } from 'node:fs/promises';
+import { open, realpath, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
 import { codeOf, PlainError } from '../errors.ts';
-import { createDurably, removeIfThere, syncDirectory } from './durable.ts';
+import { removeIfThere } from './durable.ts';
+import { createMarker, notMounted, OURS, readMarker, requireMarker } from './marker.ts';
 
 /**
  * The room that touches originals. Everything else in the house asks; this room acts, and only below a root.
  *
- *   roots        a directory tree that carries `.codecshift/root.json`; every path is checked to stay inside
+ *   roots        a directory tree that carries `.codecshift/root.json` (marker); every path is checked to stay inside
  *   walk         what films are there · fingerprint: which file is which
  *   workspace    where encodes are made, in our own data directory
  *   deliver      output ──▶ `.tmp_<attempt>_<name>` beside the original, whole and synced, or not at all
@@ -46,11 +46,6 @@ export interface AdoptedFolder {
   folder: string;
 }
 
-/** Our own directory in every root. */
-export const OURS = '.codecshift';
-const MARKER = 'root.json';
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 /**
  * Takes a directory that a person named. If it lies in a root already it is a folder of that root; else it becomes one.
  * Two processes that adopt it at once agree on one id.
@@ -83,28 +78,14 @@ export async function openRoot(known: { path: string; id: string }, options: { w
   const real = await realpath(known.path).catch((error: unknown) => {
     throw notMounted(known.path, error);
   });
-  const marker = await readMarker(real);
-  if (!marker) throw notMounted(known.path);
-  if (marker.id !== known.id) {
-    throw new PlainError(`${known.path} now holds another library root than before. Nothing in it was touched.`, {
-      reason: { code: 'root-is-another', params: { path: known.path } },
-      retry: true,
-    });
-  }
+  await requireMarker(real, known.id, known.path);
   const writable = options.writable ?? (await probeWriting(real));
-  return { id: marker.id, path: real, writable, problem: writable ? null : 'read-only' };
+  return { id: known.id, path: real, writable, problem: writable ? null : 'read-only' };
 }
 
 /** Cheap look before every act on a root: is it still the one that was opened? @throws as `openRoot` */
 export async function requireMounted(root: Root): Promise<void> {
-  const marker = await readMarker(root.path);
-  if (!marker) throw notMounted(root.path);
-  if (marker.id !== root.id) {
-    throw new PlainError(`${root.path} now holds another library root than before. Nothing in it was touched.`, {
-      reason: { code: 'root-is-another', params: { path: root.path } },
-      retry: true,
-    });
-  }
+  await requireMarker(root.path, root.id);
 }
 
 /**
@@ -134,21 +115,6 @@ export async function resolveInRoot(root: Pick<Root, 'path'>, relativePath: stri
 /** The same path below the root, '/' separators. */
 export function relativeTo(root: Pick<Root, 'path'>, absolutePath: string): string {
   return slashes(relative(root.path, absolutePath));
-}
-
-/** The file that says which root a directory is. */
-export function markerOf(directory: string): string {
-  return join(directory, OURS, MARKER);
-}
-
-/** Does a directory carry a root's marker (of whatever root)? */
-export async function hasMarker(directory: string | Buffer): Promise<boolean> {
-  const marker =
-    typeof directory === 'string' ? join(directory, OURS, MARKER) : Buffer.concat([directory, Buffer.from(`/${OURS}/${MARKER}`)]);
-  return await lstat(marker).then(
-    () => true,
-    () => false,
-  );
 }
 
 export function isInside(directory: string, path: string): boolean {
@@ -219,63 +185,6 @@ function same(a: string, b: string): boolean {
   return relative(a, b) === '';
 }
 
-async function readMarker(directory: string, tries = 50): Promise<{ id: string } | null> {
-  const path = join(directory, OURS, MARKER);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP'].includes(codeOf(error) ?? '')) return null;
-    throw notMounted(directory, error); // EIO, ESTALE, ENOTCONN: the disk or the server went away
-  }
-  const id = idIn(text);
-  if (id) return { id };
-  // where the file system has no links, another process may be in the middle of writing it
-  if (tries > 0 && text.length < 40) {
-    await new Promise((done) => setTimeout(done, 20));
-    return await readMarker(directory, tries - 1);
-  }
-  throw new PlainError(`${path} is damaged. CodecShift will not touch this folder until the file is restored or removed by hand.`, {
-    reason: { code: 'root-damaged', params: { path } },
-  });
-}
-
-function idIn(text: string): string | null {
-  try {
-    const id = (JSON.parse(text) as { id?: unknown } | null)?.id;
-    return typeof id === 'string' && uuid.test(id) ? id : null;
-  } catch {
-    return null;
-  }
-}
-
-async function createMarker(directory: string): Promise<string> {
-  const id = randomUUID();
-  const text = `${JSON.stringify({ id, createdAt: new Date().toISOString(), version: 1, about: 'CodecShift library root. Keep this file.' }, null, 2)}\n`;
-  const ours = join(directory, OURS);
-  try {
-    await mkdir(ours, { recursive: true });
-    await syncDirectory(directory);
-    if (await createDurably(join(ours, MARKER), text, join(ours, `${MARKER}.${id}`))) return id;
-  } catch (error) {
-    if (codeOf(error) === 'ENOSPC')
-      throw new PlainError(`The disk of ${directory} is full: not even the marker of a library fits on it.`, {
-        cause: error,
-        reason: { code: 'no-space', params: { where: directory } },
-      });
-    throw new PlainError(
-      `CodecShift may not write into ${directory}, so it could never replace a film there (${codeOf(error) ?? 'error'}).`,
-      {
-        cause: error,
-        reason: { code: 'read-only', params: { path: directory } },
-      },
-    );
-  }
-  const winner = await readMarker(directory);
-  if (!winner) throw notMounted(directory);
-  return winner.id;
-}
-
 /** Always the same name, so that a process killed in between leaves one empty file that the next look takes away. */
 async function probeWriting(directory: string): Promise<boolean> {
   const probe = join(directory, OURS, 'probe');
@@ -286,17 +195,6 @@ async function probeWriting(directory: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function notMounted(path: string, cause?: unknown): PlainError {
-  return new PlainError(
-    `${path} does not hold its library at the moment: its disk is probably not mounted. Nothing is counted as deleted.`,
-    {
-      cause,
-      reason: { code: 'root-not-mounted', params: { path } },
-      retry: true,
-    },
-  );
 }
 
 function refused(path: string, why: string): PlainError {

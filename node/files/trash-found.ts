@@ -6,8 +6,9 @@ import { codeOf, messageOf } from '../errors.ts';
 import { lstatIfThere } from './durable.ts';
 import { fingerprint, mtimeOf, sameContent } from './fingerprint.ts';
 import { isFinished, readJournal } from './journal.ts';
+import { hasMarker, OURS } from './marker.ts';
 import { isMediaName } from './names.ts';
-import { hasMarker, OURS, relativeTo, requireMounted, resolveInRoot, type Root } from './roots.ts';
+import { relativeTo, requireMounted, resolveInRoot, type Root } from './roots.ts';
 import { attemptOf, inTrash, isNote, readNote, type TrashNote } from './trash.ts';
 
 /**

@@ -6,7 +6,8 @@ import { PlainError } from '../errors.ts';
 import { lstatIfThere, makeDirectoryDurably, removeEmptyDirectory, removeIfThere, syncDirectory, writeDurably } from './durable.ts';
 import { fingerprint, sameContent } from './fingerprint.ts';
 import { isFinished, readJournal, type Journal } from './journal.ts';
-import { isInside, OURS, relativeTo, requireMounted, resolveInRoot, type Root } from './roots.ts';
+import { OURS } from './marker.ts';
+import { isInside, relativeTo, requireMounted, resolveInRoot, type Root } from './roots.ts';
 
 /** Beside each trashed file: a person who lost our books still learns where it belongs. */
 export interface TrashNote {

@@ -4,8 +4,9 @@ import { TextDecoder } from 'node:util';
 import { reason, type Reason, type ReasonCode } from '../core/reasons.ts';
 import { codeOf, PlainError } from '../errors.ts';
 import { mtimeOf } from './fingerprint.ts';
+import { hasMarker } from './marker.ts';
 import { finishedStem, isMediaName, isUnfinishedName } from './names.ts';
-import { hasMarker, requireMounted, resolveInRoot, type Root } from './roots.ts';
+import { requireMounted, resolveInRoot, type Root } from './roots.ts';
 
 export interface WalkedFile {
   kind: 'file';

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { PlainError, codeOf, messageOf } from '../errors.ts';
 import { freeBytesOrNull } from '../files/disk.ts';
 import { findRoots, type Mount } from '../files/find-roots.ts';
-import { adoptRoot, markerOf, openRoot, type AdoptedFolder, type Root } from '../files/roots.ts';
+import { markerOf } from '../files/marker.ts';
+import { adoptRoot, openRoot, type AdoptedFolder, type Root } from '../files/roots.ts';
 import type { Log } from '../log.ts';
 
 export interface RootReport {
