@@ -1,13 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import type { Reason } from '../core/reasons.ts';
 import { isScanDue } from '../core/scan-schedule.ts';
-import type { ClusterSettings } from '../config/schema.ts';
 import { addActivity } from '../db/activity.ts';
-import { isStaleTerm, type Database } from '../db/connect.ts';
+import { isStaleTerm } from '../db/connect.ts';
 import { listLibraries, readLibrary, setLibraryProblem, type Library } from '../db/libraries.ts';
 import { bringBackDue, bringBackUnread } from '../db/file-standing.ts';
-import { filesToInspect, saveInspected } from '../db/media-files.ts';
-import { keepersOf, listNodeRoots } from '../db/roots.ts';
 import {
   databaseTime,
   endAbandonedScans,
@@ -21,11 +17,9 @@ import {
 } from '../db/scans.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Events } from '../events.ts';
-import type { Log } from '../log.ts';
-import type { Mesh } from '../mesh/mesh.ts';
 import { createChangedFolders, isWithin, outermost } from './changed-folders.ts';
-import { inspectFile, inspectionProblem, isOfItsRoot } from './inspection.ts';
-import { listLibrary } from './listing.ts';
+import { inspectionProblem } from './inspection.ts';
+import { beginPass, nothingCounted, type PassParts } from './scan-pass.ts';
 import type { Listing } from './sources.ts';
 
 /**
@@ -56,20 +50,12 @@ export interface Scanner {
   keeperReturned(): void;
 }
 
-export interface ScannerParts {
-  mesh: Mesh;
-  db: Database;
-  settings: () => ClusterSettings;
+export interface ScannerParts extends PassParts {
   events: Events;
-  /** new jobs are there: tell the nodes */
-  offer: () => void;
   /** what the media server of a library lists in it now; null: it is no server's. Left out: there are none */
   listing?: (library: Library, onItems: (count: number) => Promise<void>, signal: AbortSignal) => Promise<Listing | null>;
   /** names and standing of files follow from what is listed, before any of them is inspected */
   settle?: (library: Library) => Promise<void>;
-  /** is this node connected to that one now? */
-  reaches?: (node: string) => boolean;
-  log: Log;
 }
 
 interface Run {
@@ -79,7 +65,6 @@ interface Run {
   ended: Promise<void>;
 }
 
-const INSPECT_AT_ONCE = 2;
 /** More folders than this at once: the whole library is listed, which is cheaper and misses nothing. */
 const MOST_FOLDERS = 50;
 /** What the next scan may find otherwise, although the file itself has not changed. */
@@ -193,22 +178,22 @@ export function createScanner(parts: ScannerParts): Scanner {
   }
 
   async function carryOutPart(library: Library, folders: readonly string[], signal: AbortSignal): Promise<void> {
-    const counts: ScanCounts = { seen: 0, added: 0, changed: 0, moved: 0, missing: 0, problems: 0, inspected: 0 };
-    const keeper = await pickKeeper(library);
+    const counts = nothingCounted();
+    const pass = await beginPass(parts, { library, counts, progress: async () => {}, signal });
     for (const below of folders) {
       const before = { ...counts };
-      changed.settling(library.id, await list(library, keeper, await databaseTime(db), counts, async () => {}, signal, below));
+      changed.settling(library.id, await pass.list(await databaseTime(db), below));
       for (const key of ['seen', 'added', 'changed', 'missing', 'problems'] as const) counts[key] += before[key];
     }
     await parts.settle?.(library);
-    await inspectNew(library, keeper, counts, async () => {}, signal);
+    await pass.inspectNew();
     const found = counts.added + counts.changed + counts.missing + counts.moved + counts.inspected;
     log.debug({ library: library.name, folders: folders.length, ...counts }, 'changed folders were looked at');
     if (found > 0) events.emit('library.changed', { libraryId: library.id });
   }
 
   async function carryOut(library: Library, row: Scan, signal: AbortSignal): Promise<void> {
-    const counts: ScanCounts = { seen: 0, added: 0, changed: 0, moved: 0, missing: 0, problems: 0, inspected: 0 };
+    const counts = nothingCounted();
     const progress = async (done = false): Promise<void> => {
       await progressScan(db, row.id, counts);
       events.emit('scan.progressed', { libraryId: library.id, seen: counts.seen, inspected: counts.inspected, done });
@@ -216,12 +201,12 @@ export function createScanner(parts: ScannerParts): Scanner {
     let state: 'completed' | 'failed' | 'cancelled' = 'completed';
     let reason: Reason | null = null;
     try {
-      const keeper = await pickKeeper(library);
+      const pass = await beginPass(parts, { library, counts, progress, signal });
       await askServer(library, row, signal);
-      changed.settling(library.id, await list(library, keeper, row.startedAt, counts, progress, signal));
+      changed.settling(library.id, await pass.list(row.startedAt));
       await parts.settle?.(library);
       await bringBackUnread(db, library.id, unread);
-      await inspectNew(library, keeper, counts, progress, signal);
+      await pass.inspectNew();
     } catch (error) {
       state = signal.aborted ? 'cancelled' : 'failed';
       reason = signal.aborted ? { code: stopped ? 'interrupted' : 'cancelled-by-person' } : inspectionProblem(error);
@@ -238,93 +223,6 @@ export function createScanner(parts: ScannerParts): Scanner {
     };
     const said = await parts.listing?.(library, onItems, signal);
     if (said) await noteScan(db, row.id, said);
-  }
-
-  async function pickKeeper(library: Library): Promise<string> {
-    const keepers = await keepersOf(db, library.rootId);
-    // the books take a while to notice that a machine is away; the network knows at once
-    const keeper = keepers.find(({ nodeId }) => parts.reaches?.(nodeId) ?? true) ?? keepers[0];
-    if (keeper) return keeper.nodeId;
-    const refused = (await listNodeRoots(db)).some((root) => root.rootId === library.rootId && root.problem === 'ffmpeg-refused');
-    throw new PlainError(`No machine has the folder of "${library.name}" mounted now.`, {
-      reason: { code: refused ? 'ffmpeg-refused' : 'root-not-mounted' },
-      retry: true,
-    });
-  }
-
-  async function list(
-    library: Library,
-    keeper: string,
-    began: Date,
-    counts: ScanCounts,
-    progress: () => Promise<void>,
-    signal: AbortSignal,
-    below: string = library.folder,
-  ): Promise<ReadonlySet<string>> {
-    const scanId = randomUUID();
-    try {
-      const onPage = async (now: Partial<ScanCounts>): Promise<void> => {
-        Object.assign(counts, { seen: now.seen, added: now.added, changed: now.changed, problems: now.problems });
-        await progress();
-      };
-      const found = await listLibrary(
-        { mesh: parts.mesh, db, settleSeconds: parts.settings()['scan.settleSeconds'], began, onPage },
-        library,
-        keeper,
-        scanId,
-        signal,
-        below,
-      );
-      counts.missing = found.missing;
-      return found.settlingIn;
-    } finally {
-      await parts.mesh.request(keeper, 'inspect', { op: 'end-list', scan: scanId }).catch(() => {});
-    }
-  }
-
-  async function inspectNew(
-    library: Library,
-    keeper: string,
-    counts: ScanCounts,
-    progress: () => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (let after = 0; ;) {
-      const page = await filesToInspect(db, library.id, after);
-      const last = page.at(-1);
-      if (!last) return;
-      const queue = page.values();
-      const lane = async (): Promise<void> => {
-        for (const file of queue) {
-          signal.throwIfAborted();
-          await inspectOne(library, keeper, file.id, counts, signal);
-          if (counts.inspected % 5 === 0) await progress();
-        }
-      };
-      const lanes = await Promise.allSettled(Array.from({ length: INSPECT_AT_ONCE }, lane));
-      for (const ended of lanes) if (ended.status === 'rejected') throw ended.reason;
-      await progress();
-      after = last.id;
-    }
-  }
-
-  /** One file that cannot be inspected never stops the others, unless the whole root or its machine is gone. */
-  async function inspectOne(library: Library, keeper: string, fileId: number, counts: ScanCounts, signal: AbortSignal): Promise<void> {
-    try {
-      const became = await inspectFile({ mesh: parts.mesh, db, settings: parts.settings }, library, keeper, fileId, signal);
-      if (became === 'moved') counts.moved++;
-      if (became === 'queued') parts.offer();
-    } catch (error) {
-      const code = error instanceof PlainError ? error.reason?.code : null;
-      // a keeper that cannot be asked says nothing about the film: what is not looked at yet is left for the next scan
-      const isAway = error instanceof PlainError && error.retry && !error.reason;
-      if (signal.aborted || isAway || isOfItsRoot(code)) throw error;
-      log.warn({ library: library.name, file: fileId, why: messageOf(error) }, 'a file could not be inspected');
-      await saveInspected(db, [
-        { id: fileId, fingerprint: null, probe: null, status: 'skipped', reason: inspectionProblem(error), expectedBytes: null },
-      ]);
-    }
-    counts.inspected++;
   }
 
   async function finish(
