@@ -19,7 +19,7 @@ import { paintMeanwhile, type Painting } from './painting.ts';
 import type { Devices, Taken } from './devices.ts';
 import { calibrate, type CalibrateRequest } from './calibrate.ts';
 import { bringSource, type Source, type Sources } from './source.ts';
-import type { WorkerParts } from './worker.ts';
+import type { Spaces } from './spaces.ts';
 
 export interface AttemptParts {
   /** this node: whoever wants the output has to ask it */
@@ -27,7 +27,7 @@ export interface AttemptParts {
   tools: Tools;
   devices: Devices;
   sources: Sources;
-  workspace: Pick<WorkerParts['workspace'], 'create' | 'outputPath' | 'sourcePath' | 'isCopyOf' | 'removeSource'>;
+  workspace: Pick<Spaces, 'create' | 'outputPath' | 'sourcePath' | 'isCopyOf' | 'removeSource'>;
   /** called once it is known that the source has to be fetched; throws `no-space` */
   makeRoom: () => Promise<void>;
   /** the source is here: resolves when the encode may begin, rejects when the run is given up before */

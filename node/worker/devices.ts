@@ -1,4 +1,5 @@
 import { chooseEncoder, type EncoderChoice, type EncoderRef, type EncoderReport } from '../core/encoder-choice.ts';
+import { encodeClasses, jobClasses, needsOf, type EncodeNeeds } from '../core/job.ts';
 import { filmStreams, hasHdr10Values, type Probe } from '../core/media.ts';
 import { plannedCodec, type WorkPlan } from '../core/plan.ts';
 import type { Profile } from '../core/profile.ts';
@@ -22,6 +23,8 @@ export interface Devices {
    */
   take(grant: GrantedJob, signal: AbortSignal): Promise<Taken | null>;
   inUse(): EncoderRef[];
+  /** classes of jobs that they can do */
+  classes(): number[];
 }
 
 export interface Taken {
@@ -49,7 +52,14 @@ export function createDevices(encoders: () => EncoderReport[]): Devices {
       }
     },
     inUse: () => [...taken],
+    classes,
   };
+
+  function classes(): number[] {
+    const able = ({ codec, bitDepth, hdr10 }: EncodeNeeds): boolean =>
+      chooseEncoder(encoders(), { encoder: 'auto', codec }, bitDepth, { hdr10 }).choice !== null;
+    return [jobClasses.remux, ...encodeClasses.filter((one) => able(needsOf(one)!))];
+  }
 
   function hold(encoder: EncoderChoice): Taken {
     taken.add(encoder);

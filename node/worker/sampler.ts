@@ -11,8 +11,9 @@ import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import { calibrate } from './calibrate.ts';
+import type { Lent } from './lending.ts';
 import { bringSource, type Sources } from './source.ts';
-import type { Lent, WorkerParts } from './worker.ts';
+import type { Spaces } from './spaces.ts';
 
 /**
  * Tries what one film would become: short pieces of it are encoded with the very arguments of its encode, beside the queue,
@@ -35,10 +36,7 @@ export interface SamplerParts {
   tools: Tools;
   sources: Sources;
   lend: () => Lent | null;
-  workspace: Pick<
-    WorkerParts['workspace'],
-    'create' | 'outputPath' | 'sourcePath' | 'isCopyOf' | 'removeSource' | 'remove' | 'list' | 'freeBytes'
-  >;
+  workspace: Pick<Spaces, 'create' | 'outputPath' | 'sourcePath' | 'isCopyOf' | 'removeSource' | 'remove' | 'list' | 'freeBytes'>;
   log: Log;
   /** a coordinator that does not ask for so long is gone, or has forgotten */
   unaskedMs?: number;

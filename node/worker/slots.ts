@@ -97,26 +97,3 @@ function goOn(run: Running): void {
   run.disturbed = { percent: run.latest.percent, slept: run.disturbed?.slept ?? false };
   run.control.resume();
 }
-
-/** Bytes that the runs of this node may still write: the rest of their sources, and outputs as large as the originals. */
-export function stillToWrite(runs: Iterable<Running>): number {
-  let bytes = 0;
-  for (const { grant, latest, toFetch } of runs) bytes += toFetch + Math.max(0, grant.fingerprint.sizeBytes - (latest.outputBytes ?? 0));
-  return bytes;
-}
-
-/** The next film may be as large as the largest one here, and with its output it needs that twice. */
-export function roomForOneMore(runs: readonly Running[], freeBytes: number, minFreeBytes: number): boolean {
-  const largest = Math.max(0, ...runs.map((run) => run.grant.fingerprint.sizeBytes));
-  return freeBytes - stillToWrite(runs) - minFreeBytes >= 2 * largest;
-}
-
-/** @throws PlainError `no-space` when a fetched source and all outputs would not fit any more; `runs` hold the new one already */
-export function requireRoom(runs: Iterable<Running>, freeBytes: number, minFreeBytes: number): void {
-  const needed = stillToWrite(runs) + minFreeBytes;
-  if (needed <= freeBytes) return;
-  throw new PlainError('There is no room on this machine to fetch the film and to encode it; it is tried again later.', {
-    reason: { code: 'no-space', params: { where: 'the workspace', needed, free: freeBytes } },
-    retry: true,
-  });
-}

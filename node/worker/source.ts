@@ -3,7 +3,7 @@ import { PlainError, messageOf } from '../errors.ts';
 import type { TranscodeControl } from '../ffmpeg/transcode.ts';
 import type { GrantedJob } from '../mesh/messages.ts';
 import { patienceFor, whileAlive } from '../mesh/patience.ts';
-import type { WorkerParts } from './worker.ts';
+import type { Spaces } from './spaces.ts';
 
 /** Where the films of granted jobs come from. */
 export interface Sources {
@@ -22,7 +22,7 @@ export interface Sources {
 
 export interface BringParts {
   sources: Sources;
-  workspace: Pick<WorkerParts['workspace'], 'sourcePath' | 'isCopyOf' | 'removeSource'>;
+  workspace: Pick<Spaces, 'sourcePath' | 'isCopyOf' | 'removeSource'>;
   /** called once it is known that the film has to be fetched; throws `no-space` */
   makeRoom: () => Promise<void>;
   onBytes: (bytes: number) => void;

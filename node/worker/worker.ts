@@ -1,24 +1,25 @@
-import { chooseEncoder, type EncoderRef, type EncoderReport } from '../core/encoder-choice.ts';
-import { encodeClasses, jobClasses, needsOf, type EncodeNeeds } from '../core/job.ts';
-import type { Fingerprint } from '../core/media.ts';
+import type { EncoderRef, EncoderReport } from '../core/encoder-choice.ts';
 import type { Ticket } from '../core/cluster.ts';
-import { defaultManners, mannersOf, type Manners } from '../core/manner-wishes.ts';
-import { isLong, unrestrained, type Conduct } from '../core/manners.ts';
+import { isLong } from '../core/manners.ts';
 import { PlainError, messageOf } from '../errors.ts';
 import type { Tools } from '../ffmpeg/locate.ts';
-import { createControl, type TranscodeControl } from '../ffmpeg/transcode.ts';
 import type { Log } from '../log.ts';
 import type { Welcome } from '../mesh/greeter.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import type { Outbox } from '../mesh/outbox.ts';
+import { createAllowance } from './allowance.ts';
 import { runAttempt } from './attempt.ts';
-import { createDevices, type Devices } from './devices.ts';
+import { createClaims } from './claims.ts';
+import { createDevices } from './devices.ts';
 import { excuse } from './disturbance.ts';
 import type { Household } from './household.ts';
-import { applyPauses, createRun, giveBack, giveSlots, requireRoom, roomForOneMore, stillToWrite, type Running } from './slots.ts';
-import { isTold } from './painting.ts';
+import { createLending, type Lent } from './lending.ts';
+import { createPulse } from './pulse.ts';
+import { createRoom } from './room.ts';
+import { applyPauses, createRun, giveBack, giveSlots, type Running } from './slots.ts';
 import type { Sources } from './source.ts';
+import { outputFor, type Spaces } from './spaces.ts';
 
 /**
  * The encoding role. It never talks to PostgreSQL and never writes into a library: it asks the coordinator for work
@@ -46,10 +47,7 @@ export interface Worker {
   busy(): number;
   /** most megabits a second that the coordinator wishes this node to move; 0 is no limit */
   mbps(): number;
-  /**
-   * The finished output that a ticket speaks of, for the data plane.
-   * @throws PlainError when it is not here (`delivery-failed`), or not yet (then it may be asked for again)
-   */
+  /** for the data plane: `outputFor` of spaces.ts */
   outputFor(ticket: Ticket): Promise<{ file: string; sizeBytes: number }>;
   /** encoders that work on films now */
   inUse(): EncoderRef[];
@@ -57,20 +55,6 @@ export interface Worker {
   lend(): Lent | null;
   /** looks for work now: an offer came, the encoders were tested */
   wake(): void;
-}
-
-/** A slot of this node for something that is no job, until it is given back. */
-export interface Lent {
-  /** aborted when the program ends */
-  signal: AbortSignal;
-  /** stands still while the machine does */
-  control: TranscodeControl;
-  devices: Devices;
-  manners: () => Pick<Manners, 'niceness' | 'coresFree'>;
-  stallMs: () => number;
-  /** of its disk, kept free for others */
-  minFreeBytes: number;
-  giveBack(): void;
 }
 
 export interface WorkerParts {
@@ -84,73 +68,62 @@ export interface WorkerParts {
   source: Sources;
   /** how considerate it has to be; without one it always works */
   household?: Household;
-  workspace: {
-    /** the attempt's own directory, empty */
-    create: (attempt: number) => Promise<void>;
-    outputPath: (attempt: number, extension: string) => string;
-    /** where a fetched source goes; `name` is its path in the library */
-    sourcePath: (attempt: number, name: string) => string;
-    isCopyOf: (file: string, film: Pick<Fingerprint, 'sizeBytes' | 'hash'>, signal?: AbortSignal) => Promise<boolean>;
-    removeSource: (attempt: number, name: string) => Promise<void>;
-    /** the output is whole: it may be kept over a restart */
-    complete: (attempt: number) => Promise<void>;
-    /** the output, once it is whole */
-    completed: (attempt: number, extension: string) => Promise<{ file: string; sizeBytes: number } | null>;
-    remove: (attempt: number) => Promise<void>;
-    list: () => Promise<{ attempt: number; complete: boolean }[]>;
-    freeBytes: () => Promise<number>;
-  };
+  workspace: Spaces;
   log: Log;
   claimEveryMs?: number;
   /** a keeper that sends nothing for so long is away */
   patienceMs?: number;
 }
 
-/** After the room was too small for one film, so long none is claimed ahead. */
-const NO_ROOM_MS = 60_000;
-/** Beats come every second: after such a gap the machine, or all of this program, stood still. */
-const SLEPT_MS = 15_000;
-
 export function createWorker(parts: WorkerParts): Worker {
   const { mesh, log } = parts;
   const running = new Map<number, Running>();
-  const lent = new Set<Lent & { abort: AbortController }>();
   const devices = createDevices(parts.encoders);
-  let limits: Welcome | null = null;
+  const allowance = createAllowance(parts.household);
+  const room = createRoom({
+    runs: () => running.values(),
+    freeBytes: () => parts.workspace.freeBytes(),
+    minFreeBytes: allowance.minFreeBytes,
+  });
+  const claims = createClaims({ mesh, coordinator: parts.coordinator, wish: whatFits, begin, log });
+  const pulse = createPulse({ mesh, runs: () => running.values(), log });
+  const lending = createLending({
+    devices,
+    allowance,
+    onReturn() {
+      stillOrOn();
+      wake();
+    },
+  });
   let stopping = false;
-  let claiming = false;
-  let wokenMeanwhile = false;
-  let noRoomUntil = 0;
-  let beatAt = Date.now();
-  let timers: NodeJS.Timeout[] = [];
+  let timer: NodeJS.Timeout | undefined;
 
   mesh.handle('control', (wish) => obey(wish));
   parts.household?.onChange(behave);
   mesh.subscribe('offers', (offer) => {
-    if (offer.classes.length === 0 || offer.classes.some((c) => classes().includes(c))) wake();
+    if (offer.classes.length === 0 || offer.classes.some((c) => devices.classes().includes(c))) wake();
   });
 
   return {
     async start() {
       for (const left of await parts.workspace.list()) if (!left.complete) await parts.workspace.remove(left.attempt);
       await parts.household?.start();
-      beatAt = Date.now();
-      timers = [setInterval(wake, parts.claimEveryMs ?? 5000), setInterval(beat, 1000)];
-      timers.forEach((t) => t.unref());
+      timer = setInterval(wake, parts.claimEveryMs ?? 5000).unref();
+      pulse.start();
       wake();
     },
     async stop(how) {
       stopping = true;
       for (const run of running.values())
         if (how === 'cancel' || !run.seated) giveBack(run, 'The program was stopped.', { code: 'shut-down' });
-      for (const one of lent) one.abort.abort(new PlainError('The program was stopped.', { reason: { code: 'shut-down' } }));
+      lending.end(new PlainError('The program was stopped.', { reason: { code: 'shut-down' } }));
       await Promise.all([...running.values()].map((run) => run.ended));
-      timers.forEach((t) => clearInterval(t));
+      clearInterval(timer);
+      pulse.stop();
       parts.household?.stop();
     },
     welcome(welcome) {
-      limits = welcome;
-      parts.household?.wish(mannersOf(welcome.wishes.manners), welcome.wishes.schedule);
+      allowance.hear(welcome);
       for (const attempt of welcome.drop) void drop(attempt);
       behave();
     },
@@ -160,84 +133,47 @@ export function createWorker(parts: WorkerParts): Worker {
         200,
       );
     },
-    classes,
-    slots,
-    busy: () => seated().length + lent.size,
-    mbps: () => limits?.wishes.mbps ?? 0,
-    outputFor,
+    classes: devices.classes,
+    slots: allowance.slots,
+    busy: () => seated().length + lending.count(),
+    mbps: allowance.mbps,
+    outputFor: (ticket) => outputFor(parts.workspace, ticket, (attempt) => running.has(attempt)),
     inUse: devices.inUse,
     lend,
     wake,
   };
 
   function lend(): Lent | null {
-    if (!mayBegin() || !limits || limits.wishes.draining || seated().length >= slotsNow()) return null;
-    const abort = new AbortController();
-    const one = {
-      abort,
-      signal: abort.signal,
-      control: createControl(),
-      devices,
-      manners: () => parts.household?.manners() ?? defaultManners,
-      stallMs: () => (limits?.stallSeconds ?? 600) * 1000,
-      minFreeBytes: limits.minFreeBytes,
-      giveBack() {
-        lent.delete(one);
-        stillOrOn();
-        wake();
-      },
-    };
-    lent.add(one);
-    return one;
-  }
-
-  function classes(): number[] {
-    const able = ({ codec, bitDepth, hdr10 }: EncodeNeeds): boolean =>
-      chooseEncoder(parts.encoders(), { encoder: 'auto', codec }, bitDepth, { hdr10 }).choice !== null;
-    return [jobClasses.remux, ...encodeClasses.filter((one) => able(needsOf(one)!))];
-  }
-
-  function slots(): number {
-    return limits ? (limits.wishes.slots ?? limits.slots) : 1;
-  }
-
-  function conduct(): Conduct {
-    return parts.household?.conduct() ?? unrestrained;
+    const isFree = !stopping && allowance.mayTakeOn() && seated().length < slotsNow();
+    return isFree ? lending.lend() : null;
   }
 
   /** What a person wishes and how the machine is, applied to everything that is here. */
   function behave(): void {
     stillOrOn();
     // nothing new begins here for long, and other nodes may be free
-    if (limits?.wishes.draining || isLong(conduct()))
+    if (allowance.draining() || isLong(allowance.conduct()))
       for (const run of running.values()) if (!run.seated) giveBack(run, 'This machine begins nothing new.', { code: 'waiting-for-node' });
     wake();
   }
 
   function stillOrOn(): void {
-    applyPauses(running.values(), { conduct: conduct(), machinePaused: limits?.wishes.paused ?? false });
-    for (const { control } of lent)
-      if (mayGoOn()) control.resume();
+    applyPauses(running.values(), { conduct: allowance.conduct(), machinePaused: allowance.paused() });
+    const lent = lending.controls();
+    for (const control of lent)
+      if (allowance.mayGoOn()) control.resume();
       else control.pause();
-    parts.household?.encoding([...seated(), ...lent].some((run) => !run.control.paused));
-  }
-
-  function mayBegin(): boolean {
-    return !stopping && !limits?.wishes.paused && conduct().does === 'run';
-  }
-
-  function mayGoOn(): boolean {
-    return !limits?.wishes.paused && conduct().does !== 'pause';
+    parts.household?.encoding([...seated().map(({ control }) => control), ...lent].some(({ paused }) => !paused));
   }
 
   /** What is lent is not there for the queue. */
   function slotsNow(): number {
-    return Math.max(0, Math.min(slots(), conduct().atOnce ?? Infinity) - lent.size);
+    return Math.max(0, allowance.atOnce() - lending.count());
   }
 
   /** Free slots go to those that wait for one. */
   function fillSlots(): void {
-    if (!mayBegin()) return;
+    if (stopping || !allowance.mayBegin()) return;
     giveSlots(running.values(), slotsNow());
     stillOrOn();
   }
@@ -248,40 +184,17 @@ export function createWorker(parts: WorkerParts): Worker {
 
   function wake(): void {
     fillSlots();
-    wokenMeanwhile = claiming;
-    if (claiming || stopping) return;
-    claiming = true;
-    void claimWhileFree()
-      .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'no claim could be made'))
-      .finally(() => {
-        claiming = false;
-        // what woke us came after the last question was asked
-        if (wokenMeanwhile) wake();
-      });
+    if (!stopping) claims.wake();
   }
 
-  async function claimWhileFree(): Promise<void> {
-    while (limits && mayBegin() && !limits.wishes.draining && parts.encoders().length > 0) {
-      wokenMeanwhile = false;
-      const to = parts.coordinator();
-      const free = await parts.workspace.freeBytes();
-      const freeSlots = Math.max(0, slotsNow() - seated().length);
-      const ahead = freeSlots === 0;
-      if (!to || (ahead && !mayFetchAhead(free))) return;
-      const freeBytes = Math.max(0, free - stillToWrite(running.values()));
-      const wish = { node: mesh.self, session: parts.session, classes: classes(), freeSlots, freeBytes, ahead };
-      const answer = await mesh.request(to, 'claim', wish, { signal: AbortSignal.timeout(15_000) });
-      if (!answer.granted) return;
-      begin(answer.granted);
-    }
-  }
-
-  /** One film at a time travels ahead, so that none waits on the line behind another that is needed later. */
-  function mayFetchAhead(freeBytes: number): boolean {
-    const runs = [...running.values()];
-    const ahead = runs.filter((run) => !run.seated).length;
-    if (ahead >= slotsNow() || runs.some((run) => !run.ready) || performance.now() < noRoomUntil) return false;
-    return roomForOneMore(runs, freeBytes, limits?.minFreeBytes ?? 0);
+  /** What could be done here now; null while nothing may begin. */
+  async function whatFits(): Promise<ProtocolRequest<'claim'> | null> {
+    if (stopping || !allowance.mayTakeOn() || parts.encoders().length === 0) return null;
+    const free = await room.free();
+    const freeSlots = Math.max(0, slotsNow() - seated().length);
+    const ahead = freeSlots === 0;
+    if (ahead && !room.takesOneMore(slotsNow(), free)) return null;
+    return { node: mesh.self, session: parts.session, classes: devices.classes(), freeSlots, freeBytes: Math.max(0, free), ahead };
   }
 
   function begin(grant: GrantedJob): void {
@@ -309,10 +222,10 @@ export function createWorker(parts: WorkerParts): Worker {
         sources: parts.source,
         workspace: parts.workspace,
         patienceMs: parts.patienceMs,
-        manners: () => parts.household?.manners() ?? defaultManners,
-        makeRoom: () => makeRoom(run),
+        manners: allowance.manners,
+        makeRoom: () => room.make(run),
         slot: () => isReady(run),
-        stallMs: () => (limits?.stallSeconds ?? 600) * 1000,
+        stallMs: allowance.stallMs,
         onProgress: (progress) => (run.latest = progress),
         onFetched: (bytes) => (run.toFetch = Math.max(0, run.grant.fingerprint.sizeBytes - bytes)),
         onEncoder: (encoder) => (run.encoder = encoder),
@@ -327,7 +240,7 @@ export function createWorker(parts: WorkerParts): Worker {
     log.info({ job: run.grant.job, attempt: run.grant.attempt, event: report.event }, 'a job ended');
     // a broken one shall not be given the next film
     if (report.event === 'failed' && report.reason.code === 'encoder-failed') parts.detectAgain();
-    if (report.event === 'failed' && report.reason.code === 'no-space') noRoomUntil = performance.now() + NO_ROOM_MS;
+    if (report.event === 'failed' && report.reason.code === 'no-space') room.wasTooSmall();
     // without the mark it only has to be encoded again after a restart
     if (report.event === 'encoded')
       await parts.workspace.complete(run.grant.attempt).catch(quiet('an output could not be marked as whole'));
@@ -339,35 +252,11 @@ export function createWorker(parts: WorkerParts): Worker {
     }
   }
 
-  async function makeRoom(run: Running): Promise<void> {
-    run.toFetch = run.grant.fingerprint.sizeBytes;
-    requireRoom(running.values(), await parts.workspace.freeBytes(), limits?.minFreeBytes ?? 0);
-  }
-
   function isReady(run: Running): Promise<void> {
     run.ready = true;
     run.toFetch = 0;
     wake(); // a slot may be free, and the line is
     return run.slot;
-  }
-
-  /** Once a second: the numbers for the page, and the sign of life that renews the lease, also while paused or waiting. */
-  function beat(): void {
-    noticeSleep();
-    for (const { grant, latest, control, encoder, heldBack: why, colours } of running.values()) {
-      const ids = { node: mesh.self, job: grant.job, attempt: grant.attempt };
-      const barcode = colours && isTold(colours.beats++) ? { barcode: colours.strip } : {};
-      mesh.publish('progress', { ...ids, ...latest, encoder, paused: control.paused, why, ...barcode });
-    }
-  }
-
-  /** By the wall clock: the other one stands still while the machine sleeps. */
-  function noticeSleep(): void {
-    const gap = Date.now() - beatAt;
-    beatAt = Date.now();
-    if (gap < SLEPT_MS) return;
-    log.info({ seconds: Math.round(gap / 1000) }, 'this machine slept, or the program stood still');
-    for (const run of running.values()) run.disturbed = { percent: run.latest.percent, slept: true };
   }
 
   async function obey(wish: ProtocolRequest<'control'>): Promise<ProtocolResponse<'control'>> {
@@ -396,15 +285,5 @@ export function createWorker(parts: WorkerParts): Worker {
     await parts.workspace
       .remove(attempt)
       .catch((error: unknown) => log.warn({ attempt, why: messageOf(error) }, 'a workspace could not be removed'));
-  }
-
-  async function outputFor(ticket: Ticket): Promise<{ file: string; sizeBytes: number }> {
-    if (ticket.what !== 'output') throw new PlainError('This ticket is not for an output.', { reason: { code: 'delivery-failed' } });
-    const found = await parts.workspace.completed(ticket.attempt, ticket.extension);
-    if (found?.sizeBytes === ticket.sizeBytes) return found;
-    throw new PlainError(`The output of attempt ${ticket.attempt} is not on this machine.`, {
-      reason: { code: 'delivery-failed', params: { message: 'its worker does not have it any more' } },
-      retry: !found && running.has(ticket.attempt),
-    });
   }
 }
