@@ -1,5 +1,6 @@
 import type { Sighting, Surroundings } from '../core/standing.ts';
-import type { Lobby, Neighbour } from '../mesh/lobby.ts';
+import type { Lobby } from '../mesh/lobby.ts';
+import type { Neighbour } from '../mesh/neighbours.ts';
 
 /**
  * What the mesh noticed, made plain by what the lobbies say of themselves: a stranger at the mesh is only "not a member",

@@ -1,21 +1,20 @@
 import type { Libp2p } from '@libp2p/interface';
 import { randomUUID } from 'node:crypto';
-import { settings } from '../config/schema.ts';
-import { PlainError, messageOf } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { distance, formatAddress, parseAddress } from './addresses.ts';
-import type { Target } from './addresses.ts';
+import { formatAddress } from './addresses.ts';
 import { createLanMdns } from './lan-mdns.ts';
 import type { LanMdns } from './lan-mdns.ts';
 import { createAnnounced } from './lobby-announced.ts';
+import { createCalls, unexpected } from './lobby-calls.ts';
+import type { Where } from './lobby-calls.ts';
 import { createDoor } from './lobby-door.ts';
-import { OwnAddress, createErrands } from './lobby-errand.ts';
-import type { Errand, Errands } from './lobby-errand.ts';
+import type { Errand } from './lobby-errand.ts';
 import { startLobbyHost } from './lobby-host.ts';
 import type { LobbyAnswer, LobbyQuestion } from './lobby-messages.ts';
 import type { JoinAnswer, JoinRequest } from './messages.ts';
-import { FORGET_MS, createNeighbours } from './neighbours.ts';
-import type { Seen, Statement } from './neighbours.ts';
+import { createNeighbours } from './neighbours.ts';
+import type { Neighbour, Seen, Statement } from './neighbours.ts';
 
 /**
  * Where strangers meet: a second, tiny libp2p host with one protocol and its own mDNS name. A member's lobby says which
@@ -43,21 +42,6 @@ export interface Lobby {
   claimFounding(claims: boolean): void;
   /** addresses given by a person at which nothing answers, and how many lobbies were announced that have not answered yet */
   silent(): { peers: string[]; announced: number };
-}
-
-export type Where = { node: string } | { address: string };
-
-export interface Neighbour {
-  node: string;
-  name: string;
-  version: string;
-  addresses: string[];
-  /** null: it belongs to no cluster yet */
-  cluster: { id: string; name: string; publicKey: string; established: boolean; nodes: number } | null;
-  /** milliseconds since this node began to look for a cluster; null when it belongs to one */
-  lookingMs: number | null;
-  /** milliseconds since 1970 */
-  seenMs: number;
 }
 
 export interface LobbyParts {
@@ -90,12 +74,11 @@ export function createLobby(parts: LobbyParts): Lobby {
   const stopping = new AbortController();
   const neighbours = createNeighbours(self);
   const announced = createAnnounced();
-  const answeredPeers = new Map<string, number>();
+  const calls = createCalls({ neighbours, announced, closed: stopping.signal });
   const listeners = new Set<() => void>();
   /** what is being looked at now; true: once more when done, with what changed meanwhile */
   const visits = new Map<string, boolean>();
   let host: Libp2p | null = null;
-  let errands: Errands | null = null;
   let mdns: LanMdns | null = null;
   let timer: NodeJS.Timeout | undefined;
   let telling: NodeJS.Timeout | undefined;
@@ -112,7 +95,7 @@ export function createLobby(parts: LobbyParts): Lobby {
         door: createDoor({ reply, log }),
         log,
       });
-      errands = createErrands(host);
+      calls.open(host);
       if (parts.discovery === 'lan') {
         const onFound = (node: string, addresses: string[]): void => {
           if (node !== self && announced.heard(node, addresses, (known) => neighbours.get(known) !== null)) lookAt(node);
@@ -137,7 +120,7 @@ export function createLobby(parts: LobbyParts): Lobby {
       return () => void listeners.delete(listener);
     },
     async ask(where, request, signal) {
-      const { answer } = await errand(where, { ask: 'join', ...request }, signal, JOIN_MS);
+      const { answer } = await calls.call(where, { ask: 'join', ...request }, signal, JOIN_MS);
       if (answer.to !== 'join') throw unexpected(where, answer);
       return answer.answer;
     },
@@ -148,7 +131,7 @@ export function createLobby(parts: LobbyParts): Lobby {
       return seen;
     },
     async standing(where, signal) {
-      const { answer } = await errand(where, { ask: 'standing' }, signal);
+      const { answer } = await calls.call(where, { ask: 'standing' }, signal);
       if (answer.to !== 'standing') throw unexpected(where, answer);
       return answer.members;
     },
@@ -160,8 +143,7 @@ export function createLobby(parts: LobbyParts): Lobby {
       round();
     },
     silent() {
-      const peers = parts.peers.filter((peer) => performance.now() - (answeredPeers.get(peer) ?? -Infinity) > FORGET_MS);
-      return { peers, announced: announced.nodes().filter((node) => neighbours.get(node) === null).length };
+      return { peers: calls.silent(parts.peers), announced: announced.nodes().filter((node) => neighbours.get(node) === null).length };
     },
   };
 
@@ -239,8 +221,8 @@ export function createLobby(parts: LobbyParts): Lobby {
     const known = 'node' in where ? neighbours.get(where.node) : neighbours.list().find(({ peers }) => peers.includes(where.address));
     const knows = known?.founding ?? false;
     const peer = 'address' in where && parts.peers.includes(where.address) ? where.address : null;
-    const found = await errand(where, { ask: 'look', self: statement(), knows }, signal);
-    if (peer) answeredPeers.set(peer, performance.now());
+    const found = await calls.call(where, { ask: 'look', self: statement(), knows }, signal);
+    if (peer) calls.answered(peer);
     if (found.answer.to === 'look') {
       const said = { ...found.answer.self, node: found.node };
       heard(said, { address: formatAddress(found.target), peer, told: claim !== null && claim === claims });
@@ -264,43 +246,4 @@ export function createLobby(parts: LobbyParts): Lobby {
       }
     }
   }
-
-  async function errand(where: Where, question: LobbyQuestion, signal: AbortSignal, limitMs?: number): Promise<Errand> {
-    const targets = 'node' in where ? targetsOf(where.node) : lobbiesAt(where.address);
-    if (!errands || targets.length === 0) throw new PlainError(`It is not known where ${nameOf(where)} is.`, { retry: true });
-    try {
-      return await errands.run(targets, question, AbortSignal.any([signal, stopping.signal]), limitMs);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof OwnAddress) {
-        // named to every machine alike, this one too: then it is not silent
-        if ('address' in where) answeredPeers.set(where.address, performance.now());
-        throw new PlainError(`${nameOf(where)} is this machine itself.`);
-      }
-      throw new PlainError(`No lobby of CodecShift answers at ${nameOf(where)}.`, { cause: error, retry: true });
-    }
-  }
-
-  /** Where it answered last, then the nearest. */
-  function targetsOf(node: string): Target[] {
-    const known = [...(neighbours.get(node)?.addresses ?? []), ...announced.of(node)].flatMap((text) => parseAddress(text, 0) ?? []);
-    const unique = [...new Map(known.map((one) => [`${one.host} ${one.port}`, { ...one, node }])).values()];
-    const [last, ...others] = unique;
-    return last ? [last, ...others.toSorted((a, b) => distance(a.host) - distance(b.host))].slice(0, 6) : [];
-  }
-
-  function unexpected(where: Where, answer: LobbyAnswer): PlainError {
-    return new PlainError(`${nameOf(where)} gave an answer that was not expected${answer.to === 'refused' ? `: ${answer.why}` : '.'}`);
-  }
-}
-
-/** A person names the mesh of a machine; its lobby is at the next port. Whoever names the lobby itself is right too. */
-function lobbiesAt(address: string): Target[] {
-  const target = parseAddress(address, settings.meshPort.default);
-  if (!target) return [];
-  return target.port < 65_535 ? [{ ...target, port: target.port + 1 }, target] : [target];
-}
-
-function nameOf(where: Where): string {
-  return 'node' in where ? where.node : where.address;
 }

@@ -1,5 +1,3 @@
-import type { Neighbour } from './lobby.ts';
-
 /**
  * The lobbies around, by what they said of themselves: in answer to a look of ours, or in a look of theirs. Both carry
  * the same statement, so that one direction is enough for two machines to know of each other. At most a hundred; what
@@ -15,6 +13,19 @@ export interface Neighbours {
   get(node: string): Seen | null;
   /** our own claim begins or ends: nobody knows of it yet */
   forgetTold(): void;
+}
+
+export interface Neighbour {
+  node: string;
+  name: string;
+  version: string;
+  addresses: string[];
+  /** null: it belongs to no cluster yet */
+  cluster: { id: string; name: string; publicKey: string; established: boolean; nodes: number } | null;
+  /** milliseconds since this node began to look for a cluster; null when it belongs to one */
+  lookingMs: number | null;
+  /** milliseconds since 1970 */
+  seenMs: number;
 }
 
 export interface Statement extends Omit<Neighbour, 'seenMs'> {
