@@ -2,14 +2,13 @@ import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id';
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys';
 import type { Connection, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { speaks as spoken, whyApart, type Program, type ProtocolRange } from '../core/compatibility.ts';
+import { speaks as spoken, whyApart, type ProtocolRange } from '../core/compatibility.ts';
 import type { Surroundings } from '../core/standing.ts';
-import { PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createAddressBook } from './address-book.ts';
-import { formatAddress, ownInterfaces, parseAddress, requireAddress, toMultiaddr, type Target } from './addresses.ts';
-import { createAskLimit } from './ask-limit.ts';
-import { askSelf, createDelivery } from './delivery.ts';
+import { formatAddress, ownInterfaces, requireAddress, toMultiaddr, type Target } from './addresses.ts';
+import { createCompany, type Company } from './company.ts';
+import { createDelivery } from './delivery.ts';
 import { lanDiscovery } from './discovery.ts';
 import { encode } from './encoding.ts';
 import { createEncounters } from './encounter.ts';
@@ -21,10 +20,12 @@ import { createMender, isAlive } from './liveness.ts';
 import { createMeetings } from './meeting.ts';
 import type { Membership } from './membership.ts';
 import type { Mesh } from './mesh.ts';
-import { MAX_MESSAGE_BYTES, MAX_TOPIC_BYTES, protocols, type Protocol } from './messages.ts';
+import { MAX_TOPIC_BYTES, protocols, type Protocol } from './messages.ts';
+import { createQuestions } from './questions.ts';
 import { createReconciler } from './reconcile.ts';
-import { ask, createRpcServer, protocolId } from './rpc.ts';
+import { createRpcServer, protocolId } from './rpc.ts';
 import { createSightings } from './sightings.ts';
+import { createWitness } from './witness.ts';
 
 /**
  * The mesh over libp2p: TCP, Noise, yamux, gossipsub. Only members get past Noise; a connection counts as admitted once
@@ -37,21 +38,11 @@ import { createSightings } from './sightings.ts';
  *
  * Everything that goes wrong around this node ends in sightings, as a sentence for a person.
  */
-export interface NetworkMesh extends Mesh {
+export interface NetworkMesh extends Mesh, Company {
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** members that are connected and admitted now, and whose programs work together with this one's */
-  connected(): string[];
-  /** host part of the live connection to a node: where its data plane is reached too; null when not connected */
-  hostOf(node: string): string | null;
   /** open connections to a node, admitted or not: one, or two for a moment while both dial */
   connectionsOf(node: string): number;
-  /** its clock minus ours in milliseconds, measured when they met and again every minute */
-  clockOf(node: string): number | null;
-  /** members that are connected, but whose programs are too far from this one's for anything but to meet */
-  apart(): { node: string; program: Program }[];
-  /** what a connected node runs, as it said itself; null when it is not connected */
-  programOf(node: string): Program | null;
   onMet(listener: (node: string) => void): () => void;
   onLost(listener: (node: string) => void): () => void;
   /** a multiaddr or host:port, tried for ever; throws PlainError when it is no address */
@@ -73,13 +64,8 @@ export interface NetworkParts {
   log: Log;
 }
 
-const REQUEST_MS = 15_000;
-/** how long a request waits for a connection that is just being made */
-const ADMISSION_MS = 3000;
 const MEET_AGAIN_MS = 60_000;
 const MEND_MS = 10_000;
-/** nothing is waited for longer, whatever the caller's own signal says */
-const LONGEST_MS = 15 * 60_000;
 const STOP_MS = 2500;
 
 export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
@@ -90,11 +76,12 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   const links = createLinks(log);
   const sightings = createSightings({ nameOf: (node) => membership.nameOf(node) });
   const book = createAddressBook(isMember);
+  const witness = createWitness({ sightings, book });
   const program = { name: parts.name, version: parts.version, speaks: parts.speaks ?? spoken };
   const meetings = createMeetings({ self, ...program, membership, book, own: listening });
   const encounters = createEncounters({ ...program, membership, meetings, links, book, sightings, versionOf, log });
   const mender = createMender({ links, log });
-  const limit = createAskLimit();
+  const questions = createQuestions({ self, nameOf: (node) => membership.nameOf(node), delivery, links, apart });
   const reconciler = createReconciler({
     self,
     members: () => membership.members().nodes.map(({ id }) => id),
@@ -102,16 +89,8 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
     book,
     port: () => port,
     dial,
-    onUnreachable: (node, tried) =>
-      sightings.saw(node, {
-        by: book.source(node) ?? 'remembered',
-        trouble: { state: 'unreachable', tried },
-        addresses: book.of(node).map(formatAddress),
-      }),
-    onPeerUnreachable: (target, why) => {
-      const address = formatAddress(target);
-      sightings.saw(address, { by: 'peer', trouble: { state: 'unreachable', tried: [{ address, why }] }, addresses: [address] });
-    },
+    onUnreachable: witness.unreachable,
+    onPeerUnreachable: witness.peerUnreachable,
     log,
   });
   const rpc = createRpcServer({
@@ -136,20 +115,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
     self,
     start,
     stop,
-    async request(to, protocol, body, options) {
-      options?.signal?.throwIfAborted();
-      if (to === self) return await askSelf(delivery, self, protocol, body);
-      const text = encode(body, MAX_MESSAGE_BYTES);
-      const signal = options?.signal ? AbortSignal.any([options.signal, AbortSignal.timeout(LONGEST_MS)]) : AbortSignal.timeout(REQUEST_MS);
-      const name = membership.nameOf(to) ?? to;
-      return await limit.run(to, signal, async () => {
-        const link = await links.find(to, ADMISSION_MS);
-        if (!link) throw new PlainError(`The node ${name} cannot be reached.`, { retry: true });
-        const why = apart(link);
-        if (why !== null) throw new PlainError(why, { retry: true });
-        return (await ask(link.connection, protocol, text, signal, name)) as never;
-      });
-    },
+    request: questions.request,
     handle: (protocol, handler) => delivery.handle(protocol, handler),
     publish(topic, message) {
       const text = encode(message, MAX_TOPIC_BYTES);
@@ -158,20 +124,8 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
       gossip?.publish(topic, text);
     },
     subscribe: (topic, listener) => delivery.subscribe(topic, listener),
-    connected: () =>
-      links
-        .all()
-        .filter((link) => apart(link) === null)
-        .map(({ node }) => node),
-    hostOf: (node) => mapped(links.of(node), ({ connection }) => hostOf(connection.remoteAddr)),
+    ...createCompany({ self, program, links, apart }),
     connectionsOf: (node) => open(node).length,
-    clockOf: (node) => mapped(links.of(node), ({ clockMs }) => clockMs),
-    apart: () =>
-      links
-        .all()
-        .filter((link) => apart(link) !== null)
-        .map(({ node, version, speaks }) => ({ node, program: { version, speaks } })),
-    programOf: (node) => (node === self ? program : mapped(links.of(node), ({ version, speaks }) => ({ version, speaks }))),
     onMet: (listener) => links.onMet(listener),
     onLost: (listener) => links.onLost(listener),
     addPeer,
@@ -179,7 +133,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   };
 
   async function start(): Promise<void> {
-    const gate = createGate({ self, isMember, open, alive: isAlive, onStranger, onProved });
+    const gate = createGate({ self, isMember, open, alive: isAlive, onStranger: witness.stranger, onProved });
     const discovery = parts.discovery === 'lan' ? lanDiscovery({ id: self, onFound, log }) : null;
     const topics = topicNames(membership.cluster.id);
     for (const { node, addresses } of membership.remembered()) book.learn(node, addresses, 'remembered');
@@ -241,9 +195,9 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   }
 
   function onLost(node: string): void {
-    limit.forget(node);
+    questions.forget(node);
     if (ended || !isMember(node)) return;
-    sightings.saw(node, { by: book.source(node) ?? 'told', trouble: { state: 'connecting' } });
+    witness.lost(node);
     log.info({ node, name: membership.nameOf(node) }, 'the connection to a node ended');
   }
 
@@ -254,7 +208,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
       if (isMember(node)) continue;
       connection.abort(new Error('no member any more'));
       book.forget(node);
-      sightings.saw(node, { by: 'told', trouble: { state: 'not-approved', how: 'outbound' }, addresses: [] });
+      witness.removed(node);
     }
     reconciler.wake();
   }
@@ -265,19 +219,11 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
 
   function onFound(node: string, addresses: string[]): void {
     if (node === self || ended) return;
-    if (!isMember(node)) {
-      const texts = addresses.map((text) => parseAddress(text, 0)).filter((one) => one !== null);
-      return sightings.saw(node, { by: 'mdns', trouble: { state: 'not-approved', how: 'mdns' }, addresses: texts.map(formatAddress) });
-    }
+    if (!isMember(node)) return witness.announced(node, addresses);
     const silentMs = performance.now() - (heardOf.get(node) ?? -Infinity);
     heardOf.set(node, performance.now());
     // A sign of life after a silence: the cable is back, or the machine woke up.
     if (book.learn(node, addresses, 'mdns') || silentMs > 2 * MEND_MS) reconciler.wake(node);
-  }
-
-  function onStranger(node: string, address: string, direction: 'inbound' | 'outbound'): void {
-    const by = direction === 'inbound' ? 'inbound' : 'peer';
-    sightings.saw(node, { by, trouble: { state: 'not-approved', how: direction }, addresses: [address] });
   }
 
   function onProved(node: string, address: string): void {
@@ -324,10 +270,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
     return {
       listening: [{ what: 'mesh', addresses: listening(), ...(problem ? { problem } : {}) }],
       interfaces,
-      sightings: sightings
-        .list()
-        .filter(({ node }) => node !== self)
-        .map((one) => ({ ...one, by: book.source(one.node) ?? one.by })), // often told of by a third machine first, heard by oneself later
+      sightings: witness.list().filter(({ node }) => node !== self),
     };
   }
 }
@@ -341,8 +284,4 @@ function on(host: Host, event: 'connection:open' | 'connection:close', listener:
       detail.abort(new Error('a listener failed'));
     }
   });
-}
-
-function mapped<T, R>(value: T | null, map: (value: T) => R): R | null {
-  return value === null ? null : map(value);
 }
