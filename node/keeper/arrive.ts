@@ -20,18 +20,6 @@ export type FetchOutput = (wish: {
   signal: AbortSignal;
 }) => Promise<unknown>;
 
-/** One task at a time for each key. Who is given up while he waits does not wait for his turn to say so. */
-export function createLines(): <T>(key: string, signal: AbortSignal, task: () => Promise<T>) => Promise<T> {
-  const lines = new Map<string, Promise<unknown>>();
-  return (key, signal, task) => {
-    const before = lines.get(key) ?? Promise.resolve();
-    const given = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-    const mine = Promise.race([before, given]).then(task);
-    lines.set(key, Promise.allSettled([before, mine]));
-    return mine;
-  };
-}
-
 export interface ArriveParts {
   node: string;
   roots: KeeperRoots;

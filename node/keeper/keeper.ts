@@ -11,12 +11,13 @@ import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import type { Outbox, Report } from '../mesh/outbox.ts';
 import { createInspector } from './inspect.ts';
 import { deliveriesOf, dropDelivery, letExpire, putBack, replace, throwAway, type ReplaceParts } from './replace.ts';
-import { arrive, arrivedAt, createLines, type FetchOutput } from './arrive.ts';
+import { arrive, arrivedAt, type FetchOutput } from './arrive.ts';
+import { createLanes, createLines, type Lane } from './lanes.ts';
 import { recheck } from './recheck.ts';
 import { answerPictures, takePictures } from './pictures.ts';
 import { rootTrouble, type KeeperRoots } from './roots.ts';
 import { createSettling } from './settle.ts';
-import { failureOf, verify, type VerifyGrant } from './verify.ts';
+import { failureOf, limitTime, verify, type VerifyGrant } from './verify.ts';
 
 /**
  * The only role that touches originals: lists and probes files, takes outputs to their side, judges them, swaps, keeps
@@ -79,7 +80,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
   const swaps: ReplaceParts = { node: mesh.self, roots, ...(parts.fault ? { fault: parts.fault } : {}) };
   const inspector = createInspector({ roots, tools, onAdopted: parts.onAdopted, busy: () => new Set(working.keys()) });
   const working = new Map<number, Work>();
-  const lanes = { verify: Promise.resolve(), swap: Promise.resolve(), low: Promise.resolve() };
+  const lanes = createLanes();
   const inLine = createLines();
   const patience = parts.patienceMs === undefined ? {} : { patienceMs: parts.patienceMs };
   const ending = new AbortController();
@@ -111,7 +112,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
       for (const work of working.values())
         work.abort.abort(new PlainError('The program was stopped.', { reason: { code: 'shut-down' }, retry: true }));
       await Promise.all([...working.values()].map((work) => work.ended));
-      await Promise.all(Object.values(lanes));
+      await lanes.idle();
     },
     async attempts() {
       const found = await Promise.all(
@@ -171,10 +172,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
     const phase = grant.op === 'verify' ? 'delivering' : grant.op === 'recheck' ? 'verifying' : 'replacing';
     const work: Work = { grant, abort: new AbortController(), numbers: { phase, percent: 0 }, ended: Promise.resolve() };
     working.set(grant.attempt, work);
-    const lane = laneOf(grant);
-    // what nobody waits for begins only once nothing else is being checked
-    const first = lane === 'low' ? () => lanes.verify : () => undefined;
-    const enqueue = (): Promise<void> => (lanes[lane] = lanes[lane].then(first).then(() => carryOut(work, () => perform(work, grant))));
+    const enqueue = (): Promise<void> => lanes.enqueue(laneOf(grant), () => carryOut(work, () => perform(work, grant)));
     const remote = elsewhere(grant);
     const fetched = remote && inLine(remote.output.node, work.abort.signal, () => fetchNow(work, remote));
     const done = fetched ? fetched.then((here) => (here ? enqueue() : undefined)) : enqueue();
@@ -240,11 +238,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
   }
 
   async function verifyWithin(work: Work, grant: VerifyGrant): Promise<Report> {
-    const tooLong = new PlainError('Checking took too long.', {
-      reason: { code: 'timeout', params: { limit: grant.timeoutSeconds } },
-      retry: true,
-    });
-    const timer = setTimeout(() => work.abort.abort(tooLong), grant.timeoutSeconds * 1000);
+    const unlimit = limitTime(work.abort, grant.timeoutSeconds);
     try {
       const remote = elsewhere(grant) !== null;
       const before = remote ? FETCH_SHARE * 100 : 0;
@@ -261,13 +255,13 @@ export function createKeeper(parts: KeeperParts): Keeper {
         grant.pictures !== false && {
           takePictures(pair: Parameters<typeof takePictures>[1], signal: AbortSignal): Promise<number[]> {
             // everything is measured: whatever this takes must not count against the output
-            clearTimeout(timer);
+            unlimit();
             return takePictures({ tools, pictures, log }, pair, signal);
           },
         };
       return await verify({ node: mesh.self, roots, tools, outputOf, onDelivered, onProgress, ...courtesy }, grant, work.abort.signal);
     } finally {
-      clearTimeout(timer);
+      unlimit();
     }
   }
 
@@ -295,7 +289,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
   }
 }
 
-function laneOf(grant: Grant): 'verify' | 'swap' | 'low' {
+function laneOf(grant: Grant): Lane {
   if (grant.op === 'recheck') return grant.low ? 'low' : 'verify';
   return grant.op === 'verify' ? 'verify' : 'swap';
 }

@@ -12,7 +12,7 @@ import { resolveInRoot } from '../files/roots.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
 import type { Report } from '../mesh/outbox.ts';
 import { rootTrouble, type KeeperRoots } from './roots.ts';
-import { failureOf } from './verify.ts';
+import { failureOf, limitTime } from './verify.ts';
 
 export type RecheckGrant = Extract<ProtocolRequest<'grant'>, { op: 'recheck' }>;
 
@@ -31,9 +31,7 @@ export interface RecheckParts {
 export async function recheck(parts: RecheckParts, grant: RecheckGrant, abort: AbortController): Promise<Report> {
   const ids = { job: grant.job, attempt: grant.attempt };
   const { signal } = abort;
-  const limit = grant.timeoutSeconds;
-  const tooLong = new PlainError('Checking took too long.', { reason: { code: 'timeout', params: { limit } }, retry: true });
-  const timer = setTimeout(() => abort.abort(tooLong), limit * 1000);
+  const unlimit = limitTime(abort, grant.timeoutSeconds);
   try {
     const root = await parts.roots.open(grant.root);
     const original = await resolveInRoot(root, grant.original.path);
@@ -55,7 +53,7 @@ export async function recheck(parts: RecheckParts, grant: RecheckGrant, abort: A
   } catch (error) {
     return { event: 'not-rechecked', ...ids, ...failureOf(await rootTrouble(parts.roots, grant.root, error), signal, 'verify-failed') };
   } finally {
-    clearTimeout(timer);
+    unlimit();
   }
 }
 

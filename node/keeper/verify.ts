@@ -98,6 +98,13 @@ export async function verify(parts: VerifyParts, grant: VerifyGrant, signal: Abo
   }
 }
 
+/** Aborts a check that takes longer than this. Returns what calls that off. */
+export function limitTime(abort: AbortController, seconds: number): () => void {
+  const tooLong = new PlainError('Checking took too long.', { reason: { code: 'timeout', params: { limit: seconds } }, retry: true });
+  const timer = setTimeout(() => abort.abort(tooLong), seconds * 1000);
+  return () => clearTimeout(timer);
+}
+
 /** @throws PlainError `file-changed` unless the original is what the job was made for */
 export async function requireUnchanged(original: string, grant: VerifyGrant, signal: AbortSignal): Promise<void> {
   const now = await fingerprint(original, signal);
