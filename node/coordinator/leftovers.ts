@@ -16,7 +16,7 @@ import type { Database } from '../db/connect.ts';
 import { approvedNodes } from '../db/nodes.ts';
 import { PlainError } from '../errors.ts';
 import type { Mesh } from '../mesh/mesh.ts';
-import type { FoundLeftover, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+import type { FoundLeftover, InspectAnswer, ProtocolRequest } from '../mesh/messages.ts';
 import { portions } from './portions.ts';
 
 export interface LeftoverParts {
@@ -26,8 +26,6 @@ export interface LeftoverParts {
   /** something was written */
   onPage: () => void;
 }
-
-type Answer<O extends ProtocolResponse<'inspect'>['op']> = Extract<ProtocolResponse<'inspect'>, { op: O }>;
 
 /** A list that nobody would ever read is cut; what is deleted from it makes room for the rest. */
 const MOST = 50_000;
@@ -113,9 +111,9 @@ async function ask<O extends 'left' | 'cleaned'>(
   wanted: O,
   body: ProtocolRequest<'inspect'>,
   signal: AbortSignal,
-): Promise<Answer<O>> {
+): Promise<InspectAnswer<O>> {
   const answer = await mesh.request(keeper, 'inspect', body, { signal: AbortSignal.any([signal, AbortSignal.timeout(PAGE_MS)]) });
-  if (answer.op === wanted) return answer as Answer<O>;
+  if (answer.op === wanted) return answer as InspectAnswer<O>;
   const reason: Reason = answer.op === 'refused' ? (answer.reason as Reason) : { code: 'cleanup-failed' };
   // a disk that is away is not back within seconds; anything else may be tried once more
   throw new PlainError('The machine with this library could not do it.', { reason, retry: !reason.code.startsWith('root-') });

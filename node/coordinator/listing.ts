@@ -6,7 +6,7 @@ import { setStatus } from '../db/file-standing.ts';
 import { filesByPath, knownFiles, markMissing, upsertListed, type KnownFile, type ListedFile as FoundFile } from '../db/media-files.ts';
 import { PlainError } from '../errors.ts';
 import type { Mesh } from '../mesh/mesh.ts';
-import type { ListedFile, ProtocolResponse } from '../mesh/messages.ts';
+import type { InspectAnswer, ListedFile } from '../mesh/messages.ts';
 
 export interface ListingParts {
   mesh: Mesh;
@@ -28,7 +28,7 @@ export interface ListingCounts {
   settlingIn: Set<string>;
 }
 
-type Page = Extract<ProtocolResponse<'inspect'>, { op: 'listed' }>;
+type Page = InspectAnswer<'listed'>;
 
 /**
  * Compares what a keeper sees below a library's folder with what the database knows, page by page, and writes only the
@@ -81,11 +81,7 @@ async function takeFiles(
   seen: Set<number>,
   counts: ListingCounts,
 ): Promise<void> {
-  const known = await byPath(
-    parts.db,
-    library.id,
-    files.map((f) => f.path),
-  );
+  const known = await byPath(parts.db, library.id, files);
   const write: FoundFile[] = [];
   const settled: number[] = [];
   for (const file of files) {
@@ -137,11 +133,7 @@ async function takeProblems(
   seen: Set<number>,
   counts: ListingCounts,
 ): Promise<void> {
-  const known = await byPath(
-    parts.db,
-    library.id,
-    problems.map((p) => p.path),
-  );
+  const known = await byPath(parts.db, library.id, problems);
   const write: FoundFile[] = [];
   for (const problem of problems) {
     counts.problems++;
@@ -166,8 +158,9 @@ function common(name: string): { path: string; title: string; detail: string } {
   return { path: name, title: title.slice(0, 500), detail: detail.slice(0, 200) };
 }
 
-async function byPath(db: Database, libraryId: number, paths: string[]): Promise<Map<string, KnownFile>> {
-  if (paths.length === 0) return new Map();
+async function byPath(db: Database, libraryId: number, listed: readonly { path: string }[]): Promise<Map<string, KnownFile>> {
+  if (listed.length === 0) return new Map();
+  const paths = listed.map(({ path }) => path);
   return new Map((await filesByPath(db, libraryId, paths)).map((row) => [row.path, row]));
 }
 

@@ -11,7 +11,7 @@ import { listLibraries } from '../db/libraries.ts';
 import { approvedNodes } from '../db/nodes.ts';
 import type { Events } from '../events.ts';
 import type { Mesh } from '../mesh/mesh.ts';
-import type { FoundInTrash, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+import type { FoundInTrash, InspectAnswer, ProtocolRequest } from '../mesh/messages.ts';
 import { portions } from './portions.ts';
 
 export interface TrashFindParts {
@@ -21,7 +21,6 @@ export interface TrashFindParts {
   settings: () => ClusterSettings;
 }
 
-type Answer<O extends ProtocolResponse<'inspect'>['op']> = Extract<ProtocolResponse<'inspect'>, { op: O }>;
 type Noted = FoundInTrash & { note: NonNullable<FoundInTrash['note']> };
 
 const PORTION = { most: 50, bytes: 100_000 };
@@ -107,8 +106,8 @@ async function ask<O extends 'trash-listed' | 'trash-found'>(
   wanted: O,
   body: ProtocolRequest<'inspect'>,
   signal: AbortSignal,
-): Promise<Answer<O>> {
+): Promise<InspectAnswer<O>> {
   const answer = await mesh.request(keeper, 'inspect', body, { signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]) });
-  if (answer.op === wanted) return answer as Answer<O>;
+  if (answer.op === wanted) return answer as InspectAnswer<O>;
   throw new Error(`the keeper answered ${answer.op}`);
 }

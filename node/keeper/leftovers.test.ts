@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
-import type { ProtocolResponse } from '../mesh/messages.ts';
+import type { InspectAnswer } from '../mesh/messages.ts';
 import { createInspector } from './inspect.ts';
 import { loadRoots } from './roots.ts';
 
@@ -27,7 +27,7 @@ async function stage(t: TestContext): Promise<{ mesh: Mesh; root: string; films:
   return { mesh, root, films };
 }
 
-type Left = Extract<ProtocolResponse<'inspect'>, { op: 'left' }>;
+type Left = InspectAnswer<'left'>;
 
 async function page(s: { mesh: Mesh; root: string }, n: number, scan = 'one'): Promise<Left> {
   const answer = await s.mesh.request('keeper', 'inspect', { op: 'leftovers', root: s.root, scan, page: n });

@@ -1,18 +1,15 @@
 import { deleteLeftovers, listLeftovers, type Leftover } from '../files/cleanup.ts';
 import { lookInTrash } from '../files/trash.ts';
-import type { FoundLeftover, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+import type { FoundLeftover, InspectAnswer, InspectAsk } from '../mesh/messages.ts';
 import { createListings } from './listings.ts';
 import type { KeeperRoots } from './roots.ts';
 
-type Ask<O extends ProtocolRequest<'inspect'>['op']> = Extract<ProtocolRequest<'inspect'>, { op: O }>;
-type Answer<O extends ProtocolResponse<'inspect'>['op']> = Extract<ProtocolResponse<'inspect'>, { op: O }>;
-
 /** What was left lying about in a library, and in its trash: looked at, and deleted where the coordinator says so. */
 export interface Leftovers {
-  page(ask: Ask<'leftovers'>): Promise<Answer<'left'>>;
+  page(ask: InspectAsk<'leftovers'>): Promise<InspectAnswer<'left'>>;
   end(scan: string): void;
-  delete(ask: Ask<'delete-leftovers'>): Promise<Answer<'cleaned'>>;
-  lookInTrash(ask: Ask<'look-trash'>): Promise<Answer<'trash-seen'>>;
+  delete(ask: InspectAsk<'delete-leftovers'>): Promise<InspectAnswer<'cleaned'>>;
+  lookInTrash(ask: InspectAsk<'look-trash'>): Promise<InspectAnswer<'trash-seen'>>;
   stop(): void;
 }
 
@@ -31,7 +28,7 @@ const PAGE_MS = 5000;
 export function createLeftovers({ roots, busy }: LeftoversParts): Leftovers {
   const looked = new Map<string, number>();
   const ending = new AbortController();
-  const listings = createListings<Ask<'leftovers'>, Leftover, Answer<'left'>>({
+  const listings = createListings<InspectAsk<'leftovers'>, Leftover, InspectAnswer<'left'>>({
     pageMs: PAGE_MS,
     async begin({ root: id, scan }, signal) {
       const root = await roots.open(id);
@@ -58,7 +55,7 @@ export function createLeftovers({ roots, busy }: LeftoversParts): Leftovers {
     },
     async lookInTrash({ root: id, originals }) {
       const root = await roots.open(id);
-      const answer: Answer<'trash-seen'> = { op: 'trash-seen', there: [], gone: [] };
+      const answer: InspectAnswer<'trash-seen'> = { op: 'trash-seen', there: [], gone: [] };
       for (const { id: original, trashPath } of originals) {
         const seen = await lookInTrash(root, trashPath);
         if (seen !== 'unclear') answer[seen].push(original);
@@ -71,7 +68,7 @@ export function createLeftovers({ roots, busy }: LeftoversParts): Leftovers {
     },
   };
 
-  async function fill(next: () => Promise<Leftover | 'end' | 'later'>, count: () => number): Promise<Answer<'left'>> {
+  async function fill(next: () => Promise<Leftover | 'end' | 'later'>, count: () => number): Promise<InspectAnswer<'left'>> {
     const found: FoundLeftover[] = [];
     let bytes = 0;
     let last = false;

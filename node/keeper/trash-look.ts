@@ -1,16 +1,13 @@
 import { listTrashed, lookAtTrashed } from '../files/trash-found.ts';
-import type { FoundInTrash, ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
+import type { FoundInTrash, InspectAnswer, InspectAsk } from '../mesh/messages.ts';
 import { createListings } from './listings.ts';
 import type { KeeperRoots } from './roots.ts';
 
-type Ask<O extends ProtocolRequest<'inspect'>['op']> = Extract<ProtocolRequest<'inspect'>, { op: O }>;
-type Answer<O extends ProtocolResponse<'inspect'>['op']> = Extract<ProtocolResponse<'inspect'>, { op: O }>;
-
 /** What really lies in a trash: first every name, then a close look at those of which the books know nothing. */
 export interface TrashLook {
-  page(ask: Ask<'list-trash'>): Promise<Answer<'trash-listed'>>;
+  page(ask: InspectAsk<'list-trash'>): Promise<InspectAnswer<'trash-listed'>>;
   end(scan: string): void;
-  find(ask: Ask<'find-trash'>): Promise<Answer<'trash-found'>>;
+  find(ask: InspectAsk<'find-trash'>): Promise<InspectAnswer<'trash-found'>>;
   stop(): void;
 }
 
@@ -22,7 +19,7 @@ const ANSWER_BYTES = 150_000;
 
 export function createTrashLook({ roots }: { roots: KeeperRoots }): TrashLook {
   const ending = new AbortController();
-  const listings = createListings<Ask<'list-trash'>, { trashPath: string }, Answer<'trash-listed'>>({
+  const listings = createListings<InspectAsk<'list-trash'>, { trashPath: string }, InspectAnswer<'trash-listed'>>({
     pageMs: PAGE_MS,
     begin: async ({ root }, signal) => listTrashed(await roots.open(root), signal),
     fill,
@@ -50,7 +47,7 @@ export function createTrashLook({ roots }: { roots: KeeperRoots }): TrashLook {
   };
 }
 
-async function fill(next: () => Promise<{ trashPath: string } | 'end' | 'later'>): Promise<Answer<'trash-listed'>> {
+async function fill(next: () => Promise<{ trashPath: string } | 'end' | 'later'>): Promise<InspectAnswer<'trash-listed'>> {
   const paths: string[] = [];
   for (let bytes = 0; paths.length < PAGE_FILES && bytes < PAGE_BYTES;) {
     const one = await next();

@@ -151,6 +151,9 @@ export type Topic = keyof typeof topics;
 export type ProtocolRequest<P extends Protocol> = v.InferOutput<(typeof protocols)[P]['request']>;
 export type ProtocolResponse<P extends Protocol> = v.InferOutput<(typeof protocols)[P]['response']>;
 export type TopicMessage<T extends Topic> = v.InferOutput<(typeof topics)[T]>;
+/** One kind of question to a keeper, and one kind of answer. */
+export type InspectAsk<O extends ProtocolRequest<'inspect'>['op']> = Extract<ProtocolRequest<'inspect'>, { op: O }>;
+export type InspectAnswer<O extends ProtocolResponse<'inspect'>['op']> = Extract<ProtocolResponse<'inspect'>, { op: O }>;
 export type ConductReport = v.InferOutput<typeof conduct>;
 export type GrantedJob = v.InferOutput<typeof grantedJob>;
 export type EncoderReport = v.InferOutput<typeof encoderReport>;
