@@ -121,10 +121,11 @@ export function createFrontApp(parts: FrontParts, reach: Reach, assets: Assets):
   app.use(originGate({ secret: parts.secret }) as MiddlewareHandler<FrontEnv>);
   registerMachine(app, web);
   registerMachineLogs(app, web);
-  app.all('/node/*', () => {
-    throw refuse('not-found');
+  // what this machine answers by itself waits for no coordinator: nothing else will ever answer it
+  app.all('*', (c) => {
+    if (isOwn(c.req.path)) throw refuse('not-found');
+    return waiting(web, c);
   });
-  app.all('*', (c) => waiting(web, c));
   return { app, streams };
 
   function page(c: FrontCtx, wish: FrontPage): Response {

@@ -218,6 +218,14 @@ describe('what a person may do here', () => {
     assert.deepEqual(front.asked, [['leaveAndJoin', 'cluster-attic']]);
   });
 
+  test('a question that this machine answers to no method is not said to wait for a coordinator', async (t) => {
+    const front = await tower(t, { standing: member({ node: 'a', name: 'a' }) });
+    for (const path of ['/api/v1/node/log-levels', '/api/v1/node/support-bundle']) {
+      const answer = await fetch(`${front.url}${path}`);
+      assert.deepEqual([answer.status, ((await answer.json()) as { error: { code: string } }).error.code], [404, 'not-found'], path);
+    }
+  });
+
   test('who leaves a cluster whose books are here has to type its name', async (t) => {
     const front = await tower(t, { standing: member({ node: 'node-tower', name: 'tower' }, 'embedded'), neighbours: [attic] });
     assert.match(await text(front, '/node/leave?cluster=cluster-attic'), /This machine keeps the database of <bdi>Home<\/bdi>/);
