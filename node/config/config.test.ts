@@ -53,6 +53,13 @@ test('a flag goes before the environment, and the environment before the default
   assert.deepEqual(loadOptions({}, { CODECSHIFT_LIBRARIES: ['/a', '/b'].join(path.delimiter) }).libraries, ['/a', '/b']);
 });
 
+test('machines in the environment keep their ports: what separates paths stands inside an address', () => {
+  const peersOf = (said: string): readonly string[] => loadOptions({}, { CODECSHIFT_PEERS: said }).peers;
+  assert.deepEqual(peersOf('192.168.1.5:8266'), ['192.168.1.5:8266']);
+  assert.deepEqual(peersOf('nas:9000, [fd00::5]:8266 attic'), ['nas:9000', '[fd00::5]:8266', 'attic']);
+  assert.deepEqual(peersOf(''), []);
+});
+
 test('a secret may be in a file, as containers hand it in, and every mistake about it is a sentence', (t) => {
   const dir = mkdtempSync(path.join(tmpdir(), 'codecshift-secret-'));
   t.after(() => rmSync(dir, { recursive: true }));

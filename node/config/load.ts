@@ -67,7 +67,9 @@ function environmentValue(key: SettingKey, env: Env): unknown {
   const spec = specOf(key);
   const raw = env[spec.env];
   if (raw === undefined || raw === '') return undefined;
-  return spec.type === 'list' ? raw.split(path.delimiter).filter(Boolean) : raw;
+  if (spec.type !== 'list') return raw;
+  // an address has colons of its own
+  return raw.split(spec.separatedBy === 'commas' ? /[\s,;]+/ : path.delimiter).filter(Boolean);
 }
 
 /**

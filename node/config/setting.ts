@@ -20,6 +20,8 @@ export interface SettingSpec {
   /** the command line's flag, for scope 'node' */
   flag?: string;
   secret?: boolean;
+  /** how a list stands in the environment; left out: like PATH */
+  separatedBy?: 'commas';
   /** changed by a button, not shown in the form */
   hidden?: boolean;
 }

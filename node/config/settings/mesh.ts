@@ -34,9 +34,10 @@ export const meshSettings = {
     type: 'list',
     default: [],
     env: 'CODECSHIFT_PEERS',
+    separatedBy: 'commas',
     flag: 'peer',
     label: 'Other machines',
-    help: 'host:port of another machine’s mesh, where multicast does not reach; may be given several times (in the environment: separated like PATH, with hosts in brackets).',
+    help: 'host:port of another machine’s mesh, where multicast does not reach; may be given several times (in the environment: separated by commas).',
   },
   cluster: {
     scope: 'node',
