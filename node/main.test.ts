@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -39,6 +40,52 @@ for (const command of ['run', 'stop', 'service', 'status', 'scan', 'pause', 'res
     assert.match(stdout, new RegExp(`codecshift ${command}`));
   });
 }
+
+test('options without a command, and words that a command does not know, are told and do nothing', async () => {
+  const forgotten = await codecshift('--library', '/films');
+  assert.deepEqual([forgotten.code, forgotten.stderr.split('\n')[0]], [2, 'Say a command first: codecshift run --library …']);
+  for (const [command, ...more] of [
+    ['pause', '12'],
+    ['resume', 'all'],
+    ['status', 'x'],
+    ['scan', '1', '2'],
+    ['jobs', 'top', '1', '2'],
+    ['encoders', 'x'],
+  ]) {
+    const { code, stderr } = await codecshift(command!, ...more);
+    assert.deepEqual([code, stderr.startsWith('Too many words: ')], [1, true], `${command}: ${stderr}`);
+  }
+});
+
+test('a value that is missing, or one too many, names the option', async () => {
+  for (const [words, sentence] of [
+    [['run', '--port'], '--port wants a value.'],
+    [['run', '--port', '--json'], '--port wants a value.'],
+    [['status', '--json=yes'], '--json takes no value.'],
+    [['jobs', '-x'], 'There is no option -x here.'],
+  ] as const) {
+    const { code, stderr } = await codecshift(...words);
+    assert.deepEqual([code, stderr.split('\n')[0]], [2, sentence]);
+  }
+});
+
+test('a data directory that is not there is told before anything is done', async () => {
+  for (const words of [['backup'], ['database', 'move', '--to', 'postgres://127.0.0.1/x', '--yes']]) {
+    const { code, stderr } = await codecshift(...words);
+    assert.equal(code, 1);
+    assert.match(stderr, /^There is no data directory .*no-such-directory\. Name the one of CodecShift with --data-dir\.\n$/);
+  }
+});
+
+test('a file of --env-file that is not there is told by the program and not by its runtime', async () => {
+  const repository = path.join(import.meta.dirname, '..');
+  const { scripts } = JSON.parse(await readFile(path.join(repository, 'package.json'), 'utf8')) as { scripts: { start: string } };
+  const [, ...words] = scripts.start.split(' ');
+  const told = await run(process.execPath, [...words, '--env-file', '/nowhere'], { cwd: repository }).catch(
+    (error: { stderr: string }) => error,
+  );
+  assert.equal(told.stderr, 'The file /nowhere of --env-file cannot be read (ENOENT).\n');
+});
 
 test('a wrong flag is one sentence, not a stack trace', async () => {
   const { code, stderr } = await codecshift('run', '--colour', 'blue');

@@ -56,8 +56,11 @@ async function main(argv: string[]): Promise<number> {
   if (argv.includes('--version') && (!name || !Object.hasOwn(commands, name))) return printVersion();
   if (argv[0] && Object.hasOwn(inner, argv[0])) return (await inner[argv[0]]!.load()).run(argv.slice(1));
   if (!name || !Object.hasOwn(commands, name)) {
-    const asked = name === undefined || name === 'help';
-    (asked ? process.stdout : process.stderr).write(asked ? usage : `There is no command "${name}".\n\n${usage}`);
+    // options without a command are a command that was forgotten
+    const forgotten = argv[0]?.startsWith('-') && !argv.some((word) => word === '--help' || word === '-h');
+    const asked = !forgotten && (name === undefined || name === 'help');
+    const wrong = forgotten ? `Say a command first: codecshift run ${argv[0]} …` : `There is no command "${name}".`;
+    (asked ? process.stdout : process.stderr).write(asked ? usage : `${wrong}\n\n${usage}`);
     return asked ? 0 : 2;
   }
   const rest = argv.filter((_, i) => i !== argv.indexOf(name));

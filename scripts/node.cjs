@@ -56,7 +56,9 @@ function runPinned(bin) {
       return k.toUpperCase() === 'PATH';
     }) || 'PATH';
   env[key] = path.dirname(bin) + path.delimiter + (env[key] || '');
-  var child = childProcess.spawn(bin, args, { stdio: 'inherit', env: env });
+  // what stands behind -- Node.js leaves to the program: it would take --env-file for its own, wherever it stands
+  var words = args[0] && args[0][0] !== '-' ? ['--'].concat(args) : args;
+  var child = childProcess.spawn(bin, words, { stdio: 'inherit', env: env });
   // The terminal sends Ctrl-C to the whole group, so the child has it already; only SIGTERM comes to this process alone.
   ['SIGINT', 'SIGHUP', 'SIGBREAK', 'SIGTERM'].forEach(function (signal) {
     try {

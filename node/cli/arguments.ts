@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { messageOf, PlainError } from '../errors.ts';
+import { codeOf, messageOf, PlainError } from '../errors.ts';
 import { nodeKeys, specOf } from '../config/schema.ts';
 
 export interface Parsed {
@@ -25,7 +25,7 @@ export async function command(
       allowPositionals: true,
     }) as Parsed;
   } catch (error) {
-    process.stderr.write(`${messageOf(error).split('. To specify')[0]}\n\n${help}`);
+    process.stderr.write(`${wrongUse(error)}\n\n${help}`);
     return 2;
   }
   if (parsed.values['help']) {
@@ -46,9 +46,27 @@ export async function command(
   }
 }
 
+/** What parseArgs found wrong, as a sentence for whoever typed it; it may be three lines about dashes. */
+function wrongUse(error: unknown): string {
+  const said = messageOf(error);
+  const option = /'(?:-\w, )?(--?[^\s'=]+)/.exec(said)?.[1];
+  if (option === undefined) return said.split('\n')[0]!;
+  if (codeOf(error) === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return `There is no option ${option} here.`;
+  return said.includes('does not take') ? `${option} takes no value.` : `${option} wants a value.`;
+}
+
 /** A shell may stand in a folder that somebody else deleted; no path can be made whole from there. */
 function isWithoutFolder(error: unknown): boolean {
   return (error as { syscall?: unknown } | null)?.syscall === 'uv_cwd';
+}
+
+/**
+ * What a command does not understand is not done half: "pause 12" must not pause everything.
+ * @param known so many words belong to it
+ * @throws PlainError
+ */
+export function noMoreWords(positionals: readonly string[], known = 0): void {
+  if (positionals.length > known) throw new PlainError(`Too many words: ${positionals.join(' ')}`);
 }
 
 /** The flags of the settings with scope 'node', as parseArgs wants them. */

@@ -28,7 +28,7 @@ this command does. It is read back and compared with its digests before it count
   --out FILE              where to; left out: the folder of backups
   --passphrase-file FILE  encrypts it (10 characters or more); "-" reads the passphrase from the standard input
   --with-keys             with the keys of the house, so that a burnt-down machine can be put back; with a passphrase they are in it anyway
-  --data-dir DIR  --json
+  --data-dir DIR  --database-url URL  --secret-key-file FILE  --backup-folder DIR  --json
 `;
 
 const flags = { out: { type: 'string' }, 'passphrase-file': { type: 'string' }, 'with-keys': { type: 'boolean' } } as const;

@@ -23,7 +23,7 @@ and nobody leads with it by accident. Killed in the middle, the old one is still
   --to-file FILE   reads the address of --to from a file, so that its password is in no list of processes
   --replace        rows that are at the destination may go; a backup of them is made first
   --yes            does not ask
-  --data-dir DIR  --database-url URL  --json
+  --data-dir DIR  --database-url URL  --name NAME  --json
 `;
 
 const flags = { to: { type: 'string' }, 'to-file': { type: 'string' }, replace: { type: 'boolean' }, yes: { type: 'boolean' } } as const;

@@ -1,5 +1,5 @@
 import { loadOptions, type RunOptions } from '../config/load.ts';
-import { command, nodeFlags, print } from './arguments.ts';
+import { command, nodeFlags, noMoreWords, print } from './arguments.ts';
 import { createExamination, type Finding } from './doctor-examination.ts';
 import { examineMachine } from './doctor-machine.ts';
 import { examineNetwork } from './doctor-network.ts';
@@ -7,7 +7,7 @@ import { findProgram } from './doctor-program.ts';
 import { installed } from './service/choice.ts';
 import { isRoot, thisMachine } from './service/machine.ts';
 
-const help = `codecshift doctor [--data-dir DIR] [--json]
+const help = `codecshift doctor [options of run] [--json]
 
 Checks everything this machine needs, and why another machine is not seen, and says in plain words what is wrong and
 what helps. Give it the options with which the program runs; those of an installed service it knows. While the program
@@ -15,7 +15,8 @@ runs it can say more.
 `;
 
 export function run(args: string[]): Promise<number> {
-  return command(args, help, nodeFlags(), async ({ values }) => {
+  return command(args, help, nodeFlags(), async ({ values, positionals }) => {
+    noMoreWords(positionals);
     const findings = await examine(loadOptions({ ...serviceFlags(values), ...values }));
     print(values['json'] === true, { findings }, () =>
       findings.map((f) => `${!f.ok ? '✗' : f.heed ? '!' : '✓'} ${f.check}: ${f.says}`).join('\n'),

@@ -5,9 +5,9 @@ import { ffmpegsInWords, type FfmpegsWords, type FfmpegWords } from '../core/ffm
 import { sentence } from '../core/reasons.ts';
 import { detectEncoders } from '../ffmpeg/detect.ts';
 import { findFfmpeg } from '../ffmpeg/locate.ts';
-import { command, nodeFlags, print } from './arguments.ts';
+import { command, nodeFlags, noMoreWords, print } from './arguments.ts';
 
-const help = `codecshift encoders [--json]
+const help = `codecshift encoders [--ffmpeg FILE] [--ffprobe FILE] [--allow-vulnerable-ffmpeg] [--data-dir DIR] [--json]
 
 Tests every HEVC and AV1 encoder of this machine by encoding a few frames: 8 and 10 bit, HDR10, B-frames, how many at once.
 Says why one does not work. Before that it names every ffmpeg of this machine, what each can do, which one is used and why,
@@ -15,7 +15,8 @@ and which known holes it has.
 `;
 
 export function run(args: string[]): Promise<number> {
-  return command(args, help, nodeFlags(['ffmpeg', 'ffprobe', 'data-dir', 'allow-vulnerable-ffmpeg']), async ({ values }) => {
+  return command(args, help, nodeFlags(['ffmpeg', 'ffprobe', 'data-dir', 'allow-vulnerable-ffmpeg']), async ({ values, positionals }) => {
+    noMoreWords(positionals);
     const options = loadOptions(values);
     const found = await findFfmpeg(ffmpegWish(options));
     const { tools } = found;

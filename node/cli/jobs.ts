@@ -1,5 +1,5 @@
 import { PlainError } from '../errors.ts';
-import { command, nodeFlags, print } from './arguments.ts';
+import { command, nodeFlags, noMoreWords, print } from './arguments.ts';
 import { running } from './running.ts';
 import { jobLine, type JobAnswer } from './words.ts';
 
@@ -10,24 +10,26 @@ codecshift jobs <${actions.join('|')}> ID
 codecshift jobs priority ID <high|normal|low>
 codecshift jobs clear --yes
 
-Lists jobs, or acts on one. STATE is waiting (the default), running, held, failed, finished, cancelled or history.
+Lists jobs, or acts on one. STATE is waiting (the default), running, held, failed,
+finished, replaced, kept, restored, cancelled or history.
 `;
 
 const flags = { state: { type: 'string' }, search: { type: 'string' }, limit: { type: 'string' }, yes: { type: 'boolean' } } as const;
 
 export function run(args: string[]): Promise<number> {
   return command(args, help, { ...nodeFlags(['data-dir']), ...flags }, async ({ values, positionals }) => {
-    const { api } = await running(values);
+    noMoreWords(positionals, positionals[0] === 'priority' ? 3 : positionals[0] === 'clear' ? 1 : 2);
     const json = values['json'] === true;
     const [action, id, extra] = positionals;
-    if (!action) return list(api, values, json);
-    if (action === 'clear') return clear(api, values['yes'] === true, json);
+    if (!action) return list((await running(values)).api, values, json);
+    if (action === 'clear') return clear(values, json);
     if (action !== 'priority' && !(actions as readonly string[]).includes(action))
       throw new PlainError(
         `"${action}" is nothing that can be done with a job. Possible: ${actions.join(', ')}, priority, clear. To list jobs: codecshift jobs --state STATE`,
       );
     if (!/^\d+$/.test(id ?? ''))
       throw new PlainError(`Give the number of a job: codecshift jobs ${action} ID. "codecshift jobs" shows the numbers.`);
+    const { api } = await running(values);
     if (action === 'priority') {
       print(json, await api('POST', `/jobs/${id}/priority`, { priority: extra }), () => `Job ${id} has ${extra} priority now.`);
     } else print(json, await api('POST', `/jobs/${id}/${action}`), () => `Done: ${action} job ${id}.`);
@@ -55,8 +57,9 @@ async function list(api: Api, values: Record<string, unknown>, json: boolean): P
   });
 }
 
-async function clear(api: Api, sure: boolean, json: boolean): Promise<void> {
-  if (!sure) throw new PlainError('This takes every waiting file out of the queue. Say --yes if you mean it.');
+async function clear(values: Record<string, unknown>, json: boolean): Promise<void> {
+  if (values['yes'] !== true) throw new PlainError('This takes every waiting file out of the queue. Say --yes if you mean it.');
+  const { api } = await running(values);
   const answer = await api<{ removed: number }>('POST', '/clear', { confirm: true });
   print(json, answer, () => `${answer.removed} files left the queue.`);
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { inExecutable, programFile } from '../program.ts';
-import { command, print } from './arguments.ts';
+import { command, noMoreWords, print } from './arguments.ts';
 
 const help = `codecshift licenses [--json]
 
@@ -8,7 +8,8 @@ Prints the licence of CodecShift, and those of everything by others that is insi
 `;
 
 export function run(args: string[]): Promise<number> {
-  return command(args, help, {}, async ({ values }) => {
+  return command(args, help, {}, async ({ values, positionals }) => {
+    noMoreWords(positionals);
     const own = readFileSync(programFile('LICENSE'), 'utf8').trim();
     // from source nothing of others is inside: npm fetched it, each part with its licence
     const others = inExecutable ? readFileSync(programFile('THIRD-PARTY-LICENSES'), 'utf8').trim() : null;

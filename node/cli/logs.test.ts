@@ -80,7 +80,9 @@ test('the newest lines are shown on the command line, by level, room and words, 
   assert.ok(!program.output().includes('the mesh listens'), 'the console has warnings only, the book has the rest');
   const wrong = await cli('logs', '--level', 'loud');
   assert.equal(wrong.code, 1);
-  assert.match(wrong.err, /must be one of debug, info, warn, error/);
+  assert.equal(wrong.err, 'level must be one of debug, info, warn, error.\n');
+  assert.equal((await cli('logs', '--lines', '0')).err, 'limit must be 1 to 1000.\n');
+  assert.equal((await cli('logs', '--lines', 'many')).err, '--lines must be a whole number, not "many".\n');
   for (const secret of Object.values(secrets)) assert.ok(!all.out.includes(secret));
 });
 
@@ -93,6 +95,7 @@ test('how much is written is changed while it runs, for a time', async () => {
   assert.ok(Date.parse(end!) > Date.now());
   await program.api('/scan', {});
   await until('a line of the level before', () => program.output().includes('"level":"info"'));
+  assert.equal((await cli('logs', 'levels', 'info', '--minutes', 'x')).err, '--minutes must be a whole number, not "x".\n');
   assert.match((await cli('logs', 'levels', 'kitchen=debug')).err, /must name one of the rooms/);
   assert.match((await cli('logs', 'levels', 'usual')).out, /^Written out: warn,keeper=debug\n$/);
 });

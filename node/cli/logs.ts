@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { PlainError } from '../errors.ts';
 import type { LogLine } from '../log-book.ts';
-import { command, nodeFlags } from './arguments.ts';
+import { command, nodeFlags, noMoreWords } from './arguments.ts';
 import { running } from './running.ts';
 
-const help = `codecshift logs [--level LEVEL] [--room ROOM] [--words WORDS] [--lines N] [--follow] [--json]
+const help = `codecshift logs [--level LEVEL] [--room ROOM] [--words WORDS] [--lines N] [--follow] [--data-dir DIR] [--json]
 codecshift logs levels [LEVELS] [--minutes N]
 
 The newest lines of the log of the program that runs on this machine, oldest first; --follow goes on with what comes.
@@ -33,10 +33,14 @@ const flags = {
 
 export function run(args: string[]): Promise<number> {
   return command(args, help, { ...nodeFlags(['data-dir']), ...flags }, async ({ values, positionals }) => {
+    noMoreWords(positionals, positionals[0] === 'levels' ? 2 : 1);
+    if (positionals.length > 0 && positionals[0] !== 'levels')
+      throw new PlainError(`"${positionals[0]}" is not known here. See codecshift logs --help.`);
+    if (!/^\d+$/.test(text(values['lines']) ?? '100'))
+      throw new PlainError(`--lines must be a whole number, not "${text(values['lines'])}".`);
     const { api } = await running(values);
     const json = values['json'] === true;
     if (positionals[0] === 'levels') return levels(api, positionals[1], values, json);
-    if (positionals.length > 0) throw new PlainError(`"${positionals[0]}" is not known here. See codecshift logs --help.`);
     const asked = new URLSearchParams({ level: text(values['level']) ?? 'info' });
     for (const name of ['room', 'words'] as const) if (text(values[name])) asked.set(name, text(values[name])!);
     const first = await api<Answer>('GET', `/node/logs?${withMore(asked, { limit: text(values['lines']) ?? '100' })}`);
@@ -57,6 +61,7 @@ async function follow(api: Api, asked: URLSearchParams, from: number, json: bool
 
 async function levels(api: Api, wish: string | undefined, values: Record<string, unknown>, json: boolean): Promise<void> {
   const minutes = Number(text(values['minutes']) ?? 30);
+  if (!Number.isInteger(minutes)) throw new PlainError(`--minutes must be a whole number, not "${text(values['minutes'])}".`);
   const now =
     wish === undefined
       ? (await api<Answer>('GET', '/node/logs?limit=1')).levels

@@ -95,7 +95,7 @@ async function token(api: Api, values: Record<string, unknown>, json: boolean): 
   for (const name of ['uses', 'hours'] as const) {
     const value = values[name];
     if (value === undefined) continue;
-    if (typeof value !== 'string' || !/^\d{1,6}$/.test(value))
+    if (typeof value !== 'string' || !/^\d{1,15}$/.test(value))
       throw new PlainError(`--${name} must be a whole number, not "${String(value)}".`);
     wish[name] = Number(value);
   }

@@ -5,16 +5,16 @@ import { makePlan, type Plan } from '../core/plan.ts';
 import type { Probe } from '../core/media.ts';
 import { defaultProfile } from '../core/profile.ts';
 import { sentence } from '../core/reasons.ts';
-import { PlainError } from '../errors.ts';
+import { codeOf, PlainError } from '../errors.ts';
 import { fingerprint } from '../files/fingerprint.ts';
 import { ffmpegWish } from '../assembly/house.ts';
 import { locateTools } from '../ffmpeg/locate.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
-import { command, nodeFlags, print } from './arguments.ts';
+import { command, nodeFlags, noMoreWords, print } from './arguments.ts';
 import { planLibrary } from './plan-library.ts';
 import { running } from './running.ts';
 
-const help = `codecshift plan FILE [--json]
+const help = `codecshift plan FILE [--ffmpeg FILE] [--ffprobe FILE] [--allow-vulnerable-ffmpeg] [--json]
 codecshift plan --library NAME [--data-dir DIR] [--json]
 
 Says what CodecShift would do with one file under the default profile, and why; or what it would do with every file of a
@@ -32,6 +32,7 @@ interface Answer {
 export function run(args: string[]): Promise<number> {
   const flags = { ...nodeFlags(['ffmpeg', 'ffprobe', 'data-dir', 'allow-vulnerable-ffmpeg']), library: { type: 'string' } } as const;
   return command(args, help, flags, async ({ values, positionals }) => {
+    noMoreWords(positionals, typeof values['library'] === 'string' ? 0 : 1);
     if (typeof values['library'] === 'string') {
       const { library, ...rest } = values;
       return planLibrary((await running(rest)).api, library as string, values['json'] === true);
@@ -45,7 +46,7 @@ export function run(args: string[]): Promise<number> {
 
 async function planFile(file: string, values: Record<string, unknown>): Promise<Answer> {
   const found = await stat(file).catch((error: unknown) => {
-    throw new PlainError(`${file} is not there.`, { cause: error });
+    throw new PlainError(codeOf(error) === 'EACCES' ? `This user may not look at ${file}.` : `${file} is not there.`, { cause: error });
   });
   if (!found.isFile()) throw new PlainError(`${file} is not a file.`);
   const options = loadOptions(values);

@@ -11,7 +11,7 @@ import { command, nodeFlags, print } from './arguments.ts';
 import { passphraseFrom } from './passphrase.ts';
 import { stopsBySignal, tellSteps } from './steps.ts';
 
-const help = `codecshift restore FILE [--passphrase-file FILE] [--replace] [--yes] [--data-dir DIR] [--database-url URL] [--json]
+const help = `codecshift restore FILE [--passphrase-file FILE] [--replace] [--yes] [--json]
 
 Puts a backup back as the database of this machine, while CodecShift is stopped here. It is read and compared with its digests
 first, and nothing is changed before all of it is known to be good.
@@ -19,6 +19,7 @@ first, and nothing is changed before all of it is known to be good.
   --passphrase-file FILE  of an encrypted backup; "-" reads it from the standard input
   --replace               a database that is there may be replaced; a backup of it is made first, and it is kept beside the new one
   --yes                   does not ask
+  --data-dir DIR  --database-url URL  --secret-key-file FILE
 `;
 
 const flags = { 'passphrase-file': { type: 'string' }, replace: { type: 'boolean' }, yes: { type: 'boolean' } } as const;

@@ -1,4 +1,4 @@
-import { command, nodeFlags, print } from './arguments.ts';
+import { command, nodeFlags, noMoreWords, print } from './arguments.ts';
 import type { Standing } from '../core/standing.ts';
 import { PlainError } from '../errors.ts';
 import { restraintOf, type NodeAnswer } from './nodes.ts';
@@ -30,7 +30,8 @@ interface Here {
 }
 
 export function run(args: string[]): Promise<number> {
-  return command(args, help, nodeFlags(['data-dir']), async ({ values }) => {
+  return command(args, help, nodeFlags(['data-dir']), async ({ values, positionals }) => {
+    noMoreWords(positionals);
     const { api } = await running(values);
     const here = await api<Here>('GET', '/node');
     // between the two questions the coordinator may go; the standing is said in any case

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PlainError } from '../errors.ts';
-import { command, nodeFlags, print } from './arguments.ts';
+import { command, nodeFlags, noMoreWords, print } from './arguments.ts';
 import { running } from './running.ts';
 import { bytes } from './words.ts';
 
@@ -16,7 +16,8 @@ MANIFEST.txt before you send it. Made on the machine that coordinates, it also t
 
 export function run(args: string[]): Promise<number> {
   const flags = { out: { type: 'string' }, 'with-names': { type: 'boolean' } } as const;
-  return command(args, help, { ...nodeFlags(['data-dir']), ...flags }, async ({ values }) => {
+  return command(args, help, { ...nodeFlags(['data-dir']), ...flags }, async ({ values, positionals }) => {
+    noMoreWords(positionals);
     const { download } = await running(values);
     const file = path.resolve(typeof values['out'] === 'string' ? values['out'] : usualName());
     // never over a file that is there: it may be one that a person wanted to keep

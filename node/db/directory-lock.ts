@@ -19,8 +19,9 @@ interface Holder {
   since: string;
 }
 
-/** @throws PlainError that names the process which has the directory, or the file system that cannot lock */
+/** @throws PlainError that names the process which has the directory, the file system that cannot lock, or a directory that is not there */
 export function lockDirectory(dataDir: string): DirectoryLock {
+  if (!fs.existsSync(dataDir)) throw new PlainError(`There is no data directory ${dataDir}. Name the one of CodecShift with --data-dir.`);
   refuseNetworkDisk(dataDir);
   const file = path.join(dataDir, 'database.lock');
   const holderFile = path.join(dataDir, 'database.holder.json');

@@ -55,6 +55,27 @@ suite('the documentation', () => {
     assert.deepEqual(wrong, []);
   });
 
+  test('the help of a command names every option that the command takes, and no other', async () => {
+    const names = await commandNames();
+    const helps = await helpOf(names);
+    const wrong = [...names].flatMap((name) => {
+      const source = readFileSync(join(repository, 'node', 'cli', `${name}.ts`), 'utf8');
+      const taken = new Set([...flagsIn(source), 'json', 'help']);
+      const help = helps.get(name)!;
+      const said = [...help.matchAll(/--([a-z][a-z-]+)/g)].map(([, flag]) => flag!);
+      const named = new Set([...said, ...(help.includes('[options of run]') ? nodeFlagNames : [])]);
+      return [
+        ...[...taken]
+          .filter((flag) => !named.has(flag) && !known.has(flag))
+          .map((flag) => `${name} takes --${flag}, and its help does not say so`),
+        ...[...named]
+          .filter((flag) => !taken.has(flag) && !others.has(flag))
+          .map((flag) => `the help of ${name} says --${flag}, which it does not take`),
+      ];
+    });
+    assert.deepEqual(wrong, []);
+  });
+
   test('every variable that it names is a setting', () => {
     const known = new Set((Object.keys(settings) as SettingKey[]).map((key) => specOf(key).env));
     const isKnown = (name: string): boolean =>
@@ -112,7 +133,21 @@ test('a mistake in the documentation is found', () => {
 });
 
 /** Of other programs. */
-const foreign = new Set(['--omit', '--group-add', '--runtime', '--user', '--ignore-scripts', '--help']);
+const foreign = new Set(['--omit', '--group-add', '--runtime', '--user', '--ignore-scripts', '--help', '--password']);
+/** Every command takes these, as the help of the program itself says. */
+const known = new Set(['json', 'help']);
+/** Of `run`, where another command speaks of it. */
+const others = new Set(['stop', 'join', 'help']);
+
+/** The options that the source of a command hands to the parser. */
+function flagsIn(source: string): string[] {
+  const settled = [...source.matchAll(/nodeFlags\(([^)]*)\)/g)].flatMap(([, only]) =>
+    only === '' ? nodeFlagNames : [...only!.matchAll(/'([a-z-]+)'/g)].map(([, flag]) => flag!),
+  );
+  return [...settled, ...[...source.matchAll(/'?([a-z][a-z-]*)'?: \{ type: '(?:string|boolean)'/g)].map(([, flag]) => flag!)];
+}
+const nodeFlagNames = (Object.keys(settings) as SettingKey[]).flatMap((key) => specOf(key).flag ?? []);
+
 /** Read by tests and scripts alone. */
 const forDevelopers = new Set([
   'CODECSHIFT_MEDIA',

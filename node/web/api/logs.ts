@@ -35,7 +35,7 @@ export const linesQuery = v.strictObject({
   words: v.optional(words(200)),
   before: v.optional(number),
   after: v.optional(number),
-  limit: v.optional(v.pipe(number, v.minValue(1), v.maxValue(1000))),
+  limit: v.optional(v.pipe(number, v.minValue(1, 'must be 1 to 1000'), v.maxValue(1000, 'must be 1 to 1000'))),
 });
 
 /** Of another machine its newest lines only, as its page shows them. */

@@ -14,7 +14,10 @@ export function registerMachineLogs(app: Hono<FrontEnv>, web: FrontWeb): void {
   app.get('/api/v1/node/logs', async (c) => {
     if ((await door.of(c)).may !== 'act') throw refuse('no-token', 'This needs the command line of this machine.');
     const query = v.safeParse(linesQuery, c.req.query());
-    if (!query.success) throw new PlainError(`The question is not understood: ${query.issues[0].message}.`);
+    if (!query.success) {
+      const [{ path, message }] = query.issues;
+      throw new PlainError(`${String(path?.[0].key ?? 'The question')} ${message}.`);
+    }
     return c.json(linesOf(book(), query.output));
   });
   app.post('/api/v1/node/log-levels', async (c) => {
