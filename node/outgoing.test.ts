@@ -109,6 +109,20 @@ suite('18. requests to typed addresses', () => {
     assert.deepEqual(asked, ['GET /redirect']);
   });
 
+  test('who only wants to know the status has it, however long or slow the rest is, unless he gave up himself', async () => {
+    const ask = (path: string, more: object): Promise<{ status: number; body: Uint8Array }> =>
+      outgoing.fetch(`http://server.test:${port}${path}`, { cutBody: true, ...more });
+    const [long, slow, half] = [
+      await ask('/endless', { maxBytes: 10_000 }),
+      await ask('/drip', { timeoutMs: 200 }),
+      await ask('/half', {}),
+    ];
+    assert.deepEqual([long.status, slow.status, half.status], [200, 200, 200]);
+    assert.ok(long.body.length <= 10_000);
+    await assert.rejects(ask('/silent', { timeoutMs: 50 }), /no answer within/);
+    await assert.rejects(ask('/drip', { signal: AbortSignal.timeout(200) }), { name: 'TimeoutError' });
+  });
+
   test('answers are bounded in size, headers and time, and nothing secret is in the errors', async () => {
     const ask = (path: string, more = {}): Promise<unknown> =>
       outgoing.fetch(`http://server.test:${port}${path}?X-Plex-Token=${SECRET}`, { headers: { authorization: SECRET }, ...more });

@@ -42,6 +42,8 @@ export interface OutgoingRequest {
   timeoutMs?: number;
   /** default 8 MB */
   maxBytes?: number;
+  /** the status is what counts: what of the body is too long, too slow or broken off is left away, and the answer is one */
+  cutBody?: boolean;
   /** for a server whose certificate is of a private authority: PEM of it */
   ca?: string;
 }
@@ -74,7 +76,9 @@ export function createOutgoing({ ownPorts, resolve = resolveName }: OutgoingPart
         const request = open(url, await allowed(url, signal), init, signal);
         request.end(init.body);
         const response = await answered(request);
-        return { status: response.statusCode ?? 0, headers: flat(response), body: await bodyOf(response, init.maxBytes ?? MAX_BYTES) };
+        const body = await bodyOf(response, init.maxBytes ?? MAX_BYTES, init.cutBody ?? false);
+        init.signal?.throwIfAborted();
+        return { status: response.statusCode ?? 0, headers: flat(response), body };
       });
     },
     async listen(text, init, onText) {
@@ -158,16 +162,18 @@ function answered(request: ClientRequest): Promise<IncomingMessage> {
   });
 }
 
-async function bodyOf(response: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+async function bodyOf(response: IncomingMessage, maxBytes: number, isCut: boolean): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBytes) {
-      response.destroy();
-      throw new Broken(`its answer is longer than ${Math.ceil(maxBytes / 1024)} KB`);
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxBytes) throw new Broken(`its answer is longer than ${Math.ceil(maxBytes / 1024)} KB`);
+      chunks.push(chunk);
     }
-    chunks.push(chunk);
+  } catch (error) {
+    response.destroy();
+    if (!isCut) throw error;
   }
   return Buffer.concat(chunks);
 }

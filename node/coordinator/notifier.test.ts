@@ -39,6 +39,8 @@ interface House {
   succeed(): Promise<House>;
   /** resolves when a target was told something, or is left alone */
   ended(work: () => void | Promise<unknown>): Promise<void>;
+  /** looks again whenever a target was told something, or is left alone */
+  until(isSo: (log: Delivery[]) => boolean): Promise<void>;
   log(): Promise<Delivery[]>;
   /** resolves when it finds out that another one leads */
   stale: Promise<void>;
@@ -65,6 +67,11 @@ async function house(t: TestContext, now: () => number = Date.now): Promise<Hous
     const onStale = stale.resolve;
     const notifier = createNotifier({ db: term, secrets, senders, settings, events, log: quietLog(), onStale, now });
     t.after(() => notifier.stop());
+    const next = (): Promise<void> =>
+      new Promise((resolve) => {
+        const off = events.on('notices.changed', () => (off(), resolve()));
+      });
+    const log = async (): Promise<Delivery[]> => (await listDeliveries(term, null)).rows;
     return {
       db,
       term,
@@ -73,13 +80,14 @@ async function house(t: TestContext, now: () => number = Date.now): Promise<Hous
       commands: noticeCommands({ db: term, events, outside: { secrets, notifier } }),
       succeed: lead,
       async ended(work) {
-        const heard = new Promise<void>((resolve) => {
-          const off = events.on('notices.changed', () => (off(), resolve()));
-        });
+        const heard = next();
         await work();
         await heard;
       },
-      log: async () => (await listDeliveries(term, null)).rows,
+      async until(isSo) {
+        for (let heard = next(); !isSo(await log()); heard = next()) await heard;
+      },
+      log,
     };
   };
   return lead();
@@ -108,6 +116,13 @@ async function ripen(h: House): Promise<void> {
 
 async function forgetWhatWasSaid(h: House): Promise<void> {
   await h.term.query(`delete from notifications`);
+}
+
+/** All at once: a notifier that is awake sees none of them before the last. */
+function copiesFail(h: House, many: number): Promise<void> {
+  return h.term.tx(async (q) => {
+    for (let i = 0; i < many; i++) await addNotice(q, { event: 'backup.failed', once: `copy ${i}`, item: { what: `copy ${i}` } });
+  });
 }
 
 const ok = { status: 200, body: { id: 'a1' } };
@@ -208,6 +223,117 @@ suite('telling people', () => {
     assert.equal(discord.received.length, 5);
   });
 
+  test('two thousand films that fail in a minute are one message to each place, whatever the other places do', async (t) => {
+    const h = await house(t);
+    const replies: Record<string, Parameters<typeof httpReceiver>[1]> = {
+      Hangs: { status: 200, hang: true },
+      Busy: { status: 429, headers: { 'retry-after': '600' } },
+      Broken: { status: 500 },
+      Moved: { status: 302, headers: { location: 'http://127.0.0.1:1/' } },
+      Endless: { status: 200, endless: 'fast' },
+      Well: { status: 200 },
+    };
+    const places = new Map<string, HttpReceiver>();
+    for (const [name, reply] of Object.entries(replies)) {
+      const place = await httpReceiver(t, reply);
+      places.set(name, place);
+      await h.commands.addNoticeTarget(wish(place, { kind: 'webhook', name, fields: {}, secrets: { url: place.url } }), ada);
+    }
+    await forgetWhatWasSaid(h);
+    for (let i = 0; i < 2000; i++)
+      await addActivity(h.term, { kind: 'failed', severity: 2, params: { title: `Film ${i}`, reason: { code: 'lost-node' } } });
+    await ripen(h);
+    const asked = Promise.all([...places.values()].map((place) => place.next()));
+    h.notifier.hurry();
+    await asked;
+    await h.until((log) => log.filter(({ target, answer }) => target !== 'Hangs' && answer !== '').length === 5);
+    const log = (await h.log()).map(({ target, state, count, items }) => [target, target === 'Hangs' ? '' : state, count, items.length]);
+    assert.deepEqual(
+      log.toSorted(([a], [b]) => String(a).localeCompare(String(b))),
+      [
+        ['Broken', 'failed', 2000, 10],
+        ['Busy', 'failed', 2000, 10],
+        ['Endless', 'sent', 2000, 10],
+        ['Hangs', '', 2000, 10],
+        ['Moved', 'given-up', 2000, 10],
+        ['Well', 'sent', 2000, 10],
+      ],
+    );
+    for (const [name, place] of places) assert.equal(place.received.length, 1, name);
+    const told = places.get('Well')!.received[0]!.json;
+    assert.match(told.text, /and 1995 more\.$/);
+    assert.equal((await h.term.query(`select 1 from notifications`)).length, 1);
+  });
+
+  test('what piled up while a place was away comes together when it is back, and none of it is given up for that', async (t) => {
+    const [h, ntfy] = [await house(t), await httpReceiver(t, { status: 500 })];
+    await h.commands.addNoticeTarget(wish(ntfy), ada);
+    await forgetWhatWasSaid(h);
+    await copiesFail(h, 40);
+    // the first try is a letter of all; from then on one message finds out
+    for (let i = 0; i < 7; i++) {
+      await ripen(h);
+      await h.ended(() => h.notifier.hurry());
+    }
+    const states = (log: Delivery[]): unknown => Object.entries(Object.groupBy(log, ({ state }) => state)).map(([k, v]) => [k, v!.length]);
+    assert.deepEqual(states(await h.log()), [
+      ['failed', 38],
+      ['given-up', 2],
+    ]);
+    ntfy.replies = [ok];
+    await ripen(h);
+    const before = ntfy.received.length;
+    h.notifier.hurry();
+    await h.until((log) => !log.some(({ state }) => state === 'failed'));
+    assert.deepEqual(states(await h.log()), [
+      ['sent', 38],
+      ['given-up', 2],
+    ]);
+    const titles = ntfy.received.slice(before).map(({ json }) => json.title);
+    assert.deepEqual(titles, ['A backup failed: copy 2', '37 messages that waited']);
+  });
+
+  test('a coordinator that dies while it sends a letter of many leaves the same letter to the next one', async (t) => {
+    const [h, hook] = [await house(t), await httpReceiver(t, { status: 200, hang: true })];
+    await h.commands.addNoticeTarget(wish(hook, { kind: 'webhook', fields: {}, secrets: { url: hook.url } }), ada);
+    await forgetWhatWasSaid(h);
+    await copiesFail(h, 12);
+    await ripen(h);
+    const arrived = hook.next();
+    h.notifier.hurry();
+    await arrived;
+    const next = await h.succeed();
+    await h.notifier.stop();
+    hook.replies = [{ status: 200 }];
+    await ripen(next);
+    await next.ended(() => next.notifier.hurry());
+    assert.equal(hook.received.length, 2);
+    const [first, second] = hook.received.map(({ json }) => json) as [
+      HttpReceiver['received'][0]['json'],
+      HttpReceiver['received'][0]['json'],
+    ];
+    assert.equal(second.id, first.id);
+    assert.deepEqual([second.notices.length, second.notices], [12, first.notices]);
+    assert.equal(new Set(second.notices.map(({ id }) => id)).size, 12);
+  });
+
+  test('in quiet hours what is urgent comes alone, whatever waits with it', async (t) => {
+    const [h, ntfy] = [await house(t, () => midnight), await httpReceiver(t, ok)];
+    await h.commands.addNoticeTarget(wish(ntfy, { quiet: { from: '22:00', until: '07:00' } }), ada);
+    await forgetWhatWasSaid(h);
+    await h.term.query(`update notification_targets set created_at = '2026-01-01'`);
+    await copiesFail(h, 9);
+    await addNotice(h.term, { event: 'security.sign-in', item: { who: 'Ada', address: '10.0.0.9' } });
+    await ripen(h);
+    h.notifier.hurry();
+    await h.until((log) => log.every(({ state }) => state === 'held' || state === 'sent') && log.some(({ state }) => state === 'sent'));
+    assert.deepEqual(
+      ntfy.received.map(({ json }) => json.title),
+      ['Ada signed in from a new address'],
+    );
+    assert.equal((await h.log()).filter(({ state }) => state === 'held').length, 9);
+  });
+
   test('what a night held back comes as one letter in the morning; what is urgent wakes people up, and so does a test', async (t) => {
     let now = midnight;
     const [h, ntfy] = [await house(t, () => now), await httpReceiver(t, ok)];
@@ -217,8 +343,8 @@ suite('telling people', () => {
     await addNotice(h.term, { event: 'backup.failed', item: { what: 'nightly copy' } });
     await addNotice(h.term, { event: 'batch.finished', item: { done: 7, savedBytes: 3e9 } });
     await ripen(h);
-    await h.ended(() => h.notifier.hurry());
-    await h.ended(() => h.notifier.hurry());
+    h.notifier.hurry();
+    await h.until((log) => log.length === 2 && log.every(({ state }) => state === 'held'));
     const held = await h.log();
     assert.deepEqual(
       held.map(({ state, nextAt }) => [state, nextAt?.toISOString()]),

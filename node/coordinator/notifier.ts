@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ClusterSettings } from '../config/schema.ts';
 import { isTimeZone } from '../core/house-time.ts';
 import { TEST_EVENT, noticeEntry } from '../core/notice-events.ts';
@@ -17,7 +18,7 @@ import {
   type Delivery,
 } from '../db/deliveries.ts';
 import { listTargets, readTarget, type NoticeTarget } from '../db/notice-targets.ts';
-import { addTest, forgetNotices, nextNoticeIn, readyNotices, routeNotice } from '../db/notices.ts';
+import { addTest, nextNoticeIn, readyNotices, routeNotice } from '../db/notices.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -64,7 +65,6 @@ const SEND_MS = 45_000;
 /** Notices come from everywhere; one that has just been written waits no longer than this. */
 const MOST_WAIT_MS = 5000;
 const TROUBLE_MS = 10_000;
-const KEEP_DAYS = 30;
 
 export function createNotifier(parts: NotifierParts): Notifier {
   const { db, senders, settings, events, log } = parts;
@@ -107,7 +107,6 @@ export function createNotifier(parts: NotifierParts): Notifier {
   async function careForOld(): Promise<void> {
     if (now() - caredFor < 3_600_000) return;
     await giveUpOld(db);
-    await forgetNotices(db, KEEP_DAYS);
     caredFor = now();
   }
 
@@ -141,27 +140,31 @@ export function createNotifier(parts: NotifierParts): Notifier {
   }
 
   async function deliver(targetId: number, due: Delivery[]): Promise<void> {
-    for (const letter of lettersOf(due)) {
-      if (ending.signal.aborted) return;
+    for (let left = due; left.length > 0 && !ending.signal.aborted;) {
       const target = await readTarget(db, targetId);
       if (!target) return;
-      const held = await hold(target, letter);
-      const answer = held ? null : await send(target, letter);
-      if (answer?.ok === false) return;
+      left = await withoutHeld(target, left);
+      const [letter] = lettersOf(left, target.failures > 0);
+      if (!letter || (await send(target, letter))?.ok === false) return;
+      left = left.filter((delivery) => !letter.includes(delivery));
     }
   }
 
-  /** True: its target is not to be disturbed now. */
-  async function hold(target: NoticeTarget, letter: Delivery[]): Promise<boolean> {
-    const until = letter[0]!.event === TEST_EVENT ? null : quietUntil(target.quiet, letter[0]!.event, now(), timeZone(settings()));
-    if (until === null) return false;
-    await holdDeliveries(
-      db,
-      letter.map(({ id }) => id),
-      new Date(until),
-    );
-    events.emit('notices.changed', { targetId: target.id });
-    return true;
+  /** Those that its target may be told of now; of the others it is not to be disturbed before its quiet hours end. */
+  async function withoutHeld(target: NoticeTarget, due: Delivery[]): Promise<Delivery[]> {
+    const until = (event: string): number | null =>
+      event === TEST_EVENT ? null : quietUntil(target.quiet, event, now(), timeZone(settings()));
+    const held = Map.groupBy(due, ({ event }) => until(event));
+    const free = held.get(null) ?? [];
+    for (const [end, deliveries] of held)
+      if (end !== null)
+        await holdDeliveries(
+          db,
+          deliveries.map(({ id }) => id),
+          new Date(end),
+        );
+    if (free.length < due.length) events.emit('notices.changed', { targetId: target.id });
+    return free;
   }
 
   /** Null: somebody else has begun this try, or this process stood still for so long that somebody may have. */
@@ -232,13 +235,13 @@ export function createNotifier(parts: NotifierParts): Notifier {
     const words = digestWords(deliveries);
     const base = addressOf(settings());
     return {
-      id: first.message,
+      id: letterId(deliveries),
       event: deliveries.length === 1 ? first.event : 'digest',
       urgent: deliveries.some(({ event }) => event !== TEST_EVENT && noticeEntry(event).urgent),
       words,
       link: base === null ? null : `${base}${words.path}`,
       at: first.at.getTime(),
-      notices: deliveries.map(({ event, count, items }) => ({ event, count, items })),
+      notices: deliveries.map(({ event, count, items, message }) => ({ event, count, items, message })),
       house: (await readCluster(db))?.name ?? '',
     };
   }
@@ -248,6 +251,14 @@ export function createNotifier(parts: NotifierParts): Notifier {
 export function timeZone(settings: ClusterSettings): string {
   const set = settings['notifications.timeZone'];
   return set !== null && isTimeZone(set) ? set : Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+/** Of several messages one for all of them: another set of them is another letter, and the same set the same. */
+function letterId(deliveries: readonly Delivery[]): string {
+  if (deliveries.length === 1) return deliveries[0]!.message;
+  const hash = createHash('sha256').update(deliveries.map(({ message }) => message).join(' '));
+  const hex = hash.digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 /** Where people open the dashboard, without a slash at its end; null: nobody said. */

@@ -43,7 +43,7 @@ export const noticeEvents = {
     level: 'good',
     on: false,
     urgent: false,
-    gatherMinutes: 0,
+    gatherMinutes: 15,
     delaySeconds: 0,
   },
   'node.offline': {
@@ -106,7 +106,7 @@ export const noticeEvents = {
     level: 'warning',
     on: true,
     urgent: true,
-    gatherMinutes: 0,
+    gatherMinutes: 5,
     delaySeconds: 0,
   },
   'security.settings': {
@@ -124,7 +124,7 @@ export const noticeEvents = {
     level: 'warning',
     on: true,
     urgent: true,
-    gatherMinutes: 0,
+    gatherMinutes: 5,
     delaySeconds: 0,
   },
   'daily.summary': {

@@ -59,19 +59,27 @@ export function restSeconds(failures: number): number {
   return failures < FAILING_AFTER ? 0 : Math.min(3600, 300 * 2 ** Math.min(failures - FAILING_AFTER, 10));
 }
 
-/** How many of the things that were held back are named in the one message that tells of them. */
 export interface Waiting {
   id: number;
   state: DeliveryState;
   event: string;
 }
 
+/** More single letters than this at one moment are a flood: to a person, and to receivers that count (Discord thirty a minute). */
+export const MOST_SINGLE = 3;
+
 /**
- * What of a target's waiting messages goes into which letter. What a night held back is one letter in the morning; everything
- * else is one of its own, the oldest first. A test is never part of another letter.
+ * What of a target's waiting messages goes into which letter, the oldest first. What a night held back is one letter in the morning,
+ * and so is what piled up while the target was away; a few are letters of their own. A test is never part of another letter.
+ * `isFailing`: one message finds out whether the target is back; a try that fails must not count for all that wait behind it.
  */
-export function lettersOf<T extends Waiting>(due: readonly T[]): T[][] {
-  const held = due.filter(({ state, event }) => state === 'held' && event !== TEST_EVENT);
-  const single = due.filter((one) => !held.includes(one)).map((one) => [one]);
-  return [...(held.length > 0 ? [held] : []), ...single].toSorted((a, b) => a[0]!.id - b[0]!.id);
+export function lettersOf<T extends Waiting>(due: readonly T[], isFailing = false): T[][] {
+  const sorted = due.toSorted((a, b) => a.id - b.id);
+  const probe = isFailing ? sorted.slice(0, 1) : [];
+  const rest = sorted.slice(probe.length).filter(({ event }) => event !== TEST_EVENT);
+  const isFlood = rest.filter(({ state }) => state !== 'held').length > MOST_SINGLE;
+  const together = rest.filter(({ state }) => isFlood || state === 'held');
+  const single = sorted.slice(probe.length).filter((one) => !together.includes(one));
+  const letters = [...(together.length > 0 ? [together] : []), ...single.map((one) => [one])].toSorted((a, b) => a[0]!.id - b[0]!.id);
+  return probe.length > 0 ? [probe, ...letters] : letters;
 }

@@ -17,6 +17,8 @@ export interface ToldNotice {
   count: number;
   /** the first of them, at most ten */
   items: Record<string, unknown>[];
+  /** a UUID, the same in whatever letter it comes */
+  message?: string;
 }
 
 type Item = Record<string, unknown>;
@@ -154,6 +156,7 @@ const many: Partial<Record<NoticeEvent, (count: number) => string>> = {
   'node.pending': (n) => `${n} machines ask to join`,
   'disk.low': (n) => `Little space left in ${n} places`,
   'backup.failed': (n) => `A backup failed ${n} times`,
+  'security.sign-in': (n) => `${n} sign-ins from new addresses`,
   'security.settings': (n) => `How people sign in was changed ${n} times`,
 };
 

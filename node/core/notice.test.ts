@@ -69,6 +69,33 @@ suite('who is told', () => {
     );
     assert.deepEqual(lettersOf([]), []);
   });
+
+  test('what piles up for a target is one letter, and while it fails one message alone finds out whether it is back', () => {
+    const due = Array.from({ length: 400 }, (_, i) => ({ id: 400 - i, state: 'waiting' as const, event: i === 0 ? 'test' : 'job.failed' }));
+    const sizes = (letters: { id: number }[][]): unknown[] => letters.map((letter) => [letter[0]!.id, letter.length]);
+    assert.deepEqual(sizes(lettersOf(due)), [
+      [1, 399],
+      [400, 1],
+    ]);
+    assert.deepEqual(sizes(lettersOf(due, true)), [
+      [1, 1],
+      [2, 398],
+      [400, 1],
+    ]);
+    assert.deepEqual(sizes(lettersOf(due.slice(-3))), [
+      [1, 1],
+      [2, 1],
+      [3, 1],
+    ]);
+    assert.deepEqual(lettersOf([], true), []);
+  });
+
+  test('nothing that may happen thousands of times is a message each time', () => {
+    assert.deepEqual(
+      noticeEventNames.filter((event) => noticeEvents[event].gatherMinutes === 0),
+      ['daily.summary'],
+    );
+  });
 });
 
 suite('what is a fact to be told', () => {

@@ -26,7 +26,7 @@ function example(language: string): string {
 async function signed(t: Parameters<typeof httpReceiver>[0]): Promise<Received> {
   const hook = await httpReceiver(t, { status: 200 });
   const senders = createSenders({ outgoing: createOutgoing({ ownPorts: () => [] }) });
-  const notices = [{ event: 'job.failed', count: 1, items: [{ title: 'Metropolis – 1927', jobId: 7 }] }];
+  const notices = [{ message: 'b', event: 'job.failed', count: 1, items: [{ title: 'Metropolis – 1927', jobId: 7 }] }];
   const letter = {
     id: 'a',
     event: 'job.failed',

@@ -31,6 +31,8 @@ export async function post({ url, who, headers, body, outgoing, ca, signal, judg
       signal,
       timeoutMs: TIMEOUT_MS,
       maxBytes: MOST_BYTES,
+      // whoever said that he took it has it, whatever he says besides: sent again, it would come twice
+      cutBody: true,
       ...(ca !== undefined && { ca }),
     });
     return judge?.(answer) ?? judged(who, answer);

@@ -186,6 +186,12 @@ suite('webhook', () => {
     });
   });
 
+  test('whoever takes a message and then says more and more has it, and it does not come again', async (t) => {
+    const hook = await httpReceiver(t, { status: 200, endless: 'fast' });
+    assert.deepEqual(await send('webhook', {}, { url: hook.url }), { ok: true, says: 'The receiver took it (status 200).' });
+    assert.equal((await send('ntfy', { server: hook.url, topic: 'a' })).ok, false, 'it is no ntfy all the same');
+  });
+
   test('where no receiver can be, nothing is sent', async () => {
     for (const url of [
       'http://169.254.169.254/latest',

@@ -41,7 +41,13 @@ function bodyOf({ id, event, words, link, at, house, notices }: Letter): object 
 }
 
 function toldOf(notice: ToldNotice): object {
-  return { event: notice.event, count: notice.count, title: noticeWords(notice).title, items: notice.items.map(factsOf) };
+  return {
+    id: notice.message,
+    event: notice.event,
+    count: notice.count,
+    title: noticeWords(notice).title,
+    items: notice.items.map(factsOf),
+  };
 }
 
 /** Plain values only; a reason with its sentence. */

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 import { testCertificate, testCertificateKey } from './certificate.ts';
@@ -20,10 +20,11 @@ interface Told {
   id: string;
   title: string;
   message: string;
+  text: string;
   click: string;
   allowed_mentions: unknown;
   embeds: [{ title: string; description: string; url: string; timestamp: string }];
-  notices: [{ items: Record<string, unknown>[] }];
+  notices: [{ id: string; items: Record<string, unknown>[] }, ...{ id: string; items: Record<string, unknown>[] }[]];
 }
 
 export interface Reply {
@@ -32,6 +33,8 @@ export interface Reply {
   headers?: Record<string, string>;
   /** never answers */
   hang?: boolean;
+  /** the answer has no end: as fast as it is read, or a byte now and then */
+  endless?: 'fast' | 'slow';
 }
 
 export interface HttpReceiver {
@@ -58,6 +61,7 @@ export async function httpReceiver(t: Cleanup, ...replies: Reply[]): Promise<Htt
         receiver.received.push(one);
         if (!reply.hang) {
           response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers });
+          if (reply.endless) return pour(response, reply.endless, () => waiting.shift()?.(one));
           response.end(reply.body === undefined ? '' : typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body));
         }
         waiting.shift()?.(one);
@@ -70,6 +74,17 @@ export async function httpReceiver(t: Cleanup, ...replies: Reply[]): Promise<Htt
   receiver.port = (server.address() as AddressInfo).port;
   receiver.url = `http://127.0.0.1:${receiver.port}`;
   return receiver;
+}
+
+/** Until whoever asked has had enough. */
+function pour(response: ServerResponse, how: 'fast' | 'slow', begun: () => void): void {
+  const more = (): void => {
+    while (how === 'fast' && response.writable && response.write(Buffer.alloc(16_384, '.')));
+  };
+  response.on('error', () => {}).on('drain', more);
+  response.write('.');
+  more();
+  begun();
 }
 
 async function read(request: IncomingMessage): Promise<Received> {
