@@ -3,7 +3,8 @@ import { suite, test, type TestContext } from 'node:test';
 import { listActivity } from '../db/activity.ts';
 import type { Database } from '../db/connect.ts';
 import { itemsOfFile } from '../db/source-items.ts';
-import { addMessages, messagesOfFile, type SourceMessage } from '../db/source-messages.ts';
+import { addMessages, messagesOfFile, tellAgain, type SourceMessage } from '../db/source-messages.ts';
+import { addSource } from '../db/sources.ts';
 import { createEvents } from '../events.ts';
 import { PlainError } from '../errors.ts';
 import { freshDatabase, quietLog } from '../testing/database.ts';
@@ -130,6 +131,65 @@ suite('a media server is told of new files', () => {
     s.source.items = [aSourceItem({ ...small, codec: 'hevc' })];
     await s.round();
     assert.equal((await s.story()).state, 'confirmed');
+  });
+
+  test('but not for ever: what it never shows is given up after a month, and a person may have it told again', async (t) => {
+    const s = await stage(t);
+    await s.exchange(s.files[0]!);
+    await s.round();
+    await s.toldAgo(1801);
+    await s.round();
+    await s.db.query(`update source_messages set created_at = now() - interval '31 days'`);
+    await s.toldAgo(86_400);
+    await s.round();
+    const { state, nextAt, reason } = await s.story();
+    assert.deepEqual([state, nextAt, reason?.code], ['dropped', null, 'source-unconfirmed']);
+    assert.equal(await tellAgain(s.db, (await s.story()).id), true);
+    await s.round();
+    assert.equal((await s.story()).state, 'told');
+  });
+
+  test('one that hangs, with thousands of messages behind it, keeps no other waiting', async (t) => {
+    const db = await (await freshDatabase(t, 'embedded')).lead();
+    const { row } = await aWatchedSource(db, []);
+    const { id } = await addSource(db, {
+      ...{ kind: 'radarr', name: 'Fetcher', url: 'http://10.0.0.3:7878', identity: 'r', version: '1', account: '', credential: 'sealed' },
+      connections: [],
+    });
+    await db.query(
+      `insert into source_messages (source_id, kind, folder, before, after, next_at, created_at)
+       select s.id, 'replaced', '/data/' || i, '{}', '{"path":"x","size":1,"codec":null}', now() - make_interval(mins => s.minutes), now() - interval '1 day'
+         from (values ($1::int, 3000, 60), ($2::int, 1, 1)) s(id, many, minutes), generate_series(1, s.many) i`,
+      [row.id, id],
+    );
+    const hanging: FakeSource = Object.assign(fakeSource(), {
+      tellChanged: (_change: unknown, signal: AbortSignal) =>
+        new Promise<void>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+    });
+    const well = fakeSource();
+    const sources = { open: async (source: number) => ({ row, source: source === id ? well : hanging }) };
+    const events = createEvents((error) => assert.fail(String(error)));
+    const onStale = (): void => assert.fail('nobody else leads');
+    const messenger = createMessenger({ db, sources, events, onStale, quietSeconds: 0, log: quietLog() });
+    const told = new Promise<number>((resolve) => events.on('source.changed', ({ sourceId }) => resolve(sourceId)));
+    messenger.start();
+    assert.equal(await told, id);
+    assert.deepEqual(well.asked, ['tell /data/1']);
+    await messenger.stop();
+  });
+
+  test('one that is away is asked once for all that it is behind with', async (t) => {
+    const s = await stage(t);
+    await s.exchange(s.files[0]!);
+    await s.db.query(
+      `insert into source_messages (source_id, kind, folder, before, after, next_at)
+       select source_id, kind, '/data/' || i, before, after, now() from source_messages, generate_series(1, 900) i`,
+    );
+    s.source.trouble = new PlainError('House does not answer.', { reason: { code: 'source-away' } });
+    await s.round();
+    assert.equal(s.source.asked.length, 1);
+    const due = await s.db.query(`select 1 from source_messages where next_at <= now() + interval '20 seconds'`);
+    assert.equal(due.length, 0);
   });
 
   test('one that is away is told when it is back, and nothing is marked as unconfirmed meanwhile', async (t) => {

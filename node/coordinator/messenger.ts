@@ -1,5 +1,5 @@
 import type { Reason } from '../core/reasons.ts';
-import { askAgainIn, DAILY_SECONDS, noticed, PATIENCE_SECONDS, type Noticed } from '../core/source-confirm.ts';
+import { askAgainIn, DAILY_SECONDS, noticed, PATIENCE_SECONDS, TOLD_FOR_SECONDS, type Noticed } from '../core/source-confirm.ts';
 import { placeOf } from '../core/source-paths.ts';
 import { addActivity } from '../db/activity.ts';
 import { isStaleTerm, type Database } from '../db/connect.ts';
@@ -7,6 +7,7 @@ import { itemAtPath, libraryOfItem, replaceItem } from '../db/source-items.ts';
 import {
   dueMessages,
   nextMessageIn,
+  putOffAll,
   putOffMessages,
   stepMessage,
   waitingInFolder,
@@ -32,6 +33,7 @@ import { createTurns } from './turns.ts';
  *                                                  ├─ the new one, its format not read yet ──▶ analyze, once ──▶ analyzing
  *                                                  └─ the new one ──▶ confirmed; what it forgot of the film is said
  *   unconfirmed ── told again every day ──▶ confirmed
+ *               └─ after a month: dropped; otherwise what no server ever shows would be asked for every day, more of it each year
  *
  * Nothing is ever deleted at a source: no trash of theirs is emptied, no entry removed.
  */
@@ -62,30 +64,48 @@ export function createMessenger(parts: MessengerParts): Messenger {
   const { db, events, log } = parts;
   const ending = new AbortController();
   const quietSeconds = parts.quietSeconds ?? QUIET_SECONDS;
+  const lines = new Map<number, Promise<void>>();
   const turns = createTurns(ending.signal, round);
 
   return {
     start: () => turns.next(0),
-    stop() {
+    async stop() {
       ending.abort();
-      return turns.stop();
+      await turns.stop();
+      await Promise.all(lines.values());
     },
     hurry: turns.hurry,
   };
 
   async function round(): Promise<number | null> {
     try {
-      const due = await dueMessages(db);
-      const bySource = Map.groupBy(due, (message) => message.sourceId);
-      await Promise.all([...bySource.values()].map(deliver));
-      const seconds = await nextMessageIn(db);
+      begin(await dueMessages(db, [...lines.keys()]));
+      const seconds = await nextMessageIn(db, [...lines.keys()]);
       return seconds === null ? 60_000 : Math.min(60_000, Math.max(200, seconds * 1000));
     } catch (error) {
-      if (ending.signal.aborted) return null;
-      if (isStaleTerm(error)) return (parts.onStale(), null);
-      log.warn({ why: messageOf(error) }, 'messages to media servers could not be looked after; it is tried again');
-      return 10_000;
+      return troubled(error);
     }
+  }
+
+  /** A line for each source that has none: one that hangs delays no other. */
+  function begin(due: DueMessage[]): void {
+    for (const [sourceId, messages] of Map.groupBy(due, (message) => message.sourceId)) {
+      const line = deliver(messages)
+        .finally(() => lines.delete(sourceId))
+        .then(turns.hurry, (error: unknown) => {
+          const again = troubled(error);
+          if (again !== null) turns.next(again);
+        });
+      lines.set(sourceId, line);
+    }
+  }
+
+  /** How soon it is tried again; null: not at all. */
+  function troubled(error: unknown): number | null {
+    if (ending.signal.aborted) return null;
+    if (isStaleTerm(error)) return (parts.onStale(), null);
+    log.warn({ why: messageOf(error) }, 'messages to media servers could not be looked after; it is tried again');
+    return 10_000;
   }
 
   /** One after the other; when the source cannot be asked, the rest of its messages waits with this one. */
@@ -112,14 +132,8 @@ export function createMessenger(parts: MessengerParts): Messenger {
 
   async function putOff(messages: DueMessage[], reason: Reason): Promise<void> {
     const oldest = Math.max(...messages.map((message) => message.secondsOld));
-    const open = messages.filter((message) => message.state !== 'unconfirmed').map((message) => message.id);
-    await putOffMessages(db, open, Math.min(900, Math.max(30, oldest)), reason);
-    await putOffMessages(
-      db,
-      messages.filter((message) => message.state === 'unconfirmed').map((message) => message.id),
-      3600,
-      reason,
-    );
+    // all that it is behind with, not only these: else each portion of thousands would find out anew that it is away
+    await putOffAll(db, messages[0]!.sourceId, { seconds: Math.min(900, Math.max(30, oldest)), unconfirmedSeconds: 3600 }, reason);
   }
 
   async function drop(messages: DueMessage[], reason: Reason): Promise<void> {
@@ -193,6 +207,7 @@ export function createMessenger(parts: MessengerParts): Messenger {
     const { id, state, tries } = message;
     const sinceTold = message.secondsTold ?? Infinity;
     if (state === 'unconfirmed') {
+      if (message.secondsOld > TOLD_FOR_SECONDS) return end(message, 'dropped', message.reason);
       const again = sinceTold > DAILY_SECONDS - 60;
       if (again && seen.as === 'unread') await source.analyze(message.ref!, within());
       else if (again) await tell(message, source);

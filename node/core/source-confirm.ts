@@ -44,6 +44,8 @@ export function askAgainIn(tries: number): number {
 export const PATIENCE_SECONDS = 1800;
 /** And so often it is told again from then on. */
 export const DAILY_SECONDS = 86_400;
+/** Until so long after the change: whoever has not shown it by then was told thirty times, and a person can have it told again. */
+export const TOLD_FOR_SECONDS = 30 * DAILY_SECONDS;
 
 /** A source that never says a codec has not analysed anything yet: that counts as unread. */
 function isCodec(said: string | null, codec: string): boolean {

@@ -92,19 +92,25 @@ export async function addMessages(q: Queryable, messages: NewSourceMessage[], qu
   );
 }
 
-/** Those whose time has come, the longest due first. */
-export function dueMessages(q: Queryable, most = 200): Promise<DueMessage[]> {
+/** Of each source that is not `busy` those whose time has come, the longest due first: thousands for one keep no other waiting. */
+export function dueMessages(q: Queryable, busy: number[] = [], most = 200): Promise<DueMessage[]> {
   return q.query<DueMessage>(
     `select ${columns}, extract(epoch from now() - m.created_at)::float8 as "secondsOld", extract(epoch from now() - m.told_at)::float8 as "secondsTold"
-       from ${from} where m.next_at <= now() and o.enabled order by m.next_at, m.id limit ${limit(most, 1000)}`,
+       from sources o cross join lateral (
+         select * from source_messages where source_id = o.id and next_at <= now() order by next_at, id limit ${limit(most, 1000)}
+       ) m left join media_files f on f.id = m.file_id
+      where o.enabled and not o.id = any($1::int[]) order by m.next_at, m.id`,
+    [busy],
   );
 }
 
-/** Seconds until the next message is due; null: there is none. Negative: it is due. */
-export async function nextMessageIn(q: Queryable): Promise<number | null> {
+/** Seconds until the next message of a source that is not `busy` is due; null: there is none. Negative: it is due. */
+export async function nextMessageIn(q: Queryable, busy: number[] = []): Promise<number | null> {
   const [row] = await q.query<{ seconds: number | null }>(
-    `select extract(epoch from min(m.next_at) - now())::float8 as seconds from source_messages m join sources o on o.id = m.source_id
-      where m.next_at is not null and o.enabled`,
+    `select extract(epoch from min(m.next_at) - now())::float8 as seconds
+       from sources o cross join lateral (select min(next_at) as next_at from source_messages where source_id = o.id and next_at is not null) m
+      where o.enabled and not o.id = any($1::int[])`,
+    [busy],
   );
   return row?.seconds ?? null;
 }
@@ -125,6 +131,21 @@ export async function putOffMessages(q: Queryable, ids: number[], seconds: numbe
     `update source_messages set next_at = now() + make_interval(secs => $2), reason = coalesce($3::jsonb, reason)
       where id = any($1::bigint[]) and next_at is not null`,
     [ids, seconds, json(reason)],
+  );
+}
+
+/** Everything that this source is behind with waits for so long, and what it never showed for longer. */
+export async function putOffAll(
+  q: Queryable,
+  sourceId: number,
+  { seconds, unconfirmedSeconds }: { seconds: number; unconfirmedSeconds: number },
+  reason: Reason,
+): Promise<void> {
+  await q.query(
+    `update source_messages set reason = $4,
+            next_at = now() + make_interval(secs => case state when 'unconfirmed' then $3::float8 else $2::float8 end)
+      where source_id = $1 and next_at <= now()`,
+    [sourceId, seconds, unconfirmedSeconds, json(reason)],
   );
 }
 
