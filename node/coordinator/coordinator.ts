@@ -202,6 +202,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     tellEveryone();
     parts.events.emit('coordinator.changed', { term: number });
     term.rescuer.start();
+    term.retention.start();
     term.outside?.start();
     void term.scanner.start().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'the first scan could not begin'));
     void term.measurer.start().catch((error: unknown) => log.warn({ why: messageOf(error) }, 'old measurements could not be ended'));

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readAttempt } from '../db/attempts.ts';
-import { readNode } from '../db/nodes.ts';
 import { createEvents } from '../events.ts';
 import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import { eachDatabase, freshDatabase } from '../testing/database.ts';
-import { aLibrary, aNode, claimed, someJobs, testNode } from '../testing/records.ts';
+import { aLibrary, claimed, someJobs, testNode } from '../testing/records.ts';
 import { createRescuer } from './rescuer.ts';
 import { createSettingsStore } from './settings.ts';
 
@@ -44,14 +43,11 @@ eachDatabase((kind) => {
         await looked.promise;
       }
     };
-    await aNode(db, 'asked-once');
-    await db.query(`update nodes set standing = 'pending', asked_at = now() - interval '8 days' where id = 'asked-once'`);
     await db.query(lapse, [run.jobId]);
     clock += 300_000;
     rescuer.start();
     await rounds(3);
     assert.equal((await readAttempt(db, run.attemptId))?.state, 'running');
-    assert.equal(await readNode(db, 'asked-once'), null, 'who asked long ago and went away keeps no place');
     const lost = new Promise<void>((resolve) => events.on('job.changed', () => resolve()));
     await db.query(lapse, [run.jobId]);
     await lost;

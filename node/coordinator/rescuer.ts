@@ -1,15 +1,12 @@
 import type { ClusterSettings } from '../config/schema.ts';
 import type { Reason } from '../core/reasons.ts';
-import { forgetOldAudit } from '../db/audit.ts';
-import { forgetOldSessions } from '../db/sessions.ts';
-import { addActivity, forgetActivity } from '../db/activity.ts';
+import { addActivity } from '../db/activity.ts';
 import { openAttempts, setEncoder, type Attempt } from '../db/attempts.ts';
 import { graceLeases, promoteDue, readClock, renewLeases, type Renewed, type Run } from '../db/claims.ts';
 import { reapExpired, type EndedRun } from '../db/run-ends.ts';
 import { isStaleTerm, type Database } from '../db/connect.ts';
 import { foldCounters } from '../db/counters.ts';
 import { foldMetrics } from '../db/metrics.ts';
-import { forgetPending } from '../db/nodes.ts';
 import { dueOriginals } from '../db/originals.ts';
 import { setBarcode } from '../db/pictures.ts';
 import { messageOf } from '../errors.ts';
@@ -73,7 +70,6 @@ export function createRescuer(parts: RescuerParts): Rescuer {
   let turn: Promise<void> = Promise.resolve();
   let stopped = false;
   let turns = 0;
-  let lastDay = '';
   let lookedAt = now();
 
   return {
@@ -112,7 +108,6 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     if (turns % 20 === 1) await guarded('emptying trash', async () => parts.expire(await dueOriginals(db)));
     if (turns % 20 === 3 && parts.forgetPictures) await guarded('removing old pictures', parts.forgetPictures);
     if (turns % 20 === 2) await guarded('database upkeep', () => db.maintain());
-    await guarded('shortening the log', forgetOld);
   }
 
   async function guarded(what: string, work: () => Promise<unknown>): Promise<void> {
@@ -209,17 +204,6 @@ export function createRescuer(parts: RescuerParts): Rescuer {
       !alive.has(`${attempt.id} ${attempt.lookerId ?? attempt.keeperId}`) &&
       Date.now() - (asked.get(attempt.id) ?? 0) > (parts.settings()['jobs.leaseSeconds'] * 1000) / 3
     );
-  }
-
-  async function forgetOld(): Promise<void> {
-    const today = new Date().toISOString().slice(0, 10);
-    if (today === lastDay) return;
-    await forgetActivity(db, parts.settings()['history.keepDays']);
-    await forgetOldAudit(db);
-    await forgetOldSessions(db);
-    // only so many may ask at once: those that went away must not keep the others out for ever
-    await forgetPending(db);
-    lastDay = today;
   }
 
   function announce(run: EndedRun): void {

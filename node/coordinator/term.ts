@@ -15,6 +15,7 @@ import { createPictureKeeping, type PictureKeeping } from './pictures.ts';
 import { createProver, type Prover } from './prover.ts';
 import { createRechecker, type Rechecker } from './rechecker.ts';
 import { createRescuer, type Rescuer } from './rescuer.ts';
+import { createRetention, type Retention } from './retention.ts';
 import { createRoster, type Roster } from './roster.ts';
 import { createScanner, type Scanner } from './scanner.ts';
 import type { FileChange } from './source-tidings.ts';
@@ -50,6 +51,7 @@ export interface Term {
   /** media servers and fetchers */
   outside: Outside | null;
   measurer: Measurer;
+  retention: Retention;
 }
 
 /** What is known of a term before anything of it is there. */
@@ -151,6 +153,7 @@ export function assembleTerm(parts: TermParts, reigning: Beginning): Term {
         signal,
       })
     : null;
+  const retention = createRetention({ ...common, onStale });
   const { publishMembers, callForHello } = reigning;
   const handOver = (to: string): Promise<void> => elector.handOver(to);
   return {
@@ -177,6 +180,7 @@ export function assembleTerm(parts: TermParts, reigning: Beginning): Term {
     cleaner,
     outside,
     measurer,
+    retention,
   };
 }
 
@@ -201,6 +205,7 @@ export async function dismantleTerm(term: Term): Promise<void> {
     term.cleaner.stop(),
     term.trashCare.stop(),
     term.measurer.stop(),
+    term.retention.stop(),
     term.outside?.stop(),
   ]);
 }

@@ -37,7 +37,7 @@ export const waitReasons = {
   'no-space': wait('Not enough space', 'There is not enough free space[ in {where}][: {needed|size} needed, {free|size} free].', {
     retry: true,
   }),
-  missing: wait('Missing', 'It was here before and is gone now; its history is kept in case it returns.'),
+  missing: wait('Missing', 'It was here before and is gone now; its history is kept for a year in case it returns.'),
   'root-not-mounted': wait(
     'Not mounted',
     'The library’s folder[ {path}] is not there; perhaps the disk is not mounted. Nothing was forgotten.',

@@ -1,6 +1,7 @@
 import type { Queryable } from './connect.ts';
 import { noticeOfLine } from './notices.ts';
 import { cutPage, keyset, type Order, type Page, type PageWish } from './page.ts';
+import { BATCH } from './retention.ts';
 import { json, text } from './values.ts';
 
 /** What happened, for people: one row per event, made into a sentence when it is shown. */
@@ -100,10 +101,15 @@ export function needsALook(q: Queryable, days = 7, most = 20): Promise<Activity[
   );
 }
 
-/** Forgets notes older than a number of days, at most 5,000 rows at a time. Returns how many went. */
+/**
+ * Forgets notes older than a number of days, at most 1,000 rows at a time. Returns how many went. The oldest are first by their
+ * numbers: nothing behind them is looked at.
+ */
 export async function forgetActivity(q: Queryable, days: number): Promise<number> {
   const rows = await q.query(
-    `delete from activity where id in (select id from activity where at < now() - make_interval(days => $1) order by id limit 5000) returning 1`,
+    `delete from activity where id in (
+       select id from (select id, at from activity order by id limit ${BATCH}) oldest where at < now() - make_interval(days => $1)
+     ) returning 1`,
     [days],
   );
   return rows.length;

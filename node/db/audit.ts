@@ -5,6 +5,7 @@ import { atomically } from './atomically.ts';
 import type { Queryable } from './connect.ts';
 import { addMetric } from './metrics.ts';
 import { addNotice } from './notices.ts';
+import { BATCH } from './retention.ts';
 import { limit, text } from './values.ts';
 
 /** Who did what from where, and what came of it. Rows are only ever appended; the database refuses anything else. */
@@ -61,9 +62,12 @@ export function listAudit(q: Queryable, beforeId: number | null, many = 50): Pro
   );
 }
 
-/** What is older than 400 days, a little at a time. */
-export async function forgetOldAudit(q: Queryable): Promise<void> {
-  await q.query(`delete from audit where id in (select id from audit where at < now() - interval '400 days' order by at limit 5000)`);
+/** What is older than 400 days, at most 1,000 rows at a time. Returns how many went. */
+export async function forgetOldAudit(q: Queryable): Promise<number> {
+  const rows = await q.query(
+    `delete from audit where id in (select id from audit where at < now() - interval '400 days' order by at limit ${BATCH}) returning 1`,
+  );
+  return rows.length;
 }
 
 /** From where a person signed in before, the last thousand times. */

@@ -50,3 +50,8 @@ export async function spendToken(q: Queryable, id: string): Promise<boolean> {
 export async function removeJoinToken(q: Queryable, id: string): Promise<boolean> {
   return (await q.query(`delete from join_tokens where id = $1 returning 1`, [id])).length > 0;
 }
+
+/** Those that have been void for so long that nobody comes with one any more. Returns how many went. */
+export async function forgetJoinTokens(q: Queryable, days: number): Promise<number> {
+  return (await q.query(`delete from join_tokens where expires_at < now() - make_interval(days => $1) returning 1`, [days])).length;
+}

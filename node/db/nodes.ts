@@ -177,9 +177,9 @@ export async function countPending(q: Queryable): Promise<number> {
   return (await q.query<{ n: number }>(`select count(*)::int as n from nodes where standing = 'pending'`))[0]?.n ?? 0;
 }
 
-/** Machines that asked, were never decided about and have gone away since. */
-export async function forgetPending(q: Queryable): Promise<void> {
-  await q.query(`delete from nodes where standing = 'pending' and asked_at < now() - interval '7 days'`);
+/** Machines that asked, were never decided about and have gone away since. Returns how many went. */
+export async function forgetPending(q: Queryable): Promise<number> {
+  return (await q.query(`delete from nodes where standing = 'pending' and asked_at < now() - interval '7 days' returning 1`)).length;
 }
 
 export async function setStanding(q: Queryable, id: string, standing: NodeRow['standing'], by: string): Promise<NodeRow | null> {

@@ -1,6 +1,7 @@
 import { noticeEntry } from '../core/notice-events.ts';
 import { noticeOfActivity, type NoticeFact } from '../core/notice-facts.ts';
 import type { Queryable } from './connect.ts';
+import { BATCH } from './retention.ts';
 import { json, limit, text } from './values.ts';
 
 /** What people are to be told: facts of a kind gather in one row until it is sent out. */
@@ -112,10 +113,10 @@ export async function nextNoticeIn(q: Queryable): Promise<number | null> {
   return row?.seconds ?? null;
 }
 
-/** What is older than so many days, with what was sent of it; at most 5,000 at a time. Returns how many went. */
+/** What is older than so many days, with what was sent of it; at most 1,000 at a time. Returns how many went. */
 export async function forgetNotices(q: Queryable, days: number): Promise<number> {
   const rows = await q.query(
-    `delete from notifications where id in (select id from notifications where at < now() - make_interval(days => $1) order by at limit 5000) returning 1`,
+    `delete from notifications where id in (select id from notifications where at < now() - make_interval(days => $1) order by at limit ${BATCH}) returning 1`,
     [days],
   );
   return rows.length;

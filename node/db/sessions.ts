@@ -1,5 +1,6 @@
 import type { From, Role, SignInMethod } from '../core/access.ts';
 import type { Queryable } from './connect.ts';
+import { BATCH } from './retention.ts';
 import { text } from './values.ts';
 
 /** Somebody who is signed in, in one browser. `id` is the hash of what its cookie holds. */
@@ -55,11 +56,19 @@ export async function readIdToken(q: Queryable, session: string): Promise<string
   );
 }
 
+/** Of one person. Whoever comes back without what he was given (a program that looks whether a page is there) begins one each time. */
+const MOST_SESSIONS = 100;
+
+/** The oldest of a person who has too many ends for it. */
 export async function insertSession(
   q: Queryable,
   wish: { session: string; userId: number; method: SignInMethod; idToken: string | null },
   from: From,
 ): Promise<void> {
+  await q.query(
+    `delete from sessions where id in (select id from sessions where user_id = $1 order by created_at desc offset ${MOST_SESSIONS - 1})`,
+    [wish.userId],
+  );
   await q.query(`insert into sessions (id, user_id, method, address, agent, id_token) values ($1, $2, $3, $4, $5, $6)`, [
     wish.session,
     wish.userId,
@@ -91,8 +100,17 @@ export async function deleteSessions(q: Queryable, userId: number, except: strin
   return (await q.query(`delete from sessions where user_id = $1 and id is distinct from $2 returning 1`, [userId, except])).length;
 }
 
-/** What no setting lets live. */
-export async function forgetOldSessions(q: Queryable): Promise<void> {
-  await q.query(`delete from sessions where created_at < now() - interval '400 days'`);
-  await q.query(`delete from throttles where last_at < now() - interval '1 day'`);
+/**
+ * Sessions that are over since a day: nobody did anything for so many hours, or they are older than so many days (one that another
+ * program vouches for, than one). At most 1,000 at a time. Returns how many went.
+ */
+export async function forgetOldSessions(q: Queryable, over: { idleHours: number; days: number }): Promise<number> {
+  const rows = await q.query(
+    `delete from sessions where id in (
+       select id from sessions where seen_at < now() - make_interval(hours => $1 + 24)
+           or created_at < now() - make_interval(days => 1 + case method when 'password' then $2::int else 1 end) limit ${BATCH}
+     ) returning 1`,
+    [over.idleHours, over.days],
+  );
+  return rows.length;
 }

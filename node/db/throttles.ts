@@ -1,4 +1,5 @@
 import type { Queryable } from './connect.ts';
+import { BATCH } from './retention.ts';
 
 export interface Throttle {
   key: string;
@@ -32,4 +33,12 @@ export async function addFailure(q: Queryable, key: string, windowSeconds: numbe
 
 export async function clearThrottles(q: Queryable, keys: string[]): Promise<void> {
   if (keys.length) await q.query(`delete from throttles where key = any($1)`, [keys]);
+}
+
+/** What nobody tried for a day, at most 1,000 at a time. Returns how many went. */
+export async function forgetThrottles(q: Queryable): Promise<number> {
+  const rows = await q.query(
+    `delete from throttles where key in (select key from throttles where last_at < now() - interval '1 day' order by last_at limit ${BATCH}) returning 1`,
+  );
+  return rows.length;
 }

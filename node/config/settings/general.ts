@@ -36,6 +36,6 @@ export const generalSettings = {
     unit: 'days',
     env: 'CODECSHIFT_KEEP_HISTORY',
     label: 'Keep the activity log for',
-    help: 'Results and statistics of files are kept for good; only the log of small events is shortened.',
+    help: 'Results and statistics are kept for as long as their file is there. Only the log of small events is shortened, and with it what ffmpeg said of a run and what media servers were told.',
   },
 } as const satisfies Record<string, SettingSpec>;
