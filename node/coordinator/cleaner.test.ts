@@ -1,28 +1,24 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Actor } from '../core/commands.ts';
-import { defaultProfile } from '../core/profile.ts';
 import { listActivity, type Activity } from '../db/activity.ts';
 import { chosenTotals, listLeftovers, readCleanup, type Cleanup, type LeftoverRow } from '../db/cleanups.ts';
 import type { Database } from '../db/connect.ts';
-import { addLibrary } from '../db/libraries.ts';
 import { addOriginal, readOriginal, trashOfRoots } from '../db/originals.ts';
-import { setNodeRoots, setProved } from '../db/roots.ts';
 import { PlainError } from '../errors.ts';
 import { createEvents } from '../events.ts';
 import { deliver } from '../files/deliver.ts';
 import { createInspector } from '../keeper/inspect.ts';
-import { loadRoots } from '../keeper/roots.ts';
 import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
 import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
-import { aFingerprint, aNode, someJobs, testNode } from '../testing/records.ts';
+import { aDiskLibrary } from '../testing/disk-library.ts';
+import { aFingerprint, someJobs, testNode } from '../testing/records.ts';
 import { createCleaner, type Cleaner } from './cleaner.ts';
 import { createTrashCare } from './trash-care.ts';
 
@@ -51,17 +47,8 @@ interface Stage {
 async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
   const database = await freshDatabase(t, kind);
   const db = await database.lead();
-  const base = realpathSync(mkdtempSync(join(tmpdir(), 'codecshift-cleaner-')));
-  t.after(() => rmSync(base, { recursive: true, force: true }));
-  const films = join(base, 'films');
-  mkdirSync(join(base, 'data'));
-  mkdirSync(join(films, 'A'), { recursive: true });
-  const roots = await loadRoots(join(base, 'data'));
-  const { rootId: root } = await roots.adopt(films);
-  await aNode(db);
-  await setNodeRoots(db, testNode, [{ root, path: films, writable: true, problem: null }]);
-  await setProved(db, testNode, root);
-  const { library } = await addLibrary(db, { name: 'Films', rootId: root, folder: '', profile: defaultProfile });
+  const { data, films, roots, root, libraryId } = await aDiskLibrary(t, db);
+  mkdirSync(join(films, 'A'));
   const mesh = createLocalMesh(testNode, log);
   const busy = new Set<number>();
   const inspector = createInspector({ roots, tools: {} as never, onAdopted: async () => {}, busy: () => busy });
@@ -81,9 +68,9 @@ async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
   };
   let jobs = 0;
   return {
-    ...{ db, mesh, films, root, libraryId: library.id, cleaner: fresh(), asked, trouble, busy, fresh },
+    ...{ db, mesh, films, root, libraryId, cleaner: fresh(), asked, trouble, busy, fresh },
     async attempt(state) {
-      const [job] = await someJobs(db, library.id, 1, {}, `film-${++jobs}-`);
+      const [job] = await someJobs(db, libraryId, 1, {}, `film-${++jobs}-`);
       const [row] = await db.query<{ id: number }>(
         `insert into attempts (job_id, term, node_id, keeper_id, number, state, ended_at)
          values ($1, 1, $2, $2, 1, $3, case when $3 = 'failed' then now() end) returning id`,
@@ -93,7 +80,7 @@ async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
     },
     async output(attempt, name = 'Film.mkv') {
       const bytes = Buffer.alloc(500, attempt);
-      const from = join(base, 'data', `output-${attempt}`);
+      const from = join(data, `output-${attempt}`);
       writeFileSync(from, bytes);
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       await deliver({ root: await roots.open(root), node: testNode, attempt, target: `A/${name}`, from, sizeBytes: 500, sha256 });

@@ -15,7 +15,7 @@ import { createEvents, type EventMap, type Events } from '../events.ts';
 import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
-import type { ProtocolRequest } from '../mesh/messages.ts';
+import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import { alone } from '../testing/alone.ts';
 import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
 import { helloOf } from '../testing/mesh-samples.ts';
@@ -84,15 +84,13 @@ async function hello(s: Stage, attempts: number[] = [], by = session): Promise<n
   return welcome.drop;
 }
 
+/** The node of the tests asks for work. */
+function asked(s: Stage, freeBytes = 1e12): Promise<ProtocolResponse<'claim'>> {
+  return s.mesh.request(testNode, 'claim', { node: testNode, session, classes: [0, 1, 2], freeSlots: 1, ahead: false, freeBytes });
+}
+
 async function granted(s: Stage): Promise<{ job: number; attempt: number }> {
-  const { granted: grant } = await s.mesh.request(testNode, 'claim', {
-    node: testNode,
-    session,
-    classes: [0, 1, 2],
-    freeSlots: 1,
-    ahead: false,
-    freeBytes: 1e12,
-  });
+  const { granted: grant } = await asked(s);
   assert.ok(grant, 'a job was granted');
   return { job: grant.job, attempt: grant.attempt };
 }
@@ -422,14 +420,7 @@ eachDatabase((kind) => {
     await someJobs(s.db, library.id, 1);
     await hello(s);
     await s.coordinator.commands.pauseAll(ada);
-    const refused = await s.mesh.request(testNode, 'claim', {
-      node: testNode,
-      session,
-      classes: [0, 1, 2],
-      freeSlots: 1,
-      ahead: false,
-      freeBytes: 1e12,
-    });
+    const refused = await asked(s);
     assert.deepEqual([refused.granted, refused.why?.code], [null, 'paused']);
     await s.coordinator.commands.resumeAll(ada);
     await granted(s);
@@ -440,14 +431,7 @@ eachDatabase((kind) => {
     const library = await aLibrary(s.db);
     const [first] = await someJobs(s.db, library.id, 1);
     await hello(s);
-    const answer = await s.mesh.request(testNode, 'claim', {
-      node: testNode,
-      session,
-      classes: [0, 1, 2],
-      freeSlots: 1,
-      ahead: false,
-      freeBytes: 2_000_100_000,
-    });
+    const answer = await asked(s, 2_000_100_000);
     assert.deepEqual([answer.granted, answer.why?.code], [null, 'no-space']);
     const job = await readJobRow(s.db, first!.jobId);
     assert.deepEqual([job?.state, job?.retryAt, job?.reason, job?.failures], ['available', null, null, 0]);

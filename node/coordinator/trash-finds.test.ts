@@ -1,29 +1,25 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Actor } from '../core/commands.ts';
-import { defaultProfile } from '../core/profile.ts';
 import { listActivity } from '../db/activity.ts';
 import type { Database } from '../db/connect.ts';
 import { listFound, listStrangers, type FoundOriginal } from '../db/found-originals.ts';
-import { addLibrary } from '../db/libraries.ts';
 import { dueOriginals, readOriginal, trashOfRoots } from '../db/originals.ts';
-import { setNodeRoots, setProved } from '../db/roots.ts';
 import { createEvents } from '../events.ts';
 import { deliver } from '../files/deliver.ts';
 import { fingerprint } from '../files/fingerprint.ts';
 import { forget } from '../files/journal.ts';
 import { swap } from '../files/swap.ts';
 import { createKeeper } from '../keeper/keeper.ts';
-import { loadRoots } from '../keeper/roots.ts';
 import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import { createOutbox } from '../mesh/outbox.ts';
 import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
-import { aNode, someJobs, testNode } from '../testing/records.ts';
+import { aDiskLibrary } from '../testing/disk-library.ts';
+import { someJobs, testNode } from '../testing/records.ts';
 import { createTrash, type Trash } from './trash.ts';
 import { createTrashCare, type TrashCare } from './trash-care.ts';
 
@@ -46,16 +42,7 @@ interface Stage {
 async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
   const database = await freshDatabase(t, kind);
   const db = await database.lead();
-  const base = realpathSync(mkdtempSync(join(tmpdir(), 'codecshift-finds-')));
-  t.after(() => rmSync(base, { recursive: true, force: true }));
-  const [films, data] = [join(base, 'films'), join(base, 'data')];
-  for (const folder of [data, films]) mkdirSync(folder);
-  const roots = await loadRoots(data);
-  const { rootId: root } = await roots.adopt(films);
-  await aNode(db);
-  await setNodeRoots(db, testNode, [{ root, path: films, writable: true, problem: null }]);
-  await setProved(db, testNode, root);
-  const { library } = await addLibrary(db, { name: 'Films', rootId: root, folder: '', profile: defaultProfile });
+  const { data, films, roots, root, libraryId } = await aDiskLibrary(t, db);
   const mesh = createLocalMesh(testNode, log);
   const outbox = createOutbox({ directory: join(data, 'outbox'), mesh, coordinator: () => testNode, log, retryMs: 10 });
   const parts = { tools: {} as never, outputOf: async () => '', fetch: () => Promise.reject(new Error()), onAdopted: async () => {} };
@@ -74,7 +61,7 @@ async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
   });
   let attempt = 0;
   return {
-    ...{ db, root, films, libraryId: library.id, trash, care },
+    ...{ db, root, films, libraryId, trash, care },
     async converted(name, target = name) {
       const [bytes, output] = [randomBytes(9000), randomBytes(5000)];
       writeFileSync(join(films, name), bytes);
