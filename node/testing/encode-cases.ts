@@ -4,37 +4,16 @@ import type { Probe, VideoStream } from '../core/media.ts';
 import type { WorkPlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import type { ArgumentsInput } from '../ffmpeg/args.ts';
+import { aVideoStream } from './video-stream.ts';
 
 /** A plain film of one stream, and what can be special about one, for the exact arguments of every encoder. */
-export const film: VideoStream = {
-  codecTag: null,
-  codecProfile: null,
-  language: null,
-  title: null,
-  startMs: 0,
+export const film = aVideoStream({
   durationMs: 1000,
-  bitrate: null,
-  tags: {},
-  kind: 'video',
-  index: 0,
-  codec: 'h264',
-  disposition: ['default'],
   width: 320,
   height: 180,
-  pixelFormat: 'yuv420p',
-  bitDepth: 8,
-  chroma: '4:2:0',
-  hasAlpha: false,
-  frameRate: 25,
-  averageFrameRate: 25,
   frames: 25,
-  fieldOrder: 'progressive',
-  sampleAspectRatio: '1:1',
-  rotation: 0,
   color: { range: 'tv', space: 'bt709', transfer: 'bt709', primaries: 'bt709', chromaLocation: null },
-  hdr: null,
-  closedCaptions: false,
-};
+});
 
 /** As x265 writes it: 50,000ths and 10,000ths. */
 export const masteringDisplay = 'G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)';

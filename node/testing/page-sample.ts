@@ -2,6 +2,7 @@ import type { Probe } from '../core/media.ts';
 import { defaultProfile } from '../core/profile.ts';
 import type { Queryable } from '../db/connect.ts';
 import type { Sample } from './sample.ts';
+import { aVideoStream } from './video-stream.ts';
 
 /**
  * What `fillSample` leaves out and the detail pages show: files skipped and failed with their reasons, a held and a
@@ -317,29 +318,7 @@ export function probe(codec: string, bitDepth: number, sizeBytes: number, change
     bitrate: Math.round((sizeBytes * 8) / 5400),
     startMs: 0,
     streams: [
-      {
-        ...base,
-        kind: 'video',
-        index: 0,
-        codec,
-        language: null,
-        disposition: ['default'],
-        width: 1920,
-        height: 1080,
-        pixelFormat: 'yuv420p',
-        bitDepth,
-        chroma: '4:2:0',
-        hasAlpha: false,
-        frameRate: 23.976,
-        averageFrameRate: 23.976,
-        frames: null,
-        fieldOrder: 'progressive',
-        sampleAspectRatio: '1:1',
-        rotation: 0,
-        color: { range: null, space: null, transfer: null, primaries: null, chromaLocation: null },
-        hdr: null,
-        closedCaptions: false,
-      },
+      aVideoStream({ durationMs: 5_400_000, codec, bitDepth, frameRate: 23.976, averageFrameRate: 23.976 }),
       { ...audio, index: 1, codec: 'truehd', language: 'eng', disposition: ['default'], channels: 8, channelLayout: '7.1' },
       {
         ...audio,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
-import type { Fingerprint, Probe, VideoStream } from '../core/media.ts';
+import type { Fingerprint, Probe } from '../core/media.ts';
 import type { WorkPlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import type { Reason } from '../core/reasons.ts';
@@ -11,6 +11,7 @@ import { saveInspected, upsertListed } from '../db/media-files.ts';
 import { upsertNode } from '../db/nodes.ts';
 import { listNodeRoots, setNodeRoots, setProved, upsertRoot } from '../db/roots.ts';
 import type { Queryable } from '../db/connect.ts';
+import { aVideoStream } from './video-stream.ts';
 
 /** Rows for tests: a node that can do everything, a library it keeps, inspected files, waiting jobs. */
 export const testNode = 'node-a';
@@ -57,35 +58,6 @@ export function aFingerprint(seed: string, sizeBytes = 1_000_000): Fingerprint {
 }
 
 export function aProbe(codec = 'h264'): Probe {
-  const video: VideoStream = {
-    kind: 'video',
-    index: 0,
-    codec,
-    codecTag: null,
-    codecProfile: null,
-    language: null,
-    title: null,
-    disposition: ['default'],
-    startMs: 0,
-    durationMs: 60_000,
-    bitrate: null,
-    tags: {},
-    width: 1920,
-    height: 1080,
-    pixelFormat: 'yuv420p',
-    bitDepth: 8,
-    chroma: '4:2:0',
-    hasAlpha: false,
-    frameRate: 25,
-    averageFrameRate: 25,
-    frames: null,
-    fieldOrder: 'progressive',
-    sampleAspectRatio: '1:1',
-    rotation: 0,
-    color: { range: null, space: null, transfer: null, primaries: null, chromaLocation: null },
-    hdr: null,
-    closedCaptions: false,
-  };
   return {
     container: 'matroska',
     formatName: 'matroska,webm',
@@ -93,7 +65,7 @@ export function aProbe(codec = 'h264'): Probe {
     sizeBytes: 1_000_000,
     bitrate: 133_333,
     startMs: 0,
-    streams: [video],
+    streams: [aVideoStream({ codec })],
     chapters: [],
     tags: {},
     warnings: [],
