@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { request } from 'node:http';
 import { createAccess } from '../coordinator/access.ts';
 import { createSafe } from '../coordinator/safe.ts';
 import type { Access, Role } from '../core/access.ts';
@@ -11,6 +10,7 @@ import type { Outgoing } from '../outgoing.ts';
 import { createSealer } from '../sealed.ts';
 import { builtInEngine, createPasswords, type Passwords } from '../web/auth/password.ts';
 import { createSetupToken, type SetupToken } from '../web/auth/setup-token.ts';
+import { ask, type Answer } from './plain-request.ts';
 import { startWeb, type TestWeb } from './web.ts';
 
 /** A dashboard with its door, on a real port; the books are written as a coordinator would. */
@@ -23,12 +23,6 @@ export interface Guarded extends TestWeb {
   signedIn(role: Role, name?: string): Promise<Caller>;
   /** so much later for the web room; the database's clock goes on as it does */
   later(ms: number): void;
-}
-
-export interface Answer {
-  status: number;
-  headers: Record<string, string | string[] | undefined>;
-  body: string;
 }
 
 /** What a browser does without JavaScript: cookies, and a form's token from the page that it was on. */
@@ -118,21 +112,12 @@ function caller(port: number, always: Record<string, string>): Caller {
       }
       return 'none';
     },
-    send: (method, path, headers = {}, body = '') =>
-      new Promise((resolve, reject) => {
-        const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-        const all = { host: `127.0.0.1:${port}`, ...(cookie ? { cookie } : {}), ...always, ...headers };
-        const req = request({ host: '127.0.0.1', port, method, path, headers: all }, (res) => {
-          for (const line of res.headers['set-cookie'] ?? []) keep(cookies, line);
-          let text = '';
-          res
-            .setEncoding('utf8')
-            .on('data', (chunk: string) => (text += chunk))
-            .on('end', () => resolve({ status: res.statusCode ?? 0, headers: res.headers, body: text }))
-            .on('error', reject);
-        });
-        req.on('error', reject).end(body);
-      }),
+    async send(method, path, headers = {}, body = '') {
+      const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+      const answer = await ask({ port }, method, path, { ...(cookie ? { cookie } : {}), ...always, ...headers }, body);
+      for (const line of answer.headers['set-cookie'] ?? []) keep(cookies, line);
+      return answer;
+    },
   };
   return made;
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { createServer, request } from 'node:http';
+import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
 import { createLog } from '../log.ts';
 import { requestOver } from '../mesh/bulk-client.ts';
 import { createBulkServer } from '../mesh/bulk-server.ts';
 import { member, serveTunnel, startFront, tunnelTo, type TestFront } from '../testing/front.ts';
+import { ask, type Answer } from '../testing/plain-request.ts';
 import { emptyBooks, readyBooks, webParts, type TestWebParts } from '../testing/web.ts';
 import { tunnelEntrance } from './front/proxy.ts';
 import { createApp, type App } from './server.ts';
@@ -30,29 +31,6 @@ async function twoNodes(t: TestContext): Promise<Pair> {
   const at = await startFront(t, 'atlas', { standing: member(atlas, 'postgres'), local: app.fetch });
   const tower = await startFront(t, 'tower', { standing: member(atlas), tunnel });
   return { ...made, app, atlas: at, tower, tunnelPort: port };
-}
-
-interface Answer {
-  status: number;
-  headers: Record<string, string | string[] | undefined>;
-  body: string;
-}
-
-function ask(front: { port: number }, method: string, path: string, headers: Record<string, string> = {}, body = ''): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const req = request(
-      { host: '127.0.0.1', port: front.port, method, path, headers: { host: `127.0.0.1:${front.port}`, ...headers } },
-      (res) => {
-        let text = '';
-        res
-          .setEncoding('utf8')
-          .on('data', (chunk: string) => (text += chunk))
-          .on('end', () => resolve({ status: res.statusCode ?? 0, headers: res.headers, body: text }))
-          .on('error', reject);
-      },
-    );
-    req.on('error', reject).end(body);
-  });
 }
 
 async function visit(front: TestFront, path = '/'): Promise<{ origin: string; cookie: string; csrf: string; page: Answer }> {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
-import { request } from 'node:http';
 import { describe, test, type TestContext } from 'node:test';
 import type { Queryable } from '../db/connect.ts';
+import { ask } from '../testing/plain-request.ts';
 import { emptyBooks, startWeb, type TestWeb } from '../testing/web.ts';
 import { fromOurPage, isOurName } from './security.ts';
 import { safeBack } from './routes.ts';
@@ -10,29 +10,6 @@ import { safeBack } from './routes.ts';
 // No page here needs rows: a database that knows nothing is enough.
 const serve = (t: TestContext, allowedHosts: string[] = []): Promise<TestWeb> =>
   startWeb({ after: (fn) => t.after(fn) }, { db: emptyBooks, allowedHosts });
-
-interface Answer {
-  status: number;
-  headers: Record<string, string | string[] | undefined>;
-  body: string;
-}
-
-/** fetch would not let a test choose Host, Origin or Sec-Fetch-Site. */
-function ask(web: TestWeb, method: string, path: string, headers: Record<string, string> = {}, body = ''): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const req = request(
-      { host: '127.0.0.1', port: web.port, method, path, headers: { host: `127.0.0.1:${web.port}`, ...headers } },
-      (res) => {
-        let text = '';
-        res
-          .setEncoding('utf8')
-          .on('data', (chunk: string) => (text += chunk))
-          .on('end', () => resolve({ status: res.statusCode ?? 0, headers: res.headers, body: text }));
-      },
-    );
-    req.on('error', reject).end(body);
-  });
-}
 
 /** A visit: the cookie and the token that a form of this visitor holds. */
 async function visit(web: TestWeb): Promise<{ cookie: string; csrf: string }> {
