@@ -130,6 +130,13 @@ export async function saveEncoded(q: Queryable, run: Run, facts: EncodedFacts, l
   return rows[0] ?? null;
 }
 
+/** That the run `$1`, `$2` is the current one and waits for its check; it lives `$3` seconds longer. */
+const verifying = `alive as (
+       update jobs j set lease_until = now() + make_interval(secs => $3)
+         from attempts b where j.id = $1 and j.attempt_id = $2 and j.state = 'running' and b.id = $2 and b.state = 'verifying'
+       returning j.attempt_id
+     )`;
+
 /** What the keeper measured, while the attempt is verifying. A yes does not replace anything: `advance` to replacing does. */
 export async function saveVerdict(
   q: Queryable,
@@ -138,11 +145,7 @@ export async function saveVerdict(
   leaseSeconds: number,
 ): Promise<Attempt | null> {
   const rows = await q.query<Attempt>(
-    `with alive as (
-       update jobs j set lease_until = now() + make_interval(secs => $3)
-         from attempts b where j.id = $1 and j.attempt_id = $2 and j.state = 'running' and b.id = $2 and b.state = 'verifying'
-       returning j.attempt_id
-     )
+    `with ${verifying}
      update attempts a set verdict = $4, output_probe = $5, output_bytes = $6
        from alive where a.id = alive.attempt_id and a.state = 'verifying' returning ${columns}`,
     [run.jobId, run.attemptId, leaseSeconds, json(facts.verdict), json(facts.outputProbe), facts.outputBytes],
@@ -159,11 +162,7 @@ export async function saveLooker(
   leaseSeconds: number,
 ): Promise<Attempt | null> {
   const rows = await q.query<Attempt>(
-    `with alive as (
-       update jobs j set lease_until = now() + make_interval(secs => $3)
-         from attempts b where j.id = $1 and j.attempt_id = $2 and j.state = 'running' and b.id = $2 and b.state = 'verifying'
-       returning j.attempt_id
-     )
+    `with ${verifying}
      update attempts a set looker_id = $4, verdict = $5
        from alive where a.id = alive.attempt_id and a.state = 'verifying' returning ${columns}`,
     [run.jobId, run.attemptId, leaseSeconds, lookerId, json(verdict)],

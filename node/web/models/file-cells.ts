@@ -1,12 +1,7 @@
+import type { FileCount } from '../../db/libraries.ts';
+
 /** Counted files of one library, status and codec. */
-export interface FileCell {
-  status: string;
-  codec: string;
-  files: number;
-  bytes: number;
-  expectedBytes: number;
-  originalBytes: number;
-}
+export type FileCell = Omit<FileCount, 'libraryId'>;
 
 /** Files that were found and are not looked at yet. */
 export function unseenFiles(cells: readonly FileCell[]): number {

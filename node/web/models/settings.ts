@@ -3,6 +3,7 @@ import { overriddenBy } from '../../config/load.ts';
 import { isClusterKey, specOf } from '../../config/schema.ts';
 import { settingGroups, type SettingGroup } from '../../config/setting.ts';
 import type { SettingChange, SettingProblem } from '../../core/commands.ts';
+import type { SettingChangeRow } from '../../db/settings.ts';
 
 export interface StoredSetting {
   key: string;
@@ -204,14 +205,8 @@ export function problemSentence(label: string, problem: string): string {
   return `${label} ${problem}${problem.endsWith('.') ? '' : '.'}`;
 }
 
-export interface ChangeRow {
-  key: string;
-  oldValue: unknown;
-  newValue: unknown;
-  at: Date;
-  by: string;
-  via: string;
-}
+/** One change as the books have it. */
+export type ChangeRow = Omit<SettingChangeRow, 'id'>;
 
 export function changeLine(row: ChangeRow): ChangeLine {
   // a key that this version does not know was written by another one; its value is shown as it is
