@@ -33,7 +33,7 @@ export const safetySettings = {
     unit: 'days',
     env: 'CODECSHIFT_KEEP_ORIGINALS',
     label: 'Keep originals for',
-    help: 'A replaced original waits this long in .codecshift/trash on its own disk, and can be put back with one click. Its space is free only afterwards.',
+    help: 'A replaced original waits this long in .codecshift/trash on its own disk, and can be put back with one click. Its space is free only afterwards. A change holds for those that wait already too; with 0 they are deleted at once, and nothing brings them back.',
   },
   'sources.restMinutes': {
     scope: 'cluster',

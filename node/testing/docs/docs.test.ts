@@ -6,7 +6,7 @@ import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import { settings, specOf, type SettingKey } from '../../config/schema.ts';
 import { repository } from '../tools.ts';
-import { allSources, callIn, deadLink, isSaid, quotes, reachable, readPages, slug } from './pages.ts';
+import { allSources, callIn, deadLink, isLabel, isSaid, labels, quotes, reachable, readPages, slug } from './pages.ts';
 
 /** What people read is held to what there is: links, commands, flags, names, and every sentence that is quoted. */
 
@@ -96,6 +96,18 @@ suite('the documentation', () => {
     );
   });
 
+  test('every button, field and page that it names is called so on the page', () => {
+    const sources = allSources();
+    const wrong = manual
+      .filter(({ file }) => !ofOthers.has(file))
+      .flatMap((page) =>
+        labels(page).flatMap((label) => (isLabel(label, sources) || foreignLabels.has(label) ? [] : [`${page.file}: ${label}`])),
+      );
+    assert.deepEqual(wrong, []);
+    const named = manual.flatMap(labels);
+    assert.ok(named.length > 150, `only ${named.length} names were found`);
+  });
+
   test(
     'the template for Unraid is XML whose variables are settings',
     { skip: hasPython() ? false : 'python3 is not on this machine' },
@@ -129,8 +141,22 @@ test('a mistake in the documentation is found', () => {
   assert.deepEqual(callIn('npm ci && npm start -- --library /films'), ['run', '--library', '/films']);
   assert.equal(callIn('/usr/local/bin/codecshift'), null);
   assert.ok(isSaid('Port … is already in use', 'x `Port ${port} is already in use on` y'));
+  assert.ok(isLabel('Put it back', '<button>Put it back</button>') && !isLabel('Restore', '<a>Restore …</a>'));
   assert.ok(!isSaid('Port … was already in use', 'x `Port ${port} is already in use on` y'));
 });
+
+/** These lead through the pages of other programs most of the way. */
+const ofOthers = new Set([
+  'docs/install-synology.md',
+  'docs/install-unraid.md',
+  'docs/install-windows.md',
+  'docs/install-macos.md',
+  'docs/build.md',
+  'docs/sign-in.md',
+  'docs/notifications.md',
+]);
+/** Of Sonarr and Radarr, of NVIDIA; and two commands at the beginning of a sentence. */
+const foreignLabels = new Set(['On Rename', 'Unmonitor Deleted Episodes', 'Movies', 'NVIDIA Container Toolkit', 'Doctor', 'Uninstall']);
 
 /** Of other programs. */
 const foreign = new Set(['--omit', '--group-add', '--runtime', '--user', '--ignore-scripts', '--help', '--password']);

@@ -77,6 +77,31 @@ export function quotes(text: string): string[] {
   return [...lines, ...cells];
 }
 
+/**
+ * Buttons, fields and pages that a page names: what stands in italics and begins with a capital, "Settings → Log" part by part.
+ * What leads through the menus of another program is left out.
+ */
+export function labels({ text }: Page): string[] {
+  const plain = text
+    .replaceAll(/^ *```[\s\S]*?^ *```/gm, '')
+    .replaceAll(/`[^`\n]*`/g, '')
+    .replaceAll('**', '');
+  const said = new Set(quotes(text));
+  return [...plain.matchAll(/(?<!\*)\*([^*\n]+)\*(?!\*)/g)]
+    .filter(([, name]) => !said.has(name!))
+    .map(([, name]) => name!.split(/ → |: /).map((part) => part.trim()))
+    .filter(([first, second]) => second === undefined || ourSections.has(first!))
+    .flat()
+    .filter((part) => /^\p{Lu}/u.test(part));
+}
+const ourSections = new Set(['Overview', 'Queue', 'Library', 'Nodes', 'History', 'Settings', 'Account', 'Media servers', 'Encoder']);
+
+/** Does it stand on a page just so: as the whole text of a button, a heading or a field? */
+export function isLabel(label: string, sources: string): boolean {
+  const exact = label.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll(/['’]/g, "['’]");
+  return new RegExp(String.raw`[>'"\x60]\s*${exact}\s*[<'"\x60]`, 'u').test(sources);
+}
+
 /** Everything that the program can say: its sources without tests. */
 export function allSources(): string {
   const files = globSync(['node/**/*.ts', 'views/**/*.eta'], { cwd: repository }).filter(
