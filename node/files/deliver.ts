@@ -10,6 +10,7 @@ import { linksRefused, lstatIfThere, removeIfThere, syncDirectory, syncFile, typ
 import { fingerprint, sha256File } from './fingerprint.ts';
 import { isFinished, readDelivery, readJournal, removeDelivery, writeDelivery, type Delivery } from './journal.ts';
 import { tmpName } from './names.ts';
+import { inRenamedFolder, isFolderGone } from './renamed-folder.ts';
 import { relativeTo, requireMounted, resolveInRoot, type Root } from './roots.ts';
 
 export interface DeliverWish {
@@ -94,11 +95,17 @@ export async function discard(root: Root, attempt: number): Promise<boolean> {
   }
   const delivery = await readDelivery(root, attempt);
   if (!delivery) return false;
-  const path = await resolveInRoot(root, delivery.tmpPath);
-  const removed = (await isDelivered(delivery, path)) && (await removeIfThere(path));
+  const path = await whereItWaits(root, delivery);
+  const removed = path !== null && (await isDelivered(delivery, path)) && (await removeIfThere(path));
   if (removed) await syncDirectory(dirname(path));
   await removeDelivery(root, attempt);
   return removed;
+}
+
+/** Where a delivered output is by now, absolute: in its folder, or where that went; null when neither can be told. */
+export async function whereItWaits(root: Root, delivery: Delivery): Promise<string | null> {
+  if (!(await isFolderGone(root, delivery.tmpPath))) return await resolveInRoot(root, delivery.tmpPath);
+  return await inRenamedFolder(root, delivery.tmpPath, (path) => isDelivered(delivery, path));
 }
 
 /** Is the file under this name the one that the note speaks of? */

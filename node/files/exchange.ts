@@ -5,7 +5,7 @@ import { PlainError } from '../errors.ts';
 import { linksRefused, lstatIfThere, removeIfThere, sameFile, syncDirectory, syncFile, type Fault } from './durable.ts';
 import { changed, gone, holds, inTheWay, outputGone, unclear } from './facts.ts';
 import { fingerprint, unchanged } from './fingerprint.ts';
-import { advance, isFinished, removeDelivery, type Journal, type Step } from './journal.ts';
+import { advance, isFinished, readJournal, removeDelivery, type Journal, type Step } from './journal.ts';
 import { releaseLock, takeLock } from './lock.ts';
 import { resolveInRoot, type Root } from './roots.ts';
 import { appear, keep, leave, removeTmp, replace } from './takeover.ts';
@@ -85,10 +85,16 @@ async function lock({ root, journal, fault, recovering }: Act): Promise<Change> 
   await takeLock(
     path,
     { who: 'codecshift', node, job, attempt, term, since },
-    { emptyIsOurs: recovering ?? false, ...(fault ? { fault } : {}) },
+    { emptyIsOurs: recovering ?? false, isOver: (other) => isOver(root, other), ...(fault ? { fault } : {}) },
   );
   await fault?.('lock made');
   return { step: 'locked' };
+}
+
+/** An exchange has its journal before its lock and loses it after. One that cannot be read is a person's. */
+async function isOver(root: Root, attempt: number): Promise<boolean> {
+  const journal = await readJournal(root, attempt).catch(() => undefined);
+  return journal === null || (journal !== undefined && isFinished(journal));
 }
 
 /** A restore gives the trashed original a second name beside the place where it belongs. */

@@ -17,13 +17,23 @@ export interface LockNote {
 /**
  * Takes the lock beside an original. Only one process can have it; the lock of the same node and attempt is ours already.
  * @param path absolute
+ * @param options.isOver has that attempt of this node come to its end on this disk? Then its lock was left behind, and gives way
  * @throws PlainError `locked-by-another`
  */
-export async function takeLock(path: string, note: LockNote, options: { emptyIsOurs?: boolean; fault?: Fault } = {}): Promise<void> {
-  if (await createInPlace(path, `${JSON.stringify(note)}\n`, () => options.fault?.('lock named'))) return;
+export async function takeLock(path: string, note: LockNote, options: LockOptions = {}): Promise<void> {
+  const made = (): Promise<boolean> => createInPlace(path, `${JSON.stringify(note)}\n`, () => options.fault?.('lock named'));
+  if (await made()) return;
   const holder = await readLock(path);
   if (holder !== 'missing' && isOurs(holder, note, options.emptyIsOurs ?? false)) return;
+  const isOwn = typeof holder === 'object' && holder.node === note.node;
+  if (isOwn && (await options.isOver?.(holder.attempt)) && (await releaseLock(path, holder)) && (await made())) return;
   throw lockedByAnother(path, holder);
+}
+
+interface LockOptions {
+  emptyIsOurs?: boolean;
+  isOver?: (attempt: number) => Promise<boolean>;
+  fault?: Fault;
 }
 
 /** Removes the lock when it is the one of this node and attempt; anybody else's stays. */

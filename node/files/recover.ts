@@ -1,6 +1,6 @@
 import { reason, type Reason } from '../core/reasons.ts';
 import { messageOf, PlainError } from '../errors.ts';
-import { discard, isDelivered, isDelivering } from './deliver.ts';
+import { discard, isDelivered, isDelivering, whereItWaits } from './deliver.ts';
 import type { Fault } from './durable.ts';
 import { exchange } from './exchange.ts';
 import { isPassing, swapError, unclear } from './facts.ts';
@@ -100,7 +100,11 @@ async function recoverOne(root: Root, attempt: number, options: RecoverOptions):
   }
   if (!journal || journal.node !== options.node || journal.root !== root.id) return null;
   if (isFinished(journal)) {
-    await releaseLock(await resolveInRoot(root, journal.lockPath), journal).catch(() => false);
+    // its folder may have another name by now: that must not keep the others on this disk from being brought to an end
+    const ended = journal;
+    await resolveInRoot(root, ended.lockPath)
+      .then((path) => releaseLock(path, ended))
+      .catch(() => false);
     return outcomeOf(journal);
   }
   try {
@@ -174,6 +178,6 @@ async function settleDelivery(root: Root, attempt: number, node: string): Promis
   const journal = await readJournal(root, attempt).catch(() => 'damaged' as const);
   if (journal !== null && (journal === 'damaged' || !isFinished(journal))) return;
   if (delivery.state === 'copying') return void (await discard(root, attempt));
-  const path = await resolveInRoot(root, delivery.tmpPath).catch(() => null);
+  const path = await whereItWaits(root, delivery).catch(() => null);
   if (path === null || !(await isDelivered(delivery, path))) await removeDelivery(root, attempt);
 }

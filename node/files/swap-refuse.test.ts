@@ -4,6 +4,7 @@ import { link, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writ
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { PlainError } from '../errors.ts';
+import { discard } from './deliver.ts';
 import { readJournal } from './journal.ts';
 import { recover } from './recover.ts';
 import { order } from './swap-crash-stage.ts';
@@ -109,6 +110,39 @@ test('somebody else’s lock is respected and stays', async () => {
   }
 });
 
+test('a lock of our own that an attempt which is over left behind is in nobody’s way', async () => {
+  const { wish, output } = await ready('Film.mkv');
+  const left = { who: 'codecshift', node: wish.node, attempt: 40, job: 1, term: 1, since: 'now' };
+  await writeFile(join(folder, 'Film.mkv.lock'), JSON.stringify(left));
+  await swap(wish);
+  assert.deepEqual(await readFile(join(folder, 'Film.mkv')), output);
+  assert.deepEqual(await readdir(folder), ['Film.mkv']);
+});
+
+for (const from of ['swap:prepared', 'swap:locked', 'swap:checked', 'swap:dressed', 'original linked'])
+  test(`a folder that gets another name in the middle (${from}) keeps its film, and nothing of ours stays in its way`, async () => {
+    const { wish, original, output } = await ready('Film.mkv');
+    const moved = join(root.path, 'Films (1999)');
+    let isDone = false;
+    const fault = async (point: string): Promise<void> => {
+      if (point !== from || isDone) return;
+      isDone = true;
+      await rename(folder, moved);
+    };
+    await assert.rejects(swap({ ...wish, fault }), PlainError);
+    assert.deepEqual(await readFile(join(moved, 'Film.mkv')), original);
+    assert.equal((await readJournal(root, wish.attempt))?.step, 'undone');
+    assert.deepEqual(await recover(root, { node: wish.node }).then((all) => all.map(({ outcome }) => outcome)), ['undone']);
+    // the coordinator ends the attempt, and gives the film in its new place another one
+    await discard(root, wish.attempt);
+    assert.deepEqual(await readdir(moved), ['Film.mkv']);
+    assert.equal((await stat(join(moved, 'Film.mkv'))).nlink, 1, 'no second name in the trash makes it look like a seeded one');
+    await rename(moved, folder);
+    const again = await ready('Film.mkv', { attempt: 43, original, output });
+    await swap(again.wish);
+    assert.deepEqual(await readFile(join(folder, 'Film.mkv')), output);
+  });
+
 test('an output that is not the one that was checked does not take over', async () => {
   const { wish, original } = await ready('Film.mkv');
   await writeFile(join(root.path, wish.tmpPath), 'tampered');
@@ -163,6 +197,28 @@ test('a folder that was moved in the middle is for a person: waiting does not br
   assert.equal((await recover(root, { node: wish.node }))[0]?.outcome, 'unclear');
   await rename(join(folder, 'Season One'), join(folder, 'Season 1'));
   assert.equal((await recover(root, { node: wish.node }))[0]?.outcome, 'done');
+});
+
+test('a replacement that is over and whose folder was moved since keeps no other one on its disk from being finished', async () => {
+  const first = await ready('Season 1/One.mkv', { attempt: 40 });
+  await swap(first.wish);
+  const { wish, output } = await ready('Two.mkv');
+  let isBroken = false;
+  const fault = (point: string): void => {
+    isBroken ||= point === 'output renamed';
+    if (isBroken) throw Object.assign(new Error('i/o error'), { code: 'EIO' });
+  };
+  await assert.rejects(swap({ ...wish, fault }), PlainError);
+  await rename(join(folder, 'Season 1'), join(folder, 'Season One'));
+  const outcomes = await recover(root, { node: wish.node });
+  assert.deepEqual(
+    outcomes.map(({ attempt, outcome }) => [attempt, outcome]),
+    [
+      [40, 'done'],
+      [41, 'done'],
+    ],
+  );
+  assert.deepEqual(await readFile(join(folder, 'Two.mkv')), output);
 });
 
 test('two recoveries of one disk at once go one after the other', async () => {

@@ -5,8 +5,9 @@ import type { Reason } from '../core/reasons.ts';
 import { PlainError } from '../errors.ts';
 import { linksRefused, lstatIfThere, removeIfThere, sameFile, syncDirectory, type Fault } from './durable.ts';
 import { holds, statIfThereSync } from './facts.ts';
-import { advance, dropUndone, isFinished, removeDelivery, type Journal } from './journal.ts';
-import { releaseLock } from './lock.ts';
+import { advance, dropUndone, isFinished, removeDelivery, type Journal, type Step } from './journal.ts';
+import { readLock, releaseLock } from './lock.ts';
+import { inRenamedFolder, isFolderGone } from './renamed-folder.ts';
 import { resolveInRoot, type Root } from './roots.ts';
 import { inTrash, leaveTrash } from './trash.ts';
 
@@ -23,6 +24,7 @@ export async function undo(
   options: { keepOutput: boolean; fault?: Fault; recovering?: boolean },
 ): Promise<Journal | null> {
   if (isFinished(journal)) return null;
+  if (mayGiveUp(journal) && (await isFolderGone(root, journal.path))) return await giveUp(root, journal, why, options);
   const places = await locate(root, journal);
   if (await hasTakenOver(journal, places)) return null;
   await giveNameBack(journal, places);
@@ -43,6 +45,43 @@ export async function undo(
     await dropUndone(root, journal.attempt);
     return { ...journal, step: 'undone', reason: why };
   }
+}
+
+/** Until then every name of the person's stands where it stood: what is left to take back is ours alone. */
+function mayGiveUp({ kind, step }: Journal): boolean {
+  return kind === 'swap' && untouched.has(step);
+}
+
+const untouched = new Set<Step>(['prepared', 'locked', 'fetched', 'checked', 'dressed']);
+
+/** The folder got another name in the middle, or is gone: our lock went along and would keep the film from us for ever. */
+async function giveUp(root: Root, journal: Journal, why: Reason | null, options: { keepOutput: boolean; fault?: Fault }): Promise<Journal> {
+  const lock = await inRenamedFolder(root, journal.lockPath, (path) => isLockOf(path, journal));
+  if (lock !== null) await releaseLock(lock, journal);
+  await leaveSecondName(root, journal);
+  if (!options.keepOutput) {
+    const tmp = await inRenamedFolder(root, journal.tmpPath, (path) => holds(path, journal.incoming));
+    if (tmp !== null) await removeIfThere(tmp);
+    await removeDelivery(root, journal.attempt);
+  }
+  return await advance(root, journal, { step: 'undone', reason: why }, options.fault);
+}
+
+async function isLockOf(path: string, journal: Journal): Promise<boolean> {
+  const holder = await readLock(path);
+  return typeof holder === 'object' && holder.node === journal.node && holder.attempt === journal.attempt;
+}
+
+/** The original may have its name in the trash already. That goes once the film itself is seen; else it stays, and is found there. */
+async function leaveSecondName(root: Root, journal: Journal): Promise<void> {
+  const trashed = journal.trashPath === null ? null : await inTrash(root, journal.trashPath).catch(ifMissing);
+  if (trashed === null) return;
+  const film = await inRenamedFolder(root, journal.path, (path) => sameFile(path, trashed));
+  if (film !== null && (await sameFile(film, trashed))) {
+    await removeIfThere(trashed);
+    await syncDirectory(dirname(trashed));
+  }
+  await leaveTrash(trashed);
 }
 
 interface Places {
