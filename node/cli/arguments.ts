@@ -1,6 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { codeOf, messageOf, PlainError } from '../errors.ts';
 import { nodeKeys, specOf } from '../config/schema.ts';
+import { redact } from '../redact.ts';
 
 export interface Parsed {
   values: Record<string, unknown>;
@@ -40,7 +41,10 @@ export async function command(
       process.stderr.write('The folder in which this was said is not there any more. Go to another one (cd) and say it again.\n');
     else
       process.stderr.write(
-        `Something unexpected went wrong: ${messageOf(error)}\n${process.env['CODECSHIFT_LOG_LEVEL'] === 'debug' && error instanceof Error ? `${error.stack}\n` : ''}`,
+        // people paste what they do not understand
+        redact(
+          `Something unexpected went wrong: ${messageOf(error)}\n${process.env['CODECSHIFT_LOG_LEVEL'] === 'debug' && error instanceof Error ? `${error.stack}\n` : ''}`,
+        ),
       );
     return 1;
   }
