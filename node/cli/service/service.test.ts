@@ -70,6 +70,22 @@ const linux: Answer = ([program, ...words]) => {
   return undefined;
 };
 
+/** A Linux with systemd: the service that it starts answers, and has noted that in its data directory. */
+async function underSystemd(t: TestContext): Promise<{ s: Stage; announce: (s: Stage, dataDir: string) => void }> {
+  const { announce } = await answering(t);
+  const s = stage(t, {}, (command) => {
+    if (command[1] === 'restart') announce(s, '/var/lib/codecshift');
+    return linux(command);
+  });
+  s.put('/run/systemd/system/.keep', '');
+  return { s, announce };
+}
+
+/** The service ended since: what it noted is of a program that is not there any more. */
+function ended(s: Stage): void {
+  s.put('/var/lib/codecshift/running.json', '{"pid":999999999,"url":"http://127.0.0.1:1/"}');
+}
+
 suite('an installation', () => {
   test('shows every file and every command beforehand, and no secret', async (t) => {
     const s = stage(t, { env: { DATABASE_URL: 'postgres://u:tellnobody@h/d', CODECSHIFT_QUALITY: '20' } }, linux);
@@ -96,29 +112,24 @@ suite('an installation', () => {
   });
 
   test('again keeps what it is not told anew', async (t) => {
-    const { announce } = await answering(t);
-    const s = stage(t, {}, (command) => {
-      if (command[1] === 'restart') announce(s, '/var/lib/codecshift');
-      return linux(command);
-    });
-    s.put('/run/systemd/system/.keep', '');
+    const { s } = await underSystemd(t);
     for (const folder of ['/srv/a', '/srv/b']) s.put(`${folder}/.keep`, '');
     const unit = (): string => s.text('/etc/systemd/system/codecshift.service')!;
     const again = async (values: Record<string, unknown>): Promise<void> =>
       void (await install(s.machine, await prepare(s.machine, values)));
     await again({ library: ['/srv/a'], 'service-user': 'anna', name: 'nas', 'database-url': 'postgres://a/b' });
-    s.put('/var/lib/codecshift/running.json', '{"pid":999999999,"url":"http://127.0.0.1:1/"}');
+    ended(s);
     await again({ library: ['/srv/b'], port: '9000' });
     assert.match(unit(), /--library=\/srv\/a --library=\/srv\/b/);
     assert.match(unit(), /User=anna\n[\s\S]*ReadWritePaths=-\/srv\/a -\/srv\/b\n/);
     assert.match(unit(), /--name=nas .*--port=9000|--port=9000 .*--name=nas/);
     assert.equal(s.text('/etc/codecshift/codecshift.env'), 'DATABASE_URL="postgres://a/b"\n');
-    s.put('/var/lib/codecshift/running.json', '{"pid":999999999,"url":"http://127.0.0.1:1/"}');
+    ended(s);
 
     await again({ anew: true, 'service-user': 'anna', library: ['/srv/b'] });
     assert.match(unit(), / run --data-dir=\/var\/lib\/codecshift --library=\/srv\/b\n/);
     assert.equal(s.text('/etc/codecshift/codecshift.env'), null, 'a forgotten secret stayed');
-    s.put('/var/lib/codecshift/running.json', '{"pid":999999999,"url":"http://127.0.0.1:1/"}');
+    ended(s);
     await again({ 'database-url': 'postgres://a/b' });
 
     s.put('/etc/systemd/system/codecshift.service', `${unit()}# mine\n`);
@@ -130,7 +141,7 @@ suite('an installation', () => {
     assert.deepEqual(removal.removed, []);
     assert.deepEqual(removal.left.toSorted(), ['/etc/codecshift/codecshift.env', '/etc/systemd/system/codecshift.service']);
     const forced = await prepareRemoval(s.machine, record, true);
-    s.put('/var/lib/codecshift/running.json', '{"pid":999999999,"url":"http://127.0.0.1:1/"}');
+    ended(s);
     await uninstall(s.machine, record, forced);
     assert.equal(existsSync(join(s.machine.root, 'etc/codecshift')), false);
     assert.equal(s.text('/etc/systemd/system/codecshift.service'), null);
@@ -139,14 +150,9 @@ suite('an installation', () => {
   });
 
   test('to another data directory is refused while somebody runs the program there', async (t) => {
-    const { announce } = await answering(t);
-    const s = stage(t, {}, (command) => {
-      if (command[1] === 'restart') announce(s, '/var/lib/codecshift');
-      return linux(command);
-    });
-    s.put('/run/systemd/system/.keep', '');
+    const { s, announce } = await underSystemd(t);
     await install(s.machine, await prepare(s.machine, { 'service-user': 'anna' }));
-    s.put('/var/lib/codecshift/running.json', '{"pid":999999999,"url":"http://127.0.0.1:1/"}');
+    ended(s);
     announce(s, '/srv/data');
     const other = await prepare(s.machine, { 'data-dir': '/srv/data' });
     const before = s.calls.length;
@@ -155,14 +161,9 @@ suite('an installation', () => {
   });
 
   test('whose program was moved away says so, and where it was', async (t) => {
-    const { announce } = await answering(t);
-    const s = stage(t, {}, (command) => {
-      if (command[1] === 'restart') announce(s, '/var/lib/codecshift');
-      return linux(command);
-    });
-    s.put('/run/systemd/system/.keep', '');
+    const { s } = await underSystemd(t);
     await install(s.machine, await prepare(s.machine, { 'service-user': 'anna' }));
-    s.put('/var/lib/codecshift/running.json', '{"pid":999999999,"url":"http://127.0.0.1:1/"}');
+    ended(s);
     const record = installed(s.machine, {})!;
     const says = async (): Promise<string> => statusWords(await serviceStatus(s.machine, record));
     assert.match(await says(), new RegExp(`! ${process.execPath} is not there any more\\. Put it back, or say "service install"`));

@@ -41,6 +41,23 @@ async function serve(
   return { web, call };
 }
 
+/** A POST that is allowed and comes to exactly this one command. */
+async function asksFor(
+  { web, call }: { web: TestWeb; call: Call },
+  path: string,
+  body: unknown,
+  command: { name: string; args: readonly unknown[] },
+): Promise<void> {
+  web.asked.length = 0;
+  const { status } = await call('POST', path, body);
+  assert.ok(status < 300, `${path}: ${status}`);
+  assert.deepEqual(
+    web.asked.map(({ name, args }) => ({ name, args })),
+    [command],
+    path,
+  );
+}
+
 describe('reading', () => {
   test('status says what runs, what waits and what was won', async (t) => {
     const { call } = await serve(t);
@@ -200,16 +217,8 @@ describe('nodes', () => {
       ['/nodes/tokens', {}, 'createJoinToken', [{ label: '', uses: 1, hours: 24 }]],
       [`/nodes/tokens/${token}/revoke`, undefined, 'revokeJoinToken', [token]],
       ['/libraries', { path: '/mnt/films', node: tower }, 'addLibrary', [{ path: '/mnt/films', node: tower }]],
-    ] as const) {
-      web.asked.length = 0;
-      const { status } = await call('POST', path, body);
-      assert.ok(status < 300, `${path}: ${status}`);
-      assert.deepEqual(
-        web.asked.map(({ name, args }) => ({ name, args })),
-        [{ name, args }],
-        path,
-      );
-    }
+    ] as const)
+      await asksFor({ web, call }, path, body, { name, args });
   });
 
   test('wishes that make no sense are refused with the field named, and machines that are not there with 404', async (t) => {
@@ -265,14 +274,7 @@ describe('acting', () => {
       ['/clear', { confirm: true }, 'clearQueue', []],
       ['/libraries', { path: '/mnt/films', profile: { quality: 20 } }, 'addLibrary', [{ path: '/mnt/films', profile: { quality: 20 } }]],
     ] as const) {
-      web.asked.length = 0;
-      const { status } = await call('POST', path, body);
-      assert.ok(status < 300, `${path}: ${status}`);
-      assert.deepEqual(
-        web.asked.map(({ name, args }) => ({ name, args })),
-        [{ name, args }],
-        path,
-      );
+      await asksFor({ web, call }, path, body, { name, args });
       assert.equal(web.asked[0]!.by.via, 'cli');
     }
   });
