@@ -1,13 +1,16 @@
 import { nightlyIsDue, type BackupEnd } from '../core/backups.ts';
-import { houseInName, listBackups, removeAbandoned, removeBackup, superfluous } from '../db/backup-folder.ts';
+import { houseInName, removeAbandoned, removeBackup, superfluous } from '../db/backup-folder.ts';
 import { readCluster } from '../db/cluster.ts';
 import type { Queryable } from '../db/connect.ts';
+import { messageOf } from '../errors.ts';
+import type { BackupLook } from './backup-look.ts';
 
 export interface NightlyParts {
   db: Queryable;
   /** where it goes, and where those of an upgrade or a restore lie too */
   folder: string;
   own: string;
+  look: BackupLook;
   settings: () => { 'backup.nightly': boolean; 'backup.hour': number; 'backup.daily': number; 'backup.weekly': number };
   /** this machine coordinates, and nothing else is being done with backups */
   mayBegin: () => boolean;
@@ -20,6 +23,7 @@ export interface NightlyParts {
 }
 
 const AGAIN_MS = 3600_000;
+const DAY_MS = 86_400_000;
 
 /**
  * Makes the backup of a night once its hour has come, an hour later again when it failed, and throws away what nobody wants to keep.
@@ -29,28 +33,71 @@ export function createNightly(parts: NightlyParts): () => Promise<void> {
   const { db, folder, own, now } = parts;
   const startedAt = now().getTime();
   let tried = 0;
-  return look;
+  let tidied = -Infinity;
+  let isLooking = false;
+  return async () => {
+    // a folder that does not answer is not asked once a minute more
+    if (isLooking || !parts.mayBegin()) return;
+    isLooking = true;
+    try {
+      await tidy();
+      if (parts.settings()['backup.nightly']) await look();
+    } finally {
+      isLooking = false;
+    }
+  };
+
+  /** What a process that was killed left may be what fills the disk, whether there are nightly backups or not. */
+  async function tidy(): Promise<void> {
+    if (now().getTime() - tidied < AGAIN_MS) return;
+    tidied = now().getTime();
+    for (const each of new Set([folder, own])) if (await answers(each)) await removeAbandoned([each]);
+  }
 
   async function look(): Promise<void> {
     const settings = parts.settings();
-    if (!parts.mayBegin() || !settings['backup.nightly']) return;
     const at = now();
     const hourStart = lastHour(at, settings['backup.hour']);
-    const house = houseInName((await readCluster(db))?.name);
-    const newest = (await listBackups(folder)).find((each) => each.label === 'nightly' && each.house === house)?.takenAt.getTime() ?? null;
-    if (!nightlyIsDue({ hourStart, newest, startedAt, now: at.getTime() })) return;
     if (tried >= hourStart && at.getTime() - tried < AGAIN_MS) return;
+    const house = houseInName((await readCluster(db))?.name);
+    const newest = await newestOf(house, at).catch((error: unknown) => ({ problem: messageOf(error) }));
+    if (typeof newest === 'object' && newest !== null) {
+      // whether it is time cannot be known; when it is not, nobody has to hear of it
+      if (hourStart > startedAt) await failed(hourStart, at, newest.problem);
+      return;
+    }
+    if (!nightlyIsDue({ hourStart, newest, startedAt, now: at.getTime() })) return;
+    const end = await parts.make().catch((error: unknown) => ({ good: false, says: [messageOf(error)] }));
+    if (end?.good) {
+      tried = at.getTime();
+      await prune(house, { daily: settings['backup.daily'], weekly: settings['backup.weekly'] });
+    } else await failed(hourStart, at, end?.says[0] ?? '');
+  }
+
+  async function failed(hourStart: number, at: Date, why: string): Promise<void> {
     const isFirstTry = tried < hourStart;
     tried = at.getTime();
-    await removeAbandoned(folder, own);
-    const end = await parts.make();
-    if (end?.good) await prune(house, { daily: settings['backup.daily'], weekly: settings['backup.weekly'] });
-    else if (isFirstTry) await parts.onFailed({ what: `the nightly one of ${dayOf(at)}`, why: end?.says[0] ?? '' });
+    const what = `the nightly one of ${dayOf(at)}`;
+    if (isFirstTry) await parts.onFailed({ what, why: `${why} It is tried again in an hour.`.trim() });
+  }
+
+  /** One from the future is of a clock that was wrong once: no night would be backed up before that day comes. */
+  async function newestOf(house: string, at: Date): Promise<number | null> {
+    const limit = at.getTime() + DAY_MS;
+    const ours = (await parts.look.into(folder)).filter((each) => each.label === 'nightly' && each.house === house);
+    return ours.find(({ takenAt }) => takenAt.getTime() < limit)?.takenAt.getTime() ?? null;
+  }
+
+  function answers(where: string): Promise<boolean> {
+    return parts.look.into(where).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Only its own: another house that shares the folder has its own wishes. */
   async function prune(house: string, keep: { daily: number; weekly: number }): Promise<void> {
-    const ours = (await listBackups(folder, own)).filter((backup) => backup.house === house);
+    const ours = (await parts.look.all()).found.filter((backup) => backup.house === house);
     for (const backup of superfluous(ours, keep)) await removeBackup(backup.file);
     parts.onPruned();
   }

@@ -7,6 +7,7 @@ import { settleDatabase } from '../assembly/database-truth.ts';
 import type { BackupEnd, BackupWork } from '../core/backups.ts';
 import { loadOptions } from '../config/load.ts';
 import { ownBackups } from '../db/backup-before.ts';
+import { readBack } from '../db/backup-proof.ts';
 import { verifyBackup, type BackupContents } from '../db/backup-read.ts';
 import { backUpTables } from '../db/backup-write.ts';
 import { openSession } from '../db/connect.ts';
@@ -102,11 +103,12 @@ async function byThisCommand(values: Record<string, unknown>, keys: boolean, pas
       label: 'manual',
       keys: keys ? await keyFilesOf(dataDir, secretKeyFile) : null,
       passphrase,
+      beside: dataDir,
       ...(out === null ? {} : { file: out }),
       signal: stopsBySignal(),
       onProgress: ({ table, rows, of }) => tell({ says: `Copying ${table} of ${placeOf(url)}.`, done: rows, of }),
     });
-    const contents = await verifyBackup(made.file, { passphrase });
+    const contents = await readBack(made.file, { passphrase });
     return {
       file: made.file,
       bytes: made.bytes,

@@ -10,8 +10,8 @@ export interface Backups {
   now(): BackupWork | null;
   /** how the last thing ended */
   last(): BackupEnd | null;
-  /** where new ones are written, and whether nightly ones are encrypted */
-  place(): { folder: string; encrypted: boolean };
+  /** where new ones are written, whether nightly ones are encrypted, and what is wrong with a folder that the last list misses */
+  place(): { folder: string; encrypted: boolean; trouble: string | null };
   /** begins; `now` and `last` tell what comes of it */
   begin(wish: { keys: boolean; passphrase: string | null }, by: Actor): Promise<void>;
   verify(name: string, passphrase: string | null, by: Actor): Promise<void>;

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { backUpTables } from './backup-write.ts';
-import { listBackups, removeBackup, superfluous } from './backup-folder.ts';
+import { listBackups, removeAbandoned, removeBackup, superfluous } from './backup-folder.ts';
 import type { MigrationSession } from './migrate.ts';
 
 /** Where the automatic backups of a machine lie unless it was given another folder. */
@@ -22,11 +22,14 @@ export async function backUpBefore(
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<string> {
   const folder = ownBackups(dataDir);
+  // whoever calls has the data directory for himself, so what is half there is of a process that was killed
+  await removeAbandoned([folder], 0);
   await session.exec('begin isolation level repeatable read, read only');
   try {
     await session.query(`select set_config('idle_in_transaction_session_timeout', '0', true), set_config('TimeZone', 'UTC', true)`);
-    const { file } = await backUpTables(session, folder, { label, keys: {}, signal: options.signal });
-    for (const old of superfluous(await listBackups(folder), { daily: 366, weekly: 520 })) await removeBackup(old.file);
+    const { file } = await backUpTables(session, folder, { label, keys: {}, signal: options.signal, beside: dataDir });
+    // what cannot be thrown away harms nobody
+    for (const old of superfluous(await listBackups(folder), { daily: 366, weekly: 520 })) await removeBackup(old.file).catch(() => {});
     return file;
   } finally {
     await session.exec('rollback').catch(() => {});

@@ -52,11 +52,11 @@ export function houseInName(cluster: string | undefined): string {
   return slug || 'cluster';
 }
 
-/** A file for it that is not there yet: two backups of one second are two backups. */
+/** A file for it that nobody has or writes: two backups of one second are two backups. */
 export async function freeBackupFile(folder: string, head: Parameters<typeof backupName>[0], isEncrypted: boolean): Promise<string> {
   for (let at = Date.parse(head.takenAt); ; at += 1000) {
     const file = path.join(folder, backupName({ ...head, takenAt: new Date(at).toISOString() }, isEncrypted));
-    if ((await stat(file).catch(() => null)) === null) return file;
+    if (!(await isThere(file)) && !(await isThere(`${file}.part`))) return file;
   }
 }
 
@@ -105,27 +105,55 @@ async function readNote(file: string, bytes: number): Promise<BackupNote | null>
 }
 
 export async function noteBackup(file: string, note: BackupNote): Promise<BackupNote> {
-  await writeFile(`${noteOf(file)}.new`, `${JSON.stringify(note, null, 2)}\n`, { mode: 0o600 });
-  await rename(`${noteOf(file)}.new`, noteOf(file));
+  const fresh = `${noteOf(file)}.new`;
+  try {
+    await writeFile(fresh, `${JSON.stringify(note, null, 2)}\n`, { mode: 0o600 });
+    await rename(fresh, noteOf(file));
+  } catch (error) {
+    await rm(fresh, { force: true }).catch(() => {}); // on a full disk an empty file stays behind
+    throw error;
+  }
   return note;
 }
 
 export async function removeBackup(file: string): Promise<void> {
   await rm(file, { force: true });
+  await removeNote(file);
+}
+
+export async function removeNote(file: string): Promise<void> {
   await rm(noteOf(file), { force: true });
 }
 
 /** What is still being written is younger; what a process that was killed left may be as big as a backup, and holds as much. */
 const ABANDONED_MS = 3600_000;
 const draftPattern = /^(codecshift-backup-.+\.tar\.gz(\.enc)?|upload-\d+-\d+)\.part$/;
+const notePattern = /^(codecshift-backup-.+\.tar\.gz(?:\.enc)?)\.json(\.new)?$/;
 
-export async function removeAbandoned(...folders: readonly string[]): Promise<void> {
-  for (const folder of new Set(folders.map((each) => path.resolve(each))))
-    for (const name of (await readdir(folder).catch(() => [])).filter((each) => draftPattern.test(each))) {
-      const file = path.join(folder, name);
-      const changed = (await stat(file).catch(() => null))?.mtimeMs;
-      if (changed !== undefined && Date.now() - changed > ABANDONED_MS) await rm(file, { force: true });
+/** @param ageMs what was touched since then is left; 0: nobody else can be writing there */
+export async function removeAbandoned(folders: readonly string[], ageMs: number = ABANDONED_MS): Promise<void> {
+  for (const folder of new Set(folders.map((each) => path.resolve(each)))) {
+    const names = await readdir(folder).catch(() => []);
+    const there = new Set(names);
+    for (const name of names) {
+      const note = notePattern.exec(name);
+      // a note comes before its backup has its name
+      const isLeft = draftPattern.test(name) || (note !== null && (note[2] !== undefined || !there.has(note[1]!)));
+      if (isLeft) await removeOlder(path.join(folder, name), ageMs);
     }
+  }
+}
+
+async function removeOlder(file: string, ageMs: number): Promise<void> {
+  const changed = (await stat(file).catch(() => null))?.mtimeMs;
+  if (changed !== undefined && Date.now() - changed >= ageMs) await rm(file, { force: true }).catch(() => {});
+}
+
+function isThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 function noteOf(file: string): string {
@@ -134,16 +162,19 @@ function noteOf(file: string): string {
 
 /**
  * Which of the backups go. Of the nightly ones the newest of each of the last `daily` days and `weekly` weeks stay, of each
- * other automatic kind the newest three, and everything that a person made. The newest one that is known to be whole
- * always stays.
+ * other automatic kind the newest three, and everything that a person made. One that is not known to be whole never takes
+ * the place of one that is, and the newest of those always stays.
  */
 export function superfluous(backups: readonly FoundBackup[], keep: { daily: number; weekly: number }): FoundBackup[] {
   const newestFirst = backups.toSorted((a, b) => b.takenAt.getTime() - a.takenAt.getTime());
   const nightly = newestFirst.filter(({ label }) => label === 'nightly');
+  const good = nightly.filter((b) => b.note?.verifiedAt);
   const stays = new Set<FoundBackup>([
-    ...firstOfEach(nightly, (b) => b.takenAt.toISOString().slice(0, 10)).slice(0, keep.daily),
-    ...firstOfEach(nightly, (b) => String(Math.floor((b.takenAt.getTime() / 86_400_000 + 3) / 7))).slice(0, keep.weekly),
-    ...nightly.filter((b) => b.note?.verifiedAt).slice(0, 1),
+    ...[nightly, good].flatMap((some) => [
+      ...firstOfEach(some, (b) => b.takenAt.toISOString().slice(0, 10)).slice(0, keep.daily),
+      ...firstOfEach(some, (b) => String(Math.floor((b.takenAt.getTime() / 86_400_000 + 3) / 7))).slice(0, keep.weekly),
+    ]),
+    ...good.slice(0, 1),
     ...['before-upgrade', 'before-restore', 'before-move'].flatMap((kind) =>
       newestFirst.filter((b) => b.label.startsWith(kind)).slice(0, 3),
     ),

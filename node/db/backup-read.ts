@@ -34,6 +34,8 @@ export interface BackupContents {
   files: Record<string, Buffer>;
   sha256: string;
   bytes: number;
+  /** of its rows as text */
+  plain: number;
   encrypted: boolean;
 }
 
@@ -56,6 +58,7 @@ export async function verifyBackup(file: string, options: BackupOptions = {}): P
   const counted = new Map<string, { rows: number; hash: Hash }>();
   const files: Record<string, Buffer> = {};
   let manifest: Manifest | null = null;
+  let plain = 0;
   for await (const part of readBackup(file, { ...options, digest })) {
     if (part.kind === 'manifest') manifest = part.manifest;
     else if (part.kind === 'file') files[part.name] = part.bytes;
@@ -63,7 +66,10 @@ export async function verifyBackup(file: string, options: BackupOptions = {}): P
       const table = counted.get(part.table) ?? { rows: 0, hash: createHash('sha256') };
       counted.set(part.table, table);
       table.rows += part.rows.length;
-      for (const row of part.rows) table.hash.update(`${row}\n`);
+      for (const row of part.rows) {
+        table.hash.update(`${row}\n`);
+        plain += row.length;
+      }
     }
   }
   if (!manifest) throw new PlainError('The backup is not complete: its end is missing. Take another one.');
@@ -75,7 +81,7 @@ export async function verifyBackup(file: string, options: BackupOptions = {}): P
   for (const { name, sha256 } of manifest.files)
     if (!files[name] || createHash('sha256').update(files[name]).digest('hex') !== sha256) throw damaged(name);
   const { size } = await stat(file);
-  return { manifest, files, sha256: digest.digest('hex'), bytes: size, encrypted: await looksEncrypted(file) };
+  return { manifest, files, sha256: digest.digest('hex'), bytes: size, plain, encrypted: await looksEncrypted(file) };
 }
 
 function damaged(what: string): PlainError {

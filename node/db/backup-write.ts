@@ -1,17 +1,12 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
-import { pack, type Pack } from 'tar-stream';
+import type { Pack } from 'tar-stream';
 import { version } from '../version.ts';
-import { encrypted, requirePassphrase } from './backup-cipher.ts';
+import { requirePassphrase } from './backup-cipher.ts';
+import { openDraft, type Draft } from './backup-file.ts';
+import type { BackupNote } from './backup-folder.ts';
 import type { Database, Queryable } from './connect.ts';
 import { presentTables, readState, rowsOf, type DatabaseState, type TableDigest } from './export.ts';
-import { freeBackupFile, noteBackup, type BackupNote } from './backup-folder.ts';
-import { syncDirectory } from './sync.ts';
+import { backupEstimate } from './full-disk.ts';
 
 /**
  * A backup is one file: a gzipped tar, encrypted where there is a passphrase (backup-cipher.ts).
@@ -53,8 +48,14 @@ export interface BackupWish {
   at?: Date;
   /** the very file to write; left out: a name of its own in the folder */
   file?: string;
+  /** the data directory: a backup on the same disk leaves room for what else happens there */
+  beside?: string;
   signal?: AbortSignal | undefined;
   onProgress?: (progress: BackupProgress) => void;
+  /** a disk that takes nothing for so long is not waited for any more; for tests */
+  patienceMs?: number;
+  /** something still hangs in that disk after all was given up; resolves when it does not any more */
+  onHung?: (over: Promise<void>) => void;
 }
 
 export interface BackupProgress {
@@ -72,54 +73,41 @@ export interface BackupMade {
 }
 
 /** Copies everything as of one moment into one file. A backup that did not complete leaves nothing. */
-export function backUp(db: Database, folder: string, wish: BackupWish): Promise<BackupMade> {
-  return db.still((q) => backUpTables(q, folder, wish));
+export async function backUp(db: Database, folder: string, wish: BackupWish): Promise<BackupMade> {
+  // nobody waits for a slow disk that has all the rows already
+  return keep(await db.still((q) => copyTables(q, folder, wish)), wish);
 }
 
 /** The same through one connection that nobody else writes beside: before an upgrade. */
 export async function backUpTables(q: Queryable, folder: string, wish: BackupWish): Promise<BackupMade> {
+  return keep(await copyTables(q, folder, wish), wish);
+}
+
+interface Copied {
+  draft: Draft;
+  manifest: Manifest;
+}
+
+async function copyTables(q: Queryable, folder: string, wish: BackupWish): Promise<Copied> {
   if (wish.passphrase) requirePassphrase(wish.passphrase);
+  wish.signal?.throwIfAborted();
   const head = await readHead(q, wish);
-  const file = wish.file ?? (await freeBackupFile(folder, head, Boolean(wish.passphrase)));
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  const draft = `${file}.part`;
-  const hash = createHash('sha256');
-  const tar = pack();
-  let manifest: Manifest | null = null;
-  const written = pipeline(
-    Readable.from(tar as AsyncIterable<Buffer>),
-    createGzip({ level: 3 }),
-    async function* (plain: AsyncIterable<Buffer>) {
-      for await (const piece of wish.passphrase ? encrypted(plain, wish.passphrase) : plain) {
-        hash.update(piece);
-        yield piece;
-      }
-    },
-    createWriteStream(draft, { mode: 0o600 }),
-    { signal: wish.signal },
-  );
-  let broken: unknown = null;
-  written.catch((error: unknown) => {
-    broken = error;
-    tar.destroy(error instanceof Error ? error : new Error(String(error)));
-  });
+  const draft = await openDraft(folder, head, wish, await backupEstimate(q));
   try {
-    manifest = await writeAll(q, tar, head, wish);
-    await written;
-    const bytes = await settle(draft, file);
-    const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0);
-    const { takenAt, schema, program, keys, label } = head;
-    const note = { takenAt, schema, program, keys, label, rows, encrypted: Boolean(wish.passphrase), sha256: hash.digest('hex'), bytes };
-    const known: BackupNote = { ...note, verifiedAt: null };
-    // a file of a person's own has nothing of ours beside it
-    return { file, bytes, manifest, note: wish.file === undefined ? await noteBackup(file, known) : known };
+    return { draft, manifest: await draft.orHung(writeAll(q, draft.tar, head, wish)) };
   } catch (error) {
-    tar.destroy();
-    // a full disk is what happened, not that the rows found no taker any more
-    const first = broken ?? error;
-    await written.catch(() => {});
-    await rm(draft, { force: true });
-    throw wish.signal?.aborted ? wish.signal.reason : first;
+    throw await draft.giveUp(error);
+  }
+}
+
+async function keep({ draft, manifest }: Copied, wish: BackupWish): Promise<BackupMade> {
+  try {
+    const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0);
+    const { takenAt, schema, program, keys, label } = manifest;
+    const { file, note } = await draft.keep({ takenAt, schema, program, keys, label, rows, encrypted: Boolean(wish.passphrase) });
+    return { file, bytes: note.bytes, manifest, note };
+  } catch (error) {
+    throw await draft.giveUp(error);
   }
 }
 
@@ -191,17 +179,4 @@ function add(tar: Pack, name: string, content: string | Uint8Array): Promise<voi
     entry.on('error', reject);
     entry.end(bytes);
   });
-}
-
-/** On the disk before it has its name. Resolves with its size. */
-export async function settle(draft: string, file: string): Promise<number> {
-  const handle = await open(draft, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(draft, file);
-  syncDirectory(path.dirname(file));
-  return (await stat(file)).size;
 }

@@ -1,7 +1,7 @@
-import { statfs } from 'node:fs/promises';
-import { codeOf, messageOf, PlainError } from '../errors.ts';
+import { messageOf, PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { backUpBefore } from './backup-before.ts';
+import { backupEstimate, freeBytes, megabytes } from './full-disk.ts';
 import type { MigrationSession } from './migrate.ts';
 
 /**
@@ -17,8 +17,6 @@ export interface CopyOptions {
   signal: AbortSignal | undefined;
 }
 
-/** Rows as compressed text take a third of what their tables take, or less. */
-const SHARE = 3;
 /** Work that runs on the same disk needs some too. */
 const LEAVE_BYTES = 256e6;
 
@@ -35,8 +33,9 @@ export async function copyBefore(session: MigrationSession, { dataDir, from, log
     return at;
   } catch (cause) {
     if (signal?.aborted) throw cause;
-    const why = codeOf(cause) === 'ENOSPC' ? `the disk of ${dataDir} is full` : messageOf(cause);
-    throw new PlainError(`The database could not be copied before its upgrade: ${why}. ${nothingChanged}`, { cause });
+    throw new PlainError(`The database could not be copied before its upgrade: ${messageOf(cause).replace(/\.$/, '')}. ${nothingChanged}`, {
+      cause,
+    });
   }
 }
 
@@ -45,15 +44,10 @@ const nothingChanged = 'Nothing was changed. Make room, or, if you have a backup
 /** Before anybody is disturbed for an upgrade that could not go on. @throws PlainError when the copy would not fit */
 export async function requireRoom(session: MigrationSession, dataDir: string | null): Promise<void> {
   if (dataDir === null) return;
-  const [size] = await session.query<{ bytes: string }>(`select pg_database_size(current_database())::text as bytes`);
-  const { bavail, bsize } = await statfs(dataDir);
-  const needed = Number(size!.bytes) / SHARE + LEAVE_BYTES;
-  if (bavail * bsize >= needed) return;
+  const [estimate, free] = [await backupEstimate(session), await freeBytes(dataDir)];
+  const needed = (estimate ?? 0) + LEAVE_BYTES;
+  if (free === null || free >= needed) return;
   throw new PlainError(
-    `The database could not be copied before its upgrade: the disk of ${dataDir} has ${mb(bavail * bsize)} free, and ${mb(needed)} are needed. ${nothingChanged}`,
+    `The database could not be copied before its upgrade: the disk of ${dataDir} has ${megabytes(free)} free, and ${megabytes(needed)} are needed. ${nothingChanged}`,
   );
-}
-
-function mb(bytes: number): string {
-  return `${Math.ceil(bytes / 1e6)} MB`;
 }

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { codeOf } from '../errors.ts';
 
 /** Syncs a directory; Windows cannot, and there a rename is durable by the file system's own journal. */
 export function syncDirectory(directory: string): void {
@@ -9,6 +10,15 @@ export function syncDirectory(directory: string): void {
     fs.fsyncSync(handle);
   } finally {
     fs.closeSync(handle);
+  }
+}
+
+/** The same where backups lie: some network file systems refuse, and do it on their own. */
+export function syncBackupFolder(folder: string): void {
+  try {
+    syncDirectory(folder);
+  } catch (error) {
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EBADF'].includes(codeOf(error) ?? '')) throw error;
   }
 }
 

@@ -13,6 +13,8 @@ export interface BackupList {
   backups: BackupRow[];
   work: WorkView | null;
   last: BackupEnd | null;
+  /** a folder whose backups are not in the list, and why */
+  trouble: string | null;
   now: Date;
 }
 

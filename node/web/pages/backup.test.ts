@@ -12,7 +12,7 @@ test('the page of backups follows what is done, and its buttons are as good afte
     list: async () => [],
     now: () => work,
     last: () => last,
-    place: () => ({ folder: '/backups', encrypted: false }),
+    place: () => ({ folder: '/backups', encrypted: false, trouble: null }),
   } as unknown as Backups;
   const { parts, events, settings } = webParts({ db: emptyBooks });
   Object.assign(settings, effectiveSettings(new Map(), {}));

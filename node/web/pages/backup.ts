@@ -118,7 +118,8 @@ async function readBackupPage(web: Web): Promise<BackupPage> {
 async function readList(web: Web): Promise<BackupList> {
   const backups = desk(web);
   const work = backups.now();
-  return { backups: (await backups.list()).map(backupRow), work: work && workView(work), last: backups.last(), now: web.now() };
+  const rows = (await backups.list()).map(backupRow);
+  return { backups: rows, work: work && workView(work), last: backups.last(), trouble: backups.place().trouble, now: web.now() };
 }
 
 async function ask(c: Ctx, web: Web, what: BackupQuestion['what'], problem: string): Promise<Response> {
