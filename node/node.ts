@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { findBelonging, leaveCluster, type Belonging } from './assembly/belonging.ts';
 import { makeDataDir, openToEverybody, requireFolders } from './assembly/data-dir.ts';
 import { withDatabaseChoice } from './assembly/database-choice.ts';
@@ -9,7 +10,7 @@ import { addFolders, placesOf } from './assembly/folders.ts';
 import { requireSoundAccess } from './assembly/first-start.ts';
 import { ffmpegWish, type House } from './assembly/house.ts';
 import { startMember, type Ending, type Member } from './assembly/member.ts';
-import { restoreBackup } from './assembly/restore.ts';
+import { isUndecided, restoreBackup } from './assembly/restore.ts';
 import { makeSupportBundle } from './assembly/support-bundle.ts';
 import { withLobby } from './assembly/surroundings.ts';
 import { announceRunning, withdrawRunning } from './cli/running.ts';
@@ -291,13 +292,27 @@ async function open(start: StartOptions): Promise<RunningNode> {
       house.restored = { what: 'restore', good: true, says, at: new Date() };
       log.warn({ file: path.basename(file), safety }, 'a backup was put back');
     } catch (error) {
-      house.restored = { what: 'restore', good: false, says: [messageOf(error), 'Everything is as it was before.'], at: new Date() };
-      log.error({ why: messageOf(error) }, 'a backup could not be put back; everything is as it was');
+      // nobody opens a database that is half exchanged
+      const tookPlace = isUndecided(error) && (await settled());
+      const outcome = tookPlace ? 'All the same it took place: the backup was put back.' : 'Everything is as it was before.';
+      house.restored = { what: 'restore', good: tookPlace, says: [messageOf(error), outcome], at: new Date() };
+      log.error({ why: messageOf(error), outcome }, 'a restore did not go its way');
     }
-    // nobody opens a database that is half exchanged
-    await settleDatabase(dataDir, log);
     say({ state: 'starting' });
     return { join: null };
+  }
+
+  /** Only an external database knows what became of a restore that was cut off, so it is asked until it answers. */
+  async function settled(): Promise<boolean> {
+    for (;;)
+      try {
+        return await settleDatabase(options.dataDir, log);
+      } catch (error) {
+        if (stopped.signal.aborted) throw cutShort();
+        log.warn({ why: messageOf(error) }, 'it is not known yet what became of a restore');
+        say({ state: 'restoring', says: messageOf(error), done: null, of: null });
+        await pause(ASK_AGAIN_MS, null, { signal: stopped.signal }).catch(() => {});
+      }
   }
 
   /** Nothing is done by itself: a person removed this machine, and a person brings it back. */
@@ -433,3 +448,5 @@ function cutShort(): PlainError {
 
 /** How long a start waits for somebody to coordinate before it shows its page, which then says that nobody does. */
 const READY_MS = 15_000;
+/** How often a database is asked what became of a restore. */
+const ASK_AGAIN_MS = 5000;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { backUpBefore } from '../db/backup-before.ts';
 import { verifyBackup, type BackupContents } from '../db/backup-read.ts';
 import { putPrivateKey, readClusterKey, replaceClusterKey } from '../db/cluster.ts';
@@ -10,6 +11,7 @@ import { markArriving } from '../db/coordinator.ts';
 import { presentTables } from '../db/export.ts';
 import { readMigrations } from '../db/migrate.ts';
 import { rebuild, requireKnownSchema } from '../db/rebuild.ts';
+import { isUnreachable } from '../db/pg-errors.ts';
 import { firstFilledTable, rowsOfBackup } from '../db/row-sources.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { Fault } from '../files/durable.ts';
@@ -18,8 +20,9 @@ import { makeClusterKey } from '../mesh/signing.ts';
 import { placeOf } from './database-choice.ts';
 import { clusterPin, parsePin, readClusterPin } from './cluster-pin.ts';
 import { asideName, exists, finishSwap, openIncoming, stamp, swapDatabase, type Swap } from './database-swap.ts';
-import { holdLease, schemaOf, type Hold } from '../db/hold.ts';
-import { endRestore, finishRestore, noteRestore, restoreMark } from './restore-journal.ts';
+import { andClose, holdLease, schemaOf, type Hold } from '../db/hold.ts';
+import { endRestore, finishRestore, holdMark, noteRestore, restoreMark } from './restore-journal.ts';
+import { fullThere, fullWhileRestoring, requireRoomToRestore } from './restore-room.ts';
 
 /**
  * Puts a backup back as the database of this machine, while nothing runs on it:
@@ -42,6 +45,8 @@ export interface RestoreWish {
   log: Log;
   signal?: AbortSignal | undefined;
   onStep?: ((step: RestoreStep) => void) | undefined;
+  /** how long a database is asked for what became of it, when its answer got lost. Seconds, 30 unless said */
+  patienceSeconds?: number;
   /** for crash tests */
   fault?: Fault | undefined;
 }
@@ -63,65 +68,95 @@ export interface Restored {
   notes: string[];
 }
 
-/** @throws PlainError with what is wrong; then nothing was changed */
+/** What came of a restore is not known yet, or it is decided and not finished: the next start does that. */
+const undecided = new WeakSet<Error>();
+export function isUndecided(error: unknown): boolean {
+  return error instanceof Error && undecided.has(error);
+}
+
+/** @throws PlainError with what is wrong; then nothing was changed, unless it is `isUndecided` */
 export async function restoreBackup(wish: RestoreWish): Promise<Restored> {
-  let ready: { swap: Swap; restored: Restored } | null = null;
+  const ready: Ready = { swap: { aside: null, takesIncoming: wish.databaseUrl === null, outOfTheWay: {}, choice: null }, restored: null };
   try {
-    ready = await makeReady(wish);
+    const restored = await makeReady(wish, ready);
     say(wish, 'Putting it in its place.');
     await swapDatabase(wish.dataDir, ready.swap, wish.fault);
     await wish.fault?.('restore:placed');
     if (wish.databaseUrl !== null) await endRestore(wish.dataDir, wish.databaseUrl, wish.log);
+    return restored;
   } catch (error) {
     // what was decided is done all the same; what was not leaves nothing behind, which might fill the disk
-    if (!(await settle(wish)) || !ready) throw error;
+    if ((await settle(wish, error)) && ready.restored) return ready.restored;
+    throw error;
   }
-  return ready.restored;
 }
 
-/** False: nothing of it took place, or only the next start can know. */
-async function settle({ dataDir, log }: RestoreWish): Promise<boolean> {
-  try {
-    return (await finishRestore(dataDir, log)) || (await finishSwap(dataDir));
-  } catch (error) {
-    log.warn({ why: messageOf(error) }, 'the next start finishes the restore, or undoes it');
-    return false;
-  }
+/**
+ * False: nothing of it took place.
+ * @throws PlainError when only the next start can know, or finish it
+ */
+async function settle({ dataDir, databaseUrl, log, patienceSeconds = 30 }: RestoreWish, broken: unknown): Promise<boolean> {
+  const until = performance.now() + (databaseUrl === null ? 0 : patienceSeconds * 1000);
+  for (;;)
+    try {
+      return (await finishRestore(dataDir, log)) || (await finishSwap(dataDir));
+    } catch (error) {
+      if (performance.now() < until && (error instanceof PlainError ? error.retry : isUnreachable(error))) {
+        await pause(500);
+        continue;
+      }
+      log.warn({ why: messageOf(error) }, 'the next start finishes the restore, or undoes it');
+      const open = new PlainError(
+        `The restore was cut off (${messageOf(broken)}), and what came of it is settled by the next start: ${messageOf(error)}`,
+        { cause: error },
+      );
+      undecided.add(open);
+      throw open;
+    }
+}
+
+/** What is put in place, and what is told of it once it is. */
+interface Ready {
+  swap: Swap;
+  /** null: nothing can have taken place yet */
+  restored: Restored | null;
 }
 
 /** Everything that can go wrong, while what is there is untouched (an external database: in one transaction). */
-async function makeReady(wish: RestoreWish): Promise<{ swap: Swap; restored: Restored }> {
+async function makeReady(wish: RestoreWish, ready: Ready): Promise<Restored> {
   const { file, passphrase, signal, dataDir } = wish;
   say(wish, 'Reading the backup and comparing it with its digests.');
   const onProgress = (read: number, of: number): void =>
     wish.onStep?.({ says: 'Reading the backup and comparing it with its digests.', done: read, of });
   const contents = await verifyBackup(file, { passphrase, signal, onProgress });
   requireKnownSchema(contents.manifest.schema);
+  if (wish.databaseUrl === null) await requireRoomToRestore(dataDir, contents);
   const incoming = await openIncoming(dataDir);
   const notes: string[] = [];
-  const swap: Swap = { aside: null, takesIncoming: wish.databaseUrl === null, outOfTheWay: {}, choice: null };
-  const prepare = async ({ sameHouse }: Before): Promise<Swap> => {
+  const { swap } = ready;
+  const prepare = async (before: Before): Promise<Swap> => {
     const keys = await placeKeys(wish, contents, incoming, notes);
     // another key, another house: what this machine knew of the old one leads nowhere
-    if (contents.manifest.keys || sameHouse) await placeCluster(wish, contents, swap, incoming);
+    if (contents.manifest.keys || before.sameHouse) await placeCluster(wish, contents, swap, incoming);
     else swap.outOfTheWay['cluster.json'] = asideName('cluster.json');
     if (keys.length > 0) notes.push(`Put back from the backup: ${keys.join(', ')}.`);
+    ready.restored = restoredFrom(contents, before, notes);
     return swap;
   };
-  const before =
-    wish.databaseUrl === null
-      ? await intoEmbedded(wish, contents, incoming, swap, notes)
-      : await intoExternal(wish, contents, wish.databaseUrl, prepare, notes);
-  if (wish.databaseUrl === null) await prepare(before);
-  if (!contents.manifest.keys)
+  if (wish.databaseUrl === null) await prepare(await intoEmbedded(wish, contents, incoming, swap, notes));
+  else await intoExternal(wish, contents, wish.databaseUrl, prepare, notes);
+  return ready.restored!;
+}
+
+function restoredFrom({ manifest }: BackupContents, { safety, sameHouse }: Before, notes: string[]): Restored {
+  const { cluster, takenAt, tables, keys } = manifest;
+  if (!keys)
     notes.push(
-      before.sameHouse
+      sameHouse
         ? 'The backup holds no keys; those of the database that was here are used on.'
         : 'The backup holds no keys, so this is a new cluster: other machines have to join it again, and stored sign-ins have to be entered again.',
     );
-  const { cluster, takenAt, tables } = contents.manifest;
-  const rows = tables.reduce((sum, table) => sum + table.rows, 0);
-  return { swap, restored: { cluster: cluster?.name ?? '', takenAt, rows, safety: before.safety, notes } };
+  return { cluster: cluster?.name ?? '', takenAt, rows: tables.reduce((sum, table) => sum + table.rows, 0), safety, notes };
 }
 
 function say(wish: Pick<RestoreWish, 'onStep'>, says: string): void {
@@ -150,12 +185,14 @@ async function intoEmbedded(wish: RestoreWish, contents: BackupContents, incomin
     before = await lookAtEmbedded(wish, contents, notes);
     notes.push(`The database before it is kept as ${swap.aside} in ${dataDir}.`);
   }
-  const fresh = await openSession({ url: null, dataDir: incoming, log });
   try {
-    await build(fresh, wish, contents, before);
-    await fresh.exec('checkpoint');
-  } finally {
-    await fresh.close();
+    const fresh = await openSession({ url: null, dataDir: incoming, log });
+    await andClose(fresh, async () => {
+      await build(fresh, wish, contents, before);
+      await fresh.exec('checkpoint');
+    });
+  } catch (error) {
+    throw await fullWhileRestoring(error, dataDir);
   }
   signal?.throwIfAborted();
   return before;
@@ -185,7 +222,7 @@ async function intoExternal(
   url: string,
   prepare: (before: Before) => Promise<Swap>,
   notes: string[],
-): Promise<Before> {
+): Promise<void> {
   const { dataDir, log, signal } = wish;
   const session = await openSession({ url, dataDir, log, ...(signal ? { signal } : {}) });
   try {
@@ -194,11 +231,12 @@ async function intoExternal(
       const before = await saveBefore(session, wish, contents);
       await wish.fault?.('restore:saved');
       const mark = restoreMark(randomBytes(8).toString('hex'));
-      await noteRestore(dataDir, { url, restore: mark, swap: await prepare(before) });
-      await build(session, wish, contents, before, { hold: lease, mark });
-      await wish.fault?.('restore:written');
       notes.push(`It is in ${placeOf(url)}.`);
-      return before;
+      await noteRestore(dataDir, { url, restore: mark, swap: await prepare(before) });
+      await build(session, wish, contents, before, { hold: lease, mark }).catch((error: unknown) => {
+        throw fullThere(error, placeOf(url));
+      });
+      await wish.fault?.('restore:written');
     } finally {
       await lease.release();
     }
@@ -247,7 +285,11 @@ async function build(
   await rebuild(session, rowsOfBackup(file, contents, { passphrase, signal }), {
     life: 'restored',
     aboveTerm: before.term,
-    insist: external?.hold.insist,
+    async insist(q) {
+      if (!external) return;
+      await external.hold.insist(q);
+      await holdMark(q, external.mark);
+    },
     embedded: session.embedded,
     signal,
     onProgress({ table, rows }) {
