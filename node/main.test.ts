@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -25,6 +26,16 @@ test('help answers without loading anything but the argument parser', async () =
   assert.match(stdout, /codecshift <command> \[options\]/);
   assert.deepEqual(JSON.parse(stderr.trim()), []);
 });
+
+for (const gone of ['stdout', 'stderr'] as const)
+  test(`a reader of ${gone} that goes away ends no command in the middle`, async () => {
+    const child = spawn(process.execPath, [main, gone === 'stdout' ? '--help' : 'transmogrify'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child[gone].destroy();
+    let said = '';
+    child[gone === 'stdout' ? 'stderr' : 'stdout'].on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    assert.deepEqual([code, said], [gone === 'stdout' ? 0 : 2, '']);
+  });
 
 test('an unknown command is named, and the commands are listed', async () => {
   const { code, stderr } = await codecshift('transmogrify');

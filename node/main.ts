@@ -48,6 +48,10 @@ ${Object.entries(commands)
   --json                        answers of every command but run as JSON
 `;
 
+// Whoever reads what is said may go away first: `head`, a closed terminal, a `tee` that was ended. That is no reason to break off in the
+// middle, least of all for a node that converts films.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(argv: string[]): Promise<number> {

@@ -50,9 +50,11 @@ export function run(args: string[]): Promise<number> {
   });
 }
 
-/** Until the program or this command is ended. */
+/** Until the program or this command is ended, or nobody reads any more. */
 async function follow(api: Api, asked: URLSearchParams, from: number, json: boolean): Promise<void> {
-  for (let after = from; ; await wait(1000)) {
+  let isRead = true;
+  process.stdout.once('error', () => (isRead = false));
+  for (let after = from; isRead; await wait(1000)) {
     const { items } = await api<Answer>('GET', `/node/logs?${withMore(asked, { after: String(after), limit: '1000' })}`);
     show(items, json);
     after = items.at(-1)?.seq ?? after;
