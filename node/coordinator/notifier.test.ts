@@ -240,8 +240,10 @@ suite('telling people', () => {
       await h.commands.addNoticeTarget(wish(place, { kind: 'webhook', name, fields: {}, secrets: { url: place.url } }), ada);
     }
     await forgetWhatWasSaid(h);
-    for (let i = 0; i < 2000; i++)
-      await addActivity(h.term, { kind: 'failed', severity: 2, params: { title: `Film ${i}`, reason: { code: 'lost-node' } } });
+    await h.term.tx(async (q) => {
+      for (let i = 0; i < 2000; i++)
+        await addActivity(q, { kind: 'failed', severity: 2, params: { title: `Film ${i}`, reason: { code: 'lost-node' } } });
+    });
     await ripen(h);
     const asked = Promise.all([...places.values()].map((place) => place.next()));
     h.notifier.hurry();
