@@ -103,7 +103,8 @@ export function libraryCommands(
         throw new PlainError(
           `${running.length === 1 ? 'One file' : `${running.length} files`} of "${library.name}" ${running.length === 1 ? 'is' : 'are'} being worked on. Cancel ${running.length === 1 ? 'it' : 'them'} first, then remove the library.`,
         );
-      await removeLibrary(db, libraryId);
+      if (!(await removeLibrary(db, libraryId)))
+        throw new PlainError(`A file of "${library.name}" was begun at this moment. Cancel it first, then remove the library.`);
       await addActivity(db, { kind: 'library-removed', by: by.name, params: { name: library.name } });
       events.emit('library.changed', { libraryId });
     },

@@ -135,14 +135,17 @@ export async function setLibrarySource(
 
 /**
  * Forgets a library with its files, jobs and attempts. Refused (false) while one of its jobs runs: cancel those first.
- * The trash stays, so its originals can still be found and expire.
+ * The trash stays, so its originals can still be found and expire. Switched off first, and then a few hundred files at a time: all
+ * of a large one in one statement would outlast every limit, and nobody could renew the coordinator's lease meanwhile. Whoever is
+ * interrupted leaves a library that is switched off, finds its files again by a scan, and can be removed once more.
  */
 export async function removeLibrary(q: Queryable, id: number): Promise<boolean> {
-  const rows = await q.query(
-    `delete from libraries where id = $1 and not exists (select 1 from jobs where library_id = $1 and state = 'running') returning 1`,
-    [id],
-  );
-  return rows.length > 0;
+  const idle = `not exists (select 1 from jobs where library_id = $1 and state = 'running')`;
+  const off = await q.query(`update libraries set enabled = false, looking = false where id = $1 and ${idle} returning 1`, [id]);
+  if (off.length === 0) return false;
+  const some = `delete from media_files where id in (select id from media_files where library_id = $1 order by id limit 200) and ${idle} returning 1`;
+  while ((await q.query(some, [id])).length > 0);
+  return (await q.query(`delete from libraries where id = $1 and ${idle} returning 1`, [id])).length > 0;
 }
 
 export async function setLibraryProblem(q: Queryable, id: number, problem: Reason | null): Promise<void> {

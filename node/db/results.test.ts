@@ -184,6 +184,26 @@ eachDatabase((kind) => {
     assert.equal((await trashTotals(q)).files, 0);
   });
 
+  test('a large library goes a few hundred films at a time', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const [large, other] = [await aLibrary(q), await aLibrary(q, 'Series')];
+    await someJobs(q, large.id, 900);
+    await someJobs(q, other.id, 3);
+    await q.query(`create function few() returns trigger language plpgsql as $$ begin
+      if (select count(*) from gone) > 300 then raise exception 'so many in one statement'; end if; return null; end $$`);
+    for (const table of ['media_files', 'jobs'])
+      await q.query(`create trigger few after delete on ${table} referencing old table as gone for each statement execute function few()`);
+    try {
+      assert.equal(await removeLibrary(q, large.id), true);
+    } finally {
+      await q.query(`drop function few cascade`);
+    }
+    assert.deepEqual(
+      (await fileCounts(q)).map(({ libraryId, files }) => [libraryId, files]),
+      [[other.id, 3]],
+    );
+  });
+
   test('history and activity turn pages forwards and backwards without a gap, even among equal times', async (t) => {
     const q = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(q);
