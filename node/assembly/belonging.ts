@@ -3,8 +3,9 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Standing } from '../core/standing.ts';
 import { admitSelf, clusterKeyOf } from '../coordinator/members.ts';
-import { readCluster } from '../db/cluster.ts';
+import { readCluster, readClusterName } from '../db/cluster.ts';
 import { connectDatabase, type Database } from '../db/connect.ts';
+import { readMoved } from '../db/coordinator.ts';
 import { ownBackups } from '../db/backup-before.ts';
 import { listBackups } from '../db/backup-folder.ts';
 import { isNewerSchema } from '../db/migrate.ts';
@@ -15,14 +16,16 @@ import { createLobby, type Lobby } from '../mesh/lobby.ts';
 import { forgetCluster, loadMembership, pinCluster, type Membership } from '../mesh/membership.ts';
 import type { ClusterKey } from '../mesh/signing.ts';
 import { version } from '../version.ts';
-import { requireTruth } from './database-truth.ts';
+import { leftWords, requireTruth } from './database-left.ts';
 import { hardwareFacts, platformWords, type House } from './house.ts';
 
 /**
  * Which cluster a node belongs to, and whether it holds its database:
  *
  *   DATABASE_URL given ─────────▶ the cluster whose key lies in that database; the first node there founds it
- *                └─ newer than this program ─▶ a member without a database, until it is upgraded
+ *                ├─ newer than this program ─▶ a member without a database, until it is upgraded
+ *                ├─ left for another one ────▶ a member without a database, until it is started without it
+ *                └─ empty, or being filled ──▶ a member waits for the books of its cluster; who is none founds in an empty one
  *   cluster.json, hosts ────────▶ its own embedded database
  *   cluster.json ───────────────▶ a member without a database
  *   a database of an older build ▶ founds, and hosts it
@@ -33,7 +36,7 @@ export interface Belonging {
   membership: Membership;
   db: Database | null;
   key: ClusterKey | null;
-  /** why it has no database although it was given one: another machine upgraded it, and this program is older */
+  /** why it has no database although it was given one: another machine upgraded it, and this program is older; or it was left */
   steppedBack?: string;
 }
 
@@ -106,17 +109,33 @@ async function byDatabase(house: House, known: Membership | null, url: string, s
   if (typeof db === 'string')
     return { membership: known!, db: null, key: null, steppedBack: steppedBackWords(db + (await wayBack(dataDir, url))) };
   try {
+    if (known) await requireOwnBooks(db, known, dataDir);
+    const left = await readMoved(db);
+    if (known && !known.hosts && left.movedTo !== null && left.arriving === null) {
+      await db.close();
+      return { membership: known, db: null, key: null, steppedBack: steppedBackWords(leftWords(left)) };
+    }
     await requireTruth(db, dataDir);
     const key = await clusterKeyOf(db, house.options.name);
-    if (known && known.cluster.id !== key.cluster)
-      throw new PlainError(
-        `This machine belongs to the cluster "${known.cluster.name}", but the database that it was given holds another one. Start it without --database-url, or leave its cluster first: move ${path.join(dataDir, 'cluster.json')} away.`,
-      );
     return { membership: await pin(house, db, key, known, false), db, key };
   } catch (error) {
     await db.close();
     throw error;
   }
+}
+
+/** @throws PlainError when the books of its cluster are not in it; into an empty one they may be moved yet, which a member waits for */
+async function requireOwnBooks(db: Database, { cluster, hosts }: Membership, dataDir: string): Promise<void> {
+  const there = await readClusterName(db);
+  if (there?.id === cluster.id) return;
+  if (there === null)
+    throw new PlainError(
+      `The database that this machine was given is empty: the books of the cluster "${cluster.name}", to which it belongs, are elsewhere. They are brought there by "codecshift database move" on the machine that has them. Or start this machine without --database-url.`,
+      { retry: !hosts },
+    );
+  throw new PlainError(
+    `This machine belongs to the cluster "${cluster.name}", but the database that it was given holds another one. Start it without --database-url, or leave its cluster first: move ${path.join(dataDir, 'cluster.json')} away.`,
+  );
 }
 
 async function host(house: House, known: Membership | null, seeking: Seeking): Promise<Belonging> {

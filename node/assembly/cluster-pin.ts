@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /** What is in `cluster.json` (mesh/cluster-file.ts), as far as whoever exchanges the database has to know it. */
@@ -21,4 +21,10 @@ export function parsePin(bytes: Buffer | null): ClusterPin | null {
 /** The same file of a machine that hosts the database itself, or does not any more. */
 export function clusterPin(pin: ClusterPin, hosts: boolean): Buffer {
   return Buffer.from(`${JSON.stringify({ ...pin, hosts }, null, 2)}\n`);
+}
+
+/** Into `incoming`, if this machine hosts the database from now on, or not any more, and it was the other way round. */
+export async function placeCluster(dataDir: string, incoming: string, hosts: boolean): Promise<void> {
+  const pin = await readClusterPin(dataDir);
+  if (pin && pin.hosts !== hosts) await writeFile(path.join(incoming, 'keys', 'cluster.json'), clusterPin(pin, hosts), { mode: 0o600 });
 }

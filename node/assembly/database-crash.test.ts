@@ -13,7 +13,7 @@ import type { Fault } from '../files/durable.ts';
 import { emptyUrl, havePostgres, quietLog } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
 import { andClose } from '../db/hold.ts';
-import { requireTruth } from './database-truth.ts';
+import { requireTruth } from './database-left.ts';
 import { moveDatabase } from './move.ts';
 import { restoreBackup } from './restore.ts';
 
@@ -200,11 +200,20 @@ suite('a move', { skip: skipped }, () => {
   test('to an external database and back, killed at its steps, ends with every row and one truth', async () => {
     const dataDir = copyOfSeed();
     const url = await emptyUrl(t);
-    const towards = ['move:copied', 'restore:ready', 'restore:decided', 'restore:aside', 'restore:in-place', 'restore:keys'];
+    const towards = [
+      'move:copied',
+      'restore:ready',
+      'restore:decided',
+      'restore:aside',
+      'restore:in-place',
+      'restore:keys',
+      'move:decided',
+    ];
     for (const point of all ? towards : ['move:copied']) {
       const now = path.join(dataDir, 'now');
       cpSync(seed, now, { recursive: true });
       assert.equal((await run(['move', now, 'embedded', url], point)).killed, true, point);
+      await leaseEnds(url);
       const { output } = await run(['settle', now]);
       if (towards.indexOf(point) < towards.indexOf('restore:decided')) {
         assert.match(output, /settled embedded/, point);

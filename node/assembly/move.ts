@@ -1,20 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import * as v from 'valibot';
 import { backUpBefore } from '../db/backup-before.ts';
+import { readClusterName } from '../db/cluster.ts';
 import type { Comparison } from '../db/compare.ts';
-import { connectDatabase, openSession, type LoneSession } from '../db/connect.ts';
-import { clearMoved, markArriving, markMoved, readMoved } from '../db/coordinator.ts';
+import { connectDatabase, openSession, type LoneSession, type Queryable } from '../db/connect.ts';
+import { markArriving, markMoved, openArrived, readLease, readMoved } from '../db/coordinator.ts';
+import { andClose, holdLease, schemaOf, type Hold } from '../db/hold.ts';
 import { beginNextLife, rebuild, requireKnownSchema } from '../db/rebuild.ts';
 import { firstFilledTable, rowsOfDatabase } from '../db/row-sources.ts';
-import { codeOf, PlainError } from '../errors.ts';
-import { type Fault, writeDurably } from '../files/durable.ts';
+import { messageOf, PlainError } from '../errors.ts';
+import type { Fault } from '../files/durable.ts';
 import type { Log } from '../log.ts';
-import { clusterPin, readClusterPin } from './cluster-pin.ts';
-import { placeOf } from './database-choice.ts';
-import { andClose, holdLease, schemaOf, type Hold } from '../db/hold.ts';
+import { placeCluster, readClusterPin } from './cluster-pin.ts';
+import { placeOf, readDatabaseChoice } from './database-choice.ts';
+import { requireTruth } from './database-left.ts';
 import { exists, finishSwap, openIncoming, stamp, swapDatabase } from './database-swap.ts';
+import { finishMove, forgetMove, noteMove, takeIncoming } from './move-journal.ts';
 import type { RestoreStep } from './restore.ts';
 import { isRestoreMark } from './restore-journal.ts';
 
@@ -25,7 +26,8 @@ import { isRestoreMark } from './restore-journal.ts';
  *
  * Until the decision the old one is the truth, and a move that was cut off is simply done again. The decision is one
  * durable write: towards an external database it is `swap.json` here; away from one, which several machines may share, it
- * is a mark in that database, and `move.json` here knows how to go on.
+ * is a mark in that database, and `move.json` here knows how to go on (move-journal.ts). The external one is held meanwhile:
+ * nobody coordinates with it, is let in by it, or works on it as a whole.
  */
 export interface MoveWish {
   dataDir: string;
@@ -51,9 +53,11 @@ export interface Moved {
   safety: string | null;
   /** where the old embedded database lies now */
   aside: string | null;
+  /** what a person should know beside */
+  notes: string[];
 }
 
-/** @throws PlainError with what is wrong; then the old database is the truth */
+/** @throws PlainError with what is wrong; then the old database is the truth, unless it says that only the next start can know */
 export async function moveDatabase(wish: MoveWish): Promise<Moved> {
   const { dataDir, from, to, log } = wish;
   if (from === to) throw new PlainError(`The database is in ${placeOf(to)} already.`);
@@ -64,57 +68,57 @@ export async function moveDatabase(wish: MoveWish): Promise<Moved> {
   // brought up to date first: what is moved is of today
   await (await connectDatabase({ url: from, dataDir, log, locked: true, patienceSeconds: 5 })).close();
   const move = randomBytes(8).toString('hex');
+  const made: Made = { moved: null };
   try {
-    return from === null ? await toExternal(wish, to!, move) : await toEmbedded(wish, from, move);
+    await (from === null ? toExternal(wish, to!, move, made) : toEmbedded(wish, from, move, made));
   } catch (error) {
-    // as long as it may have been decided, what was copied is needed
-    if (!(await exists(journalOf(dataDir)))) await finishSwap(dataDir);
-    throw error;
+    if (!(await tookPlace(wish, move, error)) || !made.moved) throw error;
+    if (to !== null) made.moved.notes.push(...(await openLater(to, wish, move)));
   }
+  return made.moved!;
 }
 
-async function toExternal(wish: MoveWish, url: string, move: string): Promise<Moved> {
+/** What is to be told of it, once it is decided. */
+interface Made {
+  moved: Moved | null;
+}
+
+async function toExternal(wish: MoveWish, url: string, move: string, made: Made): Promise<void> {
   const { dataDir, log, fault } = wish;
-  const source = await openSession({ url: null, dataDir, log, locked: true });
-  let copied: Copied;
+  const target = await openSession({ url, dataDir, log });
   try {
-    const target = await openSession({ url, dataDir, log });
-    const lease = await holdLease(target, { url, dataDir, log }, 'a move').catch(async (error: unknown) => {
-      await target.close();
-      throw error;
-    });
+    // until this machine has decided, or nobody else may bring something there
+    const hold = await holdLease(target, { url, dataDir, log }, 'a move');
     try {
-      copied = await copy(source, target, wish, move, lease);
+      const source = await openSession({ url: null, dataDir, log, locked: true });
+      const copied = await andClose(source, () => copy(source, target, wish, move, hold));
+      await fault?.('move:copied');
+      const aside = `database.moved-${stamp()}`;
+      await placeCluster(dataDir, await openIncoming(dataDir), false);
+      await hold.insist(target);
+      made.moved = { from: placeOf(null), to: placeOf(url), aside: path.join(dataDir, aside), notes: [], ...copied };
+      const choice = { url, move, since: new Date().toISOString() };
+      await swapDatabase(dataDir, { aside, takesIncoming: false, outOfTheWay: {}, choice }, fault);
+      await fault?.('move:decided');
+      // from here on machines may lead with it; if this is cut off, the start of this machine does it (`requireTruth`)
+      await openArrived(target, move);
     } finally {
-      await lease.release();
-      await target.close();
+      await hold.release();
     }
   } finally {
-    await source.close();
+    await target.close();
   }
-  await fault?.('move:copied');
-  const aside = `database.moved-${stamp()}`;
-  await placeCluster(dataDir, await openIncoming(dataDir), false);
-  await swapDatabase(
-    dataDir,
-    { aside, takesIncoming: false, outOfTheWay: {}, choice: { url, move, since: new Date().toISOString() } },
-    fault,
-  );
-  await openTo(url, wish);
-  return { from: placeOf(null), to: placeOf(url), aside: path.join(dataDir, aside), ...copied };
 }
 
-/** From here on machines may lead with it. If this is cut off, the start of this machine does it (`requireTruth`). */
-async function openTo(url: string, { dataDir, log }: MoveWish): Promise<void> {
-  await andClose(await openSession({ url, dataDir, log }), clearMoved);
-}
-
-async function toEmbedded(wish: MoveWish, url: string, move: string): Promise<Moved> {
+async function toEmbedded(wish: MoveWish, url: string, move: string, made: Made): Promise<void> {
   const { dataDir, log, fault } = wish;
   const source = await openSession({ url, dataDir, log });
   try {
     const lease = await holdLease(source, { url, dataDir, log }, 'a move');
     try {
+      // another machine may have taken everything home already: two copies of it would both be led
+      await requireTruth(source, dataDir);
+      await requireOwnHouse(source, dataDir);
       if (await exists(path.join(dataDir, 'database')))
         throw new PlainError(`There is a built-in database in ${dataDir} already. Move its directory "database" away first.`);
       const incoming = await openIncoming(dataDir);
@@ -122,12 +126,12 @@ async function toEmbedded(wish: MoveWish, url: string, move: string): Promise<Mo
       const copied = await andClose(target, () => copy(source, target, wish, move));
       await placeCluster(dataDir, incoming, true);
       await fault?.('move:copied');
-      await writeDurably(journalOf(dataDir), JSON.stringify({ format: 1, url, move }), 0o600);
+      await noteMove(dataDir, { url, move });
       await fault?.('move:journal');
+      made.moved = { from: placeOf(url), to: placeOf(null), aside: null, notes: [], ...copied };
       await leave(source, lease, wish, move);
       await fault?.('move:left');
       await takeIncoming(dataDir, move, fault);
-      return { from: placeOf(url), to: placeOf(null), aside: null, ...copied };
     } finally {
       await lease.release();
     }
@@ -150,11 +154,34 @@ async function leave(source: LoneSession, hold: Hold, { dataDir, name }: MoveWis
   await source.exec('commit');
 }
 
-async function takeIncoming(dataDir: string, move: string, fault?: Fault): Promise<void> {
-  const aside = (await exists(path.join(dataDir, 'database'))) ? `database.moved-${stamp()}` : null;
-  const choice = { url: null, move, since: new Date().toISOString() };
-  await swapDatabase(dataDir, { aside, takesIncoming: true, outOfTheWay: {}, choice }, fault);
-  await rm(journalOf(dataDir), { force: true });
+/**
+ * After an error: what was decided is done all the same, and what was not leaves nothing behind, which might fill the disk.
+ * @throws PlainError when only the next start can do that
+ */
+async function tookPlace({ dataDir, log }: MoveWish, move: string, cause: unknown): Promise<boolean> {
+  try {
+    await finishMove(dataDir, log);
+    await finishSwap(dataDir);
+    await forgetMove(dataDir);
+    return (await readDatabaseChoice(dataDir))?.move === move;
+  } catch (unsettled) {
+    throw new PlainError(
+      `The move was cut off (${messageOf(cause)}), and what it had begun could not be ended yet: ${messageOf(unsettled)} The next start of this machine, or the next "codecshift database move", ends it.`,
+      { cause },
+    );
+  }
+}
+
+/** The external database counts, and may not have been told so. Resolves with what a person should know. */
+async function openLater(url: string, { dataDir, log }: MoveWish, move: string): Promise<string[]> {
+  try {
+    await andClose(await openSession({ url, dataDir, log }), (target) => openArrived(target, move));
+    return [];
+  } catch (error) {
+    return [
+      `${placeOf(url)} could not be told yet that it counts (${messageOf(error)}). The next start of this machine tells it; until then no other one coordinates with it.`,
+    ];
+  }
 }
 
 interface Copied {
@@ -165,7 +192,7 @@ interface Copied {
 /** @param hold of the target, where others could lead in it */
 async function copy(source: LoneSession, target: LoneSession, wish: MoveWish, move: string, hold?: Hold): Promise<Copied> {
   const { signal, onStep } = wish;
-  const { safety, term } = await clearDestination(target, wish);
+  const { safety, term } = await clearDestination(source, target, wish);
   let comparison: Comparison | null = null;
   await source.exec('begin isolation level repeatable read, read only');
   try {
@@ -184,6 +211,7 @@ async function copy(source: LoneSession, target: LoneSession, wish: MoveWish, mo
       onProgress: ({ table, rows: done }) => onStep?.({ says: `Copying ${table}.`, done, of: null }),
       async finish(q) {
         if (!target.embedded) await markArriving(q, move);
+        await hold?.keep(q);
         // the certificates of this life outrank those of one that is still led somewhere by mistake
         await beginNextLife(q);
       },
@@ -196,18 +224,16 @@ async function copy(source: LoneSession, target: LoneSession, wish: MoveWish, mo
 }
 
 /** @throws PlainError when something is there that nobody said could go */
-async function clearDestination(target: LoneSession, wish: MoveWish): Promise<{ safety: string | null; term: number }> {
+async function clearDestination(source: Queryable, target: LoneSession, wish: MoveWish): Promise<{ safety: string | null; term: number }> {
   const schema = await schemaOf(target);
   if (schema === null) return { safety: null, term: 0 };
   requireKnownSchema(schema);
-  const [{ term } = { term: 0 }] = await target.query<{ term: number }>('select term from coordinator');
+  const { term } = await readLease(target);
   const filled = await firstFilledTable(target);
-  const [column] = await target.query(
-    `select 1 from information_schema.columns where table_name = 'coordinator' and column_name = 'arriving'`,
-  );
-  const { arriving, movedTo } = column ? await readMoved(target) : { arriving: null, movedTo: null };
-  // what an earlier, killed move brought here is nobody's truth
-  if (filled === null || (arriving !== null && !isRestoreMark(arriving))) return { safety: null, term };
+  const { arriving, movedTo } = await readMoved(target);
+  // what an earlier, killed move of this house brought here is nobody's truth
+  const isOurs = arriving !== null && (await readClusterName(target))?.id === (await readClusterName(source))?.id;
+  if (filled === null || (isOurs && !isRestoreMark(arriving))) return { safety: null, term };
   if (!wish.replace && movedTo === null)
     throw new PlainError(
       `${placeOf(wish.to)} is not empty: it has rows in ${filled}. To put this database in its place, say --replace; a backup of what is there is made first.`,
@@ -215,54 +241,11 @@ async function clearDestination(target: LoneSession, wish: MoveWish): Promise<{ 
   return { safety: await backUpBefore(target, wish.dataDir, 'before-move', { signal: wish.signal }), term };
 }
 
-async function placeCluster(dataDir: string, incoming: string, hosts: boolean): Promise<void> {
-  const pin = await readClusterPin(dataDir);
-  if (pin && pin.hosts !== hosts) await writeFile(path.join(incoming, 'keys', 'cluster.json'), clusterPin(pin, hosts), { mode: 0o600 });
-}
-
-/**
- * Finishes a move away from an external database that was decided there, or forgets one that was not; for every start.
- * @throws PlainError while that database cannot be asked
- */
-export async function finishMove(dataDir: string, log: Log): Promise<void> {
-  const journal = await readJournal(dataDir);
-  if (journal === null) return;
-  // the swap is under way already, so it was decided
-  if (await exists(path.join(dataDir, 'swap.json'))) return;
-  const source = await openSession({ url: journal.url, dataDir, log }).catch((cause: unknown) => {
-    throw new PlainError(
-      `A move of the database from ${placeOf(journal.url)} to this machine was cut off, and only that database knows whether it was decided. It has to be reachable once. ${withoutIt(dataDir)}`,
-      { cause },
-    );
-  });
-  const { movedTo } = await andClose(source, readMoved);
-  if (movedTo?.includes(journal.move) && (await exists(path.join(dataDir, 'incoming', 'database'))))
-    await takeIncoming(dataDir, journal.move);
-  else await forgetMove(dataDir);
-}
-
-/** The journal is written when every row is here and was compared, so what came is whole. */
-function withoutIt(dataDir: string): string {
-  const came = path.join(dataDir, 'incoming');
-  return `If it is gone for good: what was copied is whole. Move ${path.join(came, 'database')} and every file of ${path.join(came, 'keys')} into ${dataDir}, delete ${journalOf(dataDir)} and database.json there, and start without --database-url.`;
-}
-
-/** After the swap that it waited for. */
-export async function forgetMove(dataDir: string): Promise<void> {
-  await rm(journalOf(dataDir), { force: true });
-}
-
-const schema = v.object({ format: v.literal(1), url: v.string(), move: v.string() });
-
-async function readJournal(dataDir: string): Promise<{ url: string; move: string } | null> {
-  try {
-    return v.parse(schema, JSON.parse(await readFile(journalOf(dataDir), 'utf8')));
-  } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return null;
-    throw new PlainError(`${journalOf(dataDir)}, which knows of a move of the database, is damaged.`, { cause });
-  }
-}
-
-function journalOf(dataDir: string): string {
-  return path.join(dataDir, 'move.json');
+/** @throws PlainError on a machine of another cluster: with a database that is not its own it would belong to neither */
+async function requireOwnHouse(source: Queryable, dataDir: string): Promise<void> {
+  const [pin, there] = [await readClusterPin(dataDir), await readClusterName(source)];
+  if (!pin || !there || pin.cluster.id === there.id) return;
+  throw new PlainError(
+    `This machine belongs to another cluster than "${there.name}", whose database it would take home. Do it on a machine of that cluster, or move cluster.json out of ${dataDir} first.`,
+  );
 }

@@ -1,10 +1,11 @@
 import { placeOf, withDatabaseChoice } from '../assembly/database-choice.ts';
 import { settleDatabase } from '../assembly/database-truth.ts';
 import { moveDatabase, type Moved } from '../assembly/move.ts';
+import { leftBuiltIn, reopen, reopenBuiltIn } from '../assembly/reopen.ts';
 import { isRestoreMark } from '../assembly/restore-journal.ts';
 import { loadOptions, type RunOptions } from '../config/load.ts';
 import { openSession } from '../db/connect.ts';
-import { clearMoved, readMoved } from '../db/coordinator.ts';
+import { readMoved } from '../db/coordinator.ts';
 import { lockDirectory } from '../db/directory-lock.ts';
 import { PlainError } from '../errors.ts';
 import { createLog, type Log } from '../log.ts';
@@ -15,18 +16,26 @@ import { stopsBySignal, tellSteps } from './steps.ts';
 
 const help = `codecshift database                                     says where the database of this machine is
 codecshift database move --to postgres://… | embedded    moves it, while CodecShift is stopped
-codecshift database reopen                               makes a database that was left the one that counts again
+codecshift database reopen                               makes a database that was left the one that counts again,
+                                                         when the one that came after it is lost
 
 Moving copies everything in one snapshot, compares every row of both sides, and then leaves the old database: it stays as it is,
 and nobody leads with it by accident. Killed in the middle, the old one is still the one that counts, and it is simply done again.
 
   --to-file FILE   reads the address of --to from a file, so that its password is in no list of processes
   --replace        rows that are at the destination may go; a backup of them is made first
+  --embedded       reopens the built-in one that lies beside as database.moved-…
   --yes            does not ask
   --data-dir DIR  --database-url URL  --name NAME  --json
 `;
 
-const flags = { to: { type: 'string' }, 'to-file': { type: 'string' }, replace: { type: 'boolean' }, yes: { type: 'boolean' } } as const;
+const flags = {
+  to: { type: 'string' },
+  'to-file': { type: 'string' },
+  replace: { type: 'boolean' },
+  yes: { type: 'boolean' },
+  embedded: { type: 'boolean' },
+} as const;
 
 export function run(args: string[]): Promise<number> {
   return command(args, help, { ...nodeFlags(['data-dir', 'database-url', 'name']), ...flags }, async ({ values, positionals }) => {
@@ -51,7 +60,7 @@ export function run(args: string[]): Promise<number> {
       await settleDatabase(asked.dataDir, log);
       const options = await withDatabaseChoice(asked);
       if (action === 'move') await move(options, values, log, json);
-      else await reopen(options, values, log, json);
+      else await reopenOne(options, values, log, json);
     } finally {
       lock.release();
     }
@@ -84,7 +93,7 @@ function fromOutside(values: Record<string, unknown>): boolean {
   return values['database-url'] !== undefined || Boolean(process.env['DATABASE_URL'] ?? process.env['DATABASE_URL_FILE']);
 }
 
-function words({ from, to, comparison, safety, aside }: Moved, url: string | null, dataDir: string, outside: boolean): string {
+function words({ from, to, comparison, safety, aside, notes }: Moved, url: string | null, dataDir: string, outside: boolean): string {
   return [
     `Moved from ${from} to ${to}: ${comparison.rows.toLocaleString('en')} rows in ${comparison.tables.length} tables, each compared with its copy, and all are equal.`,
     ...(safety ? [`What was there before is in the backup ${safety}.`] : []),
@@ -97,28 +106,45 @@ function words({ from, to, comparison, safety, aside }: Moved, url: string | nul
     ...(url !== null
       ? ['Another machine that shall be able to coordinate is started with the same address in --database-url or DATABASE_URL.']
       : ['Other machines that were given the old address work on as members once they are started without it.']),
+    ...notes,
     ...(aside ? [`The old database lies unused in ${aside}. Delete it when you are sure.`] : []),
   ].join('\n');
 }
 
-async function reopen({ databaseUrl, dataDir }: RunOptions, values: Record<string, unknown>, log: Log, json: boolean): Promise<void> {
-  if (databaseUrl === null) throw new PlainError('Name the database that was left with --database-url.');
+async function reopenOne(options: RunOptions, values: Record<string, unknown>, log: Log, json: boolean): Promise<void> {
+  const { databaseUrl, dataDir } = options;
+  if (values['embedded'] === true) return reopenHome(options, values, log, json);
+  if (databaseUrl === null)
+    throw new PlainError('Name the database that was left with --database-url, or say --embedded for the built-in one.');
   const session = await openSession({ url: databaseUrl, dataDir, log });
   try {
     const { movedTo, movedAt, arriving } = await readMoved(session);
-    const cutOff = movedTo === null && isRestoreMark(arriving);
-    if (movedTo === null && !cutOff) throw new PlainError(`${placeOf(databaseUrl)} was not left; it counts already.`);
-    if (values['yes'] !== true)
-      await confirm(
-        cutOff
-          ? `A backup was put back into ${placeOf(databaseUrl)} by a machine that did not finish it. Let it count without that machine?`
-          : `${placeOf(databaseUrl)} was left on ${movedAt?.toISOString().slice(0, 10)}. What happened since is not in it. Let it count again?`,
-      );
-    await clearMoved(session);
-    print(json, { reopened: placeOf(databaseUrl) }, () =>
-      cutOff ? `${placeOf(databaseUrl)} counts, as the backup was.` : `${placeOf(databaseUrl)} counts again, as it was when it was left.`,
+    if (movedTo === null && arriving === null) throw new PlainError(`${placeOf(databaseUrl)} was not left; it counts already.`);
+    const place = placeOf(databaseUrl);
+    const was =
+      arriving === null
+        ? `${place} was left on ${movedAt?.toISOString().slice(0, 10)}. What happened since is not in it.`
+        : `${isRestoreMark(arriving) ? 'A backup was put back into' : 'Everything was moved into'} ${place} by a machine that did not finish it. If that machine comes back, it may go on with another database, and both would be led.`;
+    if (values['yes'] !== true) await confirm(`${was} Let it count ${arriving === null ? 'again' : 'without that machine'}?`);
+    await reopen(session);
+    print(json, { reopened: place }, () =>
+      arriving === null ? `${place} counts again, as it was when it was left.` : `${place} counts, as it was brought there.`,
     );
   } finally {
     await session.close();
   }
+}
+
+async function reopenHome({ databaseUrl, dataDir }: RunOptions, values: Record<string, unknown>, log: Log, json: boolean): Promise<void> {
+  if (values['yes'] !== true)
+    await confirm(
+      `${(await leftBuiltIn(dataDir)) ?? 'The built-in database'} was left. What happened since is not in it. Let it count again?`,
+    );
+  const left = await reopenBuiltIn({ dataDir, url: databaseUrl, log });
+  print(
+    json,
+    { reopened: left },
+    () =>
+      `The built-in database counts again, as it was when it was left; ${left} stays as it is.${databaseUrl !== null && fromOutside(values) ? ' Remove --database-url, DATABASE_URL and DATABASE_URL_FILE from where this machine is started.' : ''}`,
+  );
 }

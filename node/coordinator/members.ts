@@ -2,7 +2,8 @@ import type { Members, Signed } from '../core/cluster.ts';
 import { addActivity } from '../db/activity.ts';
 import { foundCluster, readCluster, readClusterKey, saveMembers } from '../db/cluster.ts';
 import { isStaleTerm, type Database, type Queryable } from '../db/connect.ts';
-import { readLease } from '../db/coordinator.ts';
+import { readLease, type Lease } from '../db/coordinator.ts';
+import { isWork } from '../db/hold.ts';
 import { approvedNodes, askToJoin, readNode, setStanding } from '../db/nodes.ts';
 import { PlainError } from '../errors.ts';
 import { makeClusterKey, openMembers, sign, type ClusterKey } from '../mesh/signing.ts';
@@ -92,12 +93,12 @@ export interface Self {
 /**
  * A node that holds the database can sign for itself: it makes itself a member under the present term, unless a person
  * removed it. Resolves with the newest signed list.
- * @throws PlainError when a person refused or removed this node
+ * @throws PlainError when a person refused or removed this node, or while a move or a restore works on the database
  */
 export async function admitSelf(db: Database, key: ClusterKey, self: Self): Promise<Signed> {
   for (let tries = 0; ; tries++) {
     try {
-      return await admit(db.withTerm((await readLease(db)).term), key, self);
+      return await admit(db, await readLease(db), key, self);
     } catch (error) {
       // the term changed between reading it and writing under it
       if (!isStaleTerm(error) || tries > 20) throw error;
@@ -105,7 +106,8 @@ export async function admitSelf(db: Database, key: ClusterKey, self: Self): Prom
   }
 }
 
-async function admit(db: Database, key: ClusterKey, self: Self): Promise<Signed> {
+async function admit(database: Database, lease: Lease, key: ClusterKey, self: Self): Promise<Signed> {
+  const db = database.withTerm(lease.term);
   const known = await readNode(db, self.id);
   if (known?.standing === 'revoked' || known?.standing === 'rejected')
     throw new PlainError(
@@ -113,7 +115,15 @@ async function admit(db: Database, key: ClusterKey, self: Self): Promise<Signed>
     );
   const cluster = await readCluster(db);
   if (known?.standing === 'approved' && cluster?.members) return cluster.members;
+  // it would come after everything was copied; and a work that begins only now has a term of its own, so this is refused then
+  if (lease.held && isWork(lease.holder)) throw worksOnIt();
   await askToJoin(db, { ...self, address: '', code: null });
   await setStanding(db, self.id, 'approved', 'its own database connection');
   return signMembers(db, key);
+}
+
+function worksOnIt(): PlainError {
+  return new PlainError('A move or a restore works on this database. This machine can use it when that is over; start it again then.', {
+    retry: true,
+  });
 }

@@ -99,8 +99,12 @@ export interface MovedState {
   arriving: string | null;
 }
 
+/** Through jsonb, because a database of before may have no such columns. */
 export async function readMoved(q: Queryable): Promise<MovedState> {
-  const [row] = await q.query<MovedState>(`select moved_to as "movedTo", moved_at as "movedAt", arriving from coordinator`);
+  const [row] = await q.query<MovedState>(
+    `select to_jsonb(c) ->> 'moved_to' as "movedTo", (to_jsonb(c) ->> 'moved_at')::timestamptz as "movedAt",
+            to_jsonb(c) ->> 'arriving' as arriving from coordinator c`,
+  );
   return row ?? { movedTo: null, movedAt: null, arriving: null };
 }
 
@@ -117,4 +121,9 @@ export async function clearMoved(q: Queryable): Promise<void> {
 /** A move brings everything here; until it is over nobody leads with it. */
 export async function markArriving(q: Queryable, move: string): Promise<void> {
   await q.query(`update coordinator set arriving = $1`, [move]);
+}
+
+/** That move is decided: it is the truth. Nothing happens when something else was brought here meanwhile. */
+export async function openArrived(q: Queryable, move: string): Promise<void> {
+  await q.query(`update coordinator set moved_to = null, moved_at = null, arriving = null where arriving = $1`, [move]);
 }

@@ -101,9 +101,13 @@ export function requireKnownSchema(schema: number, migrations: readonly Migratio
 /**
  * From now on certificates of this database win over those of every earlier life, also of one that this backup never knew
  * (it may be older than the last restore): the minute of the clock is later than all of theirs.
+ * @param ahead minutes more, where another life may have begun in this very one
  */
-export async function beginNextLife(q: Queryable): Promise<void> {
-  await q.query(`update cluster set incarnation = greatest(incarnation + 1, floor(extract(epoch from clock_timestamp()) / 60)::int)`);
+export async function beginNextLife(q: Queryable, ahead = 0): Promise<void> {
+  await q.query(
+    `update cluster set incarnation = greatest(incarnation + 1, floor(extract(epoch from clock_timestamp()) / 60)::int + $1::int)`,
+    [ahead],
+  );
 }
 
 /** No id that a machine may remember from after the backup is given out a second time for something else. */
