@@ -4,13 +4,14 @@ import type { VersionTrouble } from '../core/standing.ts';
 import type { Log } from '../log.ts';
 import { version } from '../version.ts';
 import { steppedBackWords } from './belonging.ts';
+import { leftWords } from './database-left.ts';
 
 /** What keeps this machine from its part of the work because its program is older or newer than that of the others. */
 export interface Versions {
   trouble(): VersionTrouble | null;
   /** on the console too, once for each trouble: a machine in a cupboard has nobody who opens its page */
   say(): void;
-  /** the database is newer than this program, or another cluster's: it leads in it no more */
+  /** the database is newer than this program, another cluster's, or was left for another: it leads in it no more */
   steppedBack(): boolean;
   stepBack(why: Retirement): void;
 }
@@ -33,7 +34,7 @@ export function watchVersions(parts: {
       said = says;
     },
     steppedBack: () => back !== null,
-    stepBack: (why) => void (back = steppedBackWords('cluster' in why ? estrangedWords(why) : outdatedWords(why))),
+    stepBack: (why) => void (back = steppedBackWords(retiredWords(why))),
   };
 
   function trouble(): VersionTrouble | null {
@@ -45,7 +46,12 @@ export function watchVersions(parts: {
   }
 }
 
-function outdatedWords({ schema, program }: Exclude<Retirement, { cluster: string }>): string {
+function retiredWords(why: Retirement): string {
+  if ('movedTo' in why) return leftWords(why);
+  return 'cluster' in why ? estrangedWords(why) : outdatedWords(why);
+}
+
+function outdatedWords({ schema, program }: Extract<Retirement, { schema: number }>): string {
   const by = program ? ` by CodecShift ${program}` : '';
   return `The database was brought up to date${by} (its schema is version ${schema} now), and this machine still runs ${version}. Upgrade this machine.`;
 }

@@ -70,7 +70,7 @@ export interface CoordinatorParts {
   onMembers: (signed: Signed) => void;
   /** the cluster that this machine belongs to (elector.ts) */
   cluster?: string;
-  /** the database was upgraded by a newer program, or is another cluster's: this node coordinates no more */
+  /** the database was upgraded by a newer program, is another cluster's, or was left: this node coordinates no more */
   onRetired?: (why: Retirement) => void;
   /** how programs outside of the cluster are reached, and the key of their sign-ins; left out: there are none */
   outside?: { outward: Outward; secretKey: SecretKey };

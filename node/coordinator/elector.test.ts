@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, test, type TestContext } from 'node:test';
 import type { Database } from '../db/connect.ts';
 import { foundCluster, renameCluster, replaceClusterKey } from '../db/cluster.ts';
-import { acquireLease, readLease } from '../db/coordinator.ts';
+import { acquireLease, clearMoved, markMoved, readLease } from '../db/coordinator.ts';
 import { createLog } from '../log.ts';
 import { makeClusterKey } from '../mesh/signing.ts';
 import { eachDatabase, freshDatabase, havePostgres } from '../testing/database.ts';
@@ -89,6 +89,19 @@ eachDatabase((kind) => {
     assert.equal(a.elector.term(), null);
     const lease = await readLease(db);
     assert.deepEqual([lease.holder, lease.term], [null, term + 1], 'it asked for the role once more');
+  });
+
+  test('a database that was left for another one is led by nobody, and who could have led it is told where everything went', async (t) => {
+    const db = await freshDatabase(t, kind);
+    await markMoved(db, 'the built-in database of attic [move 1]');
+    const retired = Promise.withResolvers<Retirement>();
+    const a = candidate(t, db, 'a', { onRetired: retired.resolve });
+    const why = await retired.promise;
+    assert.ok('movedTo' in why && why.movedAt instanceof Date);
+    assert.equal(why.movedTo, 'the built-in database of attic [move 1]');
+    assert.equal(a.elector.term(), null);
+    assert.deepEqual(await db.query('select 1 from candidates'), [], 'not one row more is written');
+    await clearMoved(db);
   });
 
   test('a coordinator whose database goes silent steps down by its own clock', async (t) => {

@@ -4,7 +4,16 @@ import { trustedUntil } from '../core/lease.ts';
 import { listCandidates, noteCandidate } from '../db/candidates.ts';
 import { readClusterName } from '../db/cluster.ts';
 import type { Database } from '../db/connect.ts';
-import { acquireLease, endAbandonedLease, preferCandidate, readSchema, renewLease, resignLease } from '../db/coordinator.ts';
+import {
+  acquireLease,
+  endAbandonedLease,
+  preferCandidate,
+  readMoved,
+  readSchema,
+  renewLease,
+  resignLease,
+  type MovedState,
+} from '../db/coordinator.ts';
 import { readNode } from '../db/nodes.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -55,8 +64,11 @@ export interface ElectorParts {
   cutOffMs?: number;
 }
 
-/** The database has a newer schema than this program knows; or it holds the cluster of this name instead of ours. */
-export type Retirement = { schema: number; program: string | null } | { cluster: string };
+/**
+ * The database has a newer schema than this program knows; or it holds the cluster of this name instead of ours; or it was left
+ * for another one, in which somebody else coordinates.
+ */
+export type Retirement = { schema: number; program: string | null } | { cluster: string } | Pick<MovedState, 'movedTo' | 'movedAt'>;
 
 /** So long the older ones let it pass to a newer program that asked for it: that one may have to be woken by its disk first. */
 const YIELD_SECONDS = 15;
@@ -143,13 +155,14 @@ export function createElector(parts: ElectorParts): Elector {
     next(askAgainInMs(standing, performance.now(), ttlMs, answered, Math.random()));
   }
 
-  /** Somebody upgraded: our statements do not know what this schema asks of a row. Or it is not our books. We write not one more. */
+  /** Somebody upgraded: our statements do not know what this schema asks of a row. Or it is not our books, or they are elsewhere. We write not one more. */
   async function retired(): Promise<boolean> {
     const now = await readSchema(db);
     if (now.schema > schema) return retire(now, 'the database was brought up to date by a newer CodecShift');
     const cluster = parts.cluster === undefined ? null : await readClusterName(db);
     if (cluster && cluster.id !== parts.cluster) return retire({ cluster: cluster.name }, 'the database holds another cluster now');
-    return false;
+    const { movedTo, movedAt } = await readMoved(db);
+    return movedTo !== null && retire({ movedTo, movedAt }, 'the database was left for another one');
   }
 
   async function retire(why: Retirement, what: string): Promise<true> {

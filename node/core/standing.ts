@@ -31,7 +31,8 @@ export type Standing =
 
 /**
  * This machine's program and the cluster's are of different times. `apart`: it can not work for the coordinator, and takes
- * no work. `stepped-back`: it works, but the database is newer than its program, or another cluster's, so it coordinates no more.
+ * no work. `stepped-back`: it works, but the database is newer than its program, another cluster's, or was left for another, so it
+ * coordinates no more.
  */
 export interface VersionTrouble {
   state: 'apart' | 'stepped-back';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as pass } from 'node:timers/promises';
 import { decodesCleanly } from '../compare.ts';
 import { temporaryDirectory } from '../database.ts';
+import { encoderOf } from '../encoder-of.ts';
 import { makeLibrary } from '../media.ts';
 import { startProgram, until, type Status } from '../program.ts';
 
@@ -53,22 +53,6 @@ test('neither a frozen ffmpeg nor a machine that slept loses an encode whose lea
 
 function summary(job: Job): [string, number, string] {
   return [job.state, job.failures, job.attempts.map((attempt) => `${attempt.number} ${attempt.state}`).join(', ')];
-}
-
-/** The process that writes into the workspace; it leads a group of its own. */
-function encoderOf(parent: number, dataDir: string): number | null {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const found = pids.find((pid) => {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      const ppid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-      return ppid === parent && words.includes('libx265') && words.includes(`${dataDir}/`);
-    } catch {
-      return false;
-    }
-  });
-  return found === undefined ? null : Number(found);
 }
 
 function quietly(work: () => void): void {
