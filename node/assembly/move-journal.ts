@@ -54,9 +54,13 @@ export async function finishMove(dataDir: string, log: Log): Promise<void> {
   else await forgetMove(dataDir);
 }
 
+/** The COMMIT of a line that broke may be on its way still: the row of the lease is waited for, which that transaction holds. */
 async function askWhetherDecided(dataDir: string, { url }: MoveJournal, log: Log): Promise<MovedState> {
   try {
-    return await andClose(await openSession({ url, dataDir, log }), readMoved);
+    return await andClose(await openSession({ url, dataDir, log }), async (session) => {
+      await session.exec(`begin; set local lock_timeout = '30s'; select 1 from coordinator for update`);
+      return readMoved(session);
+    });
   } catch (cause) {
     throw new PlainError(
       `A move of the database from ${placeOf(url)} to this machine was cut off, and only that database knows whether it was decided. It has to be reachable once. ${withoutIt(dataDir)}`,

@@ -10,9 +10,11 @@ import { andClose } from '../db/hold.ts';
 import type { Fault } from '../files/durable.ts';
 import { emptyUrl, freshUrl, havePostgres, quietLog, temporaryDirectory } from '../testing/database.ts';
 import { copyEmbedded } from '../testing/embedded-template.ts';
+import { until } from '../testing/program.ts';
 import { testNode } from '../testing/records.ts';
 import { readDatabaseChoice } from './database-choice.ts';
 import { requireTruth } from './database-left.ts';
+import { finishMove, noteMove } from './move-journal.ts';
 import { moveDatabase, type Moved, type MoveWish } from './move.ts';
 import { reopen, reopenBuiltIn } from './reopen.ts';
 
@@ -48,6 +50,24 @@ suite('a move that goes wrong', { skip }, () => {
     assert.equal(await readDatabaseChoice(dataDir), null);
     await truthOf(url, dataDir);
     assertTidy(dataDir);
+  });
+
+  test('whose last word to the old database is still on its way is not taken for undecided', async (t) => {
+    const [dataDir, url] = [temporaryDirectory(t), await aHouseOutside(t)];
+    fs.mkdirSync(path.join(dataDir, 'incoming', 'database'), { recursive: true });
+    await noteMove(dataDir, { url, move: 'abc' });
+    const [broken, look] = [await openSession({ url, dataDir, log: quietLog() }), await openSession({ url, dataDir, log: quietLog() })];
+    await broken.exec('begin');
+    await markMoved(broken, 'the built-in database of attic [move abc]');
+    const finished = finishMove(dataDir, quietLog());
+    const waits = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    await Promise.race([finished, until('it to wait', async () => (await look.query(waits)).length > 0)]);
+    await broken.exec('commit');
+    await finished;
+    await broken.close();
+    await look.close();
+    assert.equal((await readDatabaseChoice(dataDir))?.move, 'abc');
+    assert.equal(existsSync(path.join(dataDir, 'database')), true);
   });
 
   test('has everything on the disk before the old database can be left', async (t) => {
