@@ -25,6 +25,7 @@ import { createSecrets, type Secrets } from './secrets.ts';
 import type { Network } from './roster.ts';
 import type { SettingsStore } from './settings.ts';
 import type { Outward } from './source-links.ts';
+import { createSteadyClock } from './steady-clock.ts';
 import { assembleTerm, dismantleTerm, type Term } from './term.ts';
 
 /**
@@ -91,6 +92,7 @@ interface Reign {
 export function createCoordinator(parts: CoordinatorParts): Coordinator {
   const { mesh, log } = parts;
   let reign: Reign | null = null;
+  const clock = createSteadyClock(log);
   const elector: Elector = createElector({
     db: parts.db,
     node: mesh.self,
@@ -164,7 +166,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     // it ended while it began: what comes after it must not be overwritten
     if (elector.term() !== number) return;
     const term = assembleTerm(
-      { ...parts, elector },
+      { ...parts, elector, clock },
       { number, db, signal: over.signal, key, incarnation, certificate, publishMembers, callForHello },
     );
     const announce = setInterval(() => {

@@ -53,4 +53,42 @@ eachDatabase((kind) => {
     await lost;
     assert.equal((await readAttempt(db, run.attemptId))?.state, 'lost');
   });
+
+  test('no original goes from the trash by a clock that is not to be believed, and they go once it is', async (t) => {
+    const db = await (await freshDatabase(t, kind)).lead();
+    const { promise: gone, resolve: expire } = Promise.withResolvers<void>();
+    let rounds = 0;
+    let isSteady = false;
+    let early = false;
+    const waited = Promise.withResolvers<void>();
+    const rescuer = createRescuer({
+      mesh: createLocalMesh(testNode, log),
+      db,
+      term: 1,
+      settings: createSettingsStore().current,
+      events: createEvents(() => {}),
+      offer: () => {},
+      continue: async () => {},
+      expire: async () => {
+        early ||= !isSteady;
+        expire();
+      },
+      clock: {
+        believes(books) {
+          early ||= !(books instanceof Date);
+          if (++rounds === 2) waited.resolve();
+          return isSteady;
+        },
+      },
+      onStale: () => assert.fail('the term is over'),
+      log,
+      everyMs: 5,
+    });
+    t.after(() => rescuer.stop());
+    rescuer.start();
+    await waited.promise;
+    isSteady = true;
+    await gone;
+    assert.equal(early, false);
+  });
 });

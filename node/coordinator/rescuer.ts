@@ -14,6 +14,7 @@ import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { TopicMessage } from '../mesh/messages.ts';
+import type { SteadyClock } from './steady-clock.ts';
 
 /**
  * Sees to it that nothing is stuck for ever: keeps the leases of runs that are heard of, takes back those that are not,
@@ -37,6 +38,8 @@ export interface RescuerParts {
   offer: () => void;
   continue: (attempt: Attempt) => Promise<void>;
   expire: (originals: Awaited<ReturnType<typeof dueOriginals>>) => Promise<void>;
+  /** may originals go because their time is over? Left out: always (steady-clock.ts) */
+  clock?: SteadyClock;
   /** copies that a benched encoder made are looked at again, one after the other */
   recheck?: () => Promise<void>;
   /** comparison frames that nobody needs any more go from their nodes */
@@ -105,9 +108,14 @@ export function createRescuer(parts: RescuerParts): Rescuer {
     if (turns % 2 === 1 && parts.recheck) await guarded('looking at copies again', parts.recheck);
     if (turns % 2 === 0) await guarded('folding counters', () => foldCounters(db));
     if (turns % 10 === 4) await guarded('folding metrics', () => foldMetrics(db));
-    if (turns % 20 === 1) await guarded('emptying trash', async () => parts.expire(await dueOriginals(db)));
+    if (turns % 20 === 1) await guarded('emptying trash', emptyTrash);
     if (turns % 20 === 3 && parts.forgetPictures) await guarded('removing old pictures', parts.forgetPictures);
     if (turns % 20 === 2) await guarded('database upkeep', () => db.maintain());
+  }
+
+  async function emptyTrash(): Promise<void> {
+    const isTrue = parts.clock?.believes(await readClock(db)) ?? true;
+    if (isTrue) await parts.expire(await dueOriginals(db));
   }
 
   async function guarded(what: string, work: () => Promise<unknown>): Promise<void> {

@@ -19,6 +19,7 @@ import { createRetention, type Retention } from './retention.ts';
 import { createRoster, type Roster } from './roster.ts';
 import { createScanner, type Scanner } from './scanner.ts';
 import type { FileChange } from './source-tidings.ts';
+import type { SteadyClock } from './steady-clock.ts';
 import { createTickets, type Tickets } from './tickets.ts';
 import { createTrashCare, type TrashCare } from './trash-care.ts';
 import { createTrash, type Trash } from './trash.ts';
@@ -68,6 +69,7 @@ export interface Beginning {
 
 export type TermParts = Pick<CoordinatorParts, 'mesh' | 'network' | 'settings' | 'events' | 'log' | 'outside'> & {
   elector: Pick<Elector, 'overtaken' | 'outranked' | 'handOver'>;
+  clock: SteadyClock;
 };
 
 /** Puts the parts of a term together; none of them is started. */
@@ -131,6 +133,7 @@ export function assembleTerm(parts: TermParts, reigning: Beginning): Term {
     offer,
     continue: (attempt) => finisher.continue(attempt),
     expire: (due) => trash.expire(due),
+    clock: parts.clock,
     recheck: () => rechecker.round(),
     forgetPictures: () => pictures.forgetOld(),
     onStale,
