@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { pack, type Pack } from 'tar-stream';
-import { codeOf, PlainError } from '../errors.ts';
+import { codeOf, messageOf, PlainError } from '../errors.ts';
 import { encrypted } from './backup-cipher.ts';
 import { freeBackupFile, noteBackup, removeNote, type BackupNote } from './backup-folder.ts';
 import type { BackupHead, BackupWish } from './backup-write.ts';
@@ -180,6 +180,11 @@ async function onDisk(draft: string): Promise<number> {
 }
 
 async function inWords(error: unknown, place: string, room: { needed: number | null; spare?: number }): Promise<unknown> {
+  // PostgreSQL sorts big tables in files of its own
+  if (codeOf(error) === '53100')
+    return new PlainError(`The backup could not be made: the disk of the database is full (${messageOf(error)}). Nothing of it was kept.`, {
+      cause: error,
+    });
   if (error instanceof PlainError || !isDiskFull(error)) return error;
   return new PlainError(`The backup could not be written. ${await fullWords(error, place, room)} Nothing of it was kept.`, {
     cause: error,

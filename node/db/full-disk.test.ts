@@ -104,7 +104,7 @@ suite('a disk that becomes full', { skip }, () => {
     await grow(db, 12);
     disk.leave(70_000 * 1024);
     const backup = backUp(db, ownBackups(disk.path), { ...wish, beside: disk.path });
-    await assert.rejects(backup, told(/is full \(\d+ MB are free there now, 64 MB of it are left to the rest of CodecShift, up to/));
+    await assert.rejects(backup, told(/is full \(\d+ MB are free there now, 64 MB stay free for the rest of CodecShift, up to/));
     assert.deepEqual(readdirSync(ownBackups(disk.path)), []);
     await grow(db, 1);
   });
@@ -149,6 +149,20 @@ suite('a disk that takes nothing any more', { skip }, () => {
       [],
     );
   });
+});
+
+test('a database that finds its own disk full while it is read is told of in words, and nothing of the backup stays', async (t) => {
+  const db = await filled(t, 'embedded', 0.05);
+  const folder = temporaryDirectory(t);
+  const query = <R>(sql: string, params?: unknown[]): Promise<R[]> =>
+    /from "jobs" t/.test(sql)
+      ? Promise.reject(Object.assign(new Error('could not write to file "base/pgsql_tmp/0"'), { code: '53100' }))
+      : db.query<R>(sql, params);
+  await assert.rejects(
+    backUpTables({ query }, folder, wish),
+    told(/^The backup could not be made: the disk of the database is full \(could not/),
+  );
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 test('two backups of one second write two files, each alone', async (t) => {

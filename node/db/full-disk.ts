@@ -28,7 +28,7 @@ export async function fullWords(error: unknown, folder: string, { needed, spare 
   const says = words[codeOf(error) ?? 'ENOSPC'] ?? words['ENOSPC']!;
   const numbers = [
     ...(free === null ? [] : [`${megabytes(free)} are free there now`]),
-    ...(spare > 0 ? [`${megabytes(spare)} of it are left to the rest of CodecShift`] : []),
+    ...(spare > 0 ? [`${megabytes(spare)} stay free for the rest of CodecShift`] : []),
     ...(needed === null ? [] : [`up to ${megabytes(needed)} are needed`]),
   ];
   return `${says(folder)}${numbers.length > 0 ? ` (${numbers.join(', ')})` : ''}.`;
