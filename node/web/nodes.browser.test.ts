@@ -41,6 +41,24 @@ const others = (): string[] => [
 ];
 
 describe('accessibility and layout', () => {
+  test('what leads from the Overview to a machine that asks is one word on one line, however long its hardware is called', async (t) => {
+    const web = await serve(t);
+    const page = await house.browser.open(t);
+    await page.goto(web.url);
+    const lines = await page
+      .locator('.knock')
+      .first()
+      .evaluate((asking) => {
+        asking.querySelector('.why bdi')!.textContent = 'Intel Xeon Processor E5-2690 of a server';
+        const words = document.createTreeWalker(asking, NodeFilter.SHOW_TEXT);
+        while (words.nextNode() && !words.currentNode.textContent?.includes('Review'));
+        const range = document.createRange();
+        range.selectNodeContents(words.currentNode);
+        return new Set([...range.getClientRects()].filter((box) => box.width > 1).map((box) => Math.round(box.top))).size;
+      });
+    assert.equal(lines, 1);
+  });
+
   for (const theme of ['light', 'dark'] as const) {
     for (const width of [1440, 390]) {
       test(`nothing for axe to say, nothing sticks out, ${theme}, ${width} pixels wide`, async (t) => {
