@@ -15,7 +15,7 @@ import {
   type TestDatabase,
 } from '../testing/database.ts';
 import { everyRow, grow } from '../testing/bulky.ts';
-import { freezingDisk, noOddDisks, smallDisk } from '../testing/odd-disks.ts';
+import { freezingDisk, noFreezingDisks, noOddDisks, smallDisk } from '../testing/odd-disks.ts';
 import { aHistory } from '../testing/history.ts';
 import { ownBackups } from './backup-before.ts';
 import { listBackups } from './backup-folder.ts';
@@ -127,7 +127,7 @@ test('what a backup leaves that is killed in the middle is no backup, and the ne
   assert.deepEqual(readdirSync(own), []);
 });
 
-suite('a disk that takes nothing any more', { skip }, () => {
+suite('a disk that takes nothing any more', { skip: noFreezingDisks() }, () => {
   test('is not waited for while the embedded database stands still for it, and is tidy once it answers', async (t) => {
     const db = await filled(t, 'embedded', 3);
     const lead = await db.lead();

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { messageOf } from '../errors.ts';
 
 /** Disks as they go wrong, made by mounting; only root may. Each takes its directory away with the test. */
 interface Cleanup {
@@ -12,6 +13,22 @@ interface Cleanup {
 export function noOddDisks(): string | false {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'only root mounts small disks';
   return spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0 ? false : 'nothing can be mounted here';
+}
+
+/** Why no disk can hang here; false when one can. Tried, since a kernel may lack what it takes. */
+export const noDeadDisks = (): string | false => noOddDisks() || without(deadDisk, 'no share that hangs can be mounted here');
+export const noFreezingDisks = (): string | false => noOddDisks() || without(freezingDisk, 'no disk that freezes can be mounted here');
+
+function without(make: (t: Cleanup) => unknown, why: string): string | false {
+  const ends: (() => Promise<void> | void)[] = [];
+  try {
+    make({ after: (fn) => void ends.push(fn) });
+    return false;
+  } catch (error) {
+    return `${why}: ${messageOf(error)}`;
+  } finally {
+    for (const end of ends) void end();
+  }
 }
 
 export interface SmallDisk {
@@ -43,12 +60,12 @@ export function deadDisk(t: Cleanup): { path: string; end(): void } {
     if (isOpen) closeSync(device);
     isOpen = false;
   };
-  const words = ['-i', '-t', 'fuse', '-o', 'fd=3,rootmode=40000,user_id=0,group_id=0', 'dead', directory];
-  execFileSync('mount', words, { stdio: ['ignore', 'ignore', 'ignore', device] });
   t.after(() => {
     end();
     unmount(directory);
   });
+  const words = ['-i', '-t', 'fuse', '-o', 'fd=3,rootmode=40000,user_id=0,group_id=0', 'dead', directory];
+  execFileSync('mount', words, { stdio: ['ignore', 'ignore', 'pipe', device] });
   return { path: directory, end };
 }
 
@@ -56,10 +73,6 @@ export function deadDisk(t: Cleanup): { path: string; end(): void } {
 export function freezingDisk(t: Cleanup): { path: string; freeze(): void; thaw(): void } {
   const directory = mountPoint();
   const image = `${directory}.image`;
-  writeFileSync(image, '');
-  truncateSync(image, 16 * 1024 * 1024);
-  execFileSync('mkfs.ext4', ['-q', '-F', image]);
-  execFileSync('mount', ['-o', 'loop', image, directory]);
   let isFrozen = false;
   const thaw = (): void => {
     if (isFrozen) execFileSync('fsfreeze', ['-u', directory]);
@@ -68,8 +81,13 @@ export function freezingDisk(t: Cleanup): { path: string; freeze(): void; thaw()
   t.after(() => {
     thaw();
     unmount(directory);
-    rmSync(image);
+    rmSync(image, { force: true });
   });
+  writeFileSync(image, '');
+  truncateSync(image, 16 * 1024 * 1024);
+  execFileSync('mkfs.ext4', ['-q', '-F', image], { stdio: 'pipe' });
+  execFileSync('mount', ['-o', 'loop', image, directory], { stdio: 'pipe' });
+  execFileSync('fsfreeze', ['--version'], { stdio: 'pipe' });
   return {
     path: directory,
     thaw,
