@@ -35,7 +35,7 @@ test('a backup that reads back as something else is removed, with its note', asy
 
 test(
   'a backup that rotted is not called good any more, and one from a clock that was wrong stops no night',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async (t) => {
     const db = await freshDatabase(t, 'embedded');
     await aHistory(await db.lead(), 5);

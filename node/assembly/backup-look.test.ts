@@ -16,7 +16,7 @@ const skip = noOddDisks();
 const by = { name: 'Ada', via: 'page' } as const;
 
 suite('a folder of backups that hangs', { skip: noDeadDisks() }, () => {
-  test('holds no more than one look into it, whoever asks however often, and hides no other folder', { timeout: 120_000 }, async (t) => {
+  test('holds no more than one look into it, whoever asks however often, and hides no other folder', { timeout: 240_000 }, async (t) => {
     const [dead, own] = [deadDisk(t), temporaryDirectory(t)];
     const name = 'codecshift-backup-a-2026-11-30T03-00-00-nightly.tar.gz';
     writeFileSync(path.join(own, name), 'x');
@@ -40,7 +40,7 @@ suite('a folder of backups that hangs', { skip: noDeadDisks() }, () => {
 
   test(
     'costs a backup, and neither the work of the coordinator, nor the next one, nor the end of the program',
-    { timeout: 60_000 },
+    { timeout: 240_000 },
     async (t) => {
       const db = await freshDatabase(t, 'embedded');
       const dead = deadDisk(t);
@@ -64,7 +64,7 @@ suite('a folder of backups that hangs', { skip: noDeadDisks() }, () => {
     },
   );
 
-  test('is told of once a night', { timeout: 60_000 }, async (t) => {
+  test('is told of once a night', { timeout: 240_000 }, async (t) => {
     const db = await freshDatabase(t, 'embedded');
     const dead = deadDisk(t);
     let clock = new Date(2026, 10, 30, 2, 30);
@@ -77,7 +77,7 @@ suite('a folder of backups that hangs', { skip: noDeadDisks() }, () => {
 });
 
 suite('a desk of backups whose disk becomes full', { skip }, () => {
-  test('says so, keeps every older backup, and tries the nightly one again', { timeout: 120_000 }, async (t) => {
+  test('says so, keeps every older backup, and tries the nightly one again', { timeout: 240_000 }, async (t) => {
     const db = await freshDatabase(t, 'embedded');
     const disk = smallDisk(t, '200m');
     let clock = new Date(2026, 10, 28, 2, 30);

@@ -97,7 +97,9 @@ suite('a house of several machines', { skip }, () => {
       const here = await house.anyStanding('b');
       return here.state === 'asking' && words.test(here.problem ?? '');
     });
-    assert.match((await (await b.request('/node', { headers: { accept: 'text/html' } })).text()).replaceAll('&quot;', '"'), words);
+    await until('its page', async () =>
+      words.test((await (await b.request('/node', { headers: { accept: 'text/html' } })).text()).replaceAll('&quot;', '"')),
+    );
     await until('its console', () => words.test(b.output().replaceAll('\\"', '"')));
 
     await house.end('a', 'stop');
@@ -192,7 +194,10 @@ async function openHouse(t: TestContext): Promise<House> {
       assert.deepEqual([version?.state, hosts], ['stepped-back', null]);
       assert.match(version!.says, words);
       await until('its console', () => words.test(program(name).output()));
-      assert.match(await (await program(name).request('/node', { headers: { accept: 'text/html' } })).text(), words);
+      // while it looks for its coordinator the page says that
+      await until('its page', async () =>
+        words.test(await (await program(name).request('/node', { headers: { accept: 'text/html' } })).text()),
+      );
     },
   };
 }
