@@ -166,7 +166,7 @@ async function openHouse(t: TestContext): Promise<House> {
         libraries,
         args: ['--name', name, '--mesh-port', String(portOf(name)), ...others, ...args],
         // a job outlives whatever a busy machine makes of a restart
-        env: { CODECSHIFT_AT_ONCE: '1', CODECSHIFT_SPEED: 'slow', CODECSHIFT_LEASE: '120', ...env },
+        env: { CODECSHIFT_AT_ONCE: '1', CODECSHIFT_SPEED: 'slow', CODECSHIFT_LEASE: '600', ...env },
       });
       running.set(name, made);
       if (comesIn) await until(`${name} to know who coordinates`, async () => (await standing(name)).coordinator);
