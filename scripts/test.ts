@@ -63,7 +63,7 @@ async function runTests(files: string[], env: Record<string, string>): Promise<n
     files: files.map((file) => join(repository, file)),
     cwd: repository,
     concurrency: 5,
-    execArgv: ['--test-timeout=600000', ...options.filter((word) => word !== '--times')],
+    execArgv: ['--test-timeout=900000', ...options.filter((word) => word !== '--times')],
     signal: interrupted.signal,
   });
   let passed = false;

@@ -19,7 +19,7 @@ const run = promisify(execFile);
 
 test(
   'a house is backed up, burnt down, put back, moved to an external database and home again, and its original is still there',
-  { timeout: 600_000 },
+  { timeout: 900_000 },
   async (t) => {
     const [folder, dataDir, elsewhere] = [temporaryDirectory(t), temporaryDirectory(t), temporaryDirectory(t)];
     const [film] = await makeLibrary(folder, ['film']);

@@ -32,7 +32,7 @@ interface Film {
 }
 
 // most of the time each of the two waits for the lease of the program that was killed
-suite('22. a program that is killed at any step of a swap', { skip, concurrency: 2 }, () => {
+suite('22. a program that is killed at any step of a swap', { skip, concurrency: 2, timeout: 1_200_000 }, () => {
   for (const [kind, name] of [
     ['film', 'under the same name'],
     ['xvid', 'under another extension'],

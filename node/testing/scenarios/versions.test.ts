@@ -20,7 +20,7 @@ import { repository } from '../tools.ts';
 const skip = havePostgres() ? false : 'the books are read in an external PostgreSQL, which this machine does not have';
 
 suite('a worker that is too old for its coordinator', { skip }, () => {
-  test('says so, takes nothing, keeps what it finished, and hands it in once it is upgraded', { timeout: 600_000 }, async (t) => {
+  test('says so, takes nothing, keeps what it finished, and hands it in once it is upgraded', { timeout: 900_000 }, async (t) => {
     const [films, base] = [temporaryDirectory(t), temporaryDirectory(t)];
     const next = makeNextVersion(temporaryDirectory(t), { version: '0.3.0', speaks: { min: 2, max: 3 } });
     const url = await emptyUrl(t);
@@ -132,7 +132,7 @@ suite('a worker that is too old for its coordinator', { skip }, () => {
 });
 
 suite('a version that was upgraded and is started again as it was', { skip }, () => {
-  test('refuses in words and leaves the database as it is; the backup that it names leads back', { timeout: 600_000 }, async (t) => {
+  test('refuses in words and leaves the database as it is; the backup that it names leads back', { timeout: 900_000 }, async (t) => {
     const dataDir = temporaryDirectory(t);
     const next = makeNextVersion(temporaryDirectory(t), { version: '0.2.0', speaks: { min: 1, max: 2 } });
     for (const entry of [null, next.entry]) {
@@ -161,7 +161,7 @@ suite('a version that was upgraded and is started again as it was', { skip }, ()
 });
 
 suite('a house with a PostgreSQL of its own that goes back to the older version', { skip }, () => {
-  test('begins from the backup in an empty database, converts no film again and puts back an original', { timeout: 600_000 }, async (t) => {
+  test('begins from the backup in an empty database, converts no film again and puts back an original', { timeout: 900_000 }, async (t) => {
     const [dataDir, folder] = [temporaryDirectory(t), temporaryDirectory(t)];
     const [url, empty] = [await emptyUrl(t), await emptyUrl(t)];
     const next = makeNextVersion(temporaryDirectory(t), { version: '0.2.0', speaks: { min: 1, max: 2 } });
