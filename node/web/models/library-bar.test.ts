@@ -1,18 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { FileCell } from './file-cells.ts';
+import { cell } from '../../testing/file-cell.ts';
 import { libraryBar } from './library-bar.ts';
 
 const TB = 1e12;
-const cell = (status: string, codec: string, files: number, bytes: number, more: Partial<FileCell> = {}): FileCell => ({
-  status,
-  codec,
-  files,
-  bytes,
-  expectedBytes: bytes,
-  originalBytes: bytes,
-  ...more,
-});
 
 describe('the library bar', () => {
   test('is as long as the library was before, and its parts add up to it', () => {

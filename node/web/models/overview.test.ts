@@ -1,19 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { FileCell } from './file-cells.ts';
+import { cell } from '../../testing/file-cell.ts';
 import { heroView, pacePerDay, type HeroFacts } from './overview.ts';
 import { lookItems, type LookFacts } from './look.ts';
 
 const TB = 1e12;
-const cell = (status: string, codec: string, files: number, bytes: number, more: Partial<FileCell> = {}): FileCell => ({
-  status,
-  codec,
-  files,
-  bytes,
-  expectedBytes: bytes,
-  originalBytes: bytes,
-  ...more,
-});
 const at = (minute: number): Date => new Date(2026, 10, 22, 12, minute);
 const run = (from: number, to: number, inputBytes: number) => ({ startedAt: at(from), finishedAt: at(to), inputBytes });
 const facts = (more: Partial<HeroFacts>): HeroFacts => ({
