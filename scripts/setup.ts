@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { findSystemTool, findTool } from '../node/testing/tools.ts';
+import { chmodSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { findSystemTool, findTool, repository } from '../node/testing/tools.ts';
 import type { Tool } from '../node/testing/tools.ts';
 
 /**
@@ -24,6 +26,10 @@ const needs: Need[] = [
     otherwise: 'tests on an external PostgreSQL will be skipped; the embedded database is still tested',
   },
 ];
+
+// npm unpacks the ffprobe that it brings without its execute bit.
+const probe = join(repository, 'node_modules', '@ffprobe-installer', `${process.platform}-${process.arch}`, 'ffprobe');
+if (existsSync(probe)) chmodSync(probe, 0o755);
 
 // Where we can install, the system's own is preferred over the copy that npm brought.
 const find = canInstall() ? findSystemTool : findTool;

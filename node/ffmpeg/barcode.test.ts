@@ -8,11 +8,12 @@ import { toOrdinary } from '../core/hdr-colour.ts';
 import type { Probe } from '../core/media.ts';
 import { clip } from '../testing/media.ts';
 import { coarseToFine, filled, filmColours } from './barcode.ts';
-import { locateTools, type Tools } from './locate.ts';
+import type { Tools } from './locate.ts';
+import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { probeFile } from './probe.ts';
 
 let tools: Tools;
-before(async () => void (tools = await locateTools()));
+before(async () => void (tools = await oneFfmpeg()));
 
 async function colours(
   t: TestContext,

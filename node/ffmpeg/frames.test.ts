@@ -10,7 +10,8 @@ import { clip } from '../testing/media.ts';
 import { filtersOf } from './filters.ts';
 import { comparisonFrames, type FramePair } from './frames.ts';
 import { splitJpegs } from './jpegs.ts';
-import { locateTools, type Tools } from './locate.ts';
+import type { Tools } from './locate.ts';
+import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { probeFile } from './probe.ts';
 
 /**
@@ -18,7 +19,7 @@ import { probeFile } from './probe.ts';
  * scaling, over a moving picture. What a JPEG shows is read back from its pixels.
  */
 let tools: Tools;
-before(async () => void (tools = await locateTools()));
+before(async () => void (tools = await oneFfmpeg()));
 
 const BITS = 8;
 

@@ -7,14 +7,15 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { pictureFault, type PieceFinding } from '../core/likeness.ts';
 import { compareLikeness } from './likeness.ts';
-import { locateTools, type Tools } from './locate.ts';
+import type { Tools } from './locate.ts';
+import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { probeFile } from './probe.ts';
 
 /** Real encodes, good and bad ones: what the floors of core/likeness.ts are held to. */
 const folder = await mkdtemp(join(tmpdir(), 'codecshift-likeness-'));
 after(() => rm(folder, { recursive: true, force: true }));
 let tools: Tools;
-before(async () => void (tools = await locateTools()));
+before(async () => void (tools = await oneFfmpeg()));
 
 const x265 = (quality: number): string[] => [
   ...['-c:v', 'libx265', '-preset', 'ultrafast', '-crf', String(quality), '-x265-params', 'log-level=none', '-fps_mode', 'passthrough'],

@@ -26,7 +26,8 @@ import type { Fingerprint, Probe } from '../core/media.ts';
 import { makePlan, type WorkPlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import { PlainError } from '../errors.ts';
-import { locateTools, type Tools } from '../ffmpeg/locate.ts';
+import type { Tools } from '../ffmpeg/locate.ts';
+import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
 import { createControl, transcode } from '../ffmpeg/transcode.ts';
 import { fingerprint } from '../files/fingerprint.ts';
@@ -58,7 +59,7 @@ let probe: Probe;
 let plan: WorkPlan;
 
 before(async () => {
-  tools = await locateTools();
+  tools = await oneFfmpeg();
   workshop = mkdtempSync(path.join(os.tmpdir(), 'codecshift-workshop-'));
   film = path.join(workshop, name);
   made = path.join(workshop, 'output.mkv');

@@ -8,7 +8,8 @@ import { before, test, type TestContext } from 'node:test';
 import type { Fingerprint, Probe } from '../core/media.ts';
 import { makePlan, type WorkPlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
-import { locateTools, type Tools } from '../ffmpeg/locate.ts';
+import type { Tools } from '../ffmpeg/locate.ts';
+import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { createControl, transcode } from '../ffmpeg/transcode.ts';
 import type { Fault } from '../files/durable.ts';
 import { openWorkspace } from '../files/workspace.ts';
@@ -25,7 +26,7 @@ import { loadRoots } from './roots.ts';
 const log = createLog({ level: 'fatal', pretty: true });
 const node = 'keeper-a';
 let tools: Tools;
-before(async () => void (tools = await locateTools()));
+before(async () => void (tools = await oneFfmpeg()));
 
 interface Stage {
   mesh: Mesh;

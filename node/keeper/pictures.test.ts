@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { WorkPlan } from '../core/plan.ts';
 import { isJpeg } from '../core/pictures.ts';
-import { locateTools } from '../ffmpeg/locate.ts';
+import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
 import { listPictures, openPictures } from '../files/pictures.ts';
 import { createLog } from '../log.ts';
@@ -19,7 +19,7 @@ const plan = { video: { bitDepth: 8, deinterlace: false } } as WorkPlan;
 async function stage(t: TestContext) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'codecshift-keeper-pictures-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const tools = await locateTools();
+  const tools = await oneFfmpeg();
   const film = path.join(folder, 'film.mkv');
   execFileSync(tools.ffmpeg.path, ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=160x90:r=10:d=3', '-c:v', 'libx264', film]);
   const probe = await probeFile({ tools, path: film });

@@ -7,7 +7,8 @@ import path from 'node:path';
 import { before, test, type TestContext } from 'node:test';
 import { makePlan, type WorkPlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
-import { locateTools, type Tools } from '../ffmpeg/locate.ts';
+import type { Tools } from '../ffmpeg/locate.ts';
+import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
 import { fingerprint } from '../files/fingerprint.ts';
 import { tmpName } from '../files/names.ts';
@@ -17,7 +18,7 @@ import { loadRoots } from './roots.ts';
 
 /** Real files and real ffmpeg: a film in a trash, and what took its place. */
 let tools: Tools;
-before(async () => void (tools = await locateTools()));
+before(async () => void (tools = await oneFfmpeg()));
 
 interface Stage {
   films: string;

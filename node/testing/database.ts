@@ -49,19 +49,83 @@ export function havePostgres(): boolean {
   return Boolean(process.env['CODECSHIFT_TEST_DATABASE_URL']) || findPostgres() !== null;
 }
 
-/** A migrated, empty database that goes away with the test. */
+/**
+ * A migrated, empty database that goes away with the test. What another test of the same file left empty is taken: to make
+ * one costs a server a thousand files, a third of a second of both, and opening the embedded one costs seconds.
+ */
 export async function freshDatabase(t: Cleanup, kind: DatabaseKind): Promise<TestDatabase> {
   if (kind === 'embedded') return freshEmbedded(t);
-  const [dataDir, url] = [temporaryDirectory(t), await freshUrl(t)];
-  const database = await connectDatabase({ url, dataDir, log: quietLog() });
-  t.after(() => database.close());
-  return Object.assign(database, { url, dataDir, kind, lead: () => lead(database) });
+  const dataDir = temporaryDirectory(t);
+  const kept = idleUrls.pop() ?? (await keepUrl());
+  const database = await connectDatabase({ url: kept.url, dataDir, log: quietLog() });
+  // Whoever knows the address may have connections of his own, which may outlive the test: such a database is not handed on.
+  let known = false;
+  t.after(async () => {
+    await database.close();
+    if (!known && (await emptied(kept))) idleUrls.push(kept);
+    else await kept.drop();
+  });
+  const test = Object.assign(database, { dataDir, kind, lead: () => lead(database) });
+  return Object.defineProperty(test, 'url', { enumerable: true, get: () => ((known = true), kept.url) }) as unknown as TestDatabase;
 }
 
+interface KeptUrl {
+  url: string;
+  /** a connection of our own to it */
+  client: pg.Client;
+  /** what its schema was like when it was made */
+  schema: string;
+  drop(): Promise<void>;
+}
+
+const idleUrls: KeptUrl[] = [];
 const idle: { database: Database; dataDir: string }[] = [];
 after(async () => {
+  for (const { drop } of idleUrls.splice(0)) await drop();
   for (const { database } of idle.splice(0)) await database.close();
 });
+
+async function keepUrl(): Promise<KeptUrl> {
+  const { url, drop } = await makeDatabase(await serverTemplate());
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  const end = async (): Promise<void> => {
+    await client.end().catch(() => {});
+    await drop();
+  };
+  return { url, client, schema: await schemaOf(client), drop: end };
+}
+
+/** False: it is not as good as new, because somebody is connected still or its schema was changed. */
+async function emptied({ client, schema }: KeptUrl): Promise<boolean> {
+  try {
+    const others = `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
+    await client.query(others);
+    if ((await schemaOf(client)) !== schema) return false;
+    const query = async <R>(sql: string): Promise<R[]> => (await client.query(sql)).rows as R[];
+    await empty({
+      query,
+      tx: async (fn) => {
+        await query('begin');
+        const result = await fn({ query });
+        await query('commit');
+        return result;
+      },
+    });
+    return (await schemaOf(client)) === schema;
+  } catch {
+    return false;
+  }
+}
+
+/** Changes with every change of a table, a column, a rule, a trigger, a function or a setting of this database. */
+async function schemaOf(client: pg.Client): Promise<string> {
+  const kinds = ['pg_class', 'pg_attribute', 'pg_constraint', 'pg_trigger', 'pg_proc', 'pg_namespace', 'pg_db_role_setting'];
+  const sums = kinds.map((kind) => `(select count(*) || '/' || sum(xmin::text::bigint) from ${kind})`);
+  const { rows } = await client.query<{ schema: string }>(`select concat_ws(' ', ${sums.join(', ')}) as schema`);
+  return rows[0]!.schema;
+}
 
 /** Opening the embedded database costs seconds on a busy machine, so the tests of one file empty it and hand it on. */
 async function freshEmbedded(t: Cleanup): Promise<TestDatabase> {
@@ -101,7 +165,7 @@ async function openEmbeddedForTests(): Promise<{ database: Database; dataDir: st
 }
 
 /** The rows of a test are deleted: to truncate all tables writes two hundred files anew, which costs more than most tests. */
-async function empty(database: Database): Promise<void> {
+async function empty(database: Pick<Database, 'query' | 'tx'>): Promise<void> {
   const tables = [...exportedTables, ...derivedTables.filter((table) => table !== 'coordinator' && table !== 'schema_migrations')];
   const look = tables.map((table) => `select '${table}' as name, (select count(*) from (select from ${table} limit ${MANY}) few) as rows`);
   const filled = (await database.query<{ name: string; rows: number }>(look.join(' union all '))).filter(({ rows }) => rows > 0);
@@ -130,21 +194,25 @@ async function lead(database: Database): Promise<Database> {
 
 /** The address of a new database with today's schema, dropped after the test. */
 export async function freshUrl(t: Cleanup): Promise<string> {
-  const server = await serverUrl();
-  const name = `test_${randomUUID().replaceAll('-', '')}`;
-  const template = await serverTemplate();
-  await admin(server, (client) => client.query(`create database ${name} template ${template}`));
-  t.after(() => dropDatabase(server, name));
-  return withDatabase(server, name);
+  return forOneTest(t, await serverTemplate());
 }
 
 /** The address of a new database without any table. */
 export async function emptyUrl(t: Cleanup): Promise<string> {
+  return forOneTest(t, 'template0');
+}
+
+async function forOneTest(t: Cleanup, template: string): Promise<string> {
+  const { url, drop } = await makeDatabase(template);
+  t.after(drop);
+  return url;
+}
+
+async function makeDatabase(template: string): Promise<{ url: string; drop: () => Promise<void> }> {
   const server = await serverUrl();
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  await admin(server, (client) => client.query(`create database ${name} template template0`));
-  t.after(() => dropDatabase(server, name));
-  return withDatabase(server, name);
+  await admin(server, (client) => client.query(`create database ${name} template ${template}`));
+  return { url: withDatabase(server, name), drop: () => dropDatabase(server, name) };
 }
 
 async function dropDatabase(server: string, name: string): Promise<void> {

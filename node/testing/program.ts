@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { copyEmbedded } from './embedded-template.ts';
 import { keepProofs, lendProofs } from './known-encoders.ts';
-import { repository } from './tools.ts';
+import { quickFfmpeg, repository } from './tools.ts';
 
 /**
  * CodecShift as a person starts it: a process of its own, of which a test sees what a person sees (the lines it prints,
@@ -49,6 +50,8 @@ export interface ProgramOptions {
   bare?: boolean;
   cwd?: string;
   port?: number;
+  /** it looks for its ffmpeg and makes its database itself, as where nobody ever ran it; both are brought unless said */
+  fresh?: boolean;
 }
 
 const defaults: Record<string, string> = {
@@ -69,7 +72,8 @@ const defaults: Record<string, string> = {
 
 /** Starts the program and waits for the line with its address. Throws with its whole output when it ends before. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
-  const usual = !options.bare && !/ffmpeg|PATH/i.test(JSON.stringify([options.args, options.env]));
+  const usual = !bringsOwn(options);
+  if (usual && makesDatabase(options)) await copyEmbedded(options.dataDir);
   if (usual) lendProofs(options.dataDir);
   const { child, output, ended } = launch(options);
   if (usual && !options.entry) void ended.then(() => keepProofs(options.dataDir));
@@ -139,6 +143,17 @@ export interface Status {
   running: { id: number; progress: { percent: number | null } | null }[];
 }
 
+/** Nothing may be put in its way: what it finds itself is what the test is about. */
+function bringsOwn({ bare, fresh, args, env }: ProgramOptions): boolean {
+  return bare === true || fresh === true || /ffmpeg|PATH/i.test(JSON.stringify([args, env]));
+}
+
+/** To make and migrate an embedded database costs four seconds of a processor, which the first starts of dozens of tests would pay. */
+function makesDatabase({ dataDir, args, env, entry, executable }: ProgramOptions): boolean {
+  if (entry || executable || /DATABASE_URL|--database-url|CODECSHIFT_CLUSTER/.test(JSON.stringify([args, env]))) return false;
+  return !existsSync(dataDir) || readdirSync(dataDir).length === 0;
+}
+
 interface Launched {
   child: ChildProcess;
   output(): string;
@@ -151,7 +166,12 @@ function launch(options: ProgramOptions): Launched {
   const [file, ...before] = commandOf(options);
   const child = spawn(file, [...before, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...(options.bare ? { PATH: process.env['PATH'] } : cleanEnvironment()), ...defaults, ...options.env },
+    env: {
+      ...(options.bare ? { PATH: process.env['PATH'] } : cleanEnvironment()),
+      ...(bringsOwn(options) ? {} : quickFfmpeg()),
+      ...defaults,
+      ...options.env,
+    },
     cwd: options.cwd ?? dirname(options.dataDir),
   });
   let text = '';

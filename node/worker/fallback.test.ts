@@ -17,13 +17,13 @@ import { fingerprint } from '../files/fingerprint.ts';
 import { openWorkspace } from '../files/workspace.ts';
 import type { GrantedJob } from '../mesh/messages.ts';
 import { fakeDevice, type FakeDevice } from '../testing/fake-device.ts';
-import { chosenFfmpeg } from '../testing/ffmpeg-tools.ts';
+import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { runAttempt } from './attempt.ts';
 import { createDevices } from './devices.ts';
 import { attemptSpaces } from './spaces.ts';
 
 /** Real encodes of a film on a node whose card proved itself and then breaks at films. */
-const real = await chosenFfmpeg();
+const real = await oneFfmpeg();
 const base = mkdtempSync(path.join(os.tmpdir(), 'codecshift-fallback-'));
 after(() => rmSync(base, { recursive: true, force: true }));
 const film = path.join(base, 'film.mkv');

@@ -10,7 +10,8 @@ import type { Window } from '../core/node-wishes.ts';
 import { makePlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import { parseProcessors } from '../ffmpeg/courtesy.ts';
-import { locateTools, type Tools } from '../ffmpeg/locate.ts';
+import type { Tools } from '../ffmpeg/locate.ts';
+import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
 import { fingerprint } from '../files/fingerprint.ts';
 import { openWorkspace } from '../files/workspace.ts';
@@ -40,7 +41,7 @@ interface Film {
 }
 
 before(async () => {
-  tools = await locateTools();
+  tools = await oneFfmpeg();
   base = mkdtempSync(path.join(os.tmpdir(), 'codecshift-household-'));
   [short, long] = [await makeFilm(4), await makeFilm(20)];
 });

@@ -9,7 +9,8 @@ import { noWishes, type NodeWishes } from '../core/node-wishes.ts';
 import { makePlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import { PlainError } from '../errors.ts';
-import { locateTools, type Tools } from '../ffmpeg/locate.ts';
+import type { Tools } from '../ffmpeg/locate.ts';
+import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
 import { fingerprint } from '../files/fingerprint.ts';
 import { openWorkspace, type Workspace } from '../files/workspace.ts';
@@ -35,7 +36,7 @@ let film: string;
 let grantOf: (attempt: number) => GrantedJob;
 
 before(async () => {
-  tools = await locateTools();
+  tools = await oneFfmpeg();
   films = mkdtempSync(path.join(os.tmpdir(), 'codecshift-films-'));
   film = path.join(films, 'film.mkv');
   // long enough that its encode still goes on when a slow test pauses it

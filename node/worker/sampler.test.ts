@@ -16,7 +16,7 @@ import { openWorkspace } from '../files/workspace.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import { quietLog } from '../testing/database.ts';
-import { chosenFfmpeg } from '../testing/ffmpeg-tools.ts';
+import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { libx265 } from '../testing/schedule-samples.ts';
 import { createDevices } from './devices.ts';
 import { createSampler } from './sampler.ts';
@@ -32,7 +32,7 @@ let tools: Tools;
 let wish: Omit<Extract<ProtocolRequest<'sample'>, { op: 'begin' }>, 'sample'>;
 
 before(async () => {
-  tools = await chosenFfmpeg();
+  tools = await oneFfmpeg();
   const input = ['-f', 'lavfi', '-i', 'testsrc2=s=192x108:d=22:r=12', '-f', 'lavfi', '-i', 'sine=d=22'];
   execFileSync(tools.ffmpeg.path, ['-v', 'error', ...input, '-c:v', 'libx264', '-crf', '2', '-preset', 'ultrafast', '-g', '24', film]);
   const probe = await probeFile({ tools, path: film });

@@ -8,7 +8,8 @@ import { makePlan } from '../core/plan.ts';
 import { defaultProfile } from '../core/profile.ts';
 import { qualityFound } from '../core/quality-found.ts';
 import { PlainError } from '../errors.ts';
-import { locateTools, type Tools } from '../ffmpeg/locate.ts';
+import type { Tools } from '../ffmpeg/locate.ts';
+import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { probeFile } from '../ffmpeg/probe.ts';
 import { fingerprint } from '../files/fingerprint.ts';
 import { openWorkspace } from '../files/workspace.ts';
@@ -26,7 +27,7 @@ const log = createLog({ level: 'fatal', pretty: true });
 const node = 'worker-a';
 const session = '00000000-0000-4000-8000-000000000000';
 let tools: Tools;
-before(async () => void (tools = await locateTools()));
+before(async () => void (tools = await oneFfmpeg()));
 
 interface Stage {
   mesh: Mesh;
