@@ -126,11 +126,15 @@ async function examine(path: string): Promise<Examined> {
     container: described.format.format_name,
     seconds: Number(described.format.duration ?? Number.NaN),
     tags: cleanTags(described.format.tags),
-    chapters: described.chapters
-      .map((c) => `${Number(c.start_time).toFixed(2)}-${Number(c.end_time).toFixed(2)} ${c.tags?.['title'] ?? ''}`)
-      .join(' | '),
+    chapters: chaptersAfter(zero ?? 0, described),
     streams,
   };
+}
+
+/** As the packets, after the film's first frame: audio that begins before it moves everything together when it is muxed anew. */
+function chaptersAfter(zero: number, { chapters }: Described): string {
+  const at = (time: string): string => (Number(time) - zero).toFixed(2);
+  return chapters.map((c) => `${at(c.start_time)}-${at(c.end_time)} ${c.tags?.['title'] ?? ''}`).join(' | ');
 }
 
 async function describe(path: string): Promise<Described> {

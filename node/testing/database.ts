@@ -62,7 +62,7 @@ export async function freshDatabase(t: Cleanup, kind: DatabaseKind): Promise<Tes
   let known = false;
   t.after(async () => {
     await database.close();
-    if (!known && (await emptied(kept))) idleUrls.push(kept);
+    if (!known && !fileOver && (await emptied(kept))) idleUrls.push(kept);
     else await kept.drop();
   });
   const test = Object.assign(database, { dataDir, kind, lead: () => lead(database) });
@@ -80,7 +80,10 @@ interface KeptUrl {
 
 const idleUrls: KeptUrl[] = [];
 const idle: { database: Database; dataDir: string }[] = [];
+let fileOver = false;
 after(async () => {
+  // hooks run in the order they were registered in: those of suites are still to come, and nobody takes what they leave
+  fileOver = true;
   for (const { drop } of idleUrls.splice(0)) await drop();
   for (const { database } of idle.splice(0)) await database.close();
 });
