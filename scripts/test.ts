@@ -9,7 +9,8 @@ import { repository } from '../node/testing/tools.ts';
 
 /**
  * Runs the tests: `npm test`, or `npm test -- queue` for the files whose path contains "queue"; `--times` lists the slowest
- * files; other words with `--` go to Node, as `--test-name-pattern=…`. One real PostgreSQL serves the whole run; its address
+ * files; `--all` also what is left out otherwise (node/testing/thorough.ts); other words with `--` go to Node, as
+ * `--test-name-pattern=…`. One real PostgreSQL serves the whole run; its address
  * reaches the tests by CODECSHIFT_TEST_DATABASE_URL. Ends with the test runner's own summary and exit code.
  */
 const words = process.argv.slice(2);
@@ -53,7 +54,7 @@ function longestFirst(a: string, b: string): number {
  * would begin when everything else has ended.
  */
 async function runTests(files: string[], env: Record<string, string>): Promise<number> {
-  Object.assign(process.env, env, { NODE_ENV: 'test' });
+  Object.assign(process.env, env, { NODE_ENV: 'test' }, options.includes('--all') ? { CODECSHIFT_TEST_ALL: '1' } : {});
   const times = new Map<string, number>();
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
@@ -63,7 +64,7 @@ async function runTests(files: string[], env: Record<string, string>): Promise<n
     files: files.map((file) => join(repository, file)),
     cwd: repository,
     concurrency: 5,
-    execArgv: ['--test-timeout=900000', ...options.filter((word) => word !== '--times')],
+    execArgv: ['--test-timeout=900000', ...options.filter((word) => !['--times', '--all'].includes(word))],
     signal: interrupted.signal,
   });
   let passed = false;

@@ -13,6 +13,7 @@ import type { Fault } from '../files/durable.ts';
 import { emptyUrl, havePostgres, quietLog } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
 import { andClose } from '../db/hold.ts';
+import { thorough } from '../testing/thorough.ts';
 import { requireTruth } from './database-left.ts';
 import { moveDatabase } from './move.ts';
 import { restoreBackup } from './restore.ts';
@@ -23,7 +24,6 @@ import { restoreBackup } from './restore.ts';
  */
 const entry = path.join(import.meta.dirname, '..', 'testing', 'faulty-database.ts');
 const skipped = havePostgres() ? false : 'no PostgreSQL on this machine';
-const all = process.env['CODECSHIFT_TEST_ALL_POINTS'] === '1';
 const cleanups: (() => unknown)[] = [];
 const t = { after: (fn: () => Promise<void> | void): void => void cleanups.push(fn) };
 
@@ -52,7 +52,7 @@ after(async () => {
 
 suite('a restore into the embedded database', () => {
   const steps = ['restore:built', 'restore:ready', 'restore:decided', 'restore:aside', 'restore:in-place', 'restore:keys'];
-  for (const point of all ? steps : ['restore:ready', 'restore:aside'])
+  for (const point of thorough ? steps : ['restore:ready', 'restore:aside'])
     test(`killed at ${point}`, async () => {
       const dataDir = copyOfSeed();
       assert.equal((await run(['restore', dataDir, 'embedded', backup], point)).killed, true);
@@ -123,7 +123,7 @@ suite('a restore into an external database', { skip: skipped }, () => {
     assert.notEqual(await leadBy(url), null);
     await assert.rejects(run(['restore', emptyDirectory(), url, backup]), /CodecShift is running with this database/);
     await leaseEnds(url);
-    for (const point of all ? steps : ['restore:built', 'restore:written', 'restore:placed']) {
+    for (const point of thorough ? steps : ['restore:built', 'restore:written', 'restore:placed']) {
       await changeIn(url);
       const dataDir = emptyDirectory();
       assert.equal((await run(['restore', dataDir, url, backup], point)).killed, true, point);
@@ -209,7 +209,7 @@ suite('a move', { skip: skipped }, () => {
       'restore:keys',
       'move:decided',
     ];
-    for (const point of all ? towards : ['move:copied']) {
+    for (const point of thorough ? towards : ['move:copied']) {
       const now = path.join(dataDir, 'now');
       cpSync(seed, now, { recursive: true });
       assert.equal((await run(['move', now, 'embedded', url], point)).killed, true, point);
@@ -241,7 +241,7 @@ suite('a move', { skip: skipped }, () => {
       'restore:in-place',
       'restore:keys',
     ];
-    for (const point of all ? back : ['move:left']) {
+    for (const point of thorough ? back : ['move:left']) {
       const now = mkdtempSync(path.join(tmpdir(), 'codecshift-now-'));
       writeFileSync(path.join(now, 'database.json'), readFileSync(path.join(dataDir, 'database.json')));
       assert.equal((await run(['move', now, url, 'embedded'], point)).killed, true, point);

@@ -16,6 +16,7 @@ import { emptyUrl, havePostgres, quietLog, temporaryDirectory, withDatabase } fr
 import { aHistory } from '../testing/history.ts';
 import { noOddDisks, smallDisk } from '../testing/odd-disks.ts';
 import { startPostgres } from '../testing/postgres.ts';
+import { unlessAll } from '../testing/thorough.ts';
 import { settleDatabase } from './database-truth.ts';
 import { isUndecided, restoreBackup, type Restored } from './restore.ts';
 
@@ -50,7 +51,7 @@ after(async () => {
 });
 
 suite('a disk that becomes full during a restore into the embedded database', { skip }, () => {
-  test('before anything is built, or by the copy of what is there: it is not begun', async (t) => {
+  test('before anything is built, or by the copy of what is there: it is not begun', { skip: unlessAll }, async (t) => {
     const { dataDir, disk, rows } = await embedded(t);
     disk.leave(80_000 * 1024);
     await assert.rejects(restore(dataDir, big), told(/has 82 MB free, and at least \d+ MB are needed.*Nothing was changed\.$/));
@@ -67,7 +68,7 @@ suite('a disk that becomes full during a restore into the embedded database', { 
     await asBefore(dataDir, rows, 1);
   });
 
-  test('and the process is killed just then', async (t) => {
+  test('and the process is killed just then', { skip: unlessAll }, async (t) => {
     const { dataDir, disk, rows } = await embedded(t);
     disk.leave(110_000 * 1024);
     const entry = path.join(import.meta.dirname, '..', 'testing', 'faulty-database.ts');
@@ -94,7 +95,7 @@ suite('a disk that becomes full during a restore into the embedded database', { 
 });
 
 suite('a disk that becomes full during a restore into an external database', { skip: skipExternal }, () => {
-  test('by the copy of what is there', async (t) => {
+  test('by the copy of what is there', { skip: unlessAll }, async (t) => {
     const url = await emptyUrl(t);
     await restore(temporaryDirectory(t), big, { url });
     const rows = await rowsOf(url);

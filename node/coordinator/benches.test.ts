@@ -18,7 +18,7 @@ import type { Mesh } from '../mesh/mesh.ts';
 import type { GrantedJob, ProtocolRequest } from '../mesh/messages.ts';
 import type { Report } from '../mesh/outbox.ts';
 import { alone } from '../testing/alone.ts';
-import { eachDatabase, freshDatabase, quietLog, type DatabaseKind } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, quietLog, type DatabaseKind } from '../testing/database.ts';
 import { helloOf } from '../testing/mesh-samples.ts';
 import { aFingerprint, aLibrary, aNode, aProbe, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
@@ -133,7 +133,7 @@ async function another(s: Stage): Promise<string> {
 const words = async (s: Stage, attempt: number): Promise<string | undefined> =>
   (await readAttempt(s.db, attempt))?.verdict?.checks.find((check) => check.name === 'second-look')?.output;
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('an encoder with two bad copies gets no film, what it made is looked at again, and a bad copy keeps its original', async (t) => {
     const s = await stage(t, kind);
     const node = await another(s);

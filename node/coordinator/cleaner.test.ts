@@ -16,7 +16,7 @@ import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
-import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
 import { aDiskLibrary } from '../testing/disk-library.ts';
 import { aFingerprint, someJobs, testNode } from '../testing/records.ts';
 import { createCleaner, type Cleaner } from './cleaner.ts';
@@ -107,7 +107,7 @@ async function noted(db: Database, kind: string): Promise<Activity> {
   }
 }
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('a look lists and judges, a person’s word deletes what is over and what was ticked, and nothing else', async (t) => {
     const s = await stage(t, kind);
     const [over, alive] = [await s.attempt('failed'), await s.attempt('running')];

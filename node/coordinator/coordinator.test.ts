@@ -17,7 +17,7 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
 import { alone } from '../testing/alone.ts';
-import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
 import { helloOf } from '../testing/mesh-samples.ts';
 import { aFingerprint, aLibrary, aNode, aProbe, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
@@ -148,7 +148,7 @@ async function until(s: Stage, done: () => Promise<boolean>): Promise<void> {
   assert.ok(s);
 }
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('an encoded output is verified, granted, replaced and counted once, whoever repeats what', async (t) => {
     const s = await withJob(t, kind);
     assert.equal((await encoded(s, s.ids)).accepted, true);

@@ -15,7 +15,7 @@ import { setNodeRoots } from '../db/roots.ts';
 import { createEvents, type Events, type Progress } from '../events.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
-import { eachDatabase, freshDatabase, quietLog, type DatabaseKind } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, quietLog, type DatabaseKind } from '../testing/database.ts';
 import { aLibrary, aNode, aPlan, aProbe, someJobs, testNode } from '../testing/records.ts';
 import { createDispatcher, type Dispatcher } from './dispatcher.ts';
 import { createSettingsStore } from './settings.ts';
@@ -102,7 +102,7 @@ const progress = (run: { job: number; attempt: number }, nodeId: string, change:
   ...change,
 });
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('a granted job names its keeper, with a ticket when the film is on another machine', async (t) => {
     const s = await stage(t, kind, [testNode, 'node-b']);
     await someJobs(s.db, s.library.id, 2);

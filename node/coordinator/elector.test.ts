@@ -6,7 +6,7 @@ import { foundCluster, renameCluster, replaceClusterKey } from '../db/cluster.ts
 import { acquireLease, clearMoved, markMoved, readLease } from '../db/coordinator.ts';
 import { createLog } from '../log.ts';
 import { makeClusterKey } from '../mesh/signing.ts';
-import { eachDatabase, freshDatabase, havePostgres } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, havePostgres } from '../testing/database.ts';
 import { until } from '../testing/program.ts';
 import { createElector, type Elector, type Retirement } from './elector.ts';
 
@@ -43,7 +43,7 @@ function candidate(
   return { elector, elected: elected.promise, deposed: deposed.promise };
 }
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('a lease that a killed process left behind is waited for on a server, and not on a database of this process alone', async (t) => {
     const db = await freshDatabase(t, kind);
     const dead = { node: 'dead', session: randomUUID(), url: null, ttlSeconds: kind === 'embedded' ? 3600 : 2 };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultProfile } from '../core/profile.ts';
 import type { QualityFound } from '../core/quality-found.ts';
-import { eachDatabase, freshDatabase } from '../testing/database.ts';
+import { oneDatabase, freshDatabase } from '../testing/database.ts';
 import { aNode, aPlan, aProbe } from '../testing/records.ts';
 import { findingsOf, keepFinding } from './findings.ts';
 
@@ -23,7 +23,7 @@ const found = (change: Partial<QualityFound> = {}): QualityFound => ({
   ...change,
 });
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('what a search found is handed to the next one on that node for films of that kind, the last films counting most', async (t) => {
     const db = await (await freshDatabase(t, kind)).lead();
     await aNode(db, 'a');

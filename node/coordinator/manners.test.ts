@@ -16,7 +16,7 @@ import { createLocalMesh } from '../mesh/local.ts';
 import type { ConductReport } from '../mesh/messages.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import { alone } from '../testing/alone.ts';
-import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
 import { helloOf, presenceOf } from '../testing/mesh-samples.ts';
 import { aLibrary, claimed, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator } from './coordinator.ts';
@@ -74,7 +74,7 @@ const onBattery: ConductReport = {
   ...{ onBattery: true, batteryPercent: 64, celsius: null, lacks: [] },
 };
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('what a machine told of itself keeps the scheduler from it, in words, until it tells something else', async (t) => {
     const s = await leading(t, kind);
     const refusal = async () => {

@@ -11,7 +11,7 @@ import { listSpeeds } from '../db/node-speeds.ts';
 import { createEvents } from '../events.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { ProtocolRequest, ProtocolResponse } from '../mesh/messages.ts';
-import { eachDatabase, freshDatabase, quietLog, type DatabaseKind } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, quietLog, type DatabaseKind } from '../testing/database.ts';
 import { aLibrary, someFiles, someJobs, testNode } from '../testing/records.ts';
 import { libx265 } from '../testing/schedule-samples.ts';
 import { createMeasurer } from './measurer.ts';
@@ -62,7 +62,7 @@ async function stage(t: TestContext, kind: DatabaseKind, answer: (wish: Begin | 
   return { db, library, measurer, begun, cancelled, ended };
 }
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('a library that is only looked at is measured: a few films of each class, by pieces, and nothing of it runs', async (t) => {
     let askedTwice = false;
     const s = await stage(t, kind, (wish) => (wish === 'ask' && askedTwice ? done : { state: 'running', phase: 'fetching', percent: 0 }));

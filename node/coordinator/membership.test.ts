@@ -18,7 +18,7 @@ import type { JoinAnswer, JoinRequest } from '../mesh/messages.ts';
 import { commitOf, pairingCode } from '../mesh/pairing-code.ts';
 import { makeClusterKey, openCertificate, openMembers, sign } from '../mesh/signing.ts';
 import { alone } from '../testing/alone.ts';
-import { eachDatabase, freshDatabase, type DatabaseKind, type TestDatabase } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, type DatabaseKind, type TestDatabase } from '../testing/database.ts';
 import { until } from '../testing/mesh-nodes.ts';
 import { aLibrary, aNode, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator, type Coordinator } from './coordinator.ts';
@@ -98,7 +98,7 @@ async function stage(t: TestContext, kind: DatabaseKind): Promise<Stage> {
 
 const stranger = (): Stranger => ({ id: `12D3KooW${randomBytes(8).toString('hex')}`, reveal: randomBytes(16).toString('base64url') });
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('a stranger waits with the same code on both sides until a person approves it, and is then on the signed list', async (t) => {
     const s = await stage(t, kind);
     const cellar = stranger();

@@ -5,7 +5,7 @@ import type { Database } from '../db/connect.ts';
 import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
-import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
 import { aLibrary, aNode, someJobs, testNode } from '../testing/records.ts';
 import { createPictureKeeping } from './pictures.ts';
 
@@ -35,7 +35,7 @@ async function stage(t: TestContext, kind: DatabaseKind) {
 const end = (db: Database, attemptId: number, ago: string): Promise<unknown> =>
   db.query(`update attempts set state = 'rejected', ended_at = now() - $2::interval where id = $1`, [attemptId, ago]);
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('are fetched from the node that has them, of the right job only, and shown only if they are pictures', async (t) => {
     const s = await stage(t, kind);
     const wish = { jobId: s.jobId, attemptId: s.attemptId, number: 2, side: 'after' } as const;

@@ -4,14 +4,14 @@ import { readAttempt } from '../db/attempts.ts';
 import { createEvents } from '../events.ts';
 import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
-import { eachDatabase, freshDatabase } from '../testing/database.ts';
+import { oneDatabase, freshDatabase } from '../testing/database.ts';
 import { aLibrary, claimed, someJobs, testNode } from '../testing/records.ts';
 import { createRescuer } from './rescuer.ts';
 import { createSettingsStore } from './settings.ts';
 
 const log = createLog({ level: 'fatal', pretty: true });
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('a coordinator that slept takes no run back for the silence, which was its own; one that was awake does', async (t) => {
     const db = await (await freshDatabase(t, kind)).lead();
     const library = await aLibrary(db);

@@ -5,7 +5,7 @@ import type { Database } from '../db/connect.ts';
 import { readNode } from '../db/nodes.ts';
 import { insertSession } from '../db/sessions.ts';
 import { insertUser } from '../db/users.ts';
-import { eachDatabase, freshDatabase, quietLog } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, quietLog } from '../testing/database.ts';
 import { aLibrary, aNode, someJobs } from '../testing/records.ts';
 import { createRetention, type Retention } from './retention.ts';
 
@@ -18,7 +18,7 @@ async function countOf(db: Database, table: string): Promise<number> {
   return (await db.query<{ n: number }>(`select count(*)::int as n from ${table}`))[0]!.n;
 }
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('whatever is written each time something happens goes when its time is over, however much it is, and nothing younger', async (t) => {
     const db = await (await freshDatabase(t, kind)).lead();
     const { id } = await aLibrary(db);

@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import { listScans, startScan } from '../db/scans.ts';
 import { createEvents } from '../events.ts';
 import { createLocalMesh } from '../mesh/local.ts';
-import { eachDatabase, freshDatabase, quietLog } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, quietLog } from '../testing/database.ts';
 import { aFingerprint, aLibrary, aProbe, someFiles, testNode } from '../testing/records.ts';
 import { createScanner } from './scanner.ts';
 import { createSettingsStore } from './settings.ts';
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('a scan that the end of a term cut off is begun again by the next one, also where nothing is scanned by the clock', async (t) => {
     const database = await freshDatabase(t, kind);
     const db = await database.lead();

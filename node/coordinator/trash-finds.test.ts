@@ -17,7 +17,7 @@ import { createKeeper } from '../keeper/keeper.ts';
 import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import { createOutbox } from '../mesh/outbox.ts';
-import { eachDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
 import { aDiskLibrary } from '../testing/disk-library.ts';
 import { someJobs, testNode } from '../testing/records.ts';
 import { createTrash, type Trash } from './trash.ts';
@@ -84,7 +84,7 @@ async function until(reached: () => Promise<boolean>): Promise<void> {
   while (!(await reached())) await new Promise((resolve) => setImmediate(resolve));
 }
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('originals that the books do not know are found in the trash once, told, and put back byte for byte', async (t) => {
     const s = await stage(t, kind);
     const [same, other] = [await s.converted('Same.mkv'), await s.converted('Other.avi', 'Other.mkv')];

@@ -11,6 +11,7 @@ import { migrate, readMigrations } from '../db/migrate.ts';
 import { createLog, type Log } from '../log.ts';
 import { copyEmbedded } from './embedded-template.ts';
 import { findPostgres, startPostgres, type TestPostgres } from './postgres.ts';
+import { thorough } from './thorough.ts';
 
 /**
  * Empty, migrated databases for tests, on both engines.
@@ -43,6 +44,15 @@ export function eachDatabase(body: (kind: DatabaseKind) => void): void {
   const missing = havePostgres() ? false : 'no PostgreSQL on this machine (set CODECSHIFT_TEST_POSTGRES_BIN)';
   describe('on PostgreSQL', { skip: missing }, () => body('postgres'));
   describe('on the embedded database', () => body('embedded'));
+}
+
+/**
+ * The same for what stands above the SQL: on PostgreSQL where there is one, on both with `npm test -- --all`. That both give the
+ * same answers is for the tests of db/ to say, and whole programs run on both in scenarios/.
+ */
+export function oneDatabase(body: (kind: DatabaseKind) => void): void {
+  if (thorough || !havePostgres()) eachDatabase(body);
+  else describe('on PostgreSQL', () => body('postgres'));
 }
 
 export function havePostgres(): boolean {

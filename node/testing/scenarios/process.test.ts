@@ -12,6 +12,7 @@ import { clip, makeLibrary } from '../media.ts';
 import { findPostgres, startPostgres } from '../postgres.ts';
 import { idle, runProgram, startProgram, until } from '../program.ts';
 import type { Program, ProgramOptions } from '../program.ts';
+import { unlessAll } from '../thorough.ts';
 
 /** How the program behaves as a process: starting, refusing, stopping, dying, and giving an original back. */
 
@@ -52,7 +53,10 @@ eachDatabase((kind) => {
     assert.deepEqual([end.code, end.signal], [0, null], end.output);
   });
 
-  test('SIGTERM in the middle of an encode ends cleanly, leaves the original, and the next start goes on', async (t) => {
+  // the rest has nothing to do with where the rows are
+  const skip = kind === 'postgres' ? unlessAll : false;
+
+  test('SIGTERM in the middle of an encode ends cleanly, leaves the original, and the next start goes on', { skip }, async (t) => {
     const [folder, dataDir] = [temporaryDirectory(t), temporaryDirectory(t)];
     const [film] = await makeLibrary(folder, ['everything']);
     const database = await databaseOf(t, kind);
@@ -70,7 +74,7 @@ eachDatabase((kind) => {
     await second.stop();
   });
 
-  test('a second program on the same data directory is refused in one sentence', async (t) => {
+  test('a second program on the same data directory is refused in one sentence', { skip }, async (t) => {
     const dataDir = temporaryDirectory(t);
     const env = await databaseOf(t, kind);
     const first = await start(t, { dataDir, env });
@@ -83,7 +87,7 @@ eachDatabase((kind) => {
     await first.stop();
   });
 
-  test('a folder whose disk is away is not read as "everything was deleted"', async (t) => {
+  test('a folder whose disk is away is not read as "everything was deleted"', { skip }, async (t) => {
     const [parent, dataDir] = [temporaryDirectory(t), temporaryDirectory(t)];
     const folder = join(parent, 'disk');
     await makeLibrary(folder, ['hevc', 'vp9', 'text']);

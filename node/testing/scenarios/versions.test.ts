@@ -14,6 +14,7 @@ import { clip, makeLibrary } from '../media.ts';
 import { makeNextVersion } from '../next-version.ts';
 import { idle, runProgram, startProgram, until } from '../program.ts';
 import type { Program } from '../program.ts';
+import { unlessAll } from '../thorough.ts';
 import { repository } from '../tools.ts';
 
 /** The coordinator is upgraded so far that a worker of before can not work for it any more. */
@@ -160,7 +161,7 @@ suite('a version that was upgraded and is started again as it was', { skip }, ()
   });
 });
 
-suite('a house with a PostgreSQL of its own that goes back to the older version', { skip }, () => {
+suite('a house with a PostgreSQL of its own that goes back to the older version', { skip: unlessAll || skip }, () => {
   test('begins from the backup in an empty database, converts no film again and puts back an original', { timeout: 900_000 }, async (t) => {
     const [dataDir, folder] = [temporaryDirectory(t), temporaryDirectory(t)];
     const [url, empty] = [await emptyUrl(t), await emptyUrl(t)];
