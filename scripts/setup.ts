@@ -1,7 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { findSystemTool, findTool, repository } from '../node/testing/tools.ts';
+import { findSystemTool, findTool } from '../node/testing/tools.ts';
 import type { Tool } from '../node/testing/tools.ts';
 
 /**
@@ -19,17 +17,13 @@ interface Need {
 const needs: Need[] = [
   { tool: 'ffmpeg', package: 'ffmpeg', otherwise: 'tests that encode will be skipped' },
   { tool: 'ffprobe', package: 'ffmpeg', otherwise: 'tests that read films will be skipped' },
-  { tool: 'chromium', package: 'chromium', otherwise: 'the browser that npm brought is used where it can run' },
+  { tool: 'chromium', package: 'chromium-headless-shell', otherwise: 'the browser that npm brought is used where it can run' },
   {
     tool: 'postgres',
     package: 'postgresql',
     otherwise: 'tests on an external PostgreSQL will be skipped; the embedded database is still tested',
   },
 ];
-
-// npm unpacks the ffprobe that it brings without its execute bit.
-const probe = join(repository, 'node_modules', '@ffprobe-installer', `${process.platform}-${process.arch}`, 'ffprobe');
-if (existsSync(probe)) chmodSync(probe, 0o755);
 
 // Where we can install, the system's own is preferred over the copy that npm brought.
 const find = canInstall() ? findSystemTool : findTool;
@@ -55,7 +49,8 @@ function install(packages: string[]): void {
   const updated = spawnSync('apt-get', ['update', '-q'], options);
   // One package that cannot be had must not keep the others away.
   const together = updated.status === 0 ? aptInstall(packages) : false;
-  if (!together) for (const one of packages) aptInstall([one]);
+  // Ubuntu and older Debians have no shell without a window, but perhaps the whole browser.
+  if (!together) for (const one of packages) if (!aptInstall([one]) && one.startsWith('chromium')) aptInstall(['chromium']);
 
   function aptInstall(names: string[]): boolean {
     return spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], options).status === 0;

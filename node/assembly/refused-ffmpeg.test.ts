@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { agedFfmpeg } from '../testing/aged-ffmpeg.ts';
-import { everyFfmpeg } from '../testing/ffmpeg-tools.ts';
+import { chosenFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { clip } from '../testing/media.ts';
 import { startProgram, until } from '../testing/program.ts';
 
@@ -23,7 +23,7 @@ test('a machine with a vulnerable ffmpeg runs, opens no film, and says why and w
   const [films, dataDir] = [join(base, 'films'), join(base, 'data')];
   mkdirSync(films);
   copyFileSync(await clip('film'), join(films, 'Film (2020).mkv'));
-  const ffmpeg = agedFfmpeg((await everyFfmpeg())[0]!.tools, join(base, 'bin'), '5.1');
+  const ffmpeg = agedFfmpeg(await chosenFfmpeg(), join(base, 'bin'), '5.1');
   const options = { dataDir, libraries: [films], args: ['--ffmpeg', ffmpeg] };
 
   const refusing = await startProgram(options);

@@ -26,6 +26,7 @@ before(async () => {
   program = await startProgram({
     dataDir,
     libraries: [films],
+    fresh: true,
     args: ['--name', 'dachboden', '--log-level', 'warn,keeper=debug', '--peer', 'nachbarhaus.invalid:8266'],
     env: {
       CODECSHIFT_HOSTS: 'filme.daheim.invalid',

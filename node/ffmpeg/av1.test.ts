@@ -6,7 +6,7 @@ import { after, suite, test } from 'node:test';
 import { sentence } from '../core/reasons.ts';
 import { differences } from '../testing/compare.ts';
 import { convert } from '../testing/convert.ts';
-import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
+import { chosenFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { hardClip } from '../testing/hard-clips.ts';
 import { clip } from '../testing/media.ts';
 
@@ -25,7 +25,7 @@ suite('to AV1:', () => {
   for (const [about, file, container] of films)
     test(about, async () => {
       const path = await file();
-      const found = await convert(await oneFfmpeg(), path, folder, { codec: 'av1' });
+      const found = await convert(await chosenFfmpeg(), path, folder, { codec: 'av1' });
       const failed = found.verdict?.checks.filter(({ passed }) => !passed) ?? [];
       assert.equal(found.fate, 'replaced', `${found.reason ? sentence(found.reason) : ''} ${JSON.stringify(failed)}`);
       const made = found.outputProbe?.streams.find((s) => s.kind === 'video');
@@ -35,7 +35,7 @@ suite('to AV1:', () => {
     });
 
   test('a film that is HEVC stays as it is', async () => {
-    const found = await convert(await oneFfmpeg(), await clip('hevc'), folder, { codec: 'av1' });
+    const found = await convert(await chosenFfmpeg(), await clip('hevc'), folder, { codec: 'av1' });
     assert.equal(found.fate, 'hevc-stays');
   });
 });

@@ -3,12 +3,12 @@ import { test, type TestContext } from 'node:test';
 import type { EncoderReport } from '../core/encoder-choice.ts';
 import { createLog } from '../log.ts';
 import { fakeDevice, type FakeDevice, type Faked } from '../testing/fake-device.ts';
-import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
+import { chosenFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { detectEncoders, type DetectRequest } from './detect.ts';
 import { provedEncoders } from './proved-encoders.ts';
 
 /** Detection against devices that behave as drivers of the field do. */
-const real = await oneFfmpeg();
+const real = await chosenFfmpeg();
 const card: FakeDevice = { encoders: ['hevc_nvenc'], cards: 1, missing: ['No capable devices found'] };
 
 function faked(t: TestContext, device: FakeDevice): Faked {

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { EncoderReport } from '../core/encoder-choice.ts';
 import { createLog } from '../log.ts';
-import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
+import { chosenFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { detectEncoders, type DetectRequest } from './detect.ts';
 import { keptProofs, type KeptProofs } from './kept-proofs.ts';
 import { provedEncoders } from './proved-encoders.ts';
 
-const tools = await oneFfmpeg();
+const tools = await chosenFfmpeg();
 
 test('what a software encoder proved counts at the next start, and is not tested again', async (t) => {
   const { proofs } = machine(t);

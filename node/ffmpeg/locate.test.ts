@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { PlainError } from '../errors.ts';
 import { agedFfmpeg } from '../testing/aged-ffmpeg.ts';
-import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
+import { chosenFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { clip } from '../testing/media.ts';
 import { findFfmpeg } from './locate.ts';
 import { probeFile } from './probe.ts';
 
-const real = await oneFfmpeg();
+const real = await chosenFfmpeg();
 const folder = await mkdtemp(join(tmpdir(), 'codecshift-locate-'));
 after(() => rm(folder, { recursive: true, force: true }));
 const posixOnly = process.platform === 'win32' && 'the stand-in is a shell script';

@@ -5,10 +5,10 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
+import { chosenFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { lastLine, run, start, ToolError } from './process.ts';
 
-const tools = await oneFfmpeg();
+const tools = await chosenFfmpeg();
 const ffmpeg = tools.ffmpeg.path;
 const folder = await mkdtemp(join(tmpdir(), 'codecshift-process-'));
 after(() => rm(folder, { recursive: true, force: true }));

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { allowedFormats } from '../core/allowed-media.ts';
-import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
+import { chosenFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { clip } from '../testing/media.ts';
 import { run } from './process.ts';
 import { fileUrl, homeOf, wrapper } from './sandbox.ts';
 
-const tools = await oneFfmpeg();
+const tools = await chosenFfmpeg();
 const uncaged = !tools.cage && `no sandbox on this machine: ${tools.cageProblem}`;
 const folder = await mkdtemp(join(tmpdir(), 'codecshift-cage-'));
 after(() => rm(folder, { recursive: true, force: true }));

@@ -6,7 +6,7 @@ import { after, suite, test } from 'node:test';
 import { sentence } from '../core/reasons.ts';
 import { differences } from '../testing/compare.ts';
 import { convert, drop } from '../testing/convert.ts';
-import { oneFfmpeg } from '../testing/ffmpeg-tools.ts';
+import { chosenFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { hardClip } from '../testing/hard-clips.ts';
 import { hardClips } from '../testing/hard-recipes.ts';
 
@@ -31,7 +31,7 @@ suite('the whole way of a film:', () => {
     const recipe = hardClips[name]!;
     test(`${name} (${recipe.about}): ${recipe.fate}`, async () => {
       const path = await hardClip(name, folder);
-      const found = await convert(await oneFfmpeg(), path, folder, recipe.profile);
+      const found = await convert(await chosenFfmpeg(), path, folder, recipe.profile);
       const checks = found.verdict?.checks.filter(({ passed }) => !passed) ?? [];
       assert.equal(found.fate, recipe.fate, `${found.reason ? sentence(found.reason) : ''} ${JSON.stringify(checks)}`);
       if (found.output && found.verdict?.accepted) {

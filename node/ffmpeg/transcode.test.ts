@@ -8,7 +8,7 @@ import type { Probe } from '../core/media.ts';
 import { makePlan, type WorkPlan } from '../core/plan.ts';
 import { defaultProfile, type Profile } from '../core/profile.ts';
 import { judge } from '../core/verdict.ts';
-import { oneFfmpeg, everyFfmpeg } from '../testing/ffmpeg-tools.ts';
+import { chosenFfmpeg, everyFfmpeg } from '../testing/ffmpeg-tools.ts';
 import { clip, type ClipName } from '../testing/media.ts';
 import { gatherEvidence } from './evidence.ts';
 import type { Tools } from './locate.ts';
@@ -82,7 +82,7 @@ for (const { name, tools } of await everyFfmpeg()) {
 }
 
 test('a damaged original is known by its own errors', async () => {
-  const tools = await oneFfmpeg();
+  const tools = await chosenFfmpeg();
   const job = await jobFor(tools, await clip('broken'));
   await transcode(job);
   const evidence = await gatherEvidence({ tools, original: job.input, output: job.output, plan: job.plan, profile });
@@ -92,7 +92,7 @@ test('a damaged original is known by its own errors', async () => {
 });
 
 test('a cancelled encode rejects with the reason of the abort and leaves nothing behind', async () => {
-  const job = await jobFor(await oneFfmpeg(), await longClip());
+  const job = await jobFor(await chosenFfmpeg(), await longClip());
   const abort = new AbortController();
   const why = new Error('cancelled by a person');
   await assert.rejects(transcode({ ...job, signal: abort.signal, onProgress: () => abort.abort(why) }), (e) => e === why);
@@ -100,7 +100,7 @@ test('a cancelled encode rejects with the reason of the abort and leaves nothing
 });
 
 test('an encode that grows too large is stopped and does not ask for another try', async () => {
-  const job = await jobFor(await oneFfmpeg(), await longClip());
+  const job = await jobFor(await chosenFfmpeg(), await longClip());
   const error = await failure({ ...job, maxOutputBytes: 2000 });
   assert.equal(error.reason?.code, 'output-too-large');
   assert.equal(error.retry, false);
@@ -114,7 +114,7 @@ test(
   async () => {
     const pipe = join(folder, 'silent.mkv');
     execFileSync('mkfifo', [pipe]);
-    const job = await jobFor(await oneFfmpeg(), await clip('film'));
+    const job = await jobFor(await chosenFfmpeg(), await clip('film'));
     const error = await failure({ ...job, input: pipe, stallMs: 500 });
     assert.equal(error.reason?.code, 'stalled');
     assert.equal(error.retry, true);
@@ -125,7 +125,7 @@ test(
   'a paused encode says so, is no stalled encode, and ends well after it was resumed',
   { skip: process.platform === 'win32' && 'Windows cannot stop a process and let it go on' },
   async () => {
-    const job = await jobFor(await oneFfmpeg(), await longClip());
+    const job = await jobFor(await chosenFfmpeg(), await longClip());
     const control = createControl();
     const seen: EncodeProgress[] = [];
     let asked = false;
@@ -148,7 +148,7 @@ test(
 );
 
 test('a file that is there already is never overwritten', async () => {
-  const job = await jobFor(await oneFfmpeg(), await clip('film'));
+  const job = await jobFor(await chosenFfmpeg(), await clip('film'));
   await writeFile(job.output, 'precious');
   await assert.rejects(transcode(job), /is not overwritten/);
   assert.equal(await readFile(job.output, 'utf8'), 'precious');
@@ -158,7 +158,7 @@ test(
   'an ffmpeg that says that all is well but wrote nothing is not believed',
   { skip: process.platform === 'win32' && 'needs /bin/true' },
   async () => {
-    const tools = await oneFfmpeg();
+    const tools = await chosenFfmpeg();
     const job = await jobFor(tools, await clip('film'));
     const idle = { ...tools, ffmpeg: { ...tools.ffmpeg, path: '/bin/true' } };
     await assert.rejects(transcode({ ...job, tools: idle }), /wrote nothing/);
@@ -166,7 +166,7 @@ test(
 );
 
 test('a broken input is an ffmpeg error with its words, command and stderr', async () => {
-  const job = await jobFor(await oneFfmpeg(), await clip('film'));
+  const job = await jobFor(await chosenFfmpeg(), await clip('film'));
   const error = await failure({ ...job, input: await clip('text') });
   assert.equal(error.reason?.code, 'ffmpeg-failed');
   assert.match(error.message, /Invalid data found/);
@@ -198,7 +198,7 @@ async function left(job: TranscodeRequest): Promise<string[]> {
 /** Long enough that its encode is still going on when the first progress arrives. */
 async function longClip(): Promise<string> {
   const path = join(folder, 'long.mkv');
-  const tools = await oneFfmpeg();
+  const tools = await chosenFfmpeg();
   if (!(await readdir(folder)).includes('long.mkv')) {
     execFileSync(tools.ffmpeg.path, [
       '-v',

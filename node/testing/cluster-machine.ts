@@ -7,7 +7,7 @@ import type { Network } from './network.ts';
 import type { Disk } from './cluster-disks.ts';
 import { lendProofs, keepProofs } from './known-encoders.ts';
 import { until } from './program.ts';
-import { quickFfmpeg, repository } from './tools.ts';
+import { quickFfmpegEnv, repository } from './tools.ts';
 
 /**
  * One machine of a cluster: its own network, data directory and view of the disk, on which CodecShift is started, killed,
@@ -196,7 +196,7 @@ function environment(clock: string, { databaseUrl }: MachineOptions): NodeJS.Pro
     ...Object.fromEntries(own),
     ...(databaseUrl ? { DATABASE_URL: databaseUrl } : {}),
     NODE_OPTIONS: `--import=${join(import.meta.dirname, 'clock-step.ts')}`,
-    ...quickFfmpeg(),
+    ...quickFfmpegEnv(),
     CODECSHIFT_TEST_CLOCK: clock,
     CODECSHIFT_SETTLE: '0',
     CODECSHIFT_SPEED: 'fast',

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { decodesCleanly, differences } from './compare.ts';
 import { clip } from './media.ts';
-import { findSystemTool, requireTool } from './tools.ts';
+import { requireTool } from './tools.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'codecshift-compare-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -63,5 +63,5 @@ function remux(original: string, name: string, extra: string[]): string {
 }
 
 function ffmpeg(args: string[]): void {
-  execFileSync(findSystemTool('ffmpeg') ?? requireTool('ffmpeg'), ['-hide_banner', '-v', 'error', '-nostdin', '-y', ...args]);
+  execFileSync(requireTool('ffmpeg'), ['-hide_banner', '-v', 'error', '-nostdin', '-y', ...args]);
 }

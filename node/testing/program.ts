@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { copyEmbedded } from './embedded-template.ts';
 import { keepProofs, lendProofs } from './known-encoders.ts';
-import { quickFfmpeg, repository } from './tools.ts';
+import { quickFfmpegEnv, repository } from './tools.ts';
 
 /**
  * CodecShift as a person starts it: a process of its own, of which a test sees what a person sees (the lines it prints,
@@ -168,7 +168,7 @@ function launch(options: ProgramOptions): Launched {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...(options.bare ? { PATH: process.env['PATH'] } : cleanEnvironment()),
-      ...(bringsOwn(options) ? {} : quickFfmpeg()),
+      ...(bringsOwn(options) ? {} : quickFfmpegEnv()),
       ...defaults,
       ...options.env,
     },

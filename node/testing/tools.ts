@@ -1,4 +1,4 @@
-import { accessSync, constants, readdirSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /**
@@ -9,10 +9,7 @@ export type Tool = 'ffmpeg' | 'ffprobe' | 'chromium' | 'postgres';
 
 export const repository = join(import.meta.dirname, '..', '..');
 
-/**
- * The absolute path of a tool, or null. The PATH comes first, then the usual places; of ffmpeg and ffprobe those that npm
- * brought: they start in 10 to 20 ms, Debian's link 215 libraries for 80 ms, and one run of all tests starts some thousands.
- */
+/** The absolute path of a tool, or null. The PATH comes first, then the usual places, then what npm installed. */
 export function findTool(tool: Tool): string | null {
   return candidates(tool).find(isExecutable) ?? null;
 }
@@ -22,10 +19,23 @@ export function findSystemTool(tool: Tool): string | null {
   return candidates(tool).find((path) => !path.startsWith(join(repository, 'node_modules')) && isExecutable(path)) ?? null;
 }
 
-/** The ffmpeg that npm brought, for programs that need not look for one themselves: nothing to set where there is none. */
-export function quickFfmpeg(): { CODECSHIFT_FFMPEG?: string; CODECSHIFT_FFPROBE?: string } {
-  const [ffmpeg, ffprobe] = [findTool('ffmpeg'), findTool('ffprobe')];
-  return ffmpeg && ffprobe ? { CODECSHIFT_FFMPEG: ffmpeg, CODECSHIFT_FFPROBE: ffprobe } : {};
+/**
+ * The ffmpeg and ffprobe that npm brought, for what need not look for one itself: they start in 10 to 20 ms where Debian's link
+ * 215 libraries for 80 ms, and one run of all tests starts some thousands. Null where npm brought none.
+ */
+export function quickFfmpeg(): { ffmpeg: string; ffprobe: string } | null {
+  const platform = `${process.platform}-${process.arch}`;
+  const ffmpeg = join(repository, 'node_modules', '@ffmpeg-binary', platform, 'ffmpeg');
+  const ffprobe = join(repository, 'node_modules', '@ffprobe-installer', platform, 'ffprobe');
+  if (!existsSync(ffmpeg) || !existsSync(ffprobe)) return null;
+  chmodSync(ffprobe, 0o755); // npm unpacks it without its execute bit
+  return { ffmpeg, ffprobe };
+}
+
+/** The same as settings of a program. */
+export function quickFfmpegEnv(): Record<string, string> {
+  const found = quickFfmpeg();
+  return found ? { CODECSHIFT_FFMPEG: found.ffmpeg, CODECSHIFT_FFPROBE: found.ffprobe } : {};
 }
 
 /** As `findTool`, for tests that cannot go on without it. */
@@ -39,10 +49,14 @@ export function requireTool(tool: Tool): string {
 export const sharedMediaFolder = process.env['CODECSHIFT_MEDIA'] ?? join(repository, '..', 'shared', 'media');
 
 function candidates(tool: Tool): string[] {
-  const names = tool === 'chromium' ? ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'] : [tool];
-  const onPath = (process.env['PATH'] ?? '').split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
-  return tool === 'ffmpeg' || tool === 'ffprobe' ? [...otherPlaces(tool), ...onPath] : [...onPath, ...otherPlaces(tool)];
+  const names = tool === 'chromium' ? chromiums : [tool];
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  const onPath = names.flatMap((name) => folders.map((folder) => join(folder, name)));
+  return [...onPath, ...otherPlaces(tool)];
 }
+
+/** The shell without a window first: the same engine on a third of the processor. */
+const chromiums = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 function otherPlaces(tool: Tool): string[] {
   const modules = join(repository, 'node_modules');
