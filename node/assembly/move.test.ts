@@ -17,6 +17,7 @@ import { requireTruth } from './database-left.ts';
 import { finishMove, noteMove } from './move-journal.ts';
 import { moveDatabase, type Moved, type MoveWish } from './move.ts';
 import { reopen, reopenBuiltIn } from './reopen.ts';
+import { unlessAll } from '../testing/thorough.ts';
 
 /** A move where other machines have the external database too, and one that goes wrong; the kills are in database-crash.test.ts. */
 const skip = havePostgres() ? false : 'no PostgreSQL on this machine';
@@ -44,7 +45,7 @@ suite('a move that goes wrong', { skip }, () => {
     assert.equal((await inside(null, dataDir, readCluster))?.name, 'House of Ada');
   });
 
-  test('before it is decided is none, and says so', async (t) => {
+  test('before it is decided is none, and says so', { skip: unlessAll }, async (t) => {
     const [dataDir, url] = [temporaryDirectory(t), await aHouseOutside(t)];
     await assert.rejects(move({ dataDir, from: url, to: null, fault: failsAt('move:journal') }), /the disk fails/);
     assert.equal(await readDatabaseChoice(dataDir), null);
@@ -108,12 +109,16 @@ suite('a move beside other machines that have the external database', { skip }, 
     assertTidy(b);
   });
 
-  test('takes nothing home from a database into which a move is under way: it is in the one where that began', async (t) => {
-    const [a, b, url] = [await aHouse(t), temporaryDirectory(t), await emptyUrl(t)];
-    await assert.rejects(move({ dataDir: a, from: null, to: url, fault: failsAt('move:copied') }), /the disk fails/);
-    await assert.rejects(move({ dataDir: b, from: url, to: null }), /A move into this database was not finished/);
-    assert.equal(existsSync(path.join(b, 'database')), false);
-  });
+  test(
+    'takes nothing home from a database into which a move is under way: it is in the one where that began',
+    { skip: unlessAll },
+    async (t) => {
+      const [a, b, url] = [await aHouse(t), temporaryDirectory(t), await emptyUrl(t)];
+      await assert.rejects(move({ dataDir: a, from: null, to: url, fault: failsAt('move:copied') }), /the disk fails/);
+      await assert.rejects(move({ dataDir: b, from: url, to: null }), /A move into this database was not finished/);
+      assert.equal(existsSync(path.join(b, 'database')), false);
+    },
+  );
 
   test('lets nobody else bring something there, nor open it, before it is decided', async (t) => {
     const [a, b, url] = [await aHouse(t), await aHouse(t), await emptyUrl(t)];
@@ -129,7 +134,7 @@ suite('a move beside other machines that have the external database', { skip }, 
     await truthOf(url, temporaryDirectory(t));
   });
 
-  test('asks before it puts itself in the place of what the killed move of another house brought', async (t) => {
+  test('asks before it puts itself in the place of what the killed move of another house brought', { skip: unlessAll }, async (t) => {
     const [dataDir, url] = [await aHouse(t), await aHouseOutside(t)];
     await inside(url, '', (q) => markArriving(q, 'another'));
     await assert.rejects(move({ dataDir, from: null, to: url }), /is not empty/);
@@ -159,7 +164,7 @@ suite('a move beside other machines that have the external database', { skip }, 
     await admitSelf(db, key, newcomer);
   });
 
-  test('is none when it stood still for longer than it can keep others away', async (t) => {
+  test('is none when it stood still for longer than it can keep others away', { skip: unlessAll }, async (t) => {
     const [dataDir, url] = [temporaryDirectory(t), await aHouseOutside(t)];
     const fault: Fault = async (point) => {
       if (point !== 'move:journal') return;

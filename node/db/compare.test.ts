@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eachDatabase, freshDatabase, havePostgres, quietLog, emptyUrl, temporaryDirectory } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, havePostgres, quietLog, emptyUrl, temporaryDirectory } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
 import { compareDatabases } from './compare.ts';
 import { openSession, type LoneSession, type Queryable } from './connect.ts';
@@ -81,7 +81,7 @@ const planted: { what: string; sql: string; found: RegExp }[] = [
   },
 ];
 
-eachDatabase((kind) => {
+oneDatabase((kind) => {
   test('every planted difference between two databases is found, and said of the right row and column', async (t) => {
     const db = await freshDatabase(t, kind);
     const lead = await db.lead();

@@ -107,7 +107,7 @@ export async function runProgram(options: ProgramOptions): Promise<Ended> {
 /**
  * Looks again and again until `look` gives something, and returns that. Not a sleep: it ends with the condition, and
  * with `what` in the error when the condition never comes. It looks less often at what takes long: a look is a question to the
- * program, and five waiting tests that ask ten times a second cost it a third of a processor.
+ * program and its database, and five waiting tests that ask ten times a second cost a third of a processor.
  */
 export async function until<T>(
   what: string,
@@ -120,7 +120,7 @@ export async function until<T>(
     if (found !== null && found !== undefined && found !== false) return found;
     const waited = performance.now() - began;
     if (waited > limitMs) throw new Error(`Waited ${limitMs / 1000} s in vain for: ${what}`);
-    await pause(Math.min(100 + waited / 20, 300));
+    await pause(Math.min(100 + waited / 10, 1000));
   }
 }
 

@@ -6,6 +6,7 @@ import { freePorts } from '../testing/free-ports.ts';
 import { sampleProgress } from '../testing/sample.ts';
 import { webSuite } from '../testing/web-suite.ts';
 import { startWeb, type TestWeb } from '../testing/web.ts';
+import { unlessAll } from '../testing/thorough.ts';
 
 /* oxlint-disable typescript/no-explicit-any -- functions handed to a page run in the browser; the DOM's types are no part of this project */
 declare const document: any;
@@ -22,7 +23,8 @@ const serve = (t: T, answer?: (name: string, args: unknown[]) => unknown, port =
 describe('accessibility and layout', () => {
   for (const theme of ['light', 'dark'] as const) {
     for (const width of [1440, 390]) {
-      test(`nothing for axe to say, ${theme}, ${width} pixels wide`, async (t) => {
+      const skip = (theme === 'light') === (width === 1440) ? false : unlessAll;
+      test(`nothing for axe to say, ${theme}, ${width} pixels wide`, { skip }, async (t) => {
         const web = await serve(t);
         const page = await house.browser.open(t, { theme, width, height: width < 500 ? 844 : 900, allow: /404/ });
         for (const path of ['/', '/nodes', '/no-such-page']) {

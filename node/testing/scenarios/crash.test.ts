@@ -13,6 +13,7 @@ import type { ClipName } from '../media.ts';
 import { startProgram } from '../program.ts';
 import type { Ended, Program } from '../program.ts';
 import { repository, requireTool } from '../tools.ts';
+import { unlessAll } from '../thorough.ts';
 
 /**
  * The whole program is killed at every journalled step of a swap, started again on the same books, and killed at the
@@ -37,7 +38,9 @@ suite('22. a program that is killed at any step of a swap', { skip, concurrency:
     ['film', 'under the same name'],
     ['xvid', 'under another extension'],
   ] as const) {
-    test(`loses no film and counts nothing twice: ${name}`, { timeout: 900_000 }, async (t) => {
+    // swap-crash.test.ts kills the swap under another extension at each of its points, in every run
+    const skip = kind === 'xvid' ? unlessAll : false;
+    test(`loses no film and counts nothing twice: ${name}`, { skip, timeout: 900_000 }, async (t) => {
       const house = await openHouse(t, kind);
       const points = await house.pointsOfOneSwap();
       assert.ok(points.length >= 15, `only ${points.length} fault points: ${points.join(', ')}`);

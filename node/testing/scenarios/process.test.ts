@@ -17,7 +17,10 @@ import { unlessAll } from '../thorough.ts';
 /** How the program behaves as a process: starting, refusing, stopping, dying, and giving an original back. */
 
 eachDatabase((kind) => {
-  test('a library is converted, survives a kill in the middle of an encode, and an original can be put back', async (t) => {
+  // on PostgreSQL the programs of most other stories run
+  const skip = kind === 'postgres' ? unlessAll : false;
+
+  test('a library is converted, survives a kill in the middle of an encode, and an original can be put back', { skip }, async (t) => {
     const [folder, dataDir] = [temporaryDirectory(t), temporaryDirectory(t)];
     const [film] = await makeLibrary(folder, ['film', 'hevc', 'text']);
     const database = await databaseOf(t, kind);
@@ -52,9 +55,6 @@ eachDatabase((kind) => {
     const end = await second.stop();
     assert.deepEqual([end.code, end.signal], [0, null], end.output);
   });
-
-  // the rest has nothing to do with where the rows are
-  const skip = kind === 'postgres' ? unlessAll : false;
 
   test('SIGTERM in the middle of an encode ends cleanly, leaves the original, and the next start goes on', { skip }, async (t) => {
     const [folder, dataDir] = [temporaryDirectory(t), temporaryDirectory(t)];
