@@ -58,12 +58,12 @@ async function runTests(files: string[], env: Record<string, string>): Promise<n
   const times = new Map<string, number>();
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-  // Node's own default would be one file at a time on two cores, while most tests wait for leases, networks and processes:
-  // one after the other they would take an hour, of which the CPU has work for ten minutes.
+  // Node's own default would be one file at a time on two cores, while many tests wait for leases, networks and processes. More
+  // than three keep both cores busy with programs that wait for each other: what takes longer burns more, ten nodes half a core.
   const testing = run({
     files: files.map((file) => join(repository, file)),
     cwd: repository,
-    concurrency: 5,
+    concurrency: 3,
     execArgv: ['--test-timeout=900000', ...options.filter((word) => !['--times', '--all'].includes(word))],
     signal: interrupted.signal,
   });
