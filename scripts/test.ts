@@ -29,12 +29,6 @@ const long = [
   'db/',
 ];
 
-/**
- * Whole stories whose parts are tried one by one in the rooms (files/swap-crash, web/auth/who, db/backup, assembly/move): a slow
- * machine would not end in 25 minutes with them. They run with `--all`, and whenever they are named.
- */
-const left = ['scenarios/crash', 'scenarios/rogue', 'scenarios/move', 'assembly/restore-room', 'assembly/database-crash', 'db/full-disk'];
-
 const database = await startDatabase();
 // Also when the run is interrupted: a server of its own must not outlive it.
 process.once('exit', () => database?.stop());
@@ -42,9 +36,7 @@ process.exitCode = await runTests(chosenFiles(), database ? { CODECSHIFT_TEST_DA
 
 function chosenFiles(): string[] {
   const all = globSync(['node/**/*.test.ts', 'scripts/**/*.test.ts'], { cwd: repository });
-  const everyday = options.includes('--all') ? all : all.filter((file) => !left.some((part) => file.includes(part)));
-  if (filters.length === 0 && everyday.length < all.length) console.log(`Left for npm test -- --all: ${left.join(', ')}`);
-  const chosen = filters.length === 0 ? everyday : all.filter((file) => filters.some((filter) => file.includes(filter)));
+  const chosen = filters.length === 0 ? all : all.filter((file) => filters.some((filter) => file.includes(filter)));
   if (chosen.length === 0) throw new Error(`No test file matches ${filters.join(', ')}`);
   return chosen.toSorted(longestFirst);
 }

@@ -17,6 +17,7 @@ import {
 import { everyRow, grow } from '../testing/bulky.ts';
 import { freezingDisk, noFreezingDisks, noOddDisks, smallDisk } from '../testing/odd-disks.ts';
 import { aHistory } from '../testing/history.ts';
+import { unlessAll } from '../testing/thorough.ts';
 import { ownBackups } from './backup-before.ts';
 import { listBackups } from './backup-folder.ts';
 import { verifyBackup } from './backup-read.ts';
@@ -26,7 +27,7 @@ import { copyBefore } from './copy-before.ts';
 import { migrate, missingMigrations, readMigrations } from './migrate.ts';
 
 /** Disks that are really full, or take nothing any more, in the middle of a backup. */
-const skip = noOddDisks();
+const skip = unlessAll || noOddDisks();
 const wish: BackupWish = { label: 'manual', keys: null };
 
 eachDatabase((kind) => {

@@ -6,10 +6,10 @@ import { after, describe } from 'node:test';
 import pg from 'pg';
 import { connectDatabase, type Database } from '../db/connect.ts';
 import { acquireLease } from '../db/coordinator.ts';
-import { derivedTables, exportedTables } from '../db/export.ts';
 import { migrate, readMigrations } from '../db/migrate.ts';
 import { createLog, type Log } from '../log.ts';
 import { copyEmbedded } from './embedded-template.ts';
+import { empty, emptied, schemaOf } from './emptied.ts';
 import { findPostgres, startPostgres, type TestPostgres } from './postgres.ts';
 import { thorough } from './thorough.ts';
 
@@ -72,7 +72,7 @@ export async function freshDatabase(t: Cleanup, kind: DatabaseKind): Promise<Tes
   let known = false;
   t.after(async () => {
     await database.close();
-    if (!known && !fileOver && (await emptied(kept))) idleUrls.push(kept);
+    if (!known && !fileOver && (await emptied(kept.client, kept.schema))) idleUrls.push(kept);
     else await kept.drop();
   });
   const test = Object.assign(database, { dataDir, kind, lead: () => lead(database) });
@@ -108,36 +108,6 @@ async function keepUrl(): Promise<KeptUrl> {
     await drop();
   };
   return { url, client, schema: await schemaOf(client), drop: end };
-}
-
-/** False: it is not as good as new, because somebody is connected still or its schema was changed. */
-async function emptied({ client, schema }: KeptUrl): Promise<boolean> {
-  try {
-    const others = `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
-    await client.query(others);
-    if ((await schemaOf(client)) !== schema) return false;
-    const query = async <R>(sql: string): Promise<R[]> => (await client.query(sql)).rows as R[];
-    await empty({
-      query,
-      tx: async (fn) => {
-        await query('begin');
-        const result = await fn({ query });
-        await query('commit');
-        return result;
-      },
-    });
-    return (await schemaOf(client)) === schema;
-  } catch {
-    return false;
-  }
-}
-
-/** Changes with every change of a table, a column, a rule, a trigger, a function or a setting of this database. */
-async function schemaOf(client: pg.Client): Promise<string> {
-  const kinds = ['pg_class', 'pg_attribute', 'pg_constraint', 'pg_trigger', 'pg_proc', 'pg_namespace', 'pg_db_role_setting'];
-  const sums = kinds.map((kind) => `(select count(*) || '/' || sum(xmin::text::bigint) from ${kind})`);
-  const { rows } = await client.query<{ schema: string }>(`select concat_ws(' ', ${sums.join(', ')}) as schema`);
-  return rows[0]!.schema;
 }
 
 /** Opening the embedded database costs seconds on a busy machine, so the tests of one file empty it and hand it on. */
@@ -176,27 +146,6 @@ async function openEmbeddedForTests(): Promise<{ database: Database; dataDir: st
   await copyEmbedded(dataDir);
   return { database: await connectDatabase({ url: null, dataDir, log: quietLog() }), dataDir };
 }
-
-/** The rows of a test are deleted: to truncate all tables writes two hundred files anew, which costs more than most tests. */
-async function empty(database: Pick<Database, 'query' | 'tx'>): Promise<void> {
-  const tables = [...exportedTables, ...derivedTables.filter((table) => table !== 'coordinator' && table !== 'schema_migrations')];
-  const look = tables.map((table) => `select '${table}' as name, (select count(*) from (select from ${table} limit ${MANY}) few) as rows`);
-  const filled = (await database.query<{ name: string; rows: number }>(look.join(' union all '))).filter(({ rows }) => rows > 0);
-  if (filled.some(({ rows }) => rows === MANY)) await database.query(`truncate ${tables.join(', ')} cascade`);
-  else
-    await database.tx(async (q) => {
-      // without triggers: neither the fence nor a foreign key has a say in it, and nothing is counted
-      await q.query('set local session_replication_role = replica');
-      for (const { name } of filled) await q.query(`delete from ${name}`);
-    });
-  // a number that was given out stays so, also when its row was taken back
-  await database.query(
-    `select setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) from pg_sequences where last_value is not null`,
-  );
-  await database.query(`update coordinator set term = 0, holder = null, session = null, url = null, lease_until = '-infinity'`);
-}
-
-const MANY = 1000;
 
 async function lead(database: Database): Promise<Database> {
   await database.query(`update coordinator set lease_until = '-infinity'`);

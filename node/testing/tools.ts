@@ -24,9 +24,7 @@ export function findSystemTool(tool: Tool): string | null {
  * 215 libraries for 80 ms, and one run of all tests starts some thousands. Null where npm brought none.
  */
 export function quickFfmpeg(): { ffmpeg: string; ffprobe: string } | null {
-  const platform = `${process.platform}-${process.arch}`;
-  const ffmpeg = join(repository, 'node_modules', '@ffmpeg-binary', platform, 'ffmpeg');
-  const ffprobe = join(repository, 'node_modules', '@ffprobe-installer', platform, 'ffprobe');
+  const [ffmpeg, ffprobe] = [broughtByNpm('ffmpeg'), broughtByNpm('ffprobe')];
   if (!existsSync(ffmpeg) || !existsSync(ffprobe)) return null;
   chmodSync(ffprobe, 0o755); // npm unpacks it without its execute bit
   return { ffmpeg, ffprobe };
@@ -59,17 +57,20 @@ function candidates(tool: Tool): string[] {
 const chromiums = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 function otherPlaces(tool: Tool): string[] {
-  const modules = join(repository, 'node_modules');
   switch (tool) {
     case 'ffmpeg':
-      return [join(modules, '@ffmpeg-binary', 'linux-x64', 'ffmpeg')];
     case 'ffprobe':
-      return [join(modules, '@ffprobe-installer', 'linux-x64', 'ffprobe')];
+      return [broughtByNpm(tool)];
     case 'postgres':
       return [...postgresFolders(), '/usr/local/pgsql/bin'].map((folder) => join(folder, 'postgres'));
     case 'chromium':
       return [];
   }
+}
+
+function broughtByNpm(tool: 'ffmpeg' | 'ffprobe'): string {
+  const from = tool === 'ffmpeg' ? '@ffmpeg-binary' : '@ffprobe-installer';
+  return join(repository, 'node_modules', from, `${process.platform}-${process.arch}`, tool);
 }
 
 /** Debian keeps the server's programs off the PATH, one folder per version. Newest first. */
