@@ -13,15 +13,15 @@ import { layByteTraps, layCutFilms, layNames, layTextTraps, type Bait, type Trap
 import { clip } from '../testing/media.ts';
 import { requireTool } from '../testing/tools.ts';
 import { listener, peakMemory, setTrip, wasRead } from '../testing/watch.ts';
+import { thorough, unlessAll } from '../testing/thorough.ts';
 import type { Tools } from './locate.ts';
 import { probeFile } from './probe.ts';
 
 /**
  * Files that want something. Each goes the whole way (probe, plan and, where the plan would, encode and evidence); then no
  * bait was touched, nobody called, it took no more memory and time than it may, and the answer is a reason in words.
- * CODECSHIFT_HOSTILE=all takes every file, with every ffmpeg here, and under strace where that is installed.
+ * `npm test -- --all` takes every file, with every ffmpeg here, and under strace where that is installed.
  */
-const all = process.env['CODECSHIFT_HOSTILE'] === 'all';
 const skip = process.platform === 'win32' ? 'names and /proc of a POSIX system are needed' : false;
 /** Far above what a small film takes, far below what would hurt a small machine. */
 const MAX_MEMORY = 1.5 * 1024 ** 3;
@@ -39,7 +39,7 @@ suite('19. a hostile file', { skip }, () => {
     bait = { canary: join(folder, 'canary.txt'), film: join(folder, 'canary.ts'), port: door.port };
     await writeFile(bait.canary, `canary ${'z9'.repeat(20)}\n`);
     await promisify(execFile)(requireTool('ffmpeg'), ['-v', 'error', '-i', await clip('film'), '-c', 'copy', bait.film]);
-    sets = all ? await everyFfmpeg() : (await everyFfmpeg()).slice(0, 1);
+    sets = thorough ? await everyFfmpeg() : (await everyFfmpeg()).slice(0, 1);
   });
   after(async () => {
     await door.close();
@@ -77,7 +77,7 @@ suite('19. a hostile file', { skip }, () => {
 
   test('that is a script or a list leads nowhere', async () => {
     const traps = await layTextTraps(join(folder, 'texts'), bait);
-    await eachOne(all ? traps : traps.slice(0, 16));
+    await eachOne(thorough ? traps : traps.slice(0, 16));
   });
 
   test('with something wrong inside ends within its limits', async () => {
@@ -85,10 +85,10 @@ suite('19. a hostile file', { skip }, () => {
   });
 
   test('that was cut off is refused, or only what is there is kept', async () => {
-    const tenths = all ? [1, 2, 3, 4, 5, 6, 7, 8, 9] : [2, 9];
+    const tenths = thorough ? [1, 2, 3, 4, 5, 6, 7, 8, 9] : [2, 9];
     const traps = await layCutFilms(
       join(folder, 'cut'),
-      all ? ['film', 'pictureInMp4', 'interlacedTs', 'xvid'] : ['film', 'pictureInMp4'],
+      thorough ? ['film', 'pictureInMp4', 'interlacedTs', 'xvid'] : ['film', 'pictureInMp4'],
       tenths,
     );
     await eachOne(traps, (trap, found) => {
@@ -101,10 +101,10 @@ suite('19. a hostile file', { skip }, () => {
 
   test('with a name like an option, a protocol or a command is only a film', async () => {
     const traps = await layNames(folder);
-    for (const trap of all ? traps : traps.filter((_, n) => n % 3 === 0)) {
+    for (const trap of thorough ? traps : traps.filter((_, n) => n % 3 === 0)) {
       for (const { tools } of sets) assert.equal((await probeFile({ tools, path: trap.path })).streams.length, 2, trap.name);
     }
-    await eachOne(all ? traps : traps.slice(11, 12), (trap, found) => assert.equal(found.fate, 'replaced', trap.name));
+    await eachOne(thorough ? traps : traps.slice(11, 12), (trap, found) => assert.equal(found.fate, 'replaced', trap.name));
     assert.deepEqual(
       (await readdir(folder)).filter((name) => name === 'pwned'),
       [],
@@ -124,7 +124,7 @@ suite('19. a hostile file', { skip }, () => {
       ['zmbv', 'avi'],
     ];
     const traps: Trap[] = [];
-    for (const [codec, extension] of all ? codecs : codecs.slice(0, 4)) {
+    for (const [codec, extension] of thorough ? codecs : codecs.slice(0, 4)) {
       const path = join(folder, `${codec}.${extension}`);
       await promisify(execFile)(requireTool('ffmpeg'), [...source, '-c:v', codec, '-y', path]);
       traps.push({ name: path, path, answers: ['codec-not-allowed', 'lossless-source', 'unknown-codec', 'damaged'] });
@@ -147,25 +147,21 @@ suite('19. a hostile file', { skip }, () => {
     }
   });
 
-  test(
-    'that grows while it is read is measured as it was, or refused',
-    { skip: all ? false : 'only with CODECSHIFT_HOSTILE=all' },
-    async () => {
-      const path = join(folder, 'growing.ts');
-      const bytes = await readFile(bait.film);
-      await copyFile(bait.film, path);
-      const handle = openSync(path, 'a');
-      const writer = setInterval(() => writeSync(handle, bytes), 50);
-      try {
-        await eachOne([{ name: 'growing', path, answers: 'any' }], (_, found) => assert.notEqual(found.fate, 'replaced'));
-      } finally {
-        clearInterval(writer);
-        closeSync(handle);
-      }
-    },
-  );
+  test('that grows while it is read is measured as it was, or refused', { skip: unlessAll }, async () => {
+    const path = join(folder, 'growing.ts');
+    const bytes = await readFile(bait.film);
+    await copyFile(bait.film, path);
+    const handle = openSync(path, 'a');
+    const writer = setInterval(() => writeSync(handle, bytes), 50);
+    try {
+      await eachOne([{ name: 'growing', path, answers: 'any' }], (_, found) => assert.notEqual(found.fate, 'replaced'));
+    } finally {
+      clearInterval(writer);
+      closeSync(handle);
+    }
+  });
 
-  test('of a thousand million bytes of nothing ends soon', { skip: all ? false : 'only with CODECSHIFT_HOSTILE=all' }, async () => {
+  test('of a thousand million bytes of nothing ends soon', { skip: unlessAll }, async () => {
     const traps: Trap[] = [];
     for (const [name, head] of [
       ['sparse.mkv', Buffer.alloc(0)],
@@ -187,11 +183,11 @@ suite('19. a hostile file', { skip }, () => {
         await Promise.all([setTrip(bait.canary), setTrip(bait.film)]);
         const calls = door.calls();
         const began = performance.now();
-        const trace = all ? traced(tools, folder) : null;
+        const trace = thorough ? traced(tools, folder) : null;
         const { result: found, peak } = await peakMemory(() => convert(trace?.tools ?? tools, trap.path, folder));
         const words = `${trap.name} with ${name}: ${found.fate}`;
         const seconds = (performance.now() - began) / 1000;
-        if (all)
+        if (thorough)
           process.stdout.write(
             `${JSON.stringify(trap.name.slice(0, 60))}: ${found.fate}, ${seconds.toFixed(1)} s, ${Math.round(peak / 1e6)} MB\n`,
           );

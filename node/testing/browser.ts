@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { unlessAll } from './thorough.ts';
 import { findTool } from './tools.ts';
 
 /* oxlint-disable typescript/no-explicit-any -- functions handed to a page run in the browser; the DOM's types are no part of this project */
@@ -25,6 +26,11 @@ export interface OpenOptions {
   javaScript?: boolean;
   /** text of console errors that this test provokes on purpose */
   allow?: RegExp;
+}
+
+/** For the `skip` of a test of every theme at every width: each is tried once in every run, the other two pairs with --all. */
+export function pairForAll(theme: 'light' | 'dark', width: number): string | false {
+  return (theme === 'light') === (width === 1440) ? false : unlessAll;
 }
 
 const flags = [

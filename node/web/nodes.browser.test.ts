@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { effectiveSettings } from '../config/load.ts';
-import { accessibilityProblems, overflow, waitLive } from '../testing/browser.ts';
+import { accessibilityProblems, overflow, pairForAll, waitLive } from '../testing/browser.ts';
 import { fillNodeSample } from '../testing/node-sample.ts';
 import { webSuite } from '../testing/web-suite.ts';
 import { startWeb, type TestWeb } from '../testing/web.ts';
-import { unlessAll } from '../testing/thorough.ts';
 
 // A house of machines in a real browser. Approving and putting off change the rows as the coordinator would.
 
@@ -62,8 +61,7 @@ describe('accessibility and layout', () => {
 
   for (const theme of ['light', 'dark'] as const) {
     for (const width of [1440, 390]) {
-      const skip = (theme === 'light') === (width === 1440) ? false : unlessAll;
-      test(`nothing for axe to say, nothing sticks out, ${theme}, ${width} pixels wide`, { skip }, async (t) => {
+      test(`nothing for axe to say, nothing sticks out, ${theme}, ${width} pixels wide`, { skip: pairForAll(theme, width) }, async (t) => {
         const web = await serve(t);
         const page = await house.browser.open(t, { theme, width, height: width < 500 ? 844 : 900 });
         for (const path of theme === 'light' ? [...own(), ...(width === 390 ? others() : [])] : own()) {

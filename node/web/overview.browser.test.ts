@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { accessibilityProblems, overflow, waitLive, type TestBrowser } from '../testing/browser.ts';
+import { accessibilityProblems, overflow, pairForAll, type TestBrowser, waitLive } from '../testing/browser.ts';
 import { freshDatabase, havePostgres } from '../testing/database.ts';
 import { freePorts } from '../testing/free-ports.ts';
 import { sampleProgress } from '../testing/sample.ts';
 import { webSuite } from '../testing/web-suite.ts';
 import { startWeb, type TestWeb } from '../testing/web.ts';
-import { unlessAll } from '../testing/thorough.ts';
 
 /* oxlint-disable typescript/no-explicit-any -- functions handed to a page run in the browser; the DOM's types are no part of this project */
 declare const document: any;
@@ -23,8 +22,7 @@ const serve = (t: T, answer?: (name: string, args: unknown[]) => unknown, port =
 describe('accessibility and layout', () => {
   for (const theme of ['light', 'dark'] as const) {
     for (const width of [1440, 390]) {
-      const skip = (theme === 'light') === (width === 1440) ? false : unlessAll;
-      test(`nothing for axe to say, ${theme}, ${width} pixels wide`, { skip }, async (t) => {
+      test(`nothing for axe to say, ${theme}, ${width} pixels wide`, { skip: pairForAll(theme, width) }, async (t) => {
         const web = await serve(t);
         const page = await house.browser.open(t, { theme, width, height: width < 500 ? 844 : 900, allow: /404/ });
         for (const path of ['/', '/nodes', '/no-such-page']) {

@@ -83,16 +83,20 @@ test('where more is refused less is asked for, and where nothing is granted that
   assert.match(createAwake([]).problem()!, /cannot be kept awake/);
 });
 
-test('nobody holds the machine awake after we were killed', { skip: process.platform === 'win32' }, async (t) => {
-  const module = path.join(import.meta.dirname, 'awake.ts');
-  const code = `import { createAwake } from ${JSON.stringify(module)}; const a = createAwake([${JSON.stringify(holder)}]); a.hold(); console.log(a.pid()); setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.after(() => child.kill('SIGKILL'));
-  const pid = await new Promise<number>((resolve) => child.stdout.on('data', (said: Buffer) => resolve(Number(said.toString()))));
-  assert.ok(isAlive(pid));
-  child.kill('SIGKILL');
-  await until(() => !isAlive(pid));
-});
+test(
+  'nobody holds the machine awake after we were killed',
+  { skip: process.platform === 'win32' && 'needs programs of POSIX' },
+  async (t) => {
+    const module = path.join(import.meta.dirname, 'awake.ts');
+    const code = `import { createAwake } from ${JSON.stringify(module)}; const a = createAwake([${JSON.stringify(holder)}]); a.hold(); console.log(a.pid()); setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+    t.after(() => child.kill('SIGKILL'));
+    const pid = await new Promise<number>((resolve) => child.stdout.on('data', (said: Buffer) => resolve(Number(said.toString()))));
+    assert.ok(isAlive(pid));
+    child.kill('SIGKILL');
+    await until(() => !isAlive(pid));
+  },
+);
 
 test('every platform is asked with fixed words, and ends its wish with us', () => {
   const [best, lesser] = wishesFor('linux', 5);

@@ -7,19 +7,23 @@ const packaged = await packagedEngine().catch(() => null);
 const builtIn = createPasswords(async () => builtInEngine);
 
 describe('passwords', () => {
-  test('the package and the runtime write the same form, and each checks what the other wrote', { skip: packaged === null }, async () => {
-    const other = createPasswords(async () => packaged!);
-    for (const [writer, reader] of [
-      [builtIn, other],
-      [other, builtIn],
-    ] as const) {
-      const hash = await writer.hash('grüne Wälder überall');
-      assert.match(hash, /^\$argon2id\$v=19\$m=47104,t=1,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
-      assert.equal(await reader.verify(hash, 'grüne Wälder überall'), true);
-      assert.equal(await reader.verify(hash, 'grüne Wälder überall '), false);
-      assert.equal(needsRehash(hash), false);
-    }
-  });
+  test(
+    'the package and the runtime write the same form, and each checks what the other wrote',
+    { skip: packaged === null && 'the package does not load here' },
+    async () => {
+      const other = createPasswords(async () => packaged!);
+      for (const [writer, reader] of [
+        [builtIn, other],
+        [other, builtIn],
+      ] as const) {
+        const hash = await writer.hash('grüne Wälder überall');
+        assert.match(hash, /^\$argon2id\$v=19\$m=47104,t=1,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
+        assert.equal(await reader.verify(hash, 'grüne Wälder überall'), true);
+        assert.equal(await reader.verify(hash, 'grüne Wälder überall '), false);
+        assert.equal(needsRehash(hash), false);
+      }
+    },
+  );
 
   test('where the package does not load, the runtime’s own takes its place', async () => {
     const hash = await builtIn.hash('a');

@@ -4,10 +4,9 @@ import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { effectiveSettings } from '../../config/load.ts';
 import { PlainError } from '../../errors.ts';
-import { accessibilityProblems, overflow, waitLive } from '../../testing/browser.ts';
+import { accessibilityProblems, overflow, pairForAll, waitLive } from '../../testing/browser.ts';
 import { attempt, file, fillPageSample, job, probe } from '../../testing/page-sample.ts';
 import { sampleProgress } from '../../testing/sample.ts';
-import { unlessAll } from '../../testing/thorough.ts';
 import { webSuite } from '../../testing/web-suite.ts';
 import { startWeb, type TestWeb } from '../../testing/web.ts';
 
@@ -54,9 +53,7 @@ const paths = (): string[] => [
 describe('accessibility and layout', () => {
   for (const theme of ['light', 'dark'] as const) {
     for (const width of [1440, 390]) {
-      // each theme and each width once; the other two pairs show nothing that these do not
-      const skip = (theme === 'light') === (width === 1440) ? false : unlessAll;
-      test(`nothing for axe to say, nothing sticks out, ${theme}, ${width} pixels wide`, { skip }, async (t) => {
+      test(`nothing for axe to say, nothing sticks out, ${theme}, ${width} pixels wide`, { skip: pairForAll(theme, width) }, async (t) => {
         const web = await serve(t);
         const page = await house.browser.open(t, { theme, width, height: width < 500 ? 844 : 900 });
         for (const path of paths()) {
