@@ -163,22 +163,30 @@ function namesOfThisMachine(): MachineNames {
 
 const bridges = /^(?:docker|br-|veth|virbr|podman|cni|lxdbr|lxcbr|vmnet|vboxnet)/;
 
+/** The next look begins `ms` after the last one ended: two at once, on a slow disk, would make two certificates of one need. */
 function every(ms: number, look: () => Promise<void>): () => void {
-  const timer = setInterval(() => void look(), ms).unref();
-  return () => clearInterval(timer);
+  let timer = setTimeout(run, ms).unref();
+  let stopped = false;
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+
+  async function run(): Promise<void> {
+    await look();
+    if (!stopped) timer = setTimeout(run, ms).unref();
+  }
 }
 
 /** Asked by the clock: folders of containers and secrets change in ways that no watcher hears of. */
 function follow(files: { cert: string; key: string }, then: (pair: CertificatePair | Error) => void, everyMs: number): () => void {
   let seen = '';
-  const timer = setInterval(() => {
-    void look().catch((error: unknown) => then(error as Error));
-  }, everyMs).unref();
+  const stopLooking = every(everyMs, () => look().catch((error: unknown) => then(error as Error)));
   void stamp().then(
     (first) => (seen ||= first),
     () => {},
   );
-  return () => clearInterval(timer);
+  return stopLooking;
 
   async function look(): Promise<void> {
     const now = await stamp();
