@@ -192,7 +192,8 @@ function launch(options: ProgramOptions): Launched {
 function commandOf({ entry, executable }: ProgramOptions): [string, ...string[]] {
   const built = executable ?? process.env['CODECSHIFT_TEST_PROGRAM'];
   if (built && !entry) return [resolve(repository, built)];
-  return [process.execPath, join(repository, 'scripts', 'node.cjs'), entry ?? join(repository, 'node', 'main.ts')];
+  // --liftoff-only: as for the tests themselves (scripts/test.ts), for the same reason
+  return [process.execPath, '--liftoff-only', join(repository, 'scripts', 'node.cjs'), entry ?? join(repository, 'node', 'main.ts')];
 }
 
 /** The test's own settings for CodecShift must not leak into the program. */
