@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { temporaryDirectory } from '../testing/database.ts';
+import { copyEmbedded } from '../testing/embedded-template.ts';
 import { until } from '../testing/program.ts';
 import { repository } from '../testing/tools.ts';
 
@@ -29,10 +30,17 @@ function keep(
 }
 
 const pidIn = (dataDir: string): number => (JSON.parse(readFileSync(join(dataDir, 'running.json'), 'utf8')) as { pid: number }).pid;
+/** A data directory with a made database: what making one takes is no part of this. */
+async function madeBefore(t: TestContext): Promise<string> {
+  const dataDir = temporaryDirectory(t);
+  await copyEmbedded(dataDir);
+  return dataDir;
+}
+
 const starts = (output: string): number => output.split('Dashboard:').length - 1;
 
 test('a program that was killed is started again; one that was stopped in order stays ended', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = await madeBefore(t);
   const keeper = keep(t, ['run', '--data-dir', dataDir, '--port', '0']);
   await until('the program', () => starts(keeper.output()) === 1);
   const first = pidIn(dataDir);
@@ -47,7 +55,7 @@ test('a program that was killed is started again; one that was stopped in order 
 });
 
 test('whoever ends the keeper ends the program too, in order', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = await madeBefore(t);
   const keeper = keep(t, ['run', '--data-dir', dataDir, '--port', '0']);
   await until('the program', () => starts(keeper.output()) === 1);
   keeper.end('SIGTERM');

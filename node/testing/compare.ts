@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -93,6 +93,7 @@ interface Examination {
 
 interface Described {
   streams: DescribedStream[];
+  packets: { stream_index: number; pts_time?: string; flags: string }[];
   chapters: { start_time: string; end_time: string; tags?: Record<string, string> }[];
   format: { format_name: string; duration?: string; tags?: Record<string, string> };
 }
@@ -109,18 +110,30 @@ interface DescribedStream {
   [key: string]: unknown;
 }
 
+/** An original is compared with many conversions, and to read it takes half a dozen processes: once as long as it is the same file. */
+const examined = new Map<string, Promise<Examined>>();
+
 async function examine(path: string): Promise<Examined> {
+  const { ino, size, mtimeMs, ctimeMs } = await stat(path);
+  const key = [path, ino, size, mtimeMs, ctimeMs].join(' ');
+  const known = examined.get(key) ?? read(path);
+  examined.set(key, known);
+  return known;
+}
+
+async function read(path: string): Promise<Examined> {
   const described = await describe(path);
   const film = described.streams.find((stream) => kindOf(stream) === 'film');
   const frame = film ? 1 / rate(film) : 0.04;
-  const times = await packetTimes(path);
+  const times = packetTimes(described.packets);
+  const hashes = await hashesOf(path, described.streams);
   const zero = film && times.get(film.index)?.[0];
   const streams: Record<Kind, Examination[]> = { film: [], picture: [], audio: [], subtitle: [], attachment: [], data: [] };
   for (const stream of described.streams) {
     const kind = kindOf(stream);
     const own = kind === 'picture' || kind === 'attachment' ? null : times.get(stream.index);
     const relative = own && zero !== undefined ? own.map((time) => time - zero) : null;
-    streams[kind].push({ facts: await factsOf(path, stream, kind), tags: cleanTags(stream.tags), times: relative, frame });
+    streams[kind].push({ facts: await factsOf(path, stream, kind, hashes), tags: cleanTags(stream.tags), times: relative, frame });
   }
   return {
     container: described.format.format_name,
@@ -137,9 +150,11 @@ function chaptersAfter(zero: number, { chapters }: Described): string {
   return chapters.map((c) => `${at(c.start_time)}-${at(c.end_time)} ${c.tags?.['title'] ?? ''}`).join(' | ');
 }
 
+/** All in one reading of the file. */
 async function describe(path: string): Promise<Described> {
-  const args = ['-v', 'error', '-of', 'json', '-count_packets', '-show_streams', '-show_chapters', '-show_format', `file:${path}`];
-  const { stdout } = await promisify(execFile)(requireTool('ffprobe'), args, { maxBuffer: 1 << 26 });
+  const entries = 'packet=stream_index,pts_time,flags:stream:chapter:format';
+  const args = ['-v', 'error', '-of', 'json', '-count_packets', '-show_entries', entries, `file:${path}`];
+  const { stdout } = await promisify(execFile)(requireTool('ffprobe'), args, { maxBuffer: 1 << 28 });
   return JSON.parse(stdout) as Described;
 }
 
@@ -154,15 +169,13 @@ function rate(stream: DescribedStream): number {
 }
 
 /** Presentation times per stream, sorted. A stream with packets without a time (AVI, some MPEG) is left out. */
-async function packetTimes(path: string): Promise<Map<number, number[]>> {
-  const args = ['-v', 'error', '-of', 'csv=p=0', '-show_entries', 'packet=stream_index,pts_time,flags', `file:${path}`];
-  const { stdout } = await promisify(execFile)(requireTool('ffprobe'), args, { maxBuffer: 1 << 26 });
+function packetTimes(packets: Described['packets']): Map<number, number[]> {
   const times = new Map<number, number[]>();
-  for (const line of stdout.split('\n')) {
-    const [index, time, flags] = line.split(',');
+  for (const { stream_index: index, pts_time: time, flags } of packets) {
     // an edit list hides them: they are read, and never shown
-    if (flags?.includes('D')) continue;
-    if (index) times.set(Number(index), [...(times.get(Number(index)) ?? []), Number(time)]);
+    if (flags.includes('D')) continue;
+    if (!times.has(index)) times.set(index, []);
+    times.get(index)!.push(Number(time));
   }
   for (const [index, list] of times) {
     if (list.some(Number.isNaN)) times.delete(index);
@@ -171,7 +184,25 @@ async function packetTimes(path: string): Promise<Map<number, number[]>> {
   return times;
 }
 
-async function factsOf(path: string, stream: DescribedStream, kind: Kind): Promise<Examination['facts']> {
+/**
+ * By index of the stream, read in one go: sound as decoded samples, because the packets of one AAC or PCM stream have different
+ * bytes in different containers (ADTS headers, packet sizes) and the samples do not; pictures byte for byte.
+ */
+async function hashesOf(path: string, streams: readonly DescribedStream[]): Promise<Map<number, string>> {
+  const wanted = streams.filter((stream) => ['audio', 'picture'].includes(kindOf(stream))).map(({ index }) => index);
+  if (wanted.length === 0) return new Map();
+  const maps = wanted.flatMap((index) => ['-map', `0:${index}`]);
+  const { stdout } = await ffmpeg(['-i', `file:${path}`, ...maps, '-c:v', 'copy', '-f', 'streamhash', '-hash', 'md5', '-']);
+  const lines = stdout.trim().split('\n');
+  return new Map(lines.map((line) => [wanted[Number(line.split(',')[0])]!, line.split('=')[1]!]));
+}
+
+async function factsOf(
+  path: string,
+  stream: DescribedStream,
+  kind: Kind,
+  hashes: ReadonlyMap<number, string>,
+): Promise<Examination['facts']> {
   const text = (key: string): string | null => (stream[key] === undefined || stream[key] === 'unknown' ? null : String(stream[key]));
   const general = {
     codec: stream.codec_name ?? null,
@@ -183,14 +214,14 @@ async function factsOf(path: string, stream: DescribedStream, kind: Kind): Promi
     case 'film':
       return { ...general, ...pictureFacts(stream, text), frames: await decodedFrames(path, stream.index) };
     case 'picture':
-      return { ...general, width: text('width'), height: text('height'), bytes: await copiedBytes(path, stream.index) };
+      return { ...general, width: text('width'), height: text('height'), bytes: hashes.get(stream.index) ?? null };
     case 'audio':
       return {
         ...general,
         channels: text('channels'),
         layout: text('channel_layout'),
         sampleRate: text('sample_rate'),
-        sound: await sound(path, stream.index),
+        sound: hashes.get(stream.index) ?? null,
       };
     case 'subtitle':
       return { ...general, lines: await subtitleText(path, stream) };
@@ -237,18 +268,6 @@ async function decodedFrames(path: string, index: number): Promise<number> {
   ];
   const { stdout } = await promisify(execFile)(requireTool('ffprobe'), args);
   return Number((JSON.parse(stdout) as { streams: { nb_read_frames: string }[] }).streams[0]?.nb_read_frames);
-}
-
-async function copiedBytes(path: string, index: number): Promise<string> {
-  return (await ffmpeg(['-i', `file:${path}`, '-map', `0:${index}`, '-c', 'copy', '-f', 'md5', '-'])).stdout.trim();
-}
-
-/**
- * Sound is compared as decoded samples. The packets of one AAC or PCM stream have different bytes in different
- * containers (ADTS headers, packet sizes), the samples do not.
- */
-async function sound(path: string, index: number): Promise<string> {
-  return (await ffmpeg(['-i', `file:${path}`, '-map', `0:${index}`, '-f', 'md5', '-'])).stdout.trim();
 }
 
 /** The words on the screen with their times, which survive a change from mov_text to SRT; pictures as packets. */

@@ -189,19 +189,20 @@ async function commandNames(): Promise<Set<string>> {
   return new Set([...stdout.matchAll(/^ {2}([a-z][a-z-]*) +[a-z]/gm)].map(([, name]) => name!).filter((name) => name !== 'codecshift'));
 }
 
+/** What each command says of itself; null: there is none of that name. Asked once: a start of the program is a third of a second. */
 async function helpOf(names: ReadonlySet<string>): Promise<Map<string, string | null>> {
   const found = new Map<string, string | null>();
-  for (const name of names) {
-    const run = promisify(execFile)(process.execPath, [join(repository, 'node', 'main.ts'), name, '--help']);
-    found.set(
-      name,
-      await run.then(
-        ({ stdout }) => stdout,
-        () => null,
-      ),
-    );
-  }
+  for (const name of names) found.set(name, await (asked[name] ??= sayHelp(name)));
   return found;
+}
+
+const asked: Record<string, Promise<string | null>> = {};
+
+function sayHelp(name: string): Promise<string | null> {
+  return promisify(execFile)(process.execPath, [join(repository, 'node', 'main.ts'), name, '--help']).then(
+    ({ stdout }) => stdout,
+    () => null,
+  );
 }
 
 function hasPython(): boolean {
