@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { superfluous, type FoundBackup } from '../db/backup-folder.ts';
 import { readBack } from '../db/backup-proof.ts';
-import { freshDatabase, quietLog, temporaryDirectory } from '../testing/database.ts';
+import { freshDatabase, quietLog, dataDirectory } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
 import { until } from '../testing/program.ts';
 import { createBackups } from './backups.ts';
@@ -25,7 +25,7 @@ test('nightly backups that nobody could read back take the place of none that wa
 });
 
 test('a backup that reads back as something else is removed, with its note', async (t) => {
-  const file = path.join(temporaryDirectory(t), 'codecshift-backup-a-2026-11-30T03-00-00-nightly.tar.gz');
+  const file = path.join(dataDirectory(t), 'codecshift-backup-a-2026-11-30T03-00-00-nightly.tar.gz');
   copyFileSync(fixture, file);
   writeFileSync(`${file}.json`, '{}');
   truncateSync(file, 900);
@@ -40,12 +40,12 @@ test(
     const db = await freshDatabase(t, 'embedded');
     await aHistory(await db.lead(), 5);
     const [{ term }] = (await db.query<{ term: number }>('select term from coordinator')) as [{ term: number }];
-    const folder = temporaryDirectory(t);
+    const folder = dataDirectory(t);
     let clock = new Date(2026, 10, 30, 2, 30);
     const desk = createBackups({
       ...{
         db,
-        dataDir: temporaryDirectory(t),
+        dataDir: dataDirectory(t),
         folder,
         passphrase: null,
         secretKeyFile: null,
@@ -78,7 +78,7 @@ test(
 );
 
 test('a backup with the keys is not made without one that cannot be read', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = dataDirectory(t);
   assert.deepEqual(await keyFilesOf(dataDir, null), {});
   mkdirSync(path.join(dataDir, 'secret.key'));
   await assert.rejects(keyFilesOf(dataDir, null), /secret\.key cannot be read .* a backup with the keys needs it/);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { nightlyIsDue, type BackupLine } from '../core/backups.ts';
 import { noteCandidate, standIns } from '../db/candidates.ts';
-import { freshDatabase, quietLog, temporaryDirectory } from '../testing/database.ts';
+import { freshDatabase, quietLog, dataDirectory } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
 import { until } from '../testing/program.ts';
 import { testNode } from '../testing/records.ts';
@@ -38,7 +38,7 @@ test('backups are made, read, taken in, handed out and deleted one at a time, an
   const lead = await db.lead();
   await aHistory(lead, 50);
   const [{ term }] = (await db.query<{ term: number }>('select term from coordinator')) as [{ term: number }];
-  const [dataDir, folder] = [temporaryDirectory(t), temporaryDirectory(t)];
+  const [dataDir, folder] = [dataDirectory(t), dataDirectory(t)];
   writeFileSync(path.join(dataDir, 'node.key'), 'key');
   let clock = onDay(0, 2, 30);
   const asked: unknown[] = [];

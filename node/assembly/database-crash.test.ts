@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import postgres from 'postgres';
@@ -11,6 +10,7 @@ import { connectDatabase, openSession } from '../db/connect.ts';
 import { acquireLease, readMoved } from '../db/coordinator.ts';
 import type { Fault } from '../files/durable.ts';
 import { emptyUrl, havePostgres, quietLog } from '../testing/database.ts';
+import { memoryFolder } from '../testing/memory-folder.ts';
 import { aHistory } from '../testing/history.ts';
 import { andClose } from '../db/hold.ts';
 import { thorough, unlessAll } from '../testing/thorough.ts';
@@ -32,7 +32,7 @@ let seed = '';
 let backup = '';
 
 before(async () => {
-  seed = mkdtempSync(path.join(tmpdir(), 'codecshift-seed-'));
+  seed = mkdtempSync(path.join(memoryFolder(), 'codecshift-seed-'));
   cleanups.push(() => rmSync(seed, { recursive: true, force: true }));
   const db = await connectDatabase({ url: null, dataDir: seed, log: quietLog() });
   const term = await acquireLease(db, { node: 'seed', session: '00000000-0000-4000-8000-000000000001', url: null, ttlSeconds: 600 });
@@ -167,7 +167,7 @@ suite('a move', { skip: skipped }, () => {
     const first = copyOfSeed();
     const move = { name: 'attic', replace: false, log: quietLog() };
     await moveDatabase({ ...move, dataDir: first, from: null, to: url });
-    const dataDir = mkdtempSync(path.join(tmpdir(), 'codecshift-now-'));
+    const dataDir = mkdtempSync(path.join(memoryFolder(), 'codecshift-now-'));
     cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }));
     const fault = async (point: string): Promise<void> => void (point === 'move:journal' && (await coordinate(url)));
     await assert.rejects(moveDatabase({ ...move, dataDir, from: url, to: null, fault }), /was started with this database meanwhile/);
@@ -246,7 +246,7 @@ suite('a move', { skip: skipped }, () => {
       'restore:keys',
     ];
     for (const point of thorough ? back : ['move:left']) {
-      const now = mkdtempSync(path.join(tmpdir(), 'codecshift-now-'));
+      const now = mkdtempSync(path.join(memoryFolder(), 'codecshift-now-'));
       writeFileSync(path.join(now, 'database.json'), readFileSync(path.join(dataDir, 'database.json')));
       assert.equal((await run(['move', now, url, 'embedded'], point)).killed, true, point);
       await leaseEnds(url);
@@ -296,7 +296,7 @@ async function coordinate(url: string): Promise<void> {
 }
 
 function copyOfSeed(): string {
-  const dataDir = mkdtempSync(path.join(tmpdir(), 'codecshift-copy-'));
+  const dataDir = mkdtempSync(path.join(memoryFolder(), 'codecshift-copy-'));
   cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }));
   cpSync(seed, dataDir, { recursive: true });
   return dataDir;
@@ -320,7 +320,7 @@ function run(args: string[], crashAt = ''): Promise<{ killed: boolean; output: s
 }
 
 function emptyDirectory(): string {
-  const dataDir = mkdtempSync(path.join(tmpdir(), 'codecshift-empty-'));
+  const dataDir = mkdtempSync(path.join(memoryFolder(), 'codecshift-empty-'));
   cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }));
   return dataDir;
 }

@@ -8,7 +8,7 @@ import { connectDatabase, openSession, type LoneSession } from '../db/connect.ts
 import { markArriving, markMoved } from '../db/coordinator.ts';
 import { andClose } from '../db/hold.ts';
 import type { Fault } from '../files/durable.ts';
-import { emptyUrl, freshUrl, havePostgres, quietLog, temporaryDirectory } from '../testing/database.ts';
+import { emptyUrl, freshUrl, havePostgres, quietLog, dataDirectory } from '../testing/database.ts';
 import { copyEmbedded } from '../testing/embedded-template.ts';
 import { until } from '../testing/program.ts';
 import { testNode } from '../testing/records.ts';
@@ -30,13 +30,13 @@ suite('a move that goes wrong', { skip }, () => {
       const moved = await move({ dataDir, from: null, to: url, fault: failsAt(point) });
       assert.deepEqual([moved.to.includes('on '), moved.notes, moved.comparison.differences], [true, [], []]);
       assert.equal((await readDatabaseChoice(dataDir))?.url, url);
-      await truthOf(url, temporaryDirectory(t));
+      await truthOf(url, dataDirectory(t));
       assertTidy(dataDir);
       assert.equal(existsSync(path.join(dataDir, 'database')), false);
     });
 
   test('on the way home, after it was decided, is done all the same and told as done', async (t) => {
-    const [dataDir, url] = [temporaryDirectory(t), await aHouseOutside(t)];
+    const [dataDir, url] = [dataDirectory(t), await aHouseOutside(t)];
     const moved = await move({ dataDir, from: url, to: null, fault: failsAt('move:left') });
     assert.deepEqual([moved.to, moved.notes, moved.comparison.differences], ['the built-in database', [], []]);
     assert.equal((await readDatabaseChoice(dataDir))?.url, null);
@@ -46,7 +46,7 @@ suite('a move that goes wrong', { skip }, () => {
   });
 
   test('before it is decided is none, and says so', { skip: unlessAll }, async (t) => {
-    const [dataDir, url] = [temporaryDirectory(t), await aHouseOutside(t)];
+    const [dataDir, url] = [dataDirectory(t), await aHouseOutside(t)];
     await assert.rejects(move({ dataDir, from: url, to: null, fault: failsAt('move:journal') }), /the disk fails/);
     assert.equal(await readDatabaseChoice(dataDir), null);
     await truthOf(url, dataDir);
@@ -54,7 +54,7 @@ suite('a move that goes wrong', { skip }, () => {
   });
 
   test('whose last word to the old database is still on its way is not taken for undecided', async (t) => {
-    const [dataDir, url] = [temporaryDirectory(t), await aHouseOutside(t)];
+    const [dataDir, url] = [dataDirectory(t), await aHouseOutside(t)];
     fs.mkdirSync(path.join(dataDir, 'incoming', 'database'), { recursive: true });
     await noteMove(dataDir, { url, move: 'abc' });
     const [broken, look] = [await openSession({ url, dataDir, log: quietLog() }), await openSession({ url, dataDir, log: quietLog() })];
@@ -72,7 +72,7 @@ suite('a move that goes wrong', { skip }, () => {
   });
 
   test('has everything on the disk before the old database can be left', async (t) => {
-    const [dataDir, url] = [temporaryDirectory(t), await aHouseOutside(t)];
+    const [dataDir, url] = [dataDirectory(t), await aHouseOutside(t)];
     const synced = new Set<string>();
     const paths = new Map<number, string>();
     const [openSync, fsyncSync] = [fs.openSync, fs.fsyncSync];
@@ -96,7 +96,7 @@ suite('a move that goes wrong', { skip }, () => {
 
 suite('a move beside other machines that have the external database', { skip }, () => {
   test('is the only one that takes it home: there never are two houses', async (t) => {
-    const [a, b, url] = [temporaryDirectory(t), temporaryDirectory(t), await aHouseOutside(t)];
+    const [a, b, url] = [dataDirectory(t), dataDirectory(t), await aHouseOutside(t)];
     let refused = 0;
     const fault: Fault = async (point) => {
       if (point !== 'move:journal') return;
@@ -113,7 +113,7 @@ suite('a move beside other machines that have the external database', { skip }, 
     'takes nothing home from a database into which a move is under way: it is in the one where that began',
     { skip: unlessAll },
     async (t) => {
-      const [a, b, url] = [await aHouse(t), temporaryDirectory(t), await emptyUrl(t)];
+      const [a, b, url] = [await aHouse(t), dataDirectory(t), await emptyUrl(t)];
       await assert.rejects(move({ dataDir: a, from: null, to: url, fault: failsAt('move:copied') }), /the disk fails/);
       await assert.rejects(move({ dataDir: b, from: url, to: null }), /A move into this database was not finished/);
       assert.equal(existsSync(path.join(b, 'database')), false);
@@ -131,7 +131,7 @@ suite('a move beside other machines that have the external database', { skip }, 
     };
     await move({ dataDir: a, from: null, to: url, fault });
     assert.deepEqual(refused, ['move:copied', 'move:decided']);
-    await truthOf(url, temporaryDirectory(t));
+    await truthOf(url, dataDirectory(t));
   });
 
   test('asks before it puts itself in the place of what the killed move of another house brought', { skip: unlessAll }, async (t) => {
@@ -141,7 +141,7 @@ suite('a move beside other machines that have the external database', { skip }, 
   });
 
   test('takes home the database of its own cluster only', async (t) => {
-    const [dataDir, url] = [temporaryDirectory(t), await aHouseOutside(t)];
+    const [dataDir, url] = [dataDirectory(t), await aHouseOutside(t)];
     const pin = { format: 1, cluster: { id: 'another', name: 'Another', publicKey: '' }, hosts: false };
     fs.writeFileSync(path.join(dataDir, 'cluster.json'), JSON.stringify(pin));
     await assert.rejects(move({ dataDir, from: url, to: null }), /belongs to another cluster than "House of Ada"/);
@@ -150,7 +150,7 @@ suite('a move beside other machines that have the external database', { skip }, 
   });
 
   test('lets no machine in that comes while it copies: that would be in no copy', async (t) => {
-    const [dataDir, url] = [temporaryDirectory(t), await aHouseOutside(t)];
+    const [dataDir, url] = [dataDirectory(t), await aHouseOutside(t)];
     const db = await connectDatabase({ url, dataDir, log: quietLog() });
     t.after(() => db.close());
     const key = await clusterKeyOf(db, 'x');
@@ -165,7 +165,7 @@ suite('a move beside other machines that have the external database', { skip }, 
   });
 
   test('is none when it stood still for longer than it can keep others away', { skip: unlessAll }, async (t) => {
-    const [dataDir, url] = [temporaryDirectory(t), await aHouseOutside(t)];
+    const [dataDir, url] = [dataDirectory(t), await aHouseOutside(t)];
     const fault: Fault = async (point) => {
       if (point !== 'move:journal') return;
       await inside(url, dataDir, (q) => q.query(`update coordinator set lease_until = clock_timestamp() - interval '1 second'`));
@@ -182,7 +182,7 @@ suite('a database that was left and is to count again, because the one after it 
     await inside(url, '', (q) => markMoved(q, 'the built-in database of attic'));
     const minutes = Math.floor(Date.now() / 60_000);
     await inside(url, '', reopen);
-    await truthOf(url, temporaryDirectory(t));
+    await truthOf(url, dataDirectory(t));
     // the one that is lost began its life by the same clock, perhaps in this very minute
     assert.ok((await inside(url, '', readCluster))!.incarnation > minutes);
   });
@@ -213,7 +213,7 @@ function failsAt(point: string): Fault {
 
 /** A data directory with the built-in database of a cluster with one machine. */
 async function aHouse(t: TestContext): Promise<string> {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = dataDirectory(t);
   await copyEmbedded(dataDir);
   await found(null, dataDir);
   return dataDir;

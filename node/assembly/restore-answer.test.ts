@@ -6,7 +6,7 @@ import { backUp } from '../db/backup-write.ts';
 import { connectDatabase, openSession } from '../db/connect.ts';
 import { acquireLease } from '../db/coordinator.ts';
 import { andClose } from '../db/hold.ts';
-import { emptyUrl, freshDatabase, havePostgres, quietLog, temporaryDirectory } from '../testing/database.ts';
+import { emptyUrl, freshDatabase, havePostgres, quietLog, dataDirectory } from '../testing/database.ts';
 import { databaseLine } from '../testing/database-line.ts';
 import { aHistory } from '../testing/history.ts';
 import { settleDatabase } from './database-truth.ts';
@@ -22,7 +22,7 @@ before(async () => {
   if (skip) return;
   const db = await freshDatabase(life, 'postgres');
   await aHistory(await db.lead(), 40);
-  backup = (await backUp(db, temporaryDirectory(life), { label: 'manual', keys: { 'secret.key': Buffer.alloc(32, 9) } })).file;
+  backup = (await backUp(db, dataDirectory(life), { label: 'manual', keys: { 'secret.key': Buffer.alloc(32, 9) } })).file;
 });
 after(async () => {
   for (const cleanup of cleanups.toReversed()) await cleanup();
@@ -88,10 +88,10 @@ suite('the answer of an external database gets lost', { skip }, () => {
   });
 });
 
-async function house(t: Parameters<typeof temporaryDirectory>[0], state: 'filled' | 'empty') {
-  const [url, dataDir] = [await emptyUrl(t), temporaryDirectory(t)];
+async function house(t: Parameters<typeof dataDirectory>[0], state: 'filled' | 'empty') {
+  const [url, dataDir] = [await emptyUrl(t), dataDirectory(t)];
   if (state === 'filled') {
-    await restore(temporaryDirectory(t), url);
+    await restore(dataDirectory(t), url);
     const db = await connectDatabase({ url, dataDir, log: quietLog() });
     const term = await acquireLease(db, { node: 'x', session: '00000000-0000-4000-8000-000000000003', url: null, ttlSeconds: 600 });
     await db.withTerm(term!).query(`update settings set value = '"after"' where key = 'a'`);

@@ -12,7 +12,7 @@ import { andClose } from '../db/hold.ts';
 import { PlainError } from '../errors.ts';
 import type { Fault } from '../files/durable.ts';
 import { everyRow, grow } from '../testing/bulky.ts';
-import { emptyUrl, havePostgres, quietLog, temporaryDirectory, withDatabase } from '../testing/database.ts';
+import { emptyUrl, havePostgres, quietLog, dataDirectory, withDatabase } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
 import { noOddDisks, smallDisk } from '../testing/odd-disks.ts';
 import { startPostgres } from '../testing/postgres.ts';
@@ -33,17 +33,17 @@ let seed = '';
 
 before(async () => {
   if (skip) return;
-  const dataDir = temporaryDirectory(life);
+  const dataDir = dataDirectory(life);
   const db = await connectDatabase({ url: null, dataDir, log: quietLog() });
   const term = await acquireLease(db, { node: 'x', session: '00000000-0000-4000-8000-000000000001', url: null, ttlSeconds: 600 });
   await aHistory(db.withTerm(term!), 40);
-  const folder = temporaryDirectory(life);
+  const folder = dataDirectory(life);
   const keys = { 'secret.key': Buffer.alloc(32, 9) };
   small = (await backUp(db, folder, { label: 'manual', keys })).file;
   await grow(db, 20);
   big = (await backUp(db, folder, { label: 'manual', keys })).file;
   await db.close();
-  seed = temporaryDirectory(life);
+  seed = dataDirectory(life);
   await restore(seed, small);
 });
 after(async () => {
@@ -97,7 +97,7 @@ suite('a disk that becomes full during a restore into the embedded database', { 
 suite('a disk that becomes full during a restore into an external database', { skip: skipExternal }, () => {
   test('by the copy of what is there', async (t) => {
     const url = await emptyUrl(t);
-    await restore(temporaryDirectory(t), big, { url });
+    await restore(dataDirectory(t), big, { url });
     const rows = await rowsOf(url);
     const disk = smallDisk(t, '2m');
     await assert.rejects(restore(disk.path, small, { url }), told(/^The backup could not be written\. The disk of \S+ is full/));
@@ -112,9 +112,9 @@ suite('a disk that becomes full during a restore into an external database', { s
     t.after(() => server.stop());
     const disk = smallDisk(t, '200m');
     const url = await urlOnDisk(server.url, disk.path);
-    await restore(temporaryDirectory(t), small, { url });
+    await restore(dataDirectory(t), small, { url });
     const rows = await rowsOf(url);
-    const dataDir = temporaryDirectory(t);
+    const dataDir = dataDirectory(t);
     disk.leave(16_000 * 1024);
     await assert.rejects(
       restore(dataDir, big, { url }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, suite, test } from 'node:test';
-import { emptyUrl, eachDatabase, freshDatabase, havePostgres, quietLog, temporaryDirectory } from '../testing/database.ts';
+import { emptyUrl, eachDatabase, freshDatabase, havePostgres, quietLog, dataDirectory } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
 import { testNode } from '../testing/records.ts';
 import { ownBackups } from './backup-before.ts';
@@ -23,10 +23,10 @@ const fixture = path.join(import.meta.dirname, '..', 'testing', 'fixtures', 'bac
 
 /** The other engine, empty, as a restore finds it. */
 async function target(
-  t: Parameters<typeof temporaryDirectory>[0],
+  t: Parameters<typeof dataDirectory>[0],
   kind: 'postgres' | 'embedded',
 ): Promise<LoneSession & { dataDir: string; url: string | null }> {
-  const [dataDir, url] = [temporaryDirectory(t), kind === 'postgres' ? await emptyUrl(t) : null];
+  const [dataDir, url] = [dataDirectory(t), kind === 'postgres' ? await emptyUrl(t) : null];
   const session = await openSession({ url, dataDir, log: quietLog() });
   t.after(() => session.close());
   return Object.assign(session, { dataDir, url });
@@ -36,7 +36,7 @@ eachDatabase((kind) => {
   test('a backup holds every row, comes back on the other engine row by row, and life goes on there with new ids and terms', async (t) => {
     const db = await freshDatabase(t, kind);
     await aHistory(await db.lead(), 1200);
-    const folder = temporaryDirectory(t);
+    const folder = dataDirectory(t);
     const progress: string[] = [];
     const keys = { 'secret.key': Buffer.alloc(32, 7), 'node.key': Buffer.from('key') };
     const made = await backUp(db, folder, { label: 'manual', keys, passphrase, onProgress: ({ table }) => void progress.push(table) });
@@ -77,7 +77,7 @@ const kind = havePostgres() ? 'postgres' : 'embedded';
 test('what does not fit is refused and changes nothing', async (t) => {
   const db = await freshDatabase(t, kind);
   await aHistory(await db.lead());
-  const made = await backUp(db, temporaryDirectory(t), { label: 'manual', keys: {} });
+  const made = await backUp(db, dataDirectory(t), { label: 'manual', keys: {} });
   const contents = await verifyBackup(made.file);
   const there = await target(t, kind);
   const source = rowsOfBackup(made.file, contents, {});
@@ -91,7 +91,7 @@ test('what does not fit is refused and changes nothing', async (t) => {
   const stopped = AbortSignal.abort(new Error('a person stopped it'));
   await assert.rejects(rebuild(there, source, { life: 'restored', embedded: there.embedded, signal: stopped }), /a person stopped it/);
   assert.deepEqual((await compareDatabases(db, there)).differences, []);
-  await assert.rejects(backUp(db, temporaryDirectory(t), { label: 'manual', keys: {}, signal: stopped }), /a person stopped it/);
+  await assert.rejects(backUp(db, dataDirectory(t), { label: 'manual', keys: {}, signal: stopped }), /a person stopped it/);
 });
 
 test(
@@ -100,7 +100,7 @@ test(
   async (t) => {
     const db = await freshDatabase(t, 'postgres');
     await aHistory(await db.lead(), 5);
-    const made = await backUp(db, temporaryDirectory(t), { label: 'manual', keys: {} });
+    const made = await backUp(db, dataDirectory(t), { label: 'manual', keys: {} });
     const contents = await verifyBackup(made.file);
     const { url, dataDir } = db;
     const [there, reader] = [await openSession({ url, dataDir, log: quietLog() }), await openSession({ url, dataDir, log: quietLog() })];
@@ -120,7 +120,7 @@ test('without keys nothing in it lets anybody sign for the house', async (t) => 
   const db = await freshDatabase(t, kind);
   await aHistory(await db.lead());
   const [key] = await db.query<{ key: string }>('select private_key as key from cluster');
-  const folder = temporaryDirectory(t);
+  const folder = dataDirectory(t);
   const made = await backUp(db, folder, { label: 'manual', keys: null });
   const contents = await verifyBackup(made.file);
   assert.equal(contents.manifest.keys, false);
@@ -152,7 +152,7 @@ test('a backup of an older schema is restored and brought up to date', async (t)
 test('a database of every older build is copied and then upgraded', async (t) => {
   const all = readMigrations();
   for (const from of [1, all.length - 1]) {
-    const dataDir = temporaryDirectory(t);
+    const dataDir = dataDirectory(t);
     const options = { url: null, dataDir, log: quietLog() };
     await (await connectDatabase({ ...options, migrations: all.slice(0, from) })).close();
     await (await connectDatabase(options)).close();
@@ -178,7 +178,7 @@ suite('an encrypted backup', () => {
     await q.query(
       `update settings set value = to_jsonb((select string_agg(md5(n::text || random()::text), '') from generate_series(1, 15000) n)) where key = 'a'`,
     );
-    folder = temporaryDirectory({ after: (fn) => void cleanups.push(fn) });
+    folder = dataDirectory({ after: (fn) => void cleanups.push(fn) });
     made = await backUp(db, folder, { label: 'manual', keys: {}, passphrase });
     assert.ok((await verifyBackup(made.file, { passphrase })).encrypted);
     await assert.rejects(verifyBackup(made.file, { passphrase: `${passphrase} ` }), /does not open with this passphrase/);
@@ -219,7 +219,7 @@ suite('an encrypted backup', () => {
 });
 
 test('a file that is no backup is called so', async (t) => {
-  const folder = temporaryDirectory(t);
+  const folder = dataDirectory(t);
   const file = path.join(folder, 'holiday.tar.gz');
   writeFileSync(file, 'Dear diary');
   await assert.rejects(verifyBackup(file), /is no backup of CodecShift/);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { oneDatabase, freshDatabase, havePostgres, quietLog, emptyUrl, temporaryDirectory } from '../testing/database.ts';
+import { oneDatabase, freshDatabase, havePostgres, quietLog, emptyUrl, dataDirectory } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
 import { compareDatabases } from './compare.ts';
 import { openSession, type LoneSession, type Queryable } from './connect.ts';
@@ -130,7 +130,7 @@ async function oddValues(q: Queryable): Promise<void> {
 
 async function copyOnTheOther(t: Parameters<typeof freshDatabase>[0], db: Queryable, kind: 'postgres' | 'embedded'): Promise<LoneSession> {
   const url = kind === 'embedded' && havePostgres() ? await emptyUrl(t) : null;
-  const there = await openSession({ url, dataDir: temporaryDirectory(t), log: quietLog() });
+  const there = await openSession({ url, dataDir: dataDirectory(t), log: quietLog() });
   t.after(() => there.close());
   await rebuild(there, await rowsOfDatabase(db), { life: 'moved', embedded: there.embedded });
   return there;

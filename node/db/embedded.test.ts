@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { quietLog, temporaryDirectory } from '../testing/database.ts';
+import { quietLog, dataDirectory } from '../testing/database.ts';
+import { memoryFolder } from '../testing/memory-folder.ts';
 import { connectDatabase, overEmbedded, type Database } from './connect.ts';
 import { openEmbedded } from './embedded.ts';
 import { enginePostgres } from './engine.ts';
@@ -51,10 +51,10 @@ let made: string | null = null;
 /** A data directory whose first start is over, made once for the tests that are about something else. */
 async function readyDirectory(t: TestContext): Promise<string> {
   if (made === null) {
-    made = fs.mkdtempSync(path.join(os.tmpdir(), 'codecshift-ready-'));
+    made = fs.mkdtempSync(path.join(memoryFolder(), 'codecshift-ready-'));
     await (await open(made)).close();
   }
-  const dataDir = temporaryDirectory(t);
+  const dataDir = dataDirectory(t);
   fs.cpSync(made, dataDir, { recursive: true });
   return dataDir;
 }
@@ -89,14 +89,14 @@ test('a second process on the same data directory is refused and told who has it
 });
 
 test('a start on which commits do not reach the disk is refused', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = dataDirectory(t);
   await assert.rejects(openEmbedded({ dataDir, log: quietLog(), unsafe: true }), /does not reach the disk/);
   const db = await open(dataDir);
   await db.close();
 });
 
 test('a directory that is not a database is left as it is', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = dataDirectory(t);
   fs.mkdirSync(path.join(dataDir, 'database'));
   fs.writeFileSync(path.join(dataDir, 'database', 'letter.txt'), 'mine');
   await assert.rejects(open(dataDir), /is not empty and is not a database/);
@@ -121,7 +121,7 @@ test('a database of another PostgreSQL is left as it is, and said with the ways 
 });
 
 test('a first start that was killed half way begins anew', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = dataDirectory(t);
   fs.mkdirSync(path.join(dataDir, 'database.new', 'global'), { recursive: true });
   fs.writeFileSync(path.join(dataDir, 'database.new', 'PG_VERSION'), '18\n');
   const db = await open(dataDir);
@@ -179,7 +179,7 @@ test(
 );
 
 async function powerCut(t: TestContext, rows: number): Promise<void> {
-  const base = temporaryDirectory(t);
+  const base = dataDirectory(t);
   const [disk, copy] = [path.join(base, 'disk.img'), path.join(base, 'copy.img')];
   makeDisk(disk);
   let acknowledged = 0;

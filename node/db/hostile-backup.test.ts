@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { after, before, suite, test } from 'node:test';
 import { createGzip, gunzipSync, gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { emptyUrl, freshDatabase, havePostgres, quietLog, temporaryDirectory } from '../testing/database.ts';
+import { emptyUrl, freshDatabase, havePostgres, quietLog, dataDirectory } from '../testing/database.ts';
 import { aHistory } from '../testing/history.ts';
 import { readBackup, readHead, verifyBackup } from './backup-read.ts';
 import { backUp, type Manifest } from './backup-write.ts';
@@ -37,7 +37,7 @@ let goodFile = '';
 let folder = '';
 
 before(async () => {
-  folder = temporaryDirectory(suiteLife);
+  folder = dataDirectory(suiteLife);
   const db = await freshDatabase(suiteLife, kind);
   await aHistory(await db.lead(), 5);
   goodFile = (await backUp(db, folder, { label: 'manual', keys: { 'node.key': Buffer.from('key') } })).file;
@@ -127,7 +127,7 @@ suite('a backup of somebody who means harm', () => {
 
   test('with rows that cannot be is refused in words, and the database stays as it was', async (t) => {
     const url = kind === 'postgres' ? await emptyUrl(t) : null;
-    const there = await openSession({ url, dataDir: temporaryDirectory(t), log: quietLog() });
+    const there = await openSession({ url, dataDir: dataDirectory(t), log: quietLog() });
     t.after(() => there.close());
     const bring = async (file: string): Promise<void> => {
       const contents = await verifyBackup(file);

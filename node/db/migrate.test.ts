@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import pg from 'pg';
-import { eachDatabase, emptyUrl, havePostgres, quietLog, temporaryDirectory, withDatabase } from '../testing/database.ts';
+import { eachDatabase, emptyUrl, havePostgres, quietLog, dataDirectory, withDatabase } from '../testing/database.ts';
 import { connectDatabase, type Database } from './connect.ts';
 import { ownBackups } from './backup-before.ts';
 import { listBackups } from './backup-folder.ts';
@@ -16,7 +16,7 @@ const needsPostgres = { skip: havePostgres() ? false : 'needs PostgreSQL' };
 
 eachDatabase((kind) => {
   test('migrations are applied once, in order, and a failing one leaves nothing behind', async (t) => {
-    const [dataDir, directory] = [temporaryDirectory(t), temporaryDirectory(t)];
+    const [dataDir, directory] = [dataDirectory(t), dataDirectory(t)];
     const url = kind === 'postgres' ? await emptyUrl(t) : null;
     const write = (name: string, sql: string): void => fs.writeFileSync(path.join(directory, name), sql);
     const open = (): Promise<Database> => connectDatabase({ url, dataDir, log: quietLog(), migrations: readMigrations(directory) });
@@ -43,7 +43,7 @@ eachDatabase((kind) => {
   });
 
   test('an export knows every table of the schema', async (t) => {
-    const dataDir = temporaryDirectory(t);
+    const dataDir = dataDirectory(t);
     const db = await connectDatabase({ url: kind === 'postgres' ? await emptyUrl(t) : null, dataDir, log: quietLog() });
     t.after(() => db.close());
     const rows = await db.query<{ name: string }>(`select tablename as name from pg_tables where schemaname = 'public' order by 1`);
@@ -55,7 +55,7 @@ eachDatabase((kind) => {
 });
 
 test('a gap in the numbers is refused', (t) => {
-  const directory = temporaryDirectory(t);
+  const directory = dataDirectory(t);
   fs.writeFileSync(path.join(directory, '0002_late.sql'), 'select 1');
   assert.throws(() => readMigrations(directory), /gap before 0002_late\.sql/);
 });
@@ -86,7 +86,7 @@ test(
   async (t) => {
     const url = new URL(await emptyUrl(t));
     const open = (address: string, migrations: Migration[] | null = null): Promise<Database> =>
-      connectDatabase({ url: address, dataDir: temporaryDirectory(t), log: quietLog(), patienceSeconds: 0, migrations });
+      connectDatabase({ url: address, dataDir: dataDirectory(t), log: quietLog(), patienceSeconds: 0, migrations });
     const wrong = new URL(url);
     wrong.password = 'wrong-secret';
     await assert.rejects(

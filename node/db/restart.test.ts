@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import postgres from 'postgres';
-import { quietLog, temporaryDirectory } from '../testing/database.ts';
+import { quietLog, dataDirectory } from '../testing/database.ts';
 import { findPostgres, startPostgres } from '../testing/postgres.ts';
 import { aLibrary, someJobs, testNode } from '../testing/records.ts';
 import { claim, renewLeases } from './claims.ts';
@@ -15,7 +15,7 @@ test(
   async (t) => {
     const server = await startPostgres();
     t.after(() => server.stop());
-    const db = await connectDatabase({ url: server.url, dataDir: temporaryDirectory(t), log: quietLog() });
+    const db = await connectDatabase({ url: server.url, dataDir: dataDirectory(t), log: quietLog() });
     t.after(() => db.close());
     const who = { node: testNode, session: crypto.randomUUID(), url: null, ttlSeconds: 3600 };
     const leader = db.withTerm((await acquireLease(db, who))!);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { createElector, type Elector, type ElectorParts, type Retirement } from '../coordinator/elector.ts';
 import { PlainError } from '../errors.ts';
-import { emptyUrl, havePostgres, quietLog, temporaryDirectory } from '../testing/database.ts';
+import { emptyUrl, havePostgres, quietLog, dataDirectory } from '../testing/database.ts';
 import { until } from '../testing/program.ts';
 import { listBackups } from './backup-folder.ts';
 import { verifyBackup } from './backup-read.ts';
@@ -41,8 +41,8 @@ interface House {
 }
 
 async function house(t: TestContext, migrations: Migration[] = all): Promise<House> {
-  const [url, dataDir, session] = [await emptyUrl(t), temporaryDirectory(t), randomUUID()];
-  const before = await connectDatabase({ url, dataDir: temporaryDirectory(t), log: quietLog(), migrations });
+  const [url, dataDir, session] = [await emptyUrl(t), dataDirectory(t), randomUUID()];
+  const before = await connectDatabase({ url, dataDir: dataDirectory(t), log: quietLog(), migrations });
   t.after(() => before.close());
   const said: string[] = [];
   return {
@@ -233,7 +233,7 @@ suite('an upgrade that does not come to its end', { skip }, () => {
   test('an older program is told that it is too old, by whom, and changes nothing', async (t) => {
     const { openNewer, url } = await house(t);
     await openNewer();
-    await assert.rejects(connectDatabase({ url, dataDir: temporaryDirectory(t), log: quietLog(), migrations: all }), (error: Error) => {
+    await assert.rejects(connectDatabase({ url, dataDir: dataDirectory(t), log: quietLog(), migrations: all }), (error: Error) => {
       assert.match(
         error.message,
         /written by a newer CodecShift \(\d[\d.]*\): its schema is version \d+, this program, \d[\d.]*, knows \d+/,

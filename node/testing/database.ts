@@ -10,6 +10,7 @@ import { migrate, readMigrations } from '../db/migrate.ts';
 import { createLog, type Log } from '../log.ts';
 import { copyEmbedded } from './embedded-template.ts';
 import { empty, emptied, schemaOf } from './emptied.ts';
+import { memoryFolder } from './memory-folder.ts';
 import { findPostgres, startPostgres, type TestPostgres } from './postgres.ts';
 import { thorough } from './thorough.ts';
 
@@ -65,7 +66,7 @@ export function havePostgres(): boolean {
  */
 export async function freshDatabase(t: Cleanup, kind: DatabaseKind): Promise<TestDatabase> {
   if (kind === 'embedded') return freshEmbedded(t);
-  const dataDir = temporaryDirectory(t);
+  const dataDir = dataDirectory(t);
   const kept = idleUrls.pop() ?? (await keepUrl());
   const database = await connectDatabase({ url: kept.url, dataDir, log: quietLog() });
   // Whoever knows the address may have connections of his own, which may outlive the test: such a database is not handed on.
@@ -141,7 +142,7 @@ async function freshEmbedded(t: Cleanup): Promise<TestDatabase> {
 }
 
 async function openEmbeddedForTests(): Promise<{ database: Database; dataDir: string }> {
-  const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), 'codecshift-embedded-'));
+  const dataDir = fs.mkdtempSync(path.join(memoryFolder(), 'codecshift-embedded-'));
   process.once('exit', () => fs.rmSync(dataDir, { recursive: true, force: true }));
   await copyEmbedded(dataDir);
   return { database: await connectDatabase({ url: null, dataDir, log: quietLog() }), dataDir };
@@ -187,8 +188,8 @@ async function dropDatabase(server: string, name: string): Promise<void> {
  * Removed after the test. node:test runs its hooks in the order they were registered in, so a program that a test left
  * running may still write there; and a hook that throws keeps the later ones, which would end that program, from running.
  */
-export function temporaryDirectory(t: Cleanup): string {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'codecshift-test-'));
+export function temporaryDirectory(t: Cleanup, within = os.tmpdir()): string {
+  const directory = fs.mkdtempSync(path.join(within, 'codecshift-test-'));
   const again = (): void => fs.rmSync(directory, { recursive: true, force: true });
   t.after(() =>
     fs.promises
@@ -196,6 +197,11 @@ export function temporaryDirectory(t: Cleanup): string {
       .catch(() => void process.once('exit', again)),
   );
   return directory;
+}
+
+/** The same for data directories that hold a database and no film. */
+export function dataDirectory(t: Cleanup): string {
+  return temporaryDirectory(t, memoryFolder());
 }
 
 /** A log that says nothing unless CODECSHIFT_TEST_LOG is set. */

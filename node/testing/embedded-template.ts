@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectDatabase } from '../db/connect.ts';
 import { readMigrations } from '../db/migrate.ts';
 import { createLog } from '../log.ts';
+import { memoryFolder } from './memory-folder.ts';
 import { repository } from './tools.ts';
 
 /**
@@ -23,7 +23,7 @@ let template: Promise<string> | null = null;
 
 /** As the clips, it lies in the temporary folder for all test files and the next run, under a key of what it is made from. */
 async function makeOnce(): Promise<string> {
-  const folder = join(tmpdir(), 'codecshift-databases');
+  const folder = join(memoryFolder(), 'codecshift-databases');
   const made = join(folder, makings());
   if (existsSync(made)) return made;
   await mkdir(folder, { recursive: true });

@@ -4,8 +4,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { freePorts } from './free-ports.ts';
+import { memoryFolder } from './memory-folder.ts';
 
-/** A real PostgreSQL for tests: its own directory, its own port on this machine, fsync on, gone afterwards. */
+/** A real PostgreSQL for tests: its own directory, its own port on this machine, gone afterwards; it need not outlive a power cut. */
 export interface TestPostgres {
   /** the superuser's URL of the database `postgres` */
   url: string;
@@ -38,7 +39,7 @@ export async function startPostgres(bin: string | null = findPostgres()): Promis
   if (bin === null)
     throw new Error('no PostgreSQL on this machine: install it, or set CODECSHIFT_TEST_POSTGRES_BIN to the directory of initdb');
   const user = serverUser();
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'codecshift-postgres-'));
+  const directory = fs.mkdtempSync(path.join(memoryFolder(), 'codecshift-postgres-'));
   const data = path.join(directory, 'data');
   const passwordFile = path.join(directory, 'password');
   fs.writeFileSync(passwordFile, 'test password', { mode: 0o600 });
@@ -49,7 +50,7 @@ export async function startPostgres(bin: string | null = findPostgres()): Promis
     user,
   );
   const port = await freePorts(1);
-  const settings = `-p ${port} -k '${directory}' -c listen_addresses=127.0.0.1 -c max_connections=200 -c shared_buffers=64MB -c fsync=on`;
+  const settings = `-p ${port} -k '${directory}' -c listen_addresses=127.0.0.1 -c max_connections=200 -c shared_buffers=64MB -c fsync=off`;
   const control = (...args: string[]): Promise<void> =>
     runTool(path.join(bin, 'pg_ctl'), ['-D', data, '-w', '-t', '120', '-o', settings, '-l', path.join(directory, 'log'), ...args], user);
   await control('start');

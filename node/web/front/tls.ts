@@ -163,19 +163,15 @@ function namesOfThisMachine(): MachineNames {
 
 const bridges = /^(?:docker|br-|veth|virbr|podman|cni|lxdbr|lxcbr|vmnet|vboxnet)/;
 
-/** The next look begins `ms` after the last one ended: two at once, on a slow disk, would make two certificates of one need. */
+/** One look at a time: two at once, on a slow disk, would make two certificates of one need. */
 function every(ms: number, look: () => Promise<void>): () => void {
-  let timer = setTimeout(run, ms).unref();
-  let stopped = false;
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-  };
-
-  async function run(): Promise<void> {
-    await look();
-    if (!stopped) timer = setTimeout(run, ms).unref();
-  }
+  let looking = false;
+  const timer = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    void look().finally(() => (looking = false));
+  }, ms).unref();
+  return () => clearInterval(timer);
 }
 
 /** Asked by the clock: folders of containers and secrets change in ways that no watcher hears of. */
