@@ -17,16 +17,18 @@ const words = process.argv.slice(2);
 const filters = words.filter((word) => !word.startsWith('--'));
 const options = words.filter((word) => word.startsWith('--'));
 
-/** These run for minutes: started first, they overlap with everything else instead of trailing behind it. */
+/** These run for minutes and mostly wait for leases, networks and encodes; the longest first. */
 const long = [
-  'scenarios/chaos',
   'scenarios/crash',
-  'scenarios/mesh',
   'scenarios/folder',
+  'scenarios/mesh',
+  'scenarios/chaos',
+  'scenarios/process',
+  'scenarios/rogue',
   'scenarios/',
   'pages.browser',
+  'database-crash',
   'swap-crash',
-  'db/',
 ];
 
 const database = await startDatabase();
@@ -38,15 +40,27 @@ function chosenFiles(): string[] {
   const all = globSync(['node/**/*.test.ts', 'scripts/**/*.test.ts'], { cwd: repository });
   const chosen = filters.length === 0 ? all : all.filter((file) => filters.some((filter) => file.includes(filter)));
   if (chosen.length === 0) throw new Error(`No test file matches ${filters.join(', ')}`);
-  return chosen.toSorted(longestFirst);
+  return mixed(chosen.toSorted(longestFirst));
 }
 
 function longestFirst(a: string, b: string): number {
-  const place = (file: string): number => {
-    const at = long.findIndex((part) => file.includes(part));
-    return at < 0 ? long.length : at;
-  };
-  return place(a) - place(b) || a.localeCompare(b);
+  return placeOf(a) - placeOf(b) || a.localeCompare(b);
+}
+
+function placeOf(file: string): number {
+  const at = long.findIndex((part) => file.includes(part));
+  return at < 0 ? long.length : at;
+}
+
+/**
+ * A long one, then some short ones, and so on: what waits runs beside what computes. All long ones first would leave the
+ * processors idle and be late for it; at the end, they would trail behind everything else.
+ */
+function mixed(files: readonly string[]): string[] {
+  const first = files.findIndex((file) => placeOf(file) === long.length);
+  const [longs, rest] = first < 0 ? [files, []] : [files.slice(0, first), files.slice(first)];
+  const between = Math.floor((rest.length * 0.7) / Math.max(1, longs.length));
+  return [...longs.flatMap((file, n) => [file, ...rest.slice(n * between, (n + 1) * between)]), ...rest.slice(longs.length * between)];
 }
 
 /**
@@ -58,12 +72,12 @@ async function runTests(files: string[], env: Record<string, string>): Promise<n
   const times = new Map<string, number>();
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-  // Node's own default would be one file at a time on two cores, while many tests wait for leases, networks and processes. More
-  // than three keep both cores busy with programs that wait for each other: what takes longer burns more, ten nodes half a core.
+  // Node's own default would be one file at a time on two cores, while many tests wait for leases, networks and processes. With
+  // more than five, programs mostly wait for each other: what takes longer burns more, ten nodes half a core.
   const testing = run({
     files: files.map((file) => join(repository, file)),
     cwd: repository,
-    concurrency: 4,
+    concurrency: 5,
     // The embedded database is nine megabytes of WebAssembly: to compile it a second time, better, pays for programs that live longer.
     execArgv: ['--test-timeout=900000', '--liftoff-only', ...options.filter((word) => !['--times', '--all'].includes(word))],
     signal: interrupted.signal,

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { temporaryDirectory } from '../testing/database.ts';
 import { copyEmbedded } from '../testing/embedded-template.ts';
+import { lendProofs } from '../testing/known-encoders.ts';
 import { until } from '../testing/program.ts';
-import { repository } from '../testing/tools.ts';
+import { quickFfmpegEnv, repository } from '../testing/tools.ts';
 
 /** As the task of Windows starts it; it does the same on every system. */
 function keep(
@@ -16,6 +17,7 @@ function keep(
   const main = join(repository, 'node', 'main.ts');
   const env = {
     ...process.env,
+    ...quickFfmpegEnv(),
     CODECSHIFT_DISCOVERY: 'off',
     CODECSHIFT_CLUSTER: 'new',
     CODECSHIFT_MESH_PORT: '0',
@@ -30,10 +32,11 @@ function keep(
 }
 
 const pidIn = (dataDir: string): number => (JSON.parse(readFileSync(join(dataDir, 'running.json'), 'utf8')) as { pid: number }).pid;
-/** A data directory with a made database: what making one takes is no part of this. */
+/** A data directory with a made database and tried encoders: what that takes is no part of this. */
 async function madeBefore(t: TestContext): Promise<string> {
   const dataDir = temporaryDirectory(t);
   await copyEmbedded(dataDir);
+  lendProofs(dataDir);
   return dataDir;
 }
 

@@ -144,7 +144,13 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     lendProofs(dataDir);
     const library = films && options.isLibrary ? ['--library', films] : [];
     const words = ['run', '--name', name, '--data-dir', dataDir, ...library, ...(options.args ?? []), ...(more.args ?? [])];
-    const argv = [process.execPath, join(repository, 'scripts', 'node.cjs'), join(repository, 'node', 'main.ts'), ...words];
+    const argv = [
+      process.execPath,
+      '--liftoff-only',
+      join(repository, 'scripts', 'node.cjs'),
+      join(repository, 'node', 'main.ts'),
+      ...words,
+    ];
     const env = { ...environment(clock, options), ...options.env, ...more.env };
     const child = network.spawn(name, argv, { env, cwd: home, mounts: mounts(options, films) });
     program = child;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { copyEmbedded } from './embedded-template.ts';
@@ -72,8 +72,8 @@ const defaults: Record<string, string> = {
 
 /** Starts the program and waits for the line with its address. Throws with its whole output when it ends before. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
+  if (makesDatabase(options)) await copyEmbedded(options.dataDir);
   const usual = !bringsOwn(options);
-  if (usual && makesDatabase(options)) await copyEmbedded(options.dataDir);
   if (usual) lendProofs(options.dataDir);
   const { child, output, ended } = launch(options);
   if (usual && !options.entry) void ended.then(() => keepProofs(options.dataDir));
@@ -101,6 +101,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
 
 /** Starts the program where it is expected to refuse, and waits for its end. */
 export async function runProgram(options: ProgramOptions): Promise<Ended> {
+  if (makesDatabase(options)) await copyEmbedded(options.dataDir);
   return launch(options).ended;
 }
 
@@ -149,9 +150,10 @@ function bringsOwn({ bare, fresh, args, env }: ProgramOptions): boolean {
 }
 
 /** To make and migrate an embedded database costs four seconds of a processor, which the first starts of dozens of tests would pay. */
-function makesDatabase({ dataDir, args, env, entry, executable }: ProgramOptions): boolean {
-  if (entry || executable || /DATABASE_URL|--database-url|CODECSHIFT_CLUSTER/.test(JSON.stringify([args, env]))) return false;
-  return !existsSync(dataDir) || readdirSync(dataDir).length === 0;
+function makesDatabase({ dataDir, args, env, entry, executable, bare, fresh }: ProgramOptions): boolean {
+  if (bare || fresh || entry || executable || /DATABASE_URL|--database-url|CODECSHIFT_CLUSTER/.test(JSON.stringify([args, env])))
+    return false;
+  return !existsSync(dataDir) || (statSync(dataDir).isDirectory() && readdirSync(dataDir).length === 0);
 }
 
 interface Launched {
