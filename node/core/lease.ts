@@ -30,8 +30,3 @@ export function isTrusted(lease: Lease, now: number): boolean {
 export function renewInMs(lease: Lease, now: number): number {
   return Math.max(50, lease.renewedAt + lease.ttlMs / 3 - now);
 }
-
-/** For readers of a row: whether a lease is over by the database's clock. Both in milliseconds since 1970. */
-export function isExpired(leaseUntilMs: number, databaseNowMs: number): boolean {
-  return databaseNowMs >= leaseUntilMs;
-}

@@ -31,19 +31,6 @@ export interface Left {
   promised: ReadonlyMap<number, number>;
 }
 
-/** When everything that waits would be done, in seconds; null when nobody's speed is known. `untimed`: jobs that no node could be timed for. */
-export function finishEstimate(world: World): { seconds: number | null; untimed: number } {
-  const stage = stageOf(world);
-  const untimed = world.waiting.length - stage.jobs.length;
-  const ends = [...play(stage, stage.nodes.length, null).values()].map((done) => done.end);
-  const running = world.running.map((run) => run.left ?? 0);
-  const rate = totalRate(stage.nodes, stage.jobs[0] ?? null);
-  if (stage.jobs.length === 0 && world.waiting.length > 0) return { seconds: null, untimed };
-  if (world.more > 0 && rate === 0) return { seconds: null, untimed };
-  const beyond = world.more > 0 ? (world.more * meanPixels(stage.jobs)) / rate : 0;
-  return { seconds: Math.max(0, ...ends, ...running) + beyond, untimed };
-}
-
 /** Seconds until the film lies on the node; 0 where it can be read in place. */
 export function fetchSeconds(node: SchedulingNode, job: SchedulingJob): number {
   return isLocal(node, job) ? 0 : (job.inputBytes * 8) / ((node.mbps ?? USUAL_MBPS) * 1e6);
@@ -122,14 +109,14 @@ function elsewhere(node: SchedulingNode, job: SchedulingJob, stage: Stage, bette
 }
 
 /** The usable part of the world. `asking` has a free slot whatever the books say: it knows best. */
-function stageOf(world: World, asking: SchedulingNode | null = null): Stage {
+function stageOf(world: World, asking: SchedulingNode): Stage {
   const usable = world.nodes
-    .map((node) => (node.id === asking?.id ? asking : node))
-    .filter((node) => nodeRefusal(node) === null && (node.id === asking?.id || node.asks || node.busy >= node.slots));
+    .map((node) => (node.id === asking.id ? asking : node))
+    .filter((node) => nodeRefusal(node) === null && (node.id === asking.id || node.asks || node.busy >= node.slots));
   const cost = new Map(usable.map((node) => [node.id, costs(node, world.waiting)]));
   const jobs = world.waiting.filter((job) => usable.some((node) => cost.get(node.id)!.has(job.id)));
   const nodes = usable.filter((node) => cost.get(node.id)!.size > 0).toSorted((a, b) => pace(a, jobs, cost) - pace(b, jobs, cost));
-  return { nodes, jobs, cost, slots: new Map(nodes.map((node) => [node.id, slotsOf(node, world, node.id === asking?.id)])) };
+  return { nodes, jobs, cost, slots: new Map(nodes.map((node) => [node.id, slotsOf(node, world, node.id === asking.id)])) };
 }
 
 function costs(node: SchedulingNode, jobs: SchedulingJob[]): Map<number, number> {

@@ -5,7 +5,7 @@ import { sentence, type Reason } from './reasons.ts';
 import { aJob, aNode, libx265, nvenc } from '../testing/schedule-samples.ts';
 import { ableTo, keeperOf, whyNot, type RunningEncode, type SchedulingJob, type SchedulingNode, type World } from './refusals.ts';
 import { choose, whereItCanRun } from './schedule.ts';
-import { finishEstimate, leaveToFaster, timeOf } from './schedule-tail.ts';
+import { leaveToFaster, timeOf } from './schedule-tail.ts';
 
 const jobs = (pixels: number[]): SchedulingJob[] => pixels.map((p, i) => aJob({ id: i + 1, pixels: p }));
 const aWorld = (change: Partial<World> = {}): World => ({ nodes: [aNode()], running: [], waiting: [], more: 0, ...change });
@@ -228,18 +228,6 @@ test('with nodes of one, five and ten times the speed the last file does not end
     assert.ok(withIt <= ideal + 200, `${count} files: ${withIt} s, the ideal is ${ideal} s`);
     if (count < 17) assert.ok(withIt < without * 0.75, `${count} files: ${withIt} s instead of ${without} s`);
   }
-});
-
-test('the end of everything is what playing it out gives', () => {
-  const nodes = [1, 5].map((speed) => aNode({ id: `x${speed}`, speeds: { libx265: speed } }));
-  const waiting = jobs([1000, 1000, 1000]);
-  assert.deepEqual(finishEstimate(aWorld({ nodes, waiting })), { seconds: 1000, untimed: 0 });
-  assert.deepEqual(finishEstimate(aWorld({ nodes, waiting: [], running: [{ node: 'x1', left: 70, begun: true }] })), {
-    seconds: 70,
-    untimed: 0,
-  });
-  assert.deepEqual(finishEstimate(aWorld({ nodes: [aNode()], waiting })), { seconds: null, untimed: 3 });
-  assert.deepEqual(finishEstimate(aWorld({ nodes: nodes.slice(1), waiting, more: 10 })), { seconds: 2600, untimed: 0 });
 });
 
 const someJob = fc.record({

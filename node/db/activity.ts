@@ -93,14 +93,6 @@ export function activityForFile(q: Queryable, fileId: number): Promise<Activity[
   return q.query<Activity>(`select ${columns} from activity where file_id = $1 order by id desc limit 200`, [fileId]);
 }
 
-/** What needs a person's look, newest first, not older than a number of days. */
-export function needsALook(q: Queryable, days = 7, most = 20): Promise<Activity[]> {
-  return q.query<Activity>(
-    `select ${columns} from activity where severity > 0 and at > now() - make_interval(days => $1) order by id desc limit ${Math.min(200, Math.max(1, Math.trunc(most)))}`,
-    [days],
-  );
-}
-
 /**
  * Forgets notes older than a number of days, at most 1,000 rows at a time. Returns how many went. The oldest are first by their
  * numbers: nothing behind them is looked at.

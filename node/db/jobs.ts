@@ -123,15 +123,6 @@ export async function setPaused(q: Queryable, jobId: number, paused: boolean): P
   return rows[0] ?? null;
 }
 
-/** A waiting job is set aside until a person decides. */
-export async function holdJob(q: Queryable, jobId: number, reason: Reason): Promise<boolean> {
-  const rows = await q.query(
-    `update jobs set state = 'held', retry_at = null, reason = $2 where id = $1 and state = 'available' returning 1`,
-    [jobId, json(reason)],
-  );
-  return rows.length > 0;
-}
-
 /** A held job waits again, with its failures forgiven. */
 export async function unholdJob(q: Queryable, jobId: number): Promise<boolean> {
   const rows = await q.query(

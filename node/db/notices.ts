@@ -48,11 +48,6 @@ export async function addNotice(q: Queryable, fact: NoticeFact): Promise<void> {
   await q.query(gatherSql(1, '(select $5::jsonb as item) said'), [...params, item]);
 }
 
-/** What was about to be told under this key is not true any more. */
-export async function withdrawNotice(q: Queryable, key: string): Promise<void> {
-  await q.query(`delete from notifications where key = $1 and routed_at is null`, [text(key).slice(0, 300)]);
-}
-
 /**
  * What a line of the activity means for people, as the rest of the statement that writes it (a CTE called `line`): so a fact
  * cannot be written down without its notice. `sql` is '' when it means nothing.

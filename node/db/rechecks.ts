@@ -75,13 +75,6 @@ export async function nextRecheck(q: Queryable): Promise<Recheck | null> {
   return rows[0] ?? null;
 }
 
-export async function recheckOf(q: Queryable, attemptId: number): Promise<RecheckState | null> {
-  const rows = await q.query<{ recheck: RecheckState | null }>(`select recheck from originals where attempt_id = $1 and state = 'kept'`, [
-    attemptId,
-  ]);
-  return rows[0]?.recheck ?? null;
-}
-
 /** One step of the drawing above, and when its keeper was last asked. False when it was not in one of `from`, or left the trash. */
 export async function setRecheck(
   q: Queryable,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Verdict } from '../core/verdict.ts';
 import { eachDatabase, freshDatabase } from '../testing/database.ts';
 import { aFingerprint, aLibrary, aProbe, because, claimed, someFiles, someJobs } from '../testing/records.ts';
-import { activityForFile, addActivity, listActivity, needsALook } from './activity.ts';
+import { activityForFile, addActivity, listActivity } from './activity.ts';
 import { advance, saveVerdict } from './attempts.ts';
 import type { ClaimedJob } from './claims.ts';
 import { cancelAttempt, holdAttempt } from './run-ends.ts';
@@ -236,7 +236,7 @@ eachDatabase((kind) => {
     for (let i = 0; i < 3; i++) await addActivity(q, { kind: 'looked-at', severity: i as 0 | 1 | 2, params: { name: `a\0b${i}` } });
     assert.equal((await listActivity(q, {}, { size: 2 })).rows.length, 2);
     assert.deepEqual(
-      (await needsALook(q)).map((a) => a.severity),
+      (await listActivity(q, { minSeverity: 1 })).rows.map((a) => a.severity),
       [2, 1],
     );
     assert.equal((await listActivity(q, { minSeverity: 1 })).rows[0]?.term, 1);

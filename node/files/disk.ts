@@ -1,4 +1,4 @@
-import { stat, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { reason } from '../core/reasons.ts';
 import { codeOf, PlainError } from '../errors.ts';
 
@@ -12,11 +12,6 @@ export async function freeBytes(path: string): Promise<number> {
 export async function freeBytesOrNull(path: string): Promise<number | null> {
   const disk = await statfs(path, { bigint: true }).catch(() => null);
   return disk === null || disk.blocks === 0n ? null : Number(disk.bavail * disk.bsize);
-}
-
-export async function sameFileSystem(a: string, b: string): Promise<boolean> {
-  const [first, second] = await Promise.all([stat(a), stat(b)]);
-  return first.dev === second.dev;
 }
 
 /** Left free for journals and for everybody else. */

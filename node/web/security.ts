@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
-import { hostname, networkInterfaces } from 'node:os';
+import { hostname } from 'node:os';
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { refuse } from './errors.ts';
@@ -155,13 +155,6 @@ export function isOurName(host: string, extra: ReadonlySet<string>): boolean {
   // Routers add their own suffix to a bare name; a stranger cannot register these.
   return (
     host === machine || host === short || ['.lan', '.home', '.internal', '.home.arpa', '.fritz.box'].some((end) => host === short + end)
-  );
-}
-
-/** The addresses at which this machine is reached from the network, for the message at start. */
-export function ownAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((list) =>
-    (list ?? []).filter((a) => !a.internal && a.family === 'IPv4').map((a) => a.address),
   );
 }
 

@@ -60,17 +60,3 @@ function chartSentence(list: HistoryChart['days'], days: number): string {
   const words = `${size(total)} reclaimed from ${plural(files, 'file')} in the last ${days} days`;
   return active > 1 ? `${words}, most of it on ${day(best.date)} with ${size(best.reclaimed)}.` : `${words}.`;
 }
-
-export function totalsOf(rows: readonly DayTotal[]): HistoryTotals {
-  const sum = (of: (row: DayTotal) => number): number => rows.reduce((total, row) => total + of(row), 0);
-  const bytesIn = sum((r) => r.bytesIn);
-  const bytesOut = sum((r) => r.bytesOut);
-  return {
-    replaced: sum((r) => r.replaced),
-    kept: sum((r) => r.kept),
-    failed: sum((r) => r.failed),
-    bytesIn,
-    bytesOut,
-    reclaimed: Math.max(0, bytesIn - bytesOut),
-  };
-}

@@ -1,5 +1,5 @@
 import type { Standing } from '../../core/standing.ts';
-import { ago, exact, plural, time } from '../format.ts';
+import { ago, exact, time } from '../format.ts';
 import type { NeighbourNode } from '../front/parts.ts';
 import { url } from '../routes.ts';
 
@@ -195,8 +195,4 @@ export function clustersAround(
 
 function moment(label: string, at: Date, now: Date): StandingView['facts'][number] {
   return { label, value: `${time(at)}, ${ago(at, now)}`, title: exact(at) };
-}
-
-export function nodesInWords(n: number): string {
-  return plural(n, 'machine');
 }
