@@ -2,7 +2,7 @@ import { reason as reasonOf, sentence, type Reason } from '../core/reasons.ts';
 import { targetPath } from '../core/target.ts';
 import type { Check } from '../core/check.ts';
 import type { Verdict } from '../core/verdict.ts';
-import { readAttempt, saveLooker, type Attempt } from '../db/attempts.ts';
+import { awaitLooker, readAttempt, saveLooker, type Attempt } from '../db/attempts.ts';
 import { readNode } from '../db/nodes.ts';
 import { listNodeRoots } from '../db/roots.ts';
 import type { RunContext } from '../db/run-context.ts';
@@ -80,7 +80,7 @@ export function createSecondLook(parts: LookParts): SecondLook {
 
   async function ask(attempt: Attempt, context: RunContext): Promise<void> {
     // while nobody answers, nobody but this keeps the lease
-    if (!(await saveLooker(db, runOf(attempt), attempt.lookerId, attempt.verdict!, lease()))) return;
+    if (!(await awaitLooker(db, runOf(attempt), attempt.lookerId!, lease()))) return;
     try {
       await mesh.request(attempt.lookerId!, 'grant', {
         op: 'recheck',

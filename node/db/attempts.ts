@@ -170,6 +170,20 @@ export async function saveLooker(
   return rows[0] ?? null;
 }
 
+/**
+ * The run lives on while this machine is asked for its second look. False when somebody else is, or none any more: an answer may
+ * overtake the question, and what it wrote into the verdict must stay.
+ */
+export async function awaitLooker(q: Queryable, run: Run, lookerId: string, leaseSeconds: number): Promise<boolean> {
+  const rows = await q.query(
+    `update jobs j set lease_until = now() + make_interval(secs => $3)
+       from attempts b where j.id = $1 and j.attempt_id = $2 and j.state = 'running' and b.id = $2 and b.state = 'verifying' and b.looker_id = $4
+     returning 1`,
+    [run.jobId, run.attemptId, leaseSeconds, lookerId],
+  );
+  return rows.length > 0;
+}
+
 export async function readAttempt(q: Queryable, id: number): Promise<Attempt | null> {
   return (await q.query<Attempt>(`select ${columns} from attempts a where a.id = $1`, [id]))[0] ?? null;
 }

@@ -4,7 +4,8 @@ import postgres from 'postgres';
 import { defaultProfile } from '../core/profile.ts';
 import { eachDatabase, freshDatabase } from '../testing/database.ts';
 import { aJob, aLibrary, aNode, aWish, because, claimed, someFiles, someJobs, testNode } from '../testing/records.ts';
-import { advance, openAttempts, overAttempts, readAttempt, saveEncoded, saveVerdict } from './attempts.ts';
+import type { Verdict } from '../core/verdict.ts';
+import { advance, awaitLooker, openAttempts, overAttempts, readAttempt, saveEncoded, saveLooker, saveVerdict } from './attempts.ts';
 import { claim, claimOne, renewLeases, type ClaimedJob, type Run } from './claims.ts';
 import { cancelAttempt, failAttempt, holdAttempt, reapExpired, releaseAttempt } from './run-ends.ts';
 import { countsByState, foldCounters } from './counters.ts';
@@ -170,6 +171,31 @@ eachDatabase((kind) => {
       (await openAttempts(q)).map((a) => a.id),
       [current.attemptId],
     );
+  });
+
+  test('a question for a second look that its answer overtook changes nothing of what the answer wrote', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const library = await aLibrary(q);
+    await aNode(q, 'node-b');
+    await aNode(q, 'node-c');
+    await someJobs(q, library.id, 1);
+    const run = await claimed(q);
+    await advance(q, run, ['running'], 'verifying', 60);
+    const verdict: Verdict = { accepted: true, checks: [] };
+    assert.ok(await saveLooker(q, run, 'node-b', verdict, 60));
+    assert.equal(await awaitLooker(q, run, 'node-b', 60), true);
+    const answered: Verdict = {
+      accepted: true,
+      checks: [{ name: 'second-look', original: 'wished', output: 'nobody could look', passed: true }],
+    };
+    assert.ok(await saveLooker(q, run, null, answered, 60));
+    assert.equal(await awaitLooker(q, run, 'node-b', 60), false);
+    assert.deepEqual((({ lookerId, verdict: words }) => ({ lookerId, words }))((await readAttempt(q, run.attemptId))!), {
+      lookerId: null,
+      words: answered,
+    });
+    assert.ok(await saveLooker(q, run, 'node-c', answered, 60));
+    assert.equal(await awaitLooker(q, run, 'node-b', 60), false, 'another one looks now');
   });
 
   test('a run lives on the word of its worker and of its keeper, and of nobody else', async (t) => {
