@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { utimesSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import { request as plainRequest, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -204,6 +205,32 @@ test('files that are renewed are shown without a restart, and a pair that does n
   await writeFile(files.key, two.key);
   await heard.promise;
   assert.equal(await shown(port), new X509Certificate(two.cert).fingerprint256);
+  assert.equal(open.certificate(), two.cert);
+});
+
+test('a renewal is seen that neither the size nor the time of the files tells, as one right after the start', async (t) => {
+  const dir = await directory(t);
+  const files = { cert: path.join(dir, 'tls.crt'), key: path.join(dir, 'tls.key') };
+  const one = makeCertificate(['localhost'], new Date());
+  let two = makeCertificate(['localhost'], new Date());
+  // the signature in it has now 70, now 72 bytes
+  while (two.cert.length !== one.cert.length) two = makeCertificate(['localhost'], new Date());
+  const put = (pair: { cert: string; key: string }): void => {
+    for (const kind of ['cert', 'key'] as const) {
+      writeFileSync(files[kind], pair[kind]);
+      utimesSync(files[kind], 1_000_000_000, 1_000_000_000);
+    }
+  };
+  put(one);
+  const renewed = Promise.withResolvers<void>();
+  const open = await openListener({ kind: 'files', ...files }, () => {}, {
+    log: createLog({ level: 'fatal', pretty: true }),
+    lookMs: 20,
+    onRenewed: renewed.resolve,
+  });
+  t.after(() => open.close());
+  put(two);
+  await renewed.promise;
   assert.equal(open.certificate(), two.cert);
 });
 

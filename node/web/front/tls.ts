@@ -1,5 +1,4 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import { isIP } from 'node:net';
@@ -56,10 +55,8 @@ export async function openListener(
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
   });
-  const stopLooking =
-    wish.kind === 'files'
-      ? follow(wish, (next) => renew(next), parts.lookMs ?? LOOK_MS)
-      : every(parts.lookMs ?? OWN_LOOK_MS, async () => renew(await load(wish, names()).catch((error: unknown) => error as Error)));
+  const everyMs = parts.lookMs ?? (wish.kind === 'own' ? OWN_LOOK_MS : LOOK_MS);
+  const stopLooking = follow(pair, () => (wish.kind === 'own' ? load(wish, names()) : readPair(wish.cert, wish.key)), renew, everyMs);
   return {
     server,
     secure: true,
@@ -163,37 +160,32 @@ function namesOfThisMachine(): MachineNames {
 
 const bridges = /^(?:docker|br-|veth|virbr|podman|cni|lxdbr|lxcbr|vmnet|vboxnet)/;
 
-/** One look at a time: two at once, on a slow disk, would make two certificates of one need. */
-function every(ms: number, look: () => Promise<void>): () => void {
+/**
+ * Asked by the clock: folders of containers and secrets change in ways that no watcher hears of. What is read is compared, not
+ * when the files changed: a renewal between two looks at that would be missed until the next one, months later. One look at a
+ * time: two at once, on a slow disk, would make two certificates of one need.
+ */
+function follow(
+  first: CertificatePair,
+  read: () => Promise<CertificatePair>,
+  then: (next: CertificatePair | Error) => void,
+  everyMs: number,
+): () => void {
+  let seen = first.cert + first.key;
   let looking = false;
   const timer = setInterval(() => {
     if (looking) return;
     looking = true;
     void look().finally(() => (looking = false));
-  }, ms).unref();
+  }, everyMs).unref();
   return () => clearInterval(timer);
-}
-
-/** Asked by the clock: folders of containers and secrets change in ways that no watcher hears of. */
-function follow(files: { cert: string; key: string }, then: (pair: CertificatePair | Error) => void, everyMs: number): () => void {
-  let seen = '';
-  const stopLooking = every(everyMs, () => look().catch((error: unknown) => then(error as Error)));
-  void stamp().then(
-    (first) => (seen ||= first),
-    () => {},
-  );
-  return stopLooking;
 
   async function look(): Promise<void> {
-    const now = await stamp();
-    if (now === seen) return;
-    seen = now;
-    then(await readPair(files.cert, files.key));
-  }
-
-  async function stamp(): Promise<string> {
-    const found = await Promise.all([files.cert, files.key].map((file) => stat(file)));
-    return found.map(({ mtimeMs, size, ino }) => `${mtimeMs} ${size} ${ino}`).join(' ');
+    const next = await read().catch((error: unknown) => error as Error);
+    const text = next instanceof Error ? messageOf(next) : next.cert + next.key;
+    if (text === seen) return;
+    seen = text;
+    then(next);
   }
 }
 
