@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { pathToFileURL } from 'node:url';
 import { findPostgres, startPostgres } from '../node/testing/postgres.ts';
 import type { TestPostgres } from '../node/testing/postgres.ts';
 import { repository } from '../node/testing/tools.ts';
@@ -79,7 +80,12 @@ async function runTests(files: string[], env: Record<string, string>): Promise<n
     cwd: repository,
     concurrency: 5,
     // The embedded database is nine megabytes of WebAssembly: to compile it a second time, better, pays for programs that live longer.
-    execArgv: ['--test-timeout=900000', '--liftoff-only', ...options.filter((word) => !['--times', '--all'].includes(word))],
+    execArgv: [
+      `--test-timeout=${options.includes('--all') ? 1_800_000 : 300_000}`,
+      `--import=${pathToFileURL(join(repository, 'node/testing/time-limit.ts')).href}`,
+      '--liftoff-only',
+      ...options.filter((word) => !['--times', '--all'].includes(word)),
+    ],
     signal: interrupted.signal,
   });
   let passed = false;
