@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { loadOptions } from '../config/load.ts';
@@ -5,6 +6,7 @@ import { makePlan, type Plan } from '../core/plan.ts';
 import type { Probe } from '../core/media.ts';
 import { defaultProfile } from '../core/profile.ts';
 import { sentence } from '../core/reasons.ts';
+import { targetPath } from '../core/target.ts';
 import { codeOf, PlainError } from '../errors.ts';
 import { fingerprint } from '../files/fingerprint.ts';
 import { ffmpegWish } from '../assembly/house.ts';
@@ -58,7 +60,10 @@ async function planFile(file: string, values: Record<string, unknown>): Promise<
       () => false,
       () => true,
     );
-    const plan = makePlan(probe, { path: path.basename(file), fingerprint: print_, madeByUs: false, readOnly }, defaultProfile);
+    const target = targetPath(path.basename(file), '.mkv');
+    const taken = target !== path.basename(file) && existsSync(path.join(path.dirname(file), target));
+    const facts = { path: path.basename(file), fingerprint: print_, madeByUs: false, readOnly, inTheWay: taken ? target : null };
+    const plan = makePlan(probe, facts, defaultProfile);
     return { file, plan, sentence: sentence(plan.reason), probe };
   } catch (error) {
     if (!(error instanceof PlainError) || !error.reason) throw error;

@@ -2,12 +2,13 @@ import { jobClass, savingRank } from '../core/job.ts';
 import type { Fingerprint, Probe } from '../core/media.ts';
 import { makePlan, type Plan } from '../core/plan.ts';
 import { sentence, type Reason } from '../core/reasons.ts';
+import { targetPath } from '../core/target.ts';
 import { titleOf } from '../core/title.ts';
 import type { ClusterSettings } from '../config/schema.ts';
 import type { Database, Queryable } from '../db/connect.ts';
 import { enqueue } from '../db/jobs.ts';
 import type { Library } from '../db/libraries.ts';
-import { readFile, saveInspected, type MediaFile } from '../db/media-files.ts';
+import { readFile, saveInspected, takerOfName, type MediaFile } from '../db/media-files.ts';
 import { itemRefusal } from '../db/source-files.ts';
 import { findByMadeHash, findMoved, moveFile } from '../db/moved-files.ts';
 import { PlainError, messageOf } from '../errors.ts';
@@ -74,10 +75,21 @@ async function plan(
   readOnly: boolean,
 ): Promise<Inspected> {
   const made = await findByMadeHash(parts.db, fingerprint.hash);
-  const inLibrary = library.folder ? file.path.slice(library.folder.length + 1) : file.path;
-  const facts = { path: inLibrary, fingerprint, madeByUs: made !== null, readOnly, ageMs: ageOf(file, library, Date.now()) };
+  const taker = await takerOfName(parts.db, library.id, file.path, targetPath(file.path, '.mkv'));
+  const facts = {
+    path: inLibrary(library, file.path),
+    fingerprint,
+    madeByUs: made !== null,
+    readOnly,
+    ageMs: ageOf(file, library, Date.now()),
+    inTheWay: taker && inLibrary(library, taker),
+  };
   const made_plan = makePlan(probe, facts, library.profile);
   return decide(parts, library, file, { fingerprint, probe }, made_plan);
+}
+
+function inLibrary({ folder }: Library, path: string): string {
+  return folder ? path.slice(folder.length + 1) : path;
 }
 
 const DAY = 86_400_000;

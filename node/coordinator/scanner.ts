@@ -68,7 +68,7 @@ interface Run {
 /** More folders than this at once: the whole library is listed, which is cheaper and misses nothing. */
 const MOST_FOLDERS = 50;
 /** What the next scan may find otherwise, although the file itself has not changed. */
-const unread = ['probe-timeout', 'probe-failed', 'unreadable', 'no-permission', 'read-only'] as const;
+const unread = ['probe-timeout', 'probe-failed', 'unreadable', 'no-permission', 'read-only', 'name-taken'] as const;
 
 export function createScanner(parts: ScannerParts): Scanner {
   const { db, events, log } = parts;

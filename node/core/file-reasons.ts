@@ -93,6 +93,11 @@ export const fileReasons = {
   'raw-stream': skip('Raw stream', 'It is a raw video stream without timestamps; they would have to be guessed.'),
   'no-duration': skip('No duration', 'The file does not say how long it is, so a copy could not be checked against it.'),
   'no-size': skip('No picture size', 'The file does not say how large its picture is.'),
+  'name-taken': skip(
+    'Name taken',
+    'The name that it would get, “{name}”, is taken[: “{by}” becomes that]. Nothing is overwritten; one of the two needs another name.',
+    { retry: true },
+  ),
   'read-only': skip('Read-only', 'Its folder can’t be written to, so the file can’t be replaced.', { retry: true }),
 
   // it is not a film, or not one that we open

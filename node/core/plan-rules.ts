@@ -30,6 +30,8 @@ export interface FileFacts {
   excludedBy?: string | null | undefined;
   /** milliseconds since it was added or last changed; null or left out where nobody knows */
   ageMs?: number | null | undefined;
+  /** path of what has the name already that its output in Matroska would get, or is about to get it; null or left out: nothing */
+  inTheWay?: string | null | undefined;
 }
 
 /** Why a file is left alone, the most useful reason first; null: nothing speaks against work. */

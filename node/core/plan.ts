@@ -6,6 +6,7 @@ import { firstRefusal, type FileFacts } from './plan-rules.ts';
 import type { Profile } from './profile.ts';
 import type { Reason } from './reasons.ts';
 import { reason } from './reasons.ts';
+import { targetPath } from './target.ts';
 
 export type Plan = SkipPlan | WorkPlan;
 
@@ -71,7 +72,20 @@ export function makePlan(probe: Probe, file: FileFacts, profile: Profile): Plan 
   const film = films[0];
   const refused = firstRefusal({ probe, file, profile, films, film: film! });
   if (refused) return { action: 'skip', ...refused };
-  return planWork(probe, file, profile, film!);
+  const plan = planWork(probe, file, profile, film!);
+  return plan.action === 'skip' ? plan : (nameTaken(file, plan) ?? plan);
+}
+
+/** The swap would refuse it, after hours of work for nothing. */
+function nameTaken(file: FileFacts, plan: WorkPlan): SkipPlan | null {
+  const target = targetPath(file.path, plan.extension);
+  if (!file.inTheWay || target === file.path) return null;
+  const by = file.inTheWay === target ? null : nameOf(file.inTheWay);
+  return { action: 'skip', reason: reason('name-taken', { name: nameOf(target), by }) };
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 function planWork(probe: Probe, file: FileFacts, profile: Profile, film: VideoStream): Plan {

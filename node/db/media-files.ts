@@ -247,6 +247,25 @@ export async function findFile(q: Queryable, libraryId: number, path: string): P
   return rows[0] ?? null;
 }
 
+/**
+ * The path of another film of the library that is called `target` already, or will be when the job that it has in the queue is
+ * done (Film.avi and Film.wmv); null: there is none. Reads only names that begin alike: the paths are sorted by bytes, and a
+ * slash comes right after a dot.
+ */
+export async function takerOfName(q: Queryable, libraryId: number, path: string, target: string): Promise<string | null> {
+  if (path === target) return null;
+  const [stem, extension] = [target.slice(0, target.lastIndexOf('.')), target.slice(target.lastIndexOf('.'))];
+  const rows = await q.query<{ path: string }>(
+    `select f.path from media_files f
+      where f.library_id = $1 and f.path > $2 || '.' and f.path < $2 || '/' and f.path <> $3 and f.status <> 'missing'
+        and (f.path = $4 or (strpos(substr(f.path, length($2) + 2), '.') = 0 and exists (
+              select 1 from jobs j where j.file_id = f.id and j.state in ('available', 'running', 'held') and j.plan ->> 'extension' = $5)))
+      order by f.path <> $4 limit 1`,
+    [libraryId, text(stem), text(path), text(target), extension],
+  );
+  return rows[0]?.path ?? null;
+}
+
 /** Files waiting to be looked at: new ones and those that were still being written, oldest first. */
 export function filesToInspect(q: Queryable, libraryId: number, afterId: number, size = 200): Promise<KnownFile[]> {
   return q.query<KnownFile>(
