@@ -11,6 +11,7 @@ import { planSql } from './forecast.ts';
 import { failedSince, listHistory, listNext, listWaiting, runningJobs } from './job-lists.ts';
 import { fileCounts } from './libraries.ts';
 import { metricCounts, wholeScans } from './metrics.ts';
+import { takerOfName } from './media-files.ts';
 import { keyset } from './page.ts';
 
 interface Plan {
@@ -82,8 +83,9 @@ test(
       );
     }
 
-    // what /metrics and the status read: counters, and index ranges of what runs or failed lately
-    for (const read of [countsByState, runningJobs, fileCounts, metricCounts, wholeScans, (r: Queryable) => failedSince(r, 24)]) {
+    const takers = (r: Queryable): Promise<unknown> => takerOfName(r, libraries[0]!.id, 'film-1.avi', 'film-1.mkv');
+    // what /metrics and the status read: counters, and index ranges of what runs or failed lately; a name that may be taken
+    for (const read of [takers, countsByState, runningJobs, fileCounts, metricCounts, wholeScans, (r: Queryable) => failedSince(r, 24)]) {
       const scans = flatten(await explainOf(q, read)).filter((n) => ['jobs', 'media_files'].includes(n['Relation Name'] ?? ''));
       const looked = scans.reduce((sum, n) => sum + n['Actual Rows'] * n['Actual Loops'], 0);
       assert.ok(scans.every((n) => n['Index Name'] !== undefined) && looked < 1000, `${read.name} reads ${looked} rows`);
