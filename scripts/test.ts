@@ -81,7 +81,7 @@ async function runTests(files: string[], env: Record<string, string>): Promise<n
     concurrency: 5,
     // The embedded database is nine megabytes of WebAssembly: to compile it a second time, better, pays for programs that live longer.
     execArgv: [
-      `--test-timeout=${options.includes('--all') ? 1_800_000 : 300_000}`,
+      `--test-timeout=${options.includes('--all') ? 1_800_000 : 420_000}`,
       `--import=${pathToFileURL(join(repository, 'node/testing/time-limit.ts')).href}`,
       '--liftoff-only',
       ...options.filter((word) => !['--times', '--all'].includes(word)),

@@ -4,7 +4,7 @@ import { isMainThread } from 'node:worker_threads';
  * Loaded into every test file by scripts/test.ts: a file that does not end by itself ends with what holds it. Node's own limit
  * ends a test, but not the process that the test left something open in, and says nothing where all of them hang.
  */
-const minutes = process.env['CODECSHIFT_TEST_ALL'] ? 40 : 8;
+const minutes = process.env['CODECSHIFT_TEST_ALL'] ? 40 : 10;
 
 if (isMainThread) {
   setTimeout(() => {
