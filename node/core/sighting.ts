@@ -8,7 +8,9 @@ export type Trouble =
   | { state: 'other-cluster' }
   /** `why`: the whole sentence, where both could say what they speak */
   | { state: 'other-version'; theirs: string | null; ours: string; why?: string }
-  | { state: 'clock'; clockMs: number };
+  | { state: 'clock'; clockMs: number }
+  /** another machine shows the key of this very one */
+  | { state: 'twin' };
 
 /** Clocks further apart than this are told to a person: schedules and the times on the page would mislead. */
 export const CLOCK_LIMIT_MS = 120_000;
@@ -30,6 +32,8 @@ export function describeTrouble(who: string, trouble: Trouble): string {
         trouble.why ??
         `${who} runs ${trouble.theirs ?? 'another version'}, which this one (${trouble.ours}) cannot talk to. Install the same version of CodecShift on both.`
       );
+    case 'twin':
+      return `Another machine runs with the identity of ${who}: its data folder was copied there. Only one of the two is heard. Stop CodecShift on the copy, delete its data folder and start it again: it then asks to join as a machine of its own.`;
     case 'clock':
       return `The clock of ${who} is ${span(trouble.clockMs)} ${trouble.clockMs < 0 ? 'behind' : 'ahead of'} this machine's. They work together, but hours and times will not fit: set both clocks by the network (NTP).`;
   }

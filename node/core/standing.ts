@@ -53,7 +53,7 @@ export interface Sighting {
   addresses: string[];
   /** how it was noticed: on which interface, from which list */
   by: 'mdns' | 'peer' | 'remembered' | 'told' | 'inbound';
-  state: 'connected' | 'connecting' | 'unreachable' | 'other-cluster' | 'fresh' | 'not-approved' | 'other-version' | 'clock';
+  state: 'connected' | 'connecting' | 'unreachable' | 'other-cluster' | 'fresh' | 'not-approved' | 'other-version' | 'clock' | 'twin';
   /** a whole sentence: what is wrong and what helps; empty when all is well */
   says: string;
   latencyMs: number | null;

@@ -88,6 +88,34 @@ test('machines on a network without any way out find each other with nothing con
   );
 });
 
+test('two machines with the data folder of one are told so, each with the address of the other', async (t) => {
+  const problem = networkProblem();
+  if (problem !== null) return t.skip(problem);
+  const house = cluster();
+  const [a] = machines('a') as [Machine];
+  const bed = await createNetwork(t, { machines: ['one', 'copy'] });
+  const children = ['one', 'copy'].map((name) =>
+    bed.spawn(name, program, { env: orders(house, a, [a], { discovery: 'lan' }), stdio: ['pipe', 'pipe', 'inherit'] }),
+  );
+  const said = children.map((child) => listen(t, child));
+  const around = (i: number): Surroundings | undefined => said[i]!.findLast(({ event }) => event === 'around')?.around;
+  await until(
+    'both have noticed',
+    () => {
+      for (const child of children) child.stdin!.write('?\n');
+      return [0, 1].every((i) => around(i)?.sightings.some(({ state }) => state === 'twin'));
+    },
+    240_000,
+  );
+  for (const i of [0, 1]) {
+    const [twin] = around(i)!.sightings;
+    assert.deepEqual([twin!.node, twin!.name, twin!.by], [a.id, 'a', 'mdns']);
+    assert.match(twin!.says, /^Another machine runs with the identity of a: its data folder was copied there/);
+    const others = around(1 - i)!.listening.flatMap(({ addresses }) => addresses);
+    assert.ok(twin!.addresses.length > 0 && twin!.addresses.every((address) => others.includes(address)), JSON.stringify(twin));
+  }
+});
+
 test('a machine that is killed is noticed at once and met again when it comes back', async (t) => {
   const house = cluster();
   const all = machines('a', 'b') as [Machine, Machine];

@@ -28,6 +28,7 @@ export interface LanMdnsParts {
   id: string;
   /** multiaddrs of this node that end with its id */
   addresses: () => string[];
+  /** what this node says of itself comes back to it too */
   onFound: (node: string, addresses: string[], heardOn: string) => void;
   log: Log;
   intervalMs?: number;
@@ -154,7 +155,7 @@ export function createLanMdns(parts: LanMdnsParts): LanMdns {
   function onResponse(card: Card, response: ResponsePacket): void {
     if (!heard.take(card.address)) return;
     const found = readResponse(response, parts.tag);
-    if (found && found.node !== parts.id) parts.onFound(found.node, found.addresses, card.name);
+    if (found) parts.onFound(found.node, found.addresses, card.name);
   }
 
   function status(card: Card): Surroundings['interfaces'][number] {

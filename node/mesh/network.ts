@@ -76,7 +76,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   const links = createLinks(log);
   const sightings = createSightings({ nameOf: (node) => membership.nameOf(node) });
   const book = createAddressBook(isMember);
-  const witness = createWitness({ sightings, book });
+  const witness = createWitness({ self, sightings, book, log });
   const program = { name: parts.name, version: parts.version, speaks: parts.speaks ?? spoken };
   const meetings = createMeetings({ self, ...program, membership, book, own: listening });
   const encounters = createEncounters({ ...program, membership, meetings, links, book, sightings, versionOf, log });
@@ -218,7 +218,8 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
   }
 
   function onFound(node: string, addresses: string[]): void {
-    if (node === self || ended) return;
+    if (ended) return;
+    if (node === self) return witness.ourselves(addresses, port);
     if (!isMember(node)) return witness.announced(node, addresses);
     const silentMs = performance.now() - (heardOf.get(node) ?? -Infinity);
     heardOf.set(node, performance.now());
@@ -270,7 +271,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
     return {
       listening: [{ what: 'mesh', addresses: listening(), ...(problem ? { problem } : {}) }],
       interfaces,
-      sightings: witness.list().filter(({ node }) => node !== self),
+      sightings: witness.list().filter(({ node, state }) => node !== self || state === 'twin'),
     };
   }
 }

@@ -1,6 +1,7 @@
 import type { Sighting } from '../core/standing.ts';
+import type { Log } from '../log.ts';
 import type { AddressBook } from './address-book.ts';
-import { formatAddress, parseAddress, type Target } from './addresses.ts';
+import { formatAddress, isLoopback, ownInterfaces, parseAddress, type Target } from './addresses.ts';
 import type { Sightings } from './sightings.ts';
 
 /** What happened around this node, put down as a sighting: who it was, what is wrong, and how it is known of. */
@@ -15,12 +16,21 @@ export interface Witness {
   removed(node: string): void;
   /** multicast told of one that is no member; `addresses` are its word */
   announced(node: string, addresses: string[]): void;
+  /** multicast told of this very node: at an address that is not its own a machine runs with a copy of its data */
+  ourselves(addresses: string[], ownPort: number): void;
   /** one that is no member came here, or was found where somebody else was looked for */
   stranger(node: string, address: string, direction: 'inbound' | 'outbound'): void;
   list(): Sighting[];
 }
 
-export function createWitness({ sightings, book }: { sightings: Sightings; book: AddressBook }): Witness {
+/** What we said from an address that we lost a moment ago may come back to us, but not for so long. */
+const OWN_ECHO_MS = 5000;
+const SAY_AGAIN_MS = 3600_000;
+
+export function createWitness(parts: { self: string; sightings: Sightings; book: AddressBook; log: Log }): Witness {
+  const { self, sightings, book } = parts;
+  const foreign = new Map<string, number>();
+  let said = -Infinity;
   return {
     unreachable: (node, tried) =>
       sightings.saw(node, {
@@ -38,6 +48,17 @@ export function createWitness({ sightings, book }: { sightings: Sightings; book:
       const texts = addresses.map((text) => parseAddress(text, 0)).filter((one) => one !== null);
       sightings.saw(node, { by: 'mdns', trouble: { state: 'not-approved', how: 'mdns' }, addresses: texts.map(formatAddress) });
     },
+    ourselves(addresses, ownPort) {
+      const hosts = new Set(['IPv4', 'IPv6'].flatMap((family) => ownInterfaces(family as 'IPv4').map(({ address }) => address)));
+      const ours = ({ host, port }: Target): boolean => port === ownPort && (isLoopback(host) || hosts.has(host));
+      const others = addresses.map((text) => parseAddress(text, 0)).filter((one) => one !== null && !ours(one)) as Target[];
+      const twin = others.map(formatAddress).filter((address) => performance.now() - firstHeard(address) > OWN_ECHO_MS);
+      if (twin.length === 0) return;
+      sightings.saw(self, { by: 'mdns', trouble: { state: 'twin' }, addresses: twin });
+      if (performance.now() - said < SAY_AGAIN_MS) return;
+      said = performance.now();
+      parts.log.warn({ addresses: twin }, 'another machine runs with the identity of this one: its data folder was copied there');
+    },
     stranger(node, address, direction) {
       const by = direction === 'inbound' ? 'inbound' : 'peer';
       sightings.saw(node, { by, trouble: { state: 'not-approved', how: direction }, addresses: [address] });
@@ -45,4 +66,13 @@ export function createWitness({ sightings, book }: { sightings: Sightings; book:
     // often told of by a third machine first, heard by oneself later
     list: () => sightings.list().map((one) => ({ ...one, by: book.source(one.node) ?? one.by })),
   };
+
+  function firstHeard(address: string): number {
+    const now = performance.now();
+    // anybody on the network may say that he is us
+    if (!foreign.has(address) && foreign.size >= 100) foreign.clear();
+    const first = foreign.get(address) ?? now;
+    foreign.set(address, first);
+    return first;
+  }
 }

@@ -65,6 +65,7 @@ const states: Record<Sighting['state'], [string, SeenView['tone']]> = {
   fresh: ['No cluster yet', ''],
   'not-approved': ['Not approved', 'warn'],
   'other-version': ['Other version', 'bad'],
+  twin: ['Same identity', 'bad'],
   clock: ['Clock differs', 'bad'],
 };
 const ways: Record<Sighting['by'], string> = {
