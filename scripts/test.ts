@@ -10,9 +10,9 @@ import { repository } from '../node/testing/tools.ts';
 
 /**
  * Runs the tests: `npm test`, or `npm test -- queue` for the files whose path contains "queue"; `--times` lists the slowest
- * files; `--all` also what is left out otherwise (node/testing/thorough.ts); other words with `--` go to Node, as
- * `--test-name-pattern=…`. One real PostgreSQL serves the whole run; its address
- * reaches the tests by CODECSHIFT_TEST_DATABASE_URL. Ends with the test runner's own summary and exit code.
+ * files; `--all` also what is left out otherwise (node/testing/thorough.ts); `--slow-disk` on a disk that takes its time
+ * (node/testing/slow-disk.ts); other words with `--` go to Node, as `--test-name-pattern=…`. One real PostgreSQL serves the whole
+ * run; its address reaches the tests by CODECSHIFT_TEST_DATABASE_URL. Ends with the test runner's own summary and exit code.
  */
 const words = process.argv.slice(2);
 const filters = words.filter((word) => !word.startsWith('--'));
@@ -82,9 +82,10 @@ async function runTests(files: string[], env: Record<string, string>): Promise<n
     // The embedded database is nine megabytes of WebAssembly: to compile it a second time, better, pays for programs that live longer.
     execArgv: [
       `--test-timeout=${options.includes('--all') ? 1_800_000 : 420_000}`,
-      `--import=${pathToFileURL(join(repository, 'node/testing/time-limit.ts')).href}`,
+      `--import=${moduleUrl('time-limit')}`,
+      ...(options.includes('--slow-disk') ? [`--import=${moduleUrl('slow-disk')}`] : []),
       '--liftoff-only',
-      ...options.filter((word) => !['--times', '--all'].includes(word)),
+      ...options.filter((word) => !['--times', '--all', '--slow-disk'].includes(word)),
     ],
     signal: interrupted.signal,
   });
@@ -96,6 +97,10 @@ async function runTests(files: string[], env: Record<string, string>): Promise<n
   await pipeline(testing, new spec(), process.stdout, { end: false });
   if (options.includes('--times')) console.log(slowest(times));
   return passed ? 0 : 1;
+}
+
+function moduleUrl(name: string): string {
+  return pathToFileURL(join(repository, 'node', 'testing', `${name}.ts`)).href;
 }
 
 function slowest(times: Map<string, number>): string {
