@@ -69,7 +69,9 @@ function mixed(files: readonly string[]): string[] {
  * would begin when everything else has ended.
  */
 async function runTests(files: string[], env: Record<string, string>): Promise<number> {
+  const slow = options.includes('--slow-disk');
   Object.assign(process.env, env, { NODE_ENV: 'test' }, options.includes('--all') ? { CODECSHIFT_TEST_ALL: '1' } : {});
+  if (slow) process.env['CODECSHIFT_TEST_SLOW_DISK'] = '1';
   const times = new Map<string, number>();
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
@@ -83,7 +85,7 @@ async function runTests(files: string[], env: Record<string, string>): Promise<n
     execArgv: [
       `--test-timeout=${options.includes('--all') ? 1_800_000 : 420_000}`,
       `--import=${moduleUrl('time-limit')}`,
-      ...(options.includes('--slow-disk') ? [`--import=${moduleUrl('slow-disk')}`] : []),
+      ...(slow ? [`--import=${moduleUrl('slow-disk')}`] : []),
       '--liftoff-only',
       ...options.filter((word) => !['--times', '--all', '--slow-disk'].includes(word)),
     ],

@@ -6,7 +6,7 @@ import { familyOf } from './network-commands.ts';
 import type { Network } from './network.ts';
 import type { Disk } from './cluster-disks.ts';
 import { lendProofs, keepProofs } from './known-encoders.ts';
-import { until } from './program.ts';
+import { programRunner, until } from './program.ts';
 import { quickFfmpegEnv, repository } from './tools.ts';
 
 /**
@@ -144,13 +144,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     lendProofs(dataDir);
     const library = films && options.isLibrary ? ['--library', films] : [];
     const words = ['run', '--name', name, '--data-dir', dataDir, ...library, ...(options.args ?? []), ...(more.args ?? [])];
-    const argv = [
-      process.execPath,
-      '--liftoff-only',
-      join(repository, 'scripts', 'node.cjs'),
-      join(repository, 'node', 'main.ts'),
-      ...words,
-    ];
+    const argv = [...programRunner(), join(repository, 'node', 'main.ts'), ...words];
     const env = { ...environment(clock, options), ...options.env, ...more.env };
     const child = network.spawn(name, argv, { env, cwd: home, mounts: mounts(options, films) });
     program = child;

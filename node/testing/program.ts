@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
 import { copyEmbedded } from './embedded-template.ts';
 import { keepProofs, lendProofs } from './known-encoders.ts';
@@ -194,8 +195,15 @@ function launch(options: ProgramOptions): Launched {
 function commandOf({ entry, executable }: ProgramOptions): [string, ...string[]] {
   const built = executable ?? process.env['CODECSHIFT_TEST_PROGRAM'];
   if (built && !entry) return [resolve(repository, built)];
-  // --liftoff-only: as for the tests themselves (scripts/test.ts), for the same reason
-  return [process.execPath, '--liftoff-only', join(repository, 'scripts', 'node.cjs'), entry ?? join(repository, 'node', 'main.ts')];
+  return [...programRunner(), entry ?? join(repository, 'node', 'main.ts')];
+}
+
+/** What runs a program from its sources. --liftoff-only and the slow disk: as for the tests themselves (scripts/test.ts). */
+export function programRunner(): [string, ...string[]] {
+  const slow = process.env['CODECSHIFT_TEST_SLOW_DISK']
+    ? [`--import=${pathToFileURL(join(import.meta.dirname, 'slow-disk.ts')).href}`]
+    : [];
+  return [process.execPath, '--liftoff-only', ...slow, join(repository, 'scripts', 'node.cjs')];
 }
 
 /** The test's own settings for CodecShift must not leak into the program. */

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 
 /**
- * `npm test -- --slow-disk`: in the test processes every seventh call of node:fs/promises waits for up to 60 ms before or after
+ * `npm test -- --slow-disk`: in tests and the programs that they start every seventh call of node:fs/promises waits for up to 60 ms before or after
  * it, and some files are written in two steps, first emptied, then filled. On a fast disk calls return in the order in which
  * they were made, so that code which relies on that passes for months, and fails on a NAS that wakes its disks.
  */
