@@ -137,18 +137,27 @@ export function createKeeper(parts: KeeperParts): Keeper {
   };
 
   async function take(grant: Grant): Promise<ProtocolResponse<'grant'>> {
-    if (stopped) return { accepted: false, why: 'this node is stopping' };
-    if (grant.term < highestTerm) return { accepted: false, why: `term ${grant.term} is over, ${highestTerm} is known here` };
+    const refused = refusal(grant);
+    if (refused) return refused;
     highestTerm = grant.term;
     await settling.of(grant.root);
-    if (grant.op === 'discard') return giveUp(grant);
+    if (grant.op === 'discard') return refusal(grant) ?? giveUp(grant);
     const looking = working.get(grant.attempt);
     if (looking?.grant.op === 'recheck' && grant.op !== 'recheck') await stopLooking(looking);
+    // while it waited this node may have begun to stop, or heard of a newer coordinator
+    const late = refusal(grant);
+    if (late) return late;
     const running = working.get(grant.attempt);
     if (running)
       return { accepted: running.grant.op === grant.op, why: running.grant.op === grant.op ? null : `busy with ${running.grant.op}` };
     begin(grant);
     return { accepted: true, why: null };
+  }
+
+  function refusal({ term }: Grant): ProtocolResponse<'grant'> | null {
+    if (stopped) return { accepted: false, why: 'this node is stopping' };
+    if (term < highestTerm) return { accepted: false, why: `term ${term} is over, ${highestTerm} is known here` };
+    return null;
   }
 
   async function giveUp(grant: Extract<Grant, { op: 'discard' }>): Promise<ProtocolResponse<'grant'>> {
@@ -172,7 +181,10 @@ export function createKeeper(parts: KeeperParts): Keeper {
     const phase = grant.op === 'verify' ? 'delivering' : grant.op === 'recheck' ? 'verifying' : 'replacing';
     const work: Work = { grant, abort: new AbortController(), numbers: { phase, percent: 0 }, ended: Promise.resolve() };
     working.set(grant.attempt, work);
-    const enqueue = (): Promise<void> => lanes.enqueue(laneOf(grant), () => carryOut(work, () => perform(work, grant)));
+    const lane = laneOf(grant);
+    const enqueue = (): Promise<void> =>
+      // a swap knows no way back in the middle, so nothing calls it off
+      lanes.enqueue(lane, () => carryOut(work, () => perform(work, grant)), lane === 'swap' ? undefined : work.abort.signal);
     const remote = elsewhere(grant);
     const fetched = remote && inLine(remote.output.node, work.abort.signal, () => fetchNow(work, remote));
     const done = fetched ? fetched.then((here) => (here ? enqueue() : undefined)) : enqueue();

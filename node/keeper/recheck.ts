@@ -33,6 +33,7 @@ export async function recheck(parts: RecheckParts, grant: RecheckGrant, abort: A
   const { signal } = abort;
   const unlimit = limitTime(abort, grant.timeoutSeconds);
   try {
+    signal.throwIfAborted();
     const root = await parts.roots.open(grant.root);
     const original = await resolveInRoot(root, grant.original.path);
     const named = await resolveInRoot(root, grant.output.path);

@@ -26,13 +26,20 @@ export function createSettling(parts: {
   const { swaps, log } = parts;
   const { roots, node } = swaps;
   const settled = new Set<string>();
-  let recovered: Promise<void> = Promise.resolve();
-  const now = (): Promise<void> => (recovered = recovered.then(recoverArrived));
+  const recovering = new Map<string, Promise<void>>();
+  const leftSince = new Set<string>();
 
   return {
-    now,
-    of: (root) => (settled.has(root) ? recovered : now()),
-    again: (root) => void settled.delete(root),
+    async now() {
+      await Promise.all((await arrived()).map(recoverOnce));
+    },
+    async of(root) {
+      if (!settled.has(root) && (await arrived()).includes(root)) await recoverOnce(root);
+    },
+    again(root) {
+      settled.delete(root);
+      leftSince.add(root);
+    },
     async mounted() {
       const here = (await roots.report()).filter((r) => !r.problem);
       const opened = await Promise.all(here.map((r) => roots.open(r.root).catch(() => null)));
@@ -41,24 +48,34 @@ export function createSettling(parts: {
   };
 
   /** Roots that are here and not yet recovered: at the start all of them, later a disk that was mounted since. */
-  async function recoverArrived(): Promise<void> {
-    for (const { root: id, problem } of await roots.report()) {
-      if (problem) settled.delete(id);
-      if (problem || settled.has(id)) continue;
-      try {
-        const root = await roots.open(id);
-        const { reports, open } = await recoverRoot(swaps, root);
-        for (const report of reports) await parts.outbox.post(report);
-        await tidyIncoming(root);
-        if (open.length === 0) settled.add(id);
-        else
-          log.warn(
-            { root: id, open: open.length, why: open[0]!.reason && sentence(open[0]!.reason) },
-            'the disk did not let a replacement be finished or undone yet; it is tried again',
-          );
-      } catch (error) {
-        log.warn({ root: id, why: messageOf(error) }, 'a root could not be recovered yet');
-      }
+  async function arrived(): Promise<string[]> {
+    const all = await roots.report();
+    for (const { root, problem } of all) if (problem) settled.delete(root);
+    return all.filter(({ root, problem }) => !problem && !settled.has(root)).map(({ root }) => root);
+  }
+
+  /** Each root by itself: one that is slow, or hangs, holds up no other. Whoever comes meanwhile shares the one under way. */
+  function recoverOnce(id: string): Promise<void> {
+    const under = recovering.get(id) ?? recoverNow(id).finally(() => recovering.delete(id));
+    recovering.set(id, under);
+    return under;
+  }
+
+  async function recoverNow(id: string): Promise<void> {
+    leftSince.delete(id);
+    try {
+      const root = await roots.open(id);
+      const { reports, open } = await recoverRoot(swaps, root);
+      for (const report of reports) await parts.outbox.post(report);
+      await tidyIncoming(root);
+      if (open.length === 0 && !leftSince.has(id)) settled.add(id);
+      else if (open.length > 0)
+        log.warn(
+          { root: id, open: open.length, why: open[0]!.reason && sentence(open[0]!.reason) },
+          'the disk did not let a replacement be finished or undone yet; it is tried again',
+        );
+    } catch (error) {
+      log.warn({ root: id, why: messageOf(error) }, 'a root could not be recovered yet');
     }
   }
 

@@ -45,6 +45,7 @@ interface Pair {
 export async function verify(parts: VerifyParts, grant: VerifyGrant, signal: AbortSignal): Promise<Report> {
   const ids = { job: grant.job, attempt: grant.attempt };
   try {
+    signal.throwIfAborted();
     const plan = grant.plan as unknown as WorkPlan;
     const root = await parts.roots.open(grant.root);
     const original = await resolveInRoot(root, grant.path);

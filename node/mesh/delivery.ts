@@ -2,6 +2,7 @@ import { PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { checkSpeaker, decode, encode } from './encoding.ts';
 import type { Mesh } from './mesh.ts';
+import { bounded, orAborted } from './patience.ts';
 import { MAX_MESSAGE_BYTES, MAX_TOPIC_BYTES, protocols, topics, type Protocol, type Topic, type TopicMessage } from './messages.ts';
 
 type Handler = (body: never, from: string) => Promise<unknown>;
@@ -64,8 +65,23 @@ export function createDelivery(log: Log): Delivery {
   }
 }
 
-/** Asks oneself: the same encoding, limits and checks as over the network. */
-export async function askSelf(delivery: Delivery, self: string, protocol: Protocol, body: unknown): Promise<never> {
-  const answer = await delivery.answer(protocol, encode(body, MAX_MESSAGE_BYTES), self);
+/**
+ * Asks oneself: the same encoding, limits, checks and end to the waiting as over the network. A handler that never answers, of a
+ * disk that hangs, must not hold those who ask: on a machine that coordinates itself they are its own loops.
+ */
+export async function askSelf(
+  { delivery, self }: { delivery: Delivery; self: string },
+  protocol: Protocol,
+  body: unknown,
+  signal: AbortSignal | undefined,
+): Promise<never> {
+  const limit = bounded(signal);
+  const asked = delivery.answer(protocol, encode(body, MAX_MESSAGE_BYTES), self);
+  const answer = await orAborted(limit, asked).catch((error: unknown) => {
+    if (!limit.aborted || error !== limit.reason) throw error;
+    const late = (error as { name?: string } | undefined)?.name === 'TimeoutError';
+    const what = late ? 'This machine did not answer itself in time' : 'A question of this machine to itself was given up';
+    throw new PlainError(`${what} ("${protocol}").`, { cause: error, retry: true });
+  });
   return decode(protocols[protocol].response, answer, `${protocol} answer`) as never;
 }

@@ -16,7 +16,7 @@ export function createLocalMesh(self: string, log: Log): Mesh {
     async request(to, protocol, body, options) {
       options?.signal?.throwIfAborted();
       if (to !== self) throw new PlainError(`The node ${to} cannot be reached.`, { retry: true });
-      return await askSelf(delivery, self, protocol, body);
+      return await askSelf({ delivery, self }, protocol, body, options?.signal);
     },
     handle: (protocol, handler) => delivery.handle(protocol, handler),
     publish(topic, message) {

@@ -33,6 +33,17 @@ test('a request to oneself is checked against its schema on the way in and on th
   await assert.rejects(mesh.request('a', 'report', cancelled(1)), /report answer was refused/);
 });
 
+test('a question to oneself that is not answered ends with the signal of whoever asks, and others go on', async () => {
+  const mesh = createLocalMesh('a', log);
+  mesh.handle('report', async ({ attempt }) => {
+    if (attempt === 1) await new Promise(() => {});
+    return { accepted: true, why: null };
+  });
+  const late = mesh.request('a', 'report', cancelled(1), { signal: AbortSignal.timeout(20) });
+  await assert.rejects(late, { message: 'This machine did not answer itself in time ("report").', retry: true });
+  assert.deepEqual(await mesh.request('a', 'report', cancelled(2)), { accepted: true, why: null });
+});
+
 test("what the receiver does with a message never reaches the sender's own object", async () => {
   const mesh = createLocalMesh('a', log);
   const body = { node: 'a', session: '00000000-0000-4000-8000-000000000000', classes: [1], freeSlots: 1, freeBytes: 5, ahead: false };

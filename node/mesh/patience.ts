@@ -18,6 +18,29 @@ export async function whileAlive<T>(
   }
 }
 
+/** how long an answer is waited for when whoever asks sets no bound himself */
+const ANSWER_MS = 15_000;
+/** nothing is waited for longer, whatever his own signal says */
+const LONGEST_MS = 15 * 60_000;
+
+/** The bound of a question, to another node and to oneself alike. */
+export function bounded(signal: AbortSignal | undefined): AbortSignal {
+  return signal ? AbortSignal.any([signal, AbortSignal.timeout(LONGEST_MS)]) : AbortSignal.timeout(ANSWER_MS);
+}
+
+/** What cannot be called back is waited for no longer once `signal` aborts: then this rejects with its reason. */
+export async function orAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const { promise: given, reject } = Promise.withResolvers<never>();
+  const give = (): void => reject(signal.reason);
+  if (signal.aborted) give();
+  else signal.addEventListener('abort', give, { once: true });
+  try {
+    return await Promise.race([work, given]);
+  } finally {
+    signal.removeEventListener('abort', give);
+  }
+}
+
 const AWAY_MS = 3 * 60_000;
 /** Bytes a millisecond at which a slow disk is read: what an earlier try left is read without a sign of life. */
 const SLOW_DISK = 50_000;

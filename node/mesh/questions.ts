@@ -5,6 +5,7 @@ import { encode } from './encoding.ts';
 import type { Link, Links } from './links.ts';
 import type { Mesh } from './mesh.ts';
 import { MAX_MESSAGE_BYTES } from './messages.ts';
+import { bounded } from './patience.ts';
 import { ask } from './rpc.ts';
 
 /**
@@ -16,12 +17,8 @@ export interface Questions extends Pick<Mesh, 'request'> {
   forget(node: string): void;
 }
 
-/** how long an answer is waited for when the caller sets no bound himself */
-const REQUEST_MS = 15_000;
 /** how long a request waits for a connection that is just being made */
 const ADMISSION_MS = 3000;
-/** nothing is waited for longer, whatever the caller's own signal says */
-const LONGEST_MS = 15 * 60_000;
 
 export function createQuestions(parts: {
   self: string;
@@ -36,9 +33,9 @@ export function createQuestions(parts: {
   return {
     async request(to, protocol, body, options) {
       options?.signal?.throwIfAborted();
-      if (to === self) return await askSelf(delivery, self, protocol, body);
+      if (to === self) return await askSelf({ delivery, self }, protocol, body, options?.signal);
       const text = encode(body, MAX_MESSAGE_BYTES);
-      const signal = options?.signal ? AbortSignal.any([options.signal, AbortSignal.timeout(LONGEST_MS)]) : AbortSignal.timeout(REQUEST_MS);
+      const signal = bounded(options?.signal);
       const name = parts.nameOf(to) ?? to;
       return await limit.run(to, signal, async () => {
         const link = await parts.links.find(to, ADMISSION_MS);
