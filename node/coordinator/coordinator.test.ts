@@ -458,6 +458,14 @@ oneDatabase((kind) => {
     const conflict = await saveSettings([{ key: 'trash.keepDays', value: '9', version: 0 }], { name: 'Ben', via: 'page' });
     assert.equal(conflict[0]?.current, 7);
     assert.match(conflict[0]!.problem, /Ada/);
+    const twice = [3, 4].map((value) => ({ key: 'backup.hour', value, version: 0 }));
+    assert.deepEqual(
+      (await saveSettings(twice, ada)).map(({ problem }) => problem),
+      ['is named twice', 'is named twice'],
+    );
+    const [never] = await saveSettings([{ key: 'history.keepDays', value: 9, version: 77 }], ada);
+    assert.deepEqual([never?.problem, never?.current], ['was never changed, so it has no such version', null]);
+    assert.deepEqual(await saveSettings([{ key: 'queue.order', value: 'smallest', version: 0 }], ada), [], 'what waits gets the new order');
   });
 
   test('what became of an original is believed from a keeper of its root only', async (t) => {

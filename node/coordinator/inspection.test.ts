@@ -68,6 +68,31 @@ oneDatabase((kind) => {
   });
 });
 
+oneDatabase((kind) => {
+  test('a copy that was known here before keeps its own story when another of the same films goes missing', async (t) => {
+    const database = await freshDatabase(t, kind);
+    const db = await database.lead();
+    const { id } = await aLibrary(db, 'Films');
+    const library = (await readLibrary(db, id))!;
+    const listed = ['One.mkv', 'Two.mkv', 'New.mkv'].map((path) => ({ ...aFile, path, title: path }));
+    const ids = new Map((await upsertListed(db, id, listed.slice(0, 2), { code: 'file-changed' })).map((row) => [row.path, row.id]));
+    const mesh = createLocalMesh(testNode, quietLog());
+    mesh.handle('inspect', async () => ({ op: 'probed', fingerprint: aFingerprint('same'), probe: { ...probeOf('x') }, readOnly: false }));
+    const parts = { mesh, db, settings: createSettingsStore().current };
+    const look = (one: number): Promise<string> => inspectFile(parts, library, testNode, one, AbortSignal.timeout(60_000));
+    await look(ids.get('One.mkv')!);
+    await look(ids.get('Two.mkv')!);
+    await db.query(`update media_files set status = 'missing' where path = 'One.mkv'`);
+    await db.query(`update media_files set status = 'new' where path = 'Two.mkv'`);
+    await db.query('delete from jobs');
+    await look(ids.get('Two.mkv')!);
+    assert.equal((await readFile(db, ids.get('Two.mkv')!))?.path, 'Two.mkv');
+    const [added] = await upsertListed(db, id, listed.slice(2), { code: 'file-changed' });
+    assert.equal(await look(added!.id), 'moved');
+    assert.equal((await readFile(db, ids.get('One.mkv')!))?.path, 'New.mkv', 'what is new is where the missing one went');
+  });
+});
+
 const aFile = {
   detail: '',
   sizeBytes: 1_000_000_000,

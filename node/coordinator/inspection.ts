@@ -178,6 +178,8 @@ export function rankOf(order: ClusterSettings['queue.order'], file: { id: number
 
 /** A file that seems new but has the content of one that is missing was moved: its row and history go with it. */
 async function takeOverHistory(db: Database, library: Library, file: MediaFile, fingerprint: Fingerprint): Promise<number | null> {
+  // it was this film before: what is missing elsewhere is a copy of it, not where it came from
+  if (file.hash === fingerprint.hash) return null;
   const candidates = await findMoved(db, fingerprint.hash, fingerprint.sizeBytes);
   const from = candidates.find((c) => c.id !== file.id && c.libraryId === library.id) ?? candidates.find((c) => c.id !== file.id);
   if (!from) return null;

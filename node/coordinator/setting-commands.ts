@@ -23,7 +23,11 @@ export function settingCommands(parts: CoordinatorParts, term: Term): Pick<Comma
       if (problems.length) return problems;
       const conflicts = await db.tx((q) => write(q, writes, by));
       if (conflicts.length)
-        return conflicts.map((row) => ({ key: row.key, problem: `was changed by ${row.updatedBy} meanwhile`, current: row.value }));
+        return conflicts.map(({ key, updatedBy, value }) => ({
+          key,
+          problem: updatedBy ? `was changed by ${updatedBy} meanwhile` : 'was never changed, so it has no such version',
+          current: value,
+        }));
       await apply(writes.map((w) => w.key));
       return [];
     },
@@ -67,6 +71,10 @@ function check(changes: SettingChange[]): { writes: SettingWrite[]; problems: Se
   const problems: SettingProblem[] = [];
   for (const { key, value, version } of changes) {
     const problem = (text: string): number => problems.push({ key, problem: text });
+    if (changes.filter((change) => change.key === key).length > 1) {
+      problem('is named twice');
+      continue;
+    }
     if (!isClusterKey(key)) {
       problem('is not a setting of the cluster');
       continue;

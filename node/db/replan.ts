@@ -31,9 +31,9 @@ export async function rerank(q: Queryable, order: 'saving' | 'oldest' | 'smalles
   let changed = 0;
   for (let after = 0; ;) {
     const [row] = await q.query<{ n: number; last: number | null }>(
-      `with some as materialized (select id from jobs where state = 'available' and id > $1 order by id limit 10000),
-            moved as (update jobs j set rank = ${rank} from some s where j.id = s.id and abs(j.rank) < ${PINNED} and j.rank <> ${rank} returning 1)
-       select (select count(*) from moved) as n, (select max(id) from some) as last`,
+      `with part as materialized (select id from jobs where state = 'available' and id > $1 order by id limit 10000),
+            moved as (update jobs j set rank = ${rank} from part p where j.id = p.id and abs(j.rank) < ${PINNED} and j.rank <> ${rank} returning 1)
+       select (select count(*) from moved) as n, (select max(id) from part) as last`,
       [after],
     );
     if (!row || row.last === null) return changed;

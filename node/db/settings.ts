@@ -46,11 +46,16 @@ export function putSettings(q: Queryable, writes: SettingWrite[], by: string, vi
     // one writer at a time: a row that does not exist yet could not be locked, and two first writers would collide
     await t.query('lock table settings in share row exclusive mode');
     const now = await t.query<SettingRow>(`select ${columns} from settings where key = any($1) order by key for update`, [keys]);
-    const conflicts = now.filter((row) => writes.some((w) => w.key === row.key && w.version !== row.version));
+    const pairs = writes.map((wish) => [wish, now.find((row) => row.key === wish.key) ?? neverChanged(wish.key)] as const);
+    const conflicts = pairs.filter(([wish, row]) => wish.version !== row.version).map(([, row]) => row);
     if (conflicts.length > 0) return conflicts;
     for (const wish of writes) await write(t, wish, now.find((row) => row.key === wish.key) ?? null, by, via);
     return [];
   });
+}
+
+function neverChanged(key: string): SettingRow {
+  return { key, value: null, version: 0, updatedAt: new Date(0), updatedBy: '' };
 }
 
 /** One setting; the current row when somebody else was first, else null. */

@@ -229,6 +229,7 @@ describe('people and tokens by the API', () => {
       assert.deepEqual([told.status, told.body.error.code], [403, 'needs-a-person'], `${path} ${JSON.stringify(body)}`);
     }
     assert.equal((await ask(token, 'POST', '/tokens', { name: 'child', scopes: ['read'], days: 31 })).status, 422);
+    assert.equal((await ask(token, 'POST', '/tokens', { name: '  ', scopes: ['read'], days: 1 })).status, 422);
     assert.equal((await ask(token, 'POST', '/tokens', { name: 'child', scopes: ['read'], days: null })).status, 422);
     const child = await ask(token, 'POST', '/tokens', { name: 'child', scopes: ['read'], days: 29 });
     assert.equal(child.status, 201);

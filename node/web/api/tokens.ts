@@ -39,7 +39,10 @@ export const tokensApi: ApiRoute[] = [
     in: 'People',
     does: 'Makes a token, told in this answer only. It lasts 365 days unless said; `days: null` is for ever. A token makes none with the scope admin, and none that lasts longer than itself.',
     body: v.strictObject({
-      name: text(100),
+      name: v.pipe(
+        text(100),
+        v.check((name) => name.trim() !== '', 'must not be empty'),
+      ),
       scopes: v.pipe(v.array(oneOf(scopes), 'must be a list'), v.minLength(1, 'must hold at least one scope'), v.maxLength(scopes.length)),
       days: v.optional(v.nullable(whole(1, 3650)), 365),
     }),

@@ -74,9 +74,14 @@ export function createAuth(needs: AuthNeeds): Auth {
     : null;
   const used = new Map<string, number>();
   let decided: SetupMethod | null = null;
-  const off = events.on('access.changed', ({ what }) => void (what === 'setup' && (decided = null)));
-  const offTerm = events.on('coordinator.changed', ({ term }) => {
+  let decisions = 0;
+  const forget = (): void => {
     decided = null;
+    decisions++;
+  };
+  const off = events.on('access.changed', ({ what }) => void (what === 'setup' && forget()));
+  const offTerm = events.on('coordinator.changed', ({ term }) => {
+    forget();
     if (term !== null) provider?.warm();
   });
 
@@ -112,8 +117,12 @@ export function createAuth(needs: AuthNeeds): Auth {
   async function state(): Promise<SetupMethod | 'undecided' | 'open'> {
     if (needs.open) return 'open';
     // it never goes back to undecided, so only that is asked again
-    decided ??= (await readSetup(db))?.method ?? null;
-    return decided ?? 'undecided';
+    if (decided) return decided;
+    const before = decisions;
+    const method = (await readSetup(db))?.method ?? null;
+    // decided anew while the answer was on its way: it is not remembered
+    if (before === decisions) decided = method;
+    return method ?? 'undecided';
   }
 
   /** What the proxy says counts at every request: without its word a session that it began is nobody's. */

@@ -3,7 +3,10 @@ import { describe, test, type TestContext } from 'node:test';
 import { listSessions } from '../../db/sessions.ts';
 import { listAudit } from '../../db/audit.ts';
 import { userByName } from '../../db/users.ts';
+import { createEvents } from '../../events.ts';
+import { quietLog } from '../../testing/database.ts';
 import { emptyHouse, hashedPassword, PASSWORD, startGuarded, type Caller, type Guarded } from '../../testing/guarded.ts';
+import { createSessions } from './sessions.ts';
 import { webSuite } from '../../testing/web-suite.ts';
 
 // Being signed in: how it begins, what it survives, what ends it.
@@ -36,6 +39,30 @@ const session = (visitor: Caller): string =>
 const isIn = async (visitor: Caller): Promise<boolean> => (await visitor.get('/')).status === 200;
 
 describe('sessions', () => {
+  test('9: a session that is ended while its row is being read is not remembered', async (t) => {
+    const events = createEvents((error) => assert.fail(String(error)));
+    const now = new Date();
+    const times = { createdAt: now, seenAt: now, authenticatedAt: now };
+    const answers = [Promise.withResolvers<unknown[]>(), Promise.withResolvers<unknown[]>()];
+    const reads = answers.values();
+    const sessions = createSessions({
+      db: { query: () => reads.next().value!.promise } as never,
+      access: {} as never,
+      events,
+      cookies: { read: () => 'A'.repeat(43) } as never,
+      settings: () => ({}) as never,
+      now: () => now,
+      log: quietLog(),
+    });
+    t.after(() => sessions.stop());
+    const first = sessions.of({} as never);
+    events.emit('access.changed', { what: 'sessions' });
+    answers[0]!.resolve([{ id: 'x', userId: 1, name: 'eve', role: 'admin', disabled: false, method: 'password', ...times }]);
+    await first;
+    answers[1]!.resolve([]);
+    assert.equal(await sessions.of({} as never), null);
+  });
+
   test('9: the id is another one after signing in and after proving, the old one is dead, and no raw id is in the database', async (t) => {
     const web = await serve(t);
     const ada = await signIn(web);

@@ -51,8 +51,10 @@ export function createSessions(parts: SessionParts): Sessions {
   const known = new Map<string, SessionOwner>();
   const written = new Map<string, number>();
   const watched = new Map<AbortController, SessionOwner>();
+  let forgotten = 0;
   const forget = (): void => {
     known.clear();
+    forgotten++;
     void lookAtStreams();
   };
   const offs = [parts.events.on('access.changed', forget), parts.events.on('coordinator.changed', forget)];
@@ -110,10 +112,12 @@ export function createSessions(parts: SessionParts): Sessions {
   async function valid(id: string): Promise<SessionOwner | null> {
     let session = known.get(id) ?? null;
     if (!session) {
+      const before = forgotten;
       session = await readSession(db, id);
       if (!session) return null;
       if (known.size > REMEMBERED) known.clear();
-      known.set(id, session);
+      // it may have been ended while its row was on the way here
+      if (before === forgotten) known.set(id, session);
     }
     return isAlive(session) ? session : null;
   }
