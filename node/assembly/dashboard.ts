@@ -3,6 +3,7 @@ import type { Log } from '../log.ts';
 import { requestOver, type BulkAddress } from '../mesh/bulk-client.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { Tunnel } from '../web/front/parts.ts';
+import { deadline } from '../web/front/deadline.ts';
 
 /** The way from this node's front to the dashboard of whichever node coordinates. */
 export interface DashboardWay {
@@ -62,7 +63,7 @@ export function dashboardWay(parts: DashboardWayParts): DashboardWay {
     if (Math.abs(Date.now() - way.usedAt) < (parts.keepMs ?? KEEP_MS)) return;
     way.usedAt = Date.now();
     const request = requestOver(way.address, { method: 'GET', path: '/healthz', headers: { host: 'localhost' } });
-    request.setTimeout(TRY_MS, () => request.destroy(new Error('no answer in time')));
+    deadline(request, TRY_MS);
     request.once('response', (answer) => answer.resume());
     request.once('error', () => (forget(way), look()));
     request.end();

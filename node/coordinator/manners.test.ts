@@ -106,6 +106,17 @@ oneDatabase((kind) => {
     assert.equal((await readNode(s.db, testNode))?.paused, true);
   });
 
+  test('of two people who change a machine at once, neither undoes what the other changed', async (t) => {
+    const s = await leading(t, kind);
+    const change = (wishes: object) => s.coordinator.commands.changeNode(testNode, wishes, ada);
+    for (let i = 0; i < 10; i++) {
+      await Promise.all([change({ paused: true }), change({ draining: true }), change({ slots: i }), change({ mbps: i + 1 })]);
+      const row = await readNode(s.db, testNode);
+      assert.deepEqual([row?.paused, row?.draining, row?.slotsWished, row?.mbps], [true, true, i, i + 1]);
+      await change({ paused: false, draining: false });
+    }
+  });
+
   test('what a pause or a sleep broke is excused three times; the fourth time is a failure', async (t) => {
     const { db, run, again } = await withRun(t, kind);
     let last = run;

@@ -1,5 +1,6 @@
 import { parseWindows } from '../core/hours.ts';
 import { parseManners } from '../core/manner-wishes.ts';
+import type { NodeWishes } from '../core/node-wishes.ts';
 import type { Actor, Commands } from '../core/commands.ts';
 import { addActivity } from '../db/activity.ts';
 import { awaitOutside, openAttempts, type Attempt } from '../db/attempts.ts';
@@ -8,7 +9,7 @@ import { releaseAttempt } from '../db/run-ends.ts';
 import { establishCluster, readCluster, renameCluster } from '../db/cluster.ts';
 import { readJobRow } from '../db/job-lists.ts';
 import { addJoinToken, removeJoinToken } from '../db/join-tokens.ts';
-import { putOff, readNode, setStanding, setWishes, wishesOf, type NodeRow } from '../db/nodes.ts';
+import { lockNode, putOff, readNode, setStanding, setWishes, wishesOf, type NodeRow } from '../db/nodes.ts';
 import { believePath, setNodeRoots } from '../db/roots.ts';
 import { PlainError } from '../errors.ts';
 import { newToken } from '../mesh/join-token.ts';
@@ -78,18 +79,15 @@ export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands
     },
 
     async changeNode(nodeId, wishes, by) {
-      const node = await known(nodeId);
-      const before = wishesOf(node);
       const manners = parseManners(wishes.manners ?? {});
       if (manners.problems.length) throw new PlainError(manners.problems.map((each) => each.problem).join(' '));
-      const next = { ...before, ...wishes, manners: { ...before.manners, ...manners.manners } };
-      if (next.slots !== null && !(Number.isInteger(next.slots) && next.slots >= 0 && next.slots <= 64))
-        throw new PlainError('The number of encodes at once is a whole number from 0 to 64.');
-      if (next.mbps !== null && !(Number.isInteger(next.mbps) && next.mbps >= 1 && next.mbps <= 100_000))
-        throw new PlainError('The bandwidth is a whole number of megabits a second, from 1 to 100000.');
-      const hours = parseWindows(next.schedule);
-      if (hours.problems.length) throw new PlainError(`${hours.problems.join('; ')}.`);
-      await setWishes(db, nodeId, { ...next, schedule: hours.windows });
+      // one after the other: of two people, neither writes back what the other has just changed
+      const node = await db.tx(async (q) => {
+        const row = existing(await lockNode(q, nodeId));
+        const before = wishesOf(row);
+        await setWishes(q, nodeId, lawful({ ...before, ...wishes, manners: { ...before.manners, ...manners.manners } }));
+        return row;
+      });
       await note('node-changed', node, by, { wishes: JSON.stringify(wishes) });
       term.dispatcher.worldChanged();
       term.callForHello();
@@ -152,9 +150,7 @@ export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands
   };
 
   async function known(nodeId: string): Promise<NodeRow> {
-    const node = await readNode(db, nodeId);
-    if (!node) throw new PlainError('There is no such machine.');
-    return node;
+    return existing(await readNode(db, nodeId));
   }
 
   /**
@@ -193,4 +189,20 @@ export function nodeCommands(parts: CoordinatorParts, term: Term): Pick<Commands
     events.emit('activity.added', { kind, severity: 0 });
     events.emit('node.changed', { nodeId: node.id });
   }
+}
+
+function existing(node: NodeRow | null): NodeRow {
+  if (!node) throw new PlainError('There is no such machine.');
+  return node;
+}
+
+/** @throws PlainError for a wish that no machine could follow */
+function lawful(wishes: NodeWishes): NodeWishes {
+  if (wishes.slots !== null && !(Number.isInteger(wishes.slots) && wishes.slots >= 0 && wishes.slots <= 64))
+    throw new PlainError('The number of encodes at once is a whole number from 0 to 64.');
+  if (wishes.mbps !== null && !(Number.isInteger(wishes.mbps) && wishes.mbps >= 1 && wishes.mbps <= 100_000))
+    throw new PlainError('The bandwidth is a whole number of megabits a second, from 1 to 100000.');
+  const hours = parseWindows(wishes.schedule);
+  if (hours.problems.length) throw new PlainError(`${hours.problems.join('; ')}.`);
+  return { ...wishes, schedule: hours.windows };
 }

@@ -2,7 +2,7 @@ import type { Reason } from '../core/reasons.ts';
 import { addActivity } from '../db/activity.ts';
 import type { Database } from '../db/connect.ts';
 import { countSourceLibrary, listSourceLibraries, offerLibraries, type SourceLibraryRow } from '../db/source-libraries.ts';
-import { changeSource, setSourceHealth, type Source as SourceRow } from '../db/sources.ts';
+import { changeSource, setSourceHealth, sourceCredential, type Source as SourceRow } from '../db/sources.ts';
 import { messageOf, PlainError } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Log } from '../log.ts';
@@ -91,13 +91,15 @@ export function createHealth(parts: HealthParts): Health {
   /** A sign-in that ends by itself is renewed at half its life; what comes of it reaches this server only, as before. */
   async function renew(row: SourceRow, signal: AbortSignal): Promise<void> {
     if (row.kind !== 'plex' || !row.signedIn) return;
+    const sealed = await sourceCredential(db, row.id);
     const { account } = await links.credential(row);
     if (!account || account.expiresAt === null || account.expiresAt - now() > HALF_LIFE_MS) return;
     try {
       const renewed = await links.plex.renew(account, signal);
       const server = (await links.plex.servers(renewed.token, signal)).find(({ id }) => id === row.identity);
       const token = server?.accessToken ?? (await links.credential(row)).token;
-      await changeSource(db, row.id, { credential: await links.seal(row.kind, row.identity, { token, account: renewed }) });
+      const credential = await links.seal(row.kind, row.identity, { token, account: renewed });
+      await changeSource(db, row.id, { credential }, { credential: sealed });
     } catch (error) {
       // the old one may be good for days yet; the server itself says when it is not
       log.info({ source: row.name, why: messageOf(error) }, 'a sign-in could not be renewed yet');
@@ -111,7 +113,7 @@ export function createHealth(parts: HealthParts): Health {
       const draft = links.draft({ kind: row.kind, name: row.name, url, credential: '', identity: row.identity });
       const who = await draft.identify(signal).catch(() => null);
       if (who?.id !== row.identity) continue;
-      await changeSource(db, row.id, { url });
+      if (!(await changeSource(db, row.id, { url }, { url: row.url }))) return;
       log.info({ source: row.name }, 'a media server is reached by another of its addresses now');
       events.emit('source.changed', { sourceId: row.id });
       return;

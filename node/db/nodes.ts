@@ -222,6 +222,11 @@ export async function readNode(q: Queryable, id: string): Promise<NodeRow | null
   return (await q.query<NodeRow>(`select ${columns} from nodes where id = $1`, [text(id)]))[0] ?? null;
 }
 
+/** The same, and nobody else changes it before this transaction ends. */
+export async function lockNode(q: Queryable, id: string): Promise<NodeRow | null> {
+  return (await q.query<NodeRow>(`select ${columns} from nodes where id = $1 for update`, [text(id)]))[0] ?? null;
+}
+
 export function listNodes(q: Queryable): Promise<NodeRow[]> {
   return q.query<NodeRow>(`select ${columns} from nodes order by lower(name), id`);
 }

@@ -273,3 +273,17 @@ eachDatabase((kind) => {
     assert.equal(await itemRefusal(q, ids[0]!), null);
   });
 });
+
+eachDatabase((kind) => {
+  test('a change that took a while is not written over what a person has changed meanwhile', async (t) => {
+    const q = await (await freshDatabase(t, kind)).lead();
+    const { id } = await addSource(q, plex);
+    assert.equal(await changeSource(q, id, { credential: 's1.renewed' }, { credential: 's1.another' }), false);
+    assert.equal(await changeSource(q, id, { url: 'http://10.0.0.9' }, { url: 'http://10.0.0.3' }), false);
+    assert.equal(await changeSource(q, id, { credential: 's1.renewed' }, { credential: null }), false);
+    assert.deepEqual([(await readSource(q, id))?.url, await sourceCredential(q, id)], [plex.url, plex.credential]);
+    assert.equal(await changeSource(q, id, { credential: 's1.renewed' }, { credential: plex.credential }), true);
+    assert.equal(await changeSource(q, id, { url: 'http://10.0.0.9' }, { url: plex.url }), true);
+    assert.deepEqual([(await readSource(q, id))?.url, await sourceCredential(q, id)], ['http://10.0.0.9', 's1.renewed']);
+  });
+});

@@ -138,13 +138,19 @@ export interface SourceChangeRow {
 }
 
 /** Changes what is given and leaves the rest; `learnt` is added to what is known. @throws 23505 when the name is taken */
-export async function changeSource(q: Queryable, id: number, change: SourceChangeRow): Promise<boolean> {
+export async function changeSource(
+  q: Queryable,
+  id: number,
+  change: SourceChangeRow,
+  /** only while it still has these: what took a while must not undo what a person did meanwhile */
+  still: { credential?: string | null; url?: string } = {},
+): Promise<boolean> {
   const rows = await q.query(
     `update sources set name = coalesce($2, name), url = coalesce($3, url), connections = coalesce($4::jsonb, connections),
             enabled = coalesce($5, enabled), version = coalesce($6, version), account = coalesce($7, account),
             credential = coalesce($8, credential), learnt = learnt || coalesce($9::jsonb, '{}'),
             rename_after = coalesce($10, rename_after)
-      where id = $1 returning 1`,
+      where id = $1 and (not $11 or credential is not distinct from $12) and ($13::text is null or url = $13) returning 1`,
     [
       id,
       text(change.name ?? null),
@@ -156,6 +162,9 @@ export async function changeSource(q: Queryable, id: number, change: SourceChang
       change.credential ?? null,
       json(change.learnt),
       change.renames ?? null,
+      still.credential !== undefined,
+      still.credential ?? null,
+      still.url ?? null,
     ],
   );
   return rows.length > 0;

@@ -26,6 +26,8 @@ interface RegionState {
 /** Events come in bursts: a scan or a finished job emits several within a few milliseconds. */
 const DEBOUNCE_MS = 150;
 const EVERY_MS = 1000;
+/** a region that could not be made is tried again after so long */
+const AGAIN_MS = 2000;
 
 export function createChannel(options: {
   view: LiveView;
@@ -128,6 +130,8 @@ export function createChannel(options: {
       for (const client of clients) client.send([partialOf(state)]);
     } catch (error) {
       onError(error, state.id);
+      // the event is used up, and the page must not show for ever what was before it
+      setTimeout(() => plan(state), AGAIN_MS).unref();
     }
   }
 }

@@ -223,6 +223,31 @@ describe('regions', () => {
     await page.until('healed');
   });
 
+  test('that could not be made are made again without another event', async (t) => {
+    let value: string | null = 'running';
+    const failed = Promise.withResolvers<void>();
+    const { events, live } = hub(t, {
+      regions: {
+        job: {
+          on: ['queue.changed'],
+          everyMs: 0,
+          render: () => {
+            if (value !== null) return value;
+            failed.resolve();
+            throw new Error('the statement took too long');
+          },
+        },
+      },
+    });
+    const page = connect(live);
+    await page.until('running');
+    value = null;
+    events.emit('queue.changed', { why: 'x' });
+    await failed.promise;
+    value = 'finished';
+    await page.until('finished');
+  });
+
   test('parameters that a view does not name make no channel of their own', async (t) => {
     let rendered = 0;
     const { live } = hub(t, { params: ['state'], regions: { a: { on: [], render: (params) => `${params} ${++rendered}` } } });

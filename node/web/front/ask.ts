@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { Visitor } from '../security.ts';
+import { deadline } from './deadline.ts';
 import { visitorHeaders } from './proxy.ts';
 import type { Way } from './reach.ts';
 
@@ -41,7 +42,7 @@ function remote(
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const request = open({ method: 'GET', path, headers });
-    request.setTimeout(ANSWER_MS, () => request.destroy(new Error('no answer in time')));
+    deadline(request, ANSWER_MS);
     request.on('error', reject);
     request.once('response', (answer) => {
       let text = '';

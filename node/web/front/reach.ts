@@ -1,5 +1,6 @@
 import type { Standing } from '../../core/standing.ts';
 import { messageOf } from '../../errors.ts';
+import { deadline } from './deadline.ts';
 import type { FrontParts, LocalApp, Tunnel } from './parts.ts';
 
 /**
@@ -95,7 +96,7 @@ export function createReach(parts: Pick<FrontParts, 'local' | 'tunnel' | 'standi
     if (!open) return plan();
     try {
       const request = open({ method: 'GET', path: '/healthz', headers: { host: 'localhost' } });
-      request.setTimeout(PROBE_TIMEOUT_MS, () => request.destroy());
+      deadline(request, PROBE_TIMEOUT_MS);
       request.once('response', (answer) => {
         answer.resume();
         if (answer.statusCode === 200) fault = null;
