@@ -113,7 +113,7 @@ export const fileReasons = {
   ),
   'still-encrypted': skip('Encrypted', 'It is copy-protected; its pictures can’t be read.'),
   'empty-file': skip('Empty', 'The file is empty (0 bytes).', { retry: true }),
-  'not-media': skip('Not a film', 'It has the name of a film, but it is not one[: {message}].'),
+  'not-media': skip('Not a film', 'It is not a film[: {message}].'),
   damaged: skip('Damaged', 'The file is damaged and can’t be read as a film[: {message}].'),
   'probe-timeout': skip(
     'Read too slowly',

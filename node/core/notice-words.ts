@@ -157,7 +157,7 @@ const many: Partial<Record<NoticeEvent, (count: number) => string>> = {
   'disk.low': (n) => `Little space left in ${n} places`,
   'backup.failed': (n) => `A backup failed ${n} times`,
   'security.sign-in': (n) => `${n} sign-ins from new addresses`,
-  'security.settings': (n) => `How people sign in was changed ${n} times`,
+  'security.settings': (n) => `How people sign in, or where messages go, was changed ${n} times`,
 };
 
 function test(item: Item): Omit<NoticeWords, 'level'> {

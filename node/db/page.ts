@@ -89,6 +89,16 @@ function decode(cursor: string | null, order: Order[]): string[] | null {
   }
 }
 
+/** Whether it could be a cursor at all, of this list or another one. */
+export function isCursor(text: string): boolean {
+  try {
+    const key: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
+    return Array.isArray(key) && key.length > 0 && key.every((part) => typeof part === 'string');
+  } catch {
+    return false;
+  }
+}
+
 function fits(part: string, order: Order): boolean {
   if (order.cast === 'bigint') return /^-?\d{1,18}$/.test(part);
   if (order.cast === 'timestamptz') return /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:\d\d)?$/.test(part);

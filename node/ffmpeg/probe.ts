@@ -185,7 +185,7 @@ function explain(error: ToolError, name: string, head: Buffer): PlainError {
     case 'text':
       return problem('not-media', `${name} is a text file, not a film.`, { cause: error, said: 'it is a text file' });
     case 'nothing':
-      return problem('not-media', `${name} has the name of a film, but it is not one.`, { cause: error });
+      return problem('not-media', `${name} is not a film.`, { cause: error });
   }
 }
 

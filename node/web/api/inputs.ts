@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { reasonCodes } from '../../core/reasons.ts';
+import { isCursor } from '../../db/page.ts';
 import type { Param } from './declare.ts';
 
 /** Parts of inputs that several routes share. Each says in words what it wants: the words go to whoever sent something else. */
@@ -72,7 +73,8 @@ export function oneOf<const T extends readonly string[]>(names: T) {
 /** A number in a query. */
 export const id = v.pipe(v.string(), v.regex(/^[1-9]\d{0,14}$/, 'must be a whole number from 1 up'), v.transform(Number));
 
-const cursor = v.pipe(v.string(), v.minLength(1), v.maxLength(2000), v.regex(/^[\w-]+$/, 'is not a cursor of this list'));
+const notACursor = 'is not a cursor of this list';
+const cursor = v.pipe(v.string(), v.minLength(1), v.maxLength(2000), v.regex(/^[\w-]+$/, notACursor), v.check(isCursor, notACursor));
 const limit = v.optional(
   v.pipe(
     v.string(),
