@@ -49,38 +49,14 @@ export function createTrash(parts: {
 }): Trash {
   const { mesh, db, events, log } = parts;
   const asked = new Map<number, { by: Actor; done: PromiseWithResolvers<void> }>();
+  const restoring = new Map<number, Promise<void>>();
 
   return {
-    async restore(originalId, by) {
-      const original = await readOriginal(db, originalId);
-      if (original?.state === 'gone')
-        throw new PlainError('This original is not in the trash any more, although nobody here deleted it. It cannot be put back.');
-      if (!original || original.state !== 'kept') throw new PlainError('This original is not in the trash any more.');
-      const file = original.fileId === null ? null : await readFile(db, original.fileId);
-      if (file && (await jobsOfFile(db, file.id)).some((job) => job.state === 'running'))
-        throw new PlainError('This file is being worked on. Cancel that first.');
-      const places = placesOf(original, file);
-      const why = await parts.whyNotNow?.({ rootId: original.rootId, path: places.current });
-      if (why) throw new PlainError(`The original cannot be put back at this moment. ${sentence(why)}`, { reason: why, retry: true });
-      const keeper = await keeperOf(original);
-      // a second press waits for the first one's outcome
-      const begun = asked.get(original.attemptId);
-      if (begun) return Promise.race([begun.done.promise, patience(60_000)]);
-      const waiting = { by, done: Promise.withResolvers<void>() };
-      // a refusal may be here before the keeper's answer, when nobody listens yet
-      waiting.done.promise.catch(() => {});
-      asked.set(original.attemptId, waiting);
-      try {
-        await mesh.request(keeper, 'grant', {
-          op: original.found ? 'put-back' : 'restore',
-          ...ids(original),
-          ...places,
-          fingerprint: original.fingerprint,
-        });
-        await Promise.race([waiting.done.promise, patience(60_000)]);
-      } finally {
-        asked.delete(original.attemptId);
-      }
+    restore(originalId, by) {
+      // a second press waits for the first one's outcome, however far that is
+      const begun = restoring.get(originalId) ?? putBack(originalId, by).finally(() => restoring.delete(originalId));
+      restoring.set(originalId, begun);
+      return begun;
     },
 
     async expire(due) {
@@ -108,6 +84,35 @@ export function createTrash(parts: {
       return restored(original, r);
     },
   };
+
+  async function putBack(originalId: number, by: Actor): Promise<void> {
+    const original = await readOriginal(db, originalId);
+    if (original?.state === 'gone')
+      throw new PlainError('This original is not in the trash any more, although nobody here deleted it. It cannot be put back.');
+    if (!original || original.state !== 'kept') throw new PlainError('This original is not in the trash any more.');
+    const file = original.fileId === null ? null : await readFile(db, original.fileId);
+    if (file && (await jobsOfFile(db, file.id)).some((job) => job.state === 'running'))
+      throw new PlainError('This file is being worked on. Cancel that first.');
+    const places = placesOf(original, file);
+    const why = await parts.whyNotNow?.({ rootId: original.rootId, path: places.current });
+    if (why) throw new PlainError(`The original cannot be put back at this moment. ${sentence(why)}`, { reason: why, retry: true });
+    const keeper = await keeperOf(original);
+    const waiting = { by, done: Promise.withResolvers<void>() };
+    // a refusal may be here before the keeper's answer, when nobody listens yet
+    waiting.done.promise.catch(() => {});
+    asked.set(original.attemptId, waiting);
+    try {
+      await mesh.request(keeper, 'grant', {
+        op: original.found ? 'put-back' : 'restore',
+        ...ids(original),
+        ...places,
+        fingerprint: original.fingerprint,
+      });
+      await Promise.race([waiting.done.promise, patience(60_000)]);
+    } finally {
+      asked.delete(original.attemptId);
+    }
+  }
 
   async function keeperOf(original: Original): Promise<string> {
     const keepers = await keepersOf(db, original.rootId);
