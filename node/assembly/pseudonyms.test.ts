@@ -65,6 +65,46 @@ test('names of machines, libraries and people are taken out of messages too, and
   assert.match(said, /the command line/);
 });
 
+test('a short name is taken out where it stands as a word, and nothing else is mangled', () => {
+  const said = taken({ name: 'vm', msg: 'vm has TV of Jo; vmware, MTV and Jota do not, nor --vm', tail: 'one\nTV\ttwo', TV: 'TV' }, (p) => {
+    p.learn('machine', 'vm');
+    p.learn('library', 'TV');
+    p.learn('person', 'Jo');
+  });
+  const { name, msg, tail, TV } = JSON.parse(said) as Record<string, string>;
+  assert.match(name!, /^machine-[0-9a-f]{6}$/);
+  assert.match(msg!, /^machine-\w{6} has library-\w{6} of person-\w{6}; vmware, MTV and Jota do not, nor --vm$/);
+  assert.match(tail!, /^one\nlibrary-[0-9a-f]{6}\ttwo$/);
+  assert.match(TV!, /^library-/);
+});
+
+test('a name that is an ordinary word has a stand-in where a field holds it, and no sentence becomes a riddle', () => {
+  const value = { library: 'films', rows: [{ name: 'films' }, { node: 'in' }, { target: 'web' }], state: 'web', msg: 'films in the web' };
+  const { msg, state, ...names } = JSON.parse(
+    taken(value, (p) => {
+      p.learn('library', 'films');
+      p.learn('machine', 'in');
+      p.learn('place', 'web');
+    }),
+  ) as Record<string, unknown>;
+  assert.deepEqual([msg, state], ['films in the web', 'web']);
+  assert.match(
+    JSON.stringify(names),
+    /^{"library":"(library-\w{6})","rows":\[{"name":"\1"},{"node":"machine-\w{6}"},{"target":"place-\w{6}"}\]}$/,
+  );
+});
+
+test('the name of a backup keeps its time, and not whose it is', () => {
+  const value = { machine: 'vm', name: 'codecshift-backup-vm-2026-12-01T04-05-05-manual.tar.gz' };
+  const said = taken(value, (p) => p.learn('machine', 'vm'));
+  assert.match(said, /^{"machine":"(machine-\w{6})","name":"codecshift-backup-\1-2026-12-01T04-05-05-manual\.tar\.gz"}$/);
+});
+
+test('a computer that does not answer is none that one could find, also when it is not in the books any more', () => {
+  const said = taken({ why: 'nosuchhost.invalid does not answer: no such name. old.lan:99 does not answer. 7.1.2 does not answer.' });
+  assert.match(said, /"host-\w{6} does not answer: no such name\. host-\w{6}:99 does not answer\. 7\.1\.2 does/);
+});
+
 test('of addresses the first half is left; times, versions and ports are no addresses', () => {
   const said = taken({
     at: '2026-11-30T10:34:51.936Z',

@@ -8,10 +8,11 @@ import { clusterKeys, nodeKeys, specOf, type SettingKey } from '../config/schema
 import { ffmpegsInWords } from '../core/ffmpeg-words.ts';
 import { sentence } from '../core/reasons.ts';
 import type { Standing, Surroundings } from '../core/standing.ts';
-import { listActivity } from '../db/activity.ts';
+import { listActivity, type Activity } from '../db/activity.ts';
 import type { Database } from '../db/connect.ts';
 import { listLibraries } from '../db/libraries.ts';
 import { listNodes } from '../db/nodes.ts';
+import { listTargets } from '../db/notice-targets.ts';
 import { listSources } from '../db/sources.ts';
 import { countByReason, databaseFacts, lastFailures } from '../db/support.ts';
 import { listUsers } from '../db/users.ts';
@@ -19,7 +20,7 @@ import { messageOf } from '../errors.ts';
 import { inExecutable } from '../program.ts';
 import { version } from '../version.ts';
 import type { House } from './house.ts';
-import { createPseudonyms, type Pseudonyms } from './pseudonyms.ts';
+import { createPseudonyms, type Kind, type Pseudonyms } from './pseudonyms.ts';
 
 /**
  * One file for whoever helps. It is made of what this machine knows; where it holds the database, of the books too. Nothing in
@@ -105,7 +106,7 @@ function bundleParts({ house, db, settings, standing, surroundings }: BundlePart
       says: 'the last runs that failed, with the command and the last words of ffmpeg',
       collect: ofBooks(failuresOf),
     },
-    { file: 'activity.json', says: 'what happened lately', collect: ofBooks(async (q) => (await listActivity(q, {}, { size: 100 })).rows) },
+    { file: 'activity.json', says: 'what happened lately', collect: ofBooks(lately) },
     { file: 'log.jsonl', says: 'the newest lines of the log', collect: async () => lines('info', 5000) },
     { file: 'log-details.jsonl', says: 'the details of the last moments', collect: async () => lines('debug', 5000) },
   ];
@@ -119,18 +120,53 @@ async function learnNames({ house, db, settings }: BundleParts, pseudonyms: Pseu
   if (os.homedir().split(/[\\/]/).length > 2) pseudonyms.learn('folder', os.homedir());
   pseudonyms.learn('machine', house.options.name);
   for (const { path } of await house.roots.report()) pseudonyms.learn('folder', path);
-  if (!db) return;
+  if (db) await learnNamesOfBooks(db, pseudonyms);
+}
+
+/** What is told last is what a name that two things have counts as. */
+async function learnNamesOfBooks(db: Database, pseudonyms: Pseudonyms): Promise<void> {
+  // who was removed lately is still in the story
+  for (const { kind, params } of await lately(db)) {
+    const told = namesInStory.find(([kinds]) => kinds.test(kind));
+    if (told && typeof params['name'] === 'string') pseudonyms.learn(told[1], params['name']);
+  }
+  for (const { name, place, fields } of await listTargets(db)) {
+    for (const host of [fields['host'], hostOf(place)]) if (isHostName(host)) pseudonyms.learn('host', host);
+    pseudonyms.learn('place', name);
+  }
+  for (const { name, url, connections } of await listSources(db)) {
+    for (const host of [url, ...connections].map(hostOf)) if (isHostName(host)) pseudonyms.learn('host', host);
+    pseudonyms.learn('server', name);
+  }
   for (const library of await listLibraries(db)) pseudonyms.learn('library', library.name);
   for (const node of await listNodes(db)) pseudonyms.learn('machine', node.name);
-  for (const source of await listSources(db)) pseudonyms.learn('server', source.name);
   for (const user of await listUsers(db)) for (const name of [user.name, user.displayName]) pseudonyms.learn('person', name);
+}
+
+/** Whose name a line of the activity has in its field `name`. */
+const namesInStory: readonly [RegExp, Kind][] = [
+  [/^library-/, 'library'],
+  [/^node-/, 'machine'],
+  [/^notices-/, 'place'],
+];
+
+async function lately(db: Database): Promise<Activity[]> {
+  return (await listActivity(db, {}, { size: 100 })).rows;
 }
 
 /** Names of computers that a person typed; of an address in numbers half is left anyway. */
 function namedHosts({ peers, databaseUrl }: House['options'], current: Record<string, unknown>): string[] {
   const pages = typeof current['web.hosts'] === 'string' ? current['web.hosts'].split(/[\s,]+/) : [];
-  const found = [...peers.map((peer) => peer.replace(/:\d+$/, '')), ...pages, URL.parse(databaseUrl ?? '')?.hostname ?? ''];
-  return found.filter((host) => host !== 'localhost' && !/^[\d.]*$|:/.test(host));
+  return [...peers.map((peer) => peer.replace(/:\d+$/, '')), ...pages, hostOf(databaseUrl ?? '')].filter(isHostName);
+}
+
+/** '' where there is none. */
+function hostOf(address: string): string {
+  return URL.parse(address.includes('://') ? address : `http://${address}`)?.hostname ?? '';
+}
+
+function isHostName(host: string | undefined): host is string {
+  return host !== undefined && host !== 'localhost' && !/^[\d.]*$|:/.test(host);
 }
 
 /** Of the system; unknown to some containers. */
@@ -203,7 +239,7 @@ function settingsOf(current: Record<string, unknown>): object {
 /** As pairs: a field that is called like a secret would be blotted out, and what it says with it. */
 function optionOf(key: SettingKey, value: unknown): object {
   const { env, secret, group } = specOf(key);
-  const kind = pathKeys.has(key) ? 'path' : 'value';
+  const kind = key === 'name' ? 'name' : pathKeys.has(key) ? 'path' : 'value';
   return { setting: key, env, group, [kind]: shown(secret === true, value) };
 }
 
@@ -245,7 +281,7 @@ function manifest(files: readonly { file: string; says: string; text: string }[]
     'whether they are set. Of addresses the first half is left, so that one can see which machines are in one network.',
     wish.names
       ? 'The names of films, folders, libraries, people and machines ARE in it, as you wished.'
-      : 'Films, folders, libraries, people, machines and servers have stand-ins like film-3fa2c1.mkv. The same one has the same stand-in\neverywhere, also in the next bundle of this machine. Nobody can find the name from it.',
+      : 'Films, folders, libraries, people, machines, servers and places that are told things have stand-ins like film-3fa2c1.mkv.\nThe same one has the same stand-in everywhere, also in the next bundle of this machine. Nobody can find the name from it.\nA name that is an ordinary word ("films", "in") only has one where it stands by itself.',
     '',
   ].join('\n');
 }

@@ -43,3 +43,11 @@ test('words that a command does not know are counted from those that it knows', 
   noMoreWords(['one'], 1);
   assert.throws(() => noMoreWords(['one', 'two'], 1), /^PlainError: Too many words: one two$/);
 });
+
+test('a number below zero is the value of its option, and the command says what is wrong with it', async () => {
+  let got: unknown;
+  await command(['--token', '-1', 'x'], '', { token: { type: 'string' } }, async ({ values, positionals }) => {
+    got = [values['token'], positionals];
+  });
+  assert.deepEqual(got, ['-1', ['x']]);
+});

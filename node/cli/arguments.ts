@@ -21,7 +21,7 @@ export async function command(
   let parsed: Parsed;
   try {
     parsed = parseArgs({
-      args,
+      args: withNegatives(args),
       options: { ...options, help: { type: 'boolean', short: 'h' }, json: { type: 'boolean' } },
       allowPositionals: true,
     }) as Parsed;
@@ -48,6 +48,16 @@ export async function command(
       );
     return 1;
   }
+}
+
+/** No option is called by a number: "--lines -1" is a wrong value, and told as one by whoever knows the right ones. */
+function withNegatives(args: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const word of args) {
+    if (/^-\d+$/.test(word) && /^--[a-z][\w-]*$/.test(joined.at(-1) ?? '')) joined.push(`${joined.pop()}=${word}`);
+    else joined.push(word);
+  }
+  return joined;
 }
 
 /** What parseArgs found wrong, as a sentence for whoever typed it; it may be three lines about dashes. */

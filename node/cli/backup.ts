@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { placeOf, withDatabaseChoice } from '../assembly/database-choice.ts';
@@ -12,11 +12,13 @@ import { verifyBackup, type BackupContents } from '../db/backup-read.ts';
 import { backUpTables } from '../db/backup-write.ts';
 import { openSession } from '../db/connect.ts';
 import { lockDirectory, type DirectoryLock } from '../db/directory-lock.ts';
-import { PlainError } from '../errors.ts';
+import { messageOf, PlainError } from '../errors.ts';
+import { syncDirectory, syncFile } from '../files/durable.ts';
 import { createLog } from '../log.ts';
 import { command, nodeFlags, print } from './arguments.ts';
+import { requireFile, requireNewFile } from './named-file.ts';
 import { passphraseFrom } from './passphrase.ts';
-import { running } from './running.ts';
+import { running, type Running } from './running.ts';
 import { stopsBySignal, tellSteps } from './steps.ts';
 import { bytes } from './words.ts';
 
@@ -26,7 +28,7 @@ codecshift backup verify FILE [--passphrase-file FILE]                   reads o
 One file with everything that CodecShift knows; films are not in it. While CodecShift runs, its coordinator makes the backup, else
 this command does. It is read back and compared with its digests before it counts.
 
-  --out FILE              where to; left out: the folder of backups
+  --out FILE              where to, and nowhere else; left out: the folder of backups
   --passphrase-file FILE  encrypts it (10 characters or more); "-" reads the passphrase from the standard input
   --with-keys             with the keys of the house, so that a burnt-down machine can be put back; with a passphrase they are in it anyway
   --data-dir DIR  --database-url URL  --secret-key-file FILE  --backup-folder DIR  --json
@@ -52,7 +54,7 @@ export function run(args: string[]): Promise<number> {
     if (action !== undefined) throw new PlainError('Only one file can be verified: codecshift backup verify FILE');
     const keys = values['with-keys'] === true || passphrase !== null;
     const out = typeof values['out'] === 'string' ? path.resolve(values['out']) : null;
-    if (out !== null && (await isThere(out))) throw new PlainError(`${out} is there already; nothing is overwritten.`);
+    if (out !== null) await requireNewFile(out);
     const lock = lockOf(loadOptions(values).dataDir);
     const made = lock
       ? await byThisCommand(values, keys, passphrase, out).finally(() => lock.release())
@@ -63,29 +65,79 @@ export function run(args: string[]): Promise<number> {
 
 /** Asks the running program and waits for it. */
 async function byTheProgram(values: Record<string, unknown>, keys: boolean, passphrase: string | null, out: string | null): Promise<Made> {
-  const { api, download } = await running(values);
+  const program = await running(values);
+  const { api } = program;
   const tell = tellSteps(values['json'] === true);
+  const before = new Set((await api<BackupState>('GET', '/backups')).items.map(({ name }) => name));
   await api('POST', '/backups', { keys, passphrase });
   for (;;) {
-    const state = await api<{
-      now: BackupWork | null;
-      last: BackupEnd | null;
-      folder: string;
-      items: { name: string; bytes: number; rows: number }[];
-    }>('GET', '/backups');
+    const state = await api<BackupState>('GET', '/backups');
     if (state.now) {
       tell(state.now);
       await pause(500);
       continue;
     }
-    if (!state.last?.good) throw new PlainError(state.last?.says.join(' ') ?? 'The backup could not be made.');
-    const name = /^\S+/.exec(state.last.says[0] ?? '')?.[0] ?? '';
-    const item = state.items.find((each) => each.name === name);
-    if (!item) throw new PlainError(state.last.says.join(' '));
-    if (out !== null) await download(`/backups/${encodeURIComponent(name)}/file`, out);
-    const file = out ?? path.join(state.folder, name);
-    return { file, bytes: item.bytes, rows: item.rows, keys, encrypted: passphrase !== null, says: state.last.says.join(' ') };
+    const { name, bytes: size, rows, says } = ofThisCommand(state, before);
+    const made = { bytes: size, rows, keys, encrypted: passphrase !== null };
+    const there = path.join(state.folder, name);
+    if (out === null) return { ...made, file: there, says };
+    const left = await fetchAway(program, { name, bytes: size, there }, out);
+    return { ...made, file: out, says: [says.replace(name, path.basename(out)), ...left].join(' ') };
   }
+}
+
+interface BackupState {
+  now: BackupWork | null;
+  last: BackupEnd | null;
+  folder: string;
+  items: BackupItem[];
+}
+
+interface BackupItem {
+  name: string;
+  bytes: number;
+  rows: number;
+  label: string;
+  verifiedAt: string | null;
+}
+
+/** What ended last may be another one, as that of the night: it must not be taken for ours, and away. @throws PlainError */
+function ofThisCommand({ last, items }: BackupState, before: ReadonlySet<string>): BackupItem & { says: string } {
+  const ours = items.find(({ name, label }) => label === 'manual' && !before.has(name));
+  const said = last?.says.join(' ');
+  if (ours && last?.good && said?.startsWith(ours.name)) return { ...ours, says: said };
+  if (ours?.verifiedAt) return { ...ours, says: `${ours.name} was made and read back.` };
+  throw new PlainError(said ?? 'The backup could not be made.');
+}
+
+/**
+ * Into the file that was named, and out of the folder: whoever says so every night would fill the disk, and keys that are not
+ * encrypted would stay where nobody looks. Resolves with what is to be said of it.
+ */
+async function fetchAway({ api, download }: Running, copy: { name: string; bytes: number; there: string }, out: string): Promise<string[]> {
+  const route = `/backups/${encodeURIComponent(copy.name)}`;
+  try {
+    await download(`${route}/file`, out);
+    if ((await stat(out)).size !== copy.bytes) {
+      await rm(out, { force: true });
+      throw new PlainError(`${out} did not become as large as it is there.`);
+    }
+    // the other one goes: this one is to be on its disk before
+    await syncFile(out);
+    await syncDirectory(path.dirname(out));
+  } catch (error) {
+    throw new PlainError(`${sentenceOf(error)} The backup was made all the same and is in ${copy.there}.`, { cause: error });
+  }
+  try {
+    await api('POST', `${route}/remove`, { confirm: true });
+    return [];
+  } catch (error) {
+    return [`A second copy of it stays in ${copy.there}, because it could not be removed: ${sentenceOf(error)}`];
+  }
+}
+
+function sentenceOf(error: unknown): string {
+  return messageOf(error).replace(/[^.!?]$/, '$&.');
 }
 
 async function byThisCommand(values: Record<string, unknown>, keys: boolean, passphrase: string | null, out: string | null): Promise<Made> {
@@ -133,6 +185,7 @@ function lockOf(dataDir: string): DirectoryLock | null {
 }
 
 async function verify(file: string, passphrase: string | null, json: boolean): Promise<number> {
+  await requireFile(file);
   const tell = tellSteps(json);
   const contents = await verifyBackup(file, {
     passphrase,

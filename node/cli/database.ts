@@ -4,9 +4,11 @@ import { moveDatabase, type Moved } from '../assembly/move.ts';
 import { leftBuiltIn, reopen, reopenBuiltIn } from '../assembly/reopen.ts';
 import { isRestoreMark } from '../assembly/restore-journal.ts';
 import { loadOptions, type RunOptions } from '../config/load.ts';
+import { visibleName } from '../core/visible-name.ts';
 import { openSession } from '../db/connect.ts';
 import { readMoved } from '../db/coordinator.ts';
 import { lockDirectory } from '../db/directory-lock.ts';
+import { derivedTables, exportedTables } from '../db/export.ts';
 import { PlainError } from '../errors.ts';
 import { createLog, type Log } from '../log.ts';
 import { command, nodeFlags, print } from './arguments.ts';
@@ -70,23 +72,59 @@ export function run(args: string[]): Promise<number> {
 async function move(options: RunOptions, values: Record<string, unknown>, log: Log, json: boolean): Promise<void> {
   const to = await destination(values);
   const { dataDir, databaseUrl: from, name } = options;
+  if (from === to) throw new PlainError(`This machine uses ${placeOf(to)} already, so there is nothing to move.`);
+  if (from === null && to !== null) {
+    const others = await foreignTables({ url: to, dataDir, log }).catch(aboutDestination(values));
+    if (others.length > 0) process.stderr.write(`${foreignWords(placeOf(to), others)}\n`);
+  }
   if (values['yes'] !== true) await confirm(`Move ${placeOf(from)} to ${placeOf(to)}?`);
   const moved = await moveDatabase({
     ...{ dataDir, from, to, name, log },
     replace: values['replace'] === true,
     signal: stopsBySignal(),
     onStep: tellSteps(json),
-  });
+  }).catch(from === null ? aboutDestination(values) : undefined);
   print(json, moved, () => words(moved, to, dataDir, from !== null && fromOutside(values)));
 }
 
 /** @throws PlainError */
 async function destination(values: Record<string, unknown>): Promise<string | null> {
   const file = values['to-file'];
+  if (file !== undefined && values['to'] !== undefined) throw new PlainError('--to and --to-file exclude each other: say one of them.');
   const to = values['to'] ?? (typeof file === 'string' ? await secretFrom(file, 'address') : undefined);
   if (to === 'embedded') return null;
   if (typeof to === 'string' && /^postgres(ql)?:\/\//.test(to.trim())) return to.trim();
   throw new PlainError('Say where to: --to postgres://user:password@host/database, or --to embedded.');
+}
+
+/** Only the destination is reached by an address then, and that was named by another option than the usual one. */
+function aboutDestination(values: Record<string, unknown>): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof PlainError) || !error.message.startsWith('PostgreSQL at ')) throw error;
+    const option = values['to-file'] === undefined ? '--to' : '--to-file';
+    throw new PlainError(error.message.replaceAll('--database-url', option), { cause: error });
+  };
+}
+
+/** Of somebody else, in the place where CodecShift's own go. */
+async function foreignTables(where: { url: string; dataDir: string; log: Log }): Promise<string[]> {
+  const session = await openSession(where);
+  try {
+    const rows = await session.query<{ name: string }>(
+      `select table_name as name from information_schema.tables
+        where table_schema = 'public' and table_type = 'BASE TABLE' and not table_name = any($1::text[]) order by 1`,
+      [[...exportedTables, ...derivedTables]],
+    );
+    return rows.map(({ name }) => name);
+  } finally {
+    await session.close();
+  }
+}
+
+export function foreignWords(place: string, tables: readonly string[]): string {
+  const shown = tables.slice(0, 3).map((name) => visibleName(name, 60));
+  const more = tables.length > shown.length ? ` and ${tables.length - shown.length} more` : '';
+  return `Heed: ${place} is not empty. It has tables that are not of CodecShift (${shown.join(', ')}${more}). They stay, but a database of its own is better.`;
 }
 
 function fromOutside(values: Record<string, unknown>): boolean {

@@ -107,7 +107,7 @@ async function examineSenses({ check }: Examination): Promise<void> {
     await setTimeout(1000);
     const problem = awake.problem();
     awake.stop();
-    return problem ?? 'this machine does not fall asleep by itself while it encodes';
+    return problem === null ? 'this machine does not fall asleep by itself while it encodes' : { heed: problem };
   });
 }
 

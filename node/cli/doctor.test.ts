@@ -117,6 +117,9 @@ test('without a program: ports, addresses and the way on are looked at, and no d
   assert.match(told.about('peer 127.0.0.1:1').says, /^Nothing listens at 127\.0\.0\.1:1\. Start CodecShift there/);
   assert.match(told.about('peer no address').says, /no address of another machine/);
   assert.match(told.about('database').says, /none here/);
+  // whether a machine can be kept awake is its own; that it cannot is nothing to be ticked off
+  const { says, heed } = told.about('kept awake');
+  assert.equal(heed, !says.startsWith('this machine does not fall asleep'), says);
   assert.ok(!existsSync(join(dataDir, 'database')), 'with a database this machine would start a cluster instead of asking to join one');
 });
 

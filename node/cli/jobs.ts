@@ -1,7 +1,7 @@
 import { PlainError } from '../errors.ts';
 import { command, nodeFlags, noMoreWords, print } from './arguments.ts';
 import { running } from './running.ts';
-import { jobLine, type JobAnswer } from './words.ts';
+import { counted, jobLine, type JobAnswer } from './words.ts';
 
 const actions = ['cancel', 'retry', 'pause', 'resume', 'top', 'end'] as const;
 
@@ -61,5 +61,5 @@ async function clear(values: Record<string, unknown>, json: boolean): Promise<vo
   if (values['yes'] !== true) throw new PlainError('This takes every waiting file out of the queue. Say --yes if you mean it.');
   const { api } = await running(values);
   const answer = await api<{ removed: number }>('POST', '/clear', { confirm: true });
-  print(json, answer, () => `${answer.removed} files left the queue.`);
+  print(json, answer, () => `${counted(answer.removed, 'file')} left the queue.`);
 }

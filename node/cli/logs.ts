@@ -12,9 +12,14 @@ The newest lines of the log of the program that runs on this machine, oldest fir
   --room    only one room: mesh, keeper, worker, coordinator, web, …
   --words   only lines with all of these words
   --lines   so many, at most 1000 (default 100)
-With "levels": how much is written out; with LEVELS (for example info,mesh=debug) it is changed for some minutes (default 30).
+With "levels": how much is written out; with LEVELS (for example info,mesh=debug) it is changed for some minutes (default 30, at
+most 1440).
 --json gives one object a line.
 `;
+
+/** of one answer of the program */
+const MOST_LINES = 1000;
+const MOST_MINUTES = 1440;
 
 interface Answer {
   items: LogLine[];
@@ -36,8 +41,7 @@ export function run(args: string[]): Promise<number> {
     noMoreWords(positionals, positionals[0] === 'levels' ? 2 : 1);
     if (positionals.length > 0 && positionals[0] !== 'levels')
       throw new PlainError(`"${positionals[0]}" is not known here. See codecshift logs --help.`);
-    if (!/^\d+$/.test(text(values['lines']) ?? '100'))
-      throw new PlainError(`--lines must be a whole number, not "${text(values['lines'])}".`);
+    requireBetween('lines', values['lines'], MOST_LINES);
     const { api } = await running(values);
     const json = values['json'] === true;
     if (positionals[0] === 'levels') return levels(api, positionals[1], values, json);
@@ -48,6 +52,13 @@ export function run(args: string[]): Promise<number> {
     if (values['follow']) await follow(api, asked, first.items.at(-1)?.seq ?? 0, json);
     return 0;
   });
+}
+
+/** @throws PlainError in the words of whoever typed it: further on it is called otherwise */
+function requireBetween(flag: string, value: unknown, most: number): void {
+  const typed = text(value) ?? '1';
+  if (!/^\d+$/.test(typed) || Number(typed) < 1 || Number(typed) > most)
+    throw new PlainError(`--${flag} must be a whole number from 1 to ${most}, not "${typed}".`);
 }
 
 /** Until the program or this command is ended, or nobody reads any more. */
@@ -62,8 +73,8 @@ async function follow(api: Api, asked: URLSearchParams, from: number, json: bool
 }
 
 async function levels(api: Api, wish: string | undefined, values: Record<string, unknown>, json: boolean): Promise<void> {
+  requireBetween('minutes', values['minutes'], MOST_MINUTES);
   const minutes = Number(text(values['minutes']) ?? 30);
-  if (!Number.isInteger(minutes)) throw new PlainError(`--minutes must be a whole number, not "${text(values['minutes'])}".`);
   const now =
     wish === undefined
       ? (await api<Answer>('GET', '/node/logs?limit=1')).levels

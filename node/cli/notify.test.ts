@@ -11,11 +11,11 @@ const phone: PlaceAnswer = {
 test('the list says in a word how each place stands', () => {
   const failing = { ...phone, name: 'Attic\u202e', failingSince: '2026-11-30T08:00:00.000Z', lastAnswer: 'ntfy refused it.' };
   assert.deepEqual(placeLines([phone, failing, { ...phone, name: 'Off', enabled: false }, { ...phone, lastSentAt: null }]).split('\n'), [
-    '* Phone: works, last told 2026-11-30T09:00:00.000Z, ntfy, https://ntfy.sh, 1 kinds of events',
-    String.raw`! Attic\u{202e}: failing since 2026-11-30T08:00:00.000Z, ntfy, https://ntfy.sh, 1 kinds of events`,
+    '* Phone: works, last told 2026-11-30T09:00:00.000Z, ntfy, https://ntfy.sh, 1 kind of events',
+    String.raw`! Attic\u{202e}: failing since 2026-11-30T08:00:00.000Z, ntfy, https://ntfy.sh, 1 kind of events`,
     '    ntfy refused it.',
-    '- Off: switched off, ntfy, https://ntfy.sh, 1 kinds of events',
-    '* Phone: nothing was sent yet, ntfy, https://ntfy.sh, 1 kinds of events',
+    '- Off: switched off, ntfy, https://ntfy.sh, 1 kind of events',
+    '* Phone: nothing was sent yet, ntfy, https://ntfy.sh, 1 kind of events',
   ]);
   assert.match(placeLines([]), /Nobody is told anything yet/);
 });

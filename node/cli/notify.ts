@@ -2,6 +2,7 @@ import { visibleName } from '../core/visible-name.ts';
 import { PlainError } from '../errors.ts';
 import { command, nodeFlags, print } from './arguments.ts';
 import { running } from './running.ts';
+import { counted } from './words.ts';
 
 const help = `codecshift notify [--data-dir DIR] [--json]
 codecshift notify test NAME
@@ -78,7 +79,7 @@ export function placeLines(places: PlaceAnswer[]): string {
           : lastSentAt
             ? `works, last told ${lastSentAt}`
             : 'nothing was sent yet';
-      const line = `${!enabled ? '-' : failingSince ? '!' : '*'} ${visibleName(name)}: ${how}, ${kind}, ${visibleName(place)}, ${events.length} kinds of events`;
+      const line = `${!enabled ? '-' : failingSince ? '!' : '*'} ${visibleName(name)}: ${how}, ${kind}, ${visibleName(place)}, ${counted(events.length, 'kind')} of events`;
       return failingSince && enabled ? [line, `    ${visibleName(lastAnswer)}`] : [line];
     })
     .join('\n');

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { PlainError } from '../errors.ts';
 import type { running } from './running.ts';
-import { bytes, duration } from './words.ts';
+import { bytes, counted, duration } from './words.ts';
 
 type Api = Awaited<ReturnType<typeof running>>['api'];
 
@@ -57,17 +57,17 @@ function forecastWords(name: string, forecast: Forecast): string {
       ? `${Math.round(forecast.measuredShare * 100)} % of it measured`
       : 'from a general table, nothing measured yet';
   const lines = [
-    `${name}: ${forecast.files} files, ${converts.files} of them (${bytes(converts.bytes)}) would be converted.`,
+    `${name}: ${counted(forecast.files, 'file')}, ${converts.files} of them (${bytes(converts.bytes)}) would be converted.`,
     ...(converts.files > 0 ? [`Would come back: about ${bytes(saved.value)} (${bytes(saved.low)} to ${bytes(saved.high)}; ${how}).`] : []),
     ...(time && converts.files > 0
       ? [
           `It would take about ${duration(time.value * 1000)} (${duration(time.low * 1000)} to ${duration(time.high * 1000)}) on ${time.nodes.map((node) => node.name + (node.measured ? '' : ', whose speed is guessed')).join(' and ')}.`,
         ]
       : []),
-    ...(forecast.open > 0 ? [`${forecast.open} files are not in it yet.`] : []),
+    ...(forecast.open > 0 ? [`${counted(forecast.open, 'file')} ${forecast.open === 1 ? 'is' : 'are'} not in it yet.`] : []),
     ...forecast.classes.map(
       (one) =>
-        `  ${one.words}: ${one.name}, ${one.files} files, ${bytes(one.bytes)}${one.after ? ` → about ${bytes(one.after.value)}` : ''}`,
+        `  ${one.words}: ${one.name}, ${counted(one.files, 'file')}, ${bytes(one.bytes)}${one.after ? ` → about ${bytes(one.after.value)}` : ''}`,
     ),
   ];
   return `${lines.map(printable).join('\n')}\n\n`;

@@ -8,6 +8,7 @@ import { lockDirectory } from '../db/directory-lock.ts';
 import { PlainError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { command, nodeFlags, print } from './arguments.ts';
+import { requireFile } from './named-file.ts';
 import { passphraseFrom } from './passphrase.ts';
 import { stopsBySignal, tellSteps } from './steps.ts';
 
@@ -32,6 +33,7 @@ export function run(args: string[]): Promise<number> {
     async ({ values, positionals }) => {
       const [file, ...rest] = positionals;
       if (file === undefined || rest.length > 0) throw new PlainError('Name the file of one backup: codecshift restore FILE');
+      await requireFile(file);
       const asked = loadOptions(values);
       await makeDataDir(asked.dataDir);
       const lock = lockDirectory(asked.dataDir);

@@ -1,7 +1,7 @@
 import { PlainError } from '../errors.ts';
 import { command, nodeFlagHelp, nodeFlags, print } from './arguments.ts';
 import { installed, managerOf } from './service/choice.ts';
-import { dryRun, install, prepare, whatNext, whoseWords } from './service/install.ts';
+import { dryRun, install, prepare, refusal, refusedWords, whatNext, whoseWords } from './service/install.ts';
 import { isRoot, thisMachine, type Machine } from './service/machine.ts';
 import type { ServiceRecord } from './service/record.ts';
 import { exitCodes, serviceStatus, statusWords } from './service/status.ts';
@@ -20,7 +20,7 @@ and all else stays. Secrets go into a file that only the service reads.
   --user            for this user (default without sudo)
   --service-user    the user that a service of the machine runs as; best the owner of the films (default: a new one, codecshift)
   --anew            forgets what earlier installations were told
-  --dry-run         shows every file and every command, and does nothing
+  --dry-run         shows every file and every command, says whether it would be refused, and does nothing
   --force           also overwrites or removes files that somebody changed
 
 status ends with code 0 when it runs, 3 when it does not, 4 when none is installed.
@@ -58,7 +58,7 @@ async function doInstall(machine: Machine, values: Record<string, unknown>): Pro
   const prepared = await prepare(machine, values);
   const { record, notes, before } = prepared;
   if (values['dry-run']) {
-    print(json, { notes, steps: prepared.steps.map(stepWords) }, () => dryRun(prepared));
+    print(json, { refused: prepared.refused, notes, steps: prepared.steps.map(stepWords) }, () => dryRun(prepared));
     return 0;
   }
   if (!json) process.stdout.write(`${notes.join('\n')}\n`);
@@ -94,13 +94,13 @@ async function doUninstall(machine: Machine, values: Record<string, unknown>): P
   const json = values['json'] === true;
   const record = requireRecord(machine, values);
   const removal = await prepareRemoval(machine, record, values['force'] === true);
+  const refused = await refusal(managerOf(machine).requireUsable(record.scope), values['dry-run'] === true);
   if (values['dry-run']) {
-    print(json, { steps: removal.steps.map(stepWords), left: removal.left }, () =>
-      [...removal.steps.map(stepWords), ...remains(machine, record, removal)].join('\n'),
+    print(json, { refused, steps: removal.steps.map(stepWords), left: removal.left }, () =>
+      [...refusedWords(refused), ...removal.steps.map(stepWords), ...remains(machine, record, removal)].join('\n'),
     );
     return 0;
   }
-  await managerOf(machine).requireUsable(record.scope);
   const problems = await uninstall(machine, record, removal);
   print(json, { removed: removal.removed, left: removal.left, problems, dataDir: record.dataDir }, () =>
     [

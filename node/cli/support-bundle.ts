@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { PlainError } from '../errors.ts';
 import { command, nodeFlags, noMoreWords, print } from './arguments.ts';
+import { requireNewFile } from './named-file.ts';
 import { running } from './running.ts';
 import { bytes } from './words.ts';
 
@@ -21,7 +20,7 @@ export function run(args: string[]): Promise<number> {
     const { download } = await running(values);
     const file = path.resolve(typeof values['out'] === 'string' ? values['out'] : usualName());
     // never over a file that is there: it may be one that a person wanted to keep
-    if (existsSync(file)) throw new PlainError(`${file} is there already. Name another with --out.`);
+    await requireNewFile(file);
     await download('/node/support-bundle', file, { names: values['with-names'] === true });
     const { size: sizeBytes } = await stat(file);
     print(values['json'] === true, { file, sizeBytes }, () =>

@@ -26,6 +26,8 @@ export interface Prepared {
   manager: Manager;
   record: ServiceRecord;
   before: ServiceRecord | null;
+  /** of a dry run: why the same words without it would be refused; null: they would not be */
+  refused: string | null;
   notes: string[];
   steps: Step[];
 }
@@ -40,7 +42,7 @@ export async function prepare(machine: Machine, values: Record<string, unknown>)
     throw new PlainError('--service-user is about a service of the whole machine. One of your own (--user) runs as you.');
   const manager = managerOf(machine);
   const dry = values['dry-run'] === true;
-  if (!dry) await manager.requireUsable(scope);
+  let refused = await refusal(manager.requireUsable(scope), dry);
   const { file, args } = ownCommand();
   const program = [file, ...args];
   requireLastingPlace(machine, program);
@@ -61,12 +63,28 @@ export async function prepare(machine: Machine, values: Record<string, unknown>)
     { do: 'directory', path: serviceDirectory(machine, scope), mode: 0o755 },
     { do: 'file', path: recordFile(machine, scope), content: `${JSON.stringify(record, null, 2)}\n`, mode: 0o644 },
   ];
-  if (!values['force'] && !dry) await requireUntouched(machine, plan, before);
-  return { manager, record, before, notes: plan.notes, steps: [...mine, ...plan.steps] };
+  if (!values['force']) refused ??= await refusal(requireUntouched(machine, plan, before), dry);
+  if (dry && before?.dataDir !== record.dataDir) refused ??= await refusal(requireNobodyRuns(placeOf(machine, record.dataDir)), dry);
+  return { manager, record, before, refused, notes: plan.notes, steps: [...mine, ...plan.steps] };
 }
 
-export function dryRun({ notes, steps }: Prepared): string {
-  return [...notes, ...steps.map(stepWords)].join('\n\n');
+/** A dry run shows its plan all the same, and says this with it. @throws PlainError what was refused, unless it is only shown */
+export async function refusal(needed: Promise<void>, dry: boolean): Promise<string | null> {
+  try {
+    await needed;
+    return null;
+  } catch (error) {
+    if (!dry || !(error instanceof PlainError)) throw error;
+    return error.message;
+  }
+}
+
+export function dryRun({ refused, notes, steps }: Prepared): string {
+  return [...refusedWords(refused), ...notes, ...steps.map(stepWords)].join('\n\n');
+}
+
+export function refusedWords(refused: string | null): string[] {
+  return refused === null ? [] : [`! Without --dry-run this would be refused here: ${refused}`];
 }
 
 /** @returns the address at which the dashboard answers, and what could not be done */

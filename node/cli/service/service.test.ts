@@ -111,6 +111,24 @@ suite('an installation', () => {
     assert.doesNotMatch(JSON.stringify(record), /tellnobody|[0-9a-f]{64}.*codecshift\.env/, 'a digest of a secret can be guessed');
   });
 
+  test('that is only shown says why it would be refused, and shows its plan all the same', async (t) => {
+    const s = stage(t, {}, linux);
+    const shown = async (about: Partial<Machine> = {}): Promise<string> =>
+      dryRun(await prepare({ ...s.machine, ...about }, { 'dry-run': true, 'service-user': 'anna', system: true }));
+    const plan = /\n\n\$ systemctl enable codecshift\.service/;
+    assert.match(await shown(), /^! Without --dry-run this would be refused here: This system is not started by systemd/);
+    assert.match(await shown(), plan);
+    s.put('/run/systemd/system/.keep', '');
+    assert.match(
+      await shown({ uid: 1000, user: 'anna' }),
+      /^! Without --dry-run .*: A service for the whole machine can only be installed/,
+    );
+    assert.doesNotMatch(await shown(), /refused/);
+    s.put('/etc/systemd/system/codecshift.service', '[Service]\n');
+    assert.match(await shown(), /^! Without --dry-run .*codecshift\.service is there already, and was not written by CodecShift\. --force/);
+    assert.match(await shown(), plan);
+  });
+
   test('again keeps what it is not told anew', async (t) => {
     const { s } = await underSystemd(t);
     for (const folder of ['/srv/a', '/srv/b']) s.put(`${folder}/.keep`, '');
