@@ -15,6 +15,31 @@ import { createBackups, type BackupDesk, type BackupParts } from './backups.ts';
 const skip = noOddDisks();
 const by = { name: 'Ada', via: 'page' } as const;
 
+test('what hangs in a folder of backups is given up, and nothing more is begun there until it is over', async (t) => {
+  const [folder, other] = [temporaryDirectory(t), temporaryDirectory(t)];
+  const look = createBackupLook([folder, other], 20);
+  const hanging = Promise.withResolvers<void>();
+  let begun = 0;
+  await assert.rejects(
+    look.act(folder, () => hanging.promise),
+    /does not answer/,
+  );
+  await assert.rejects(
+    look.act(folder, async () => void begun++),
+    /does not answer/,
+  );
+  assert.equal(begun, 0);
+  await look.act(other, async () => void begun++);
+  hanging.resolve();
+  await look.act(folder, async () => void begun++);
+  await assert.rejects(
+    look.act(folder, async () => assert.fail('no right to it')),
+    /no right to it/,
+  );
+  await look.act(folder, async () => void begun++);
+  assert.equal(begun, 3);
+});
+
 suite('a folder of backups that hangs', { skip: noDeadDisks() }, () => {
   test('holds no more than one look into it, whoever asks however often, and hides no other folder', { timeout: 240_000 }, async (t) => {
     const [dead, own] = [deadDisk(t), temporaryDirectory(t)];

@@ -13,6 +13,12 @@ export interface BackupLook {
   all(): Promise<{ found: FoundBackup[]; trouble: string | null }>;
   /** @throws PlainError when that folder does not answer */
   into(folder: string): Promise<FoundBackup[]>;
+  /**
+   * Does something in one of the folders, with the patience of a look. What took longer goes on, and nothing else is begun there
+   * until it is over.
+   * @throws PlainError when that folder does not answer, now or still
+   */
+  act(folder: string, work: () => Promise<void>): Promise<void>;
 }
 
 const PATIENCE_MS = 5000;
@@ -20,8 +26,17 @@ const PATIENCE_MS = 5000;
 export function createBackupLook(folders: readonly string[], patienceMs: number = PATIENCE_MS): BackupLook {
   const looks = new Map([...new Set(folders.map((each) => path.resolve(each)))].map((folder) => [folder, oneAtATime(folder)]));
   const into = (folder: string): Promise<FoundBackup[]> => patiently(looks.get(path.resolve(folder))!(), folder, patienceMs);
+  const acts = new Map<string, Promise<void>>();
   return {
     into,
+    async act(folder, work) {
+      const where = path.resolve(folder);
+      while (acts.has(where)) await patiently(acts.get(where)!, folder, patienceMs);
+      const now = work();
+      const over = (): void => void acts.delete(where);
+      acts.set(where, now.then(over, over));
+      await patiently(now, folder, patienceMs);
+    },
     async all() {
       const results = await Promise.allSettled([...looks.keys()].map(into));
       const found = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));

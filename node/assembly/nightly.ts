@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { nightlyIsDue, type BackupEnd } from '../core/backups.ts';
 import { houseInName, removeAbandoned, removeBackup, superfluous } from '../db/backup-folder.ts';
 import { readCluster } from '../db/cluster.ts';
@@ -40,8 +41,10 @@ export function createNightly(parts: NightlyParts): () => Promise<void> {
     if (isLooking || !parts.mayBegin()) return;
     isLooking = true;
     try {
-      await tidy();
+      // leftovers that stay keep no backup from being made
+      const [tidying] = await Promise.allSettled([tidy()]);
       if (parts.settings()['backup.nightly']) await look();
+      if (tidying.status === 'rejected') throw tidying.reason;
     } finally {
       isLooking = false;
     }
@@ -51,7 +54,7 @@ export function createNightly(parts: NightlyParts): () => Promise<void> {
   async function tidy(): Promise<void> {
     if (now().getTime() - tidied < AGAIN_MS) return;
     tidied = now().getTime();
-    for (const each of new Set([folder, own])) if (await answers(each)) await removeAbandoned([each]);
+    for (const each of new Set([folder, own])) if (await answers(each)) await parts.look.act(each, () => removeAbandoned([each]));
   }
 
   async function look(): Promise<void> {
@@ -70,7 +73,9 @@ export function createNightly(parts: NightlyParts): () => Promise<void> {
     const end = await parts.make().catch((error: unknown) => ({ good: false, says: [messageOf(error)] }));
     if (end?.good) {
       tried = at.getTime();
-      await prune(house, { daily: settings['backup.daily'], weekly: settings['backup.weekly'] });
+      await prune(house, { daily: settings['backup.daily'], weekly: settings['backup.weekly'] }).catch((error: unknown) =>
+        parts.onFailed({ what: `the nightly one of ${dayOf(at)} was made, but older ones could not be removed`, why: messageOf(error) }),
+      );
     } else await failed(hourStart, at, end?.says[0] ?? '');
   }
 
@@ -98,8 +103,11 @@ export function createNightly(parts: NightlyParts): () => Promise<void> {
   /** Only its own: another house that shares the folder has its own wishes. */
   async function prune(house: string, keep: { daily: number; weekly: number }): Promise<void> {
     const ours = (await parts.look.all()).found.filter((backup) => backup.house === house);
-    for (const backup of superfluous(ours, keep)) await removeBackup(backup.file);
-    parts.onPruned();
+    try {
+      for (const { file } of superfluous(ours, keep)) await parts.look.act(path.dirname(file), () => removeBackup(file));
+    } finally {
+      parts.onPruned();
+    }
   }
 }
 

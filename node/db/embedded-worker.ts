@@ -19,6 +19,8 @@ export interface WorkerInput {
   directory: string;
   /** only for the test of the self-test: start like PGlite as it comes, without fsync */
   unsafe?: boolean;
+  /** it was there before: without it nothing is made */
+  mustExist?: boolean;
 }
 
 export type WorkerNote = { note: 'ready'; created: boolean; syncs: number } | { note: 'refused'; why: string } | { note: 'closed' };
@@ -51,6 +53,7 @@ async function startUp(): Promise<void> {
  */
 async function firstStart(directory: string): Promise<boolean> {
   if (fs.existsSync(path.join(directory, 'PG_VERSION'))) return false;
+  if (input.mustExist) throw new Error('it is not there any more; perhaps its disk is away');
   if (fs.existsSync(directory) && fs.readdirSync(directory).length > 0) {
     throw new Error(`${directory} is not empty and is not a database; move it away or choose another data directory`);
   }

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { createLog } from '../log.ts';
 import { quietLog, dataDirectory } from '../testing/database.ts';
 import { memoryFolder } from '../testing/memory-folder.ts';
 import { connectDatabase, overEmbedded, type Database } from './connect.ts';
@@ -149,6 +150,58 @@ test('when its thread dies the database is opened again and keeps what was ackno
   });
   await assert.rejects(interrupted, { name: 'PlainError', retry: true });
   assert.deepEqual(await db.query('select count(*) as n from kept'), [{ n: 5 }]);
+});
+
+/** An open database whose directory can be taken away, and what it says of it. */
+async function leaving(t: TestContext, againMs: number) {
+  const dataDir = await readyDirectory(t);
+  const lines: string[] = [];
+  let wake = (): void => {};
+  const log = createLog({ level: 'info', pretty: false, write: (line) => (lines.push(line), wake()) });
+  const options = { url: null, dataDir, log, migrations: null, againMs };
+  const embedded = await openEmbedded(options);
+  const db = await overEmbedded(embedded, options);
+  t.after(() => db.close());
+  const [here, away] = [path.join(dataDir, 'database'), path.join(dataDir, 'away')];
+  return {
+    ...{ dataDir, embedded, db, here },
+    leave: () => fs.renameSync(here, away),
+    comeBack: () => fs.renameSync(away, here),
+    says: async (what: string, times = 1): Promise<void> => {
+      while (lines.filter((line) => line.includes(what)).length < times) await new Promise<void>((resolve) => (wake = resolve));
+    },
+  };
+}
+
+test(
+  'when it cannot be opened again it is tried until it can, nothing is made in its place, and who asks meanwhile may ask again',
+  { timeout: 60_000 },
+  async (t) => {
+    const s = await leaving(t, 5);
+    await s.db.query('create table kept (n int)');
+    s.leave();
+    await s.embedded.crash();
+    await s.says('cannot be opened; it is tried again', 7); // more often than the thread of one that opens may die
+    await assert.rejects(s.db.query('select count(*) from kept'), { name: 'PlainError', retry: true, message: /cannot be opened/ });
+    assert.equal(fs.existsSync(s.here), false);
+    s.comeBack();
+    await s.says('is open again');
+    assert.deepEqual(await s.db.query('select count(*) as n from kept'), [{ n: 0 }]);
+  },
+);
+
+test('closing it while it cannot be opened ends the tries at once', { timeout: 60_000 }, async (t) => {
+  const s = await leaving(t, 3_600_000);
+  const timers = (): number => process.getActiveResourcesInfo().filter((each) => each === 'Timeout').length;
+  s.leave();
+  const before = timers();
+  await s.embedded.crash();
+  await s.says('it is tried again');
+  assert.equal(timers(), before + 1);
+  await s.db.close();
+  assert.equal(timers(), before);
+  s.comeBack();
+  await (await open(s.dataDir)).close();
 });
 
 test('maintenance keeps the log from growing and repeats no work when nothing changed', async (t) => {

@@ -22,8 +22,9 @@ import { WorkerSocket } from './wire.ts';
  *   5 a start that proves that a commit reaches the disk, or refuses          embedded-worker.ts
  *
  *   starting ─▶ ready ─▶ closed
- *      ▲          │ the thread died: reported, opened again (crash recovery replays the log)
- *      └──────────┘ five times within a minute ─▶ given up, every query says why
+ *      ▲  ▲       │ the thread died: reported, opened again (crash recovery replays the log)
+ *      │  └───────┤ five times within a minute ─▶ given up, every query says why
+ *      └──────────┘ it cannot be opened now: every query says why, tried again after 1, 2, 4 … 30 s
  */
 export interface Embedded {
   /** a new connection; the one before it is dead by then, because the pool has one */
@@ -34,9 +35,21 @@ export interface Embedded {
   readonly created: boolean;
 }
 
+export interface EmbeddedOptions {
+  dataDir: string;
+  log: Log;
+  unsafe?: boolean;
+  locked?: boolean;
+  /** the first pause before another try to open it again; for tests */
+  againMs?: number;
+}
+
+const AGAIN_MS = 1000;
+const MOST_AGAIN_MS = 30_000;
+
 /** @throws PlainError when the directory is in use, damaged, of another PostgreSQL, or not durable */
-export async function openEmbedded(options: { dataDir: string; log: Log; unsafe?: boolean; locked?: boolean }): Promise<Embedded> {
-  const { dataDir, log } = options;
+export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  const { dataDir, log, againMs = AGAIN_MS } = options;
   makeDirectory(dataDir);
   const lock = options.locked ? { release: () => {} } : lockDirectory(dataDir);
   const input: WorkerInput = { directory: path.join(dataDir, 'database'), unsafe: options.unsafe ?? false };
@@ -45,30 +58,44 @@ export async function openEmbedded(options: { dataDir: string; log: Log; unsafe?
   let deaths: number[] = [];
   let current: Promise<Worker>;
   let created = false;
+  let timer: NodeJS.Timeout | undefined;
 
   const start = async (): Promise<Worker> => {
     const { worker, note } = await startWorker(code, input);
     created ||= note.created;
-    worker.once('exit', () => {
-      if (closing) return;
-      const now = performance.now();
-      deaths = [...deaths.filter((at) => now - at < 60_000), now];
-      if (deaths.length > 5) {
-        log.fatal('the embedded database stopped again and again; CodecShift cannot go on without it');
-        current = Promise.reject(
-          new PlainError(
-            'The embedded database stopped five times within a minute. Its log lines say why; the newest backup is in the data directory.',
-          ),
-        );
-      } else {
-        log.error('the embedded database stopped; opening it again');
-        current = start();
-      }
-      // whoever asks for the next connection sees the error too
-      current.catch((error: unknown) => log.fatal({ err: error }, 'the embedded database is closed for good'));
-    });
+    // one that is away must not be made anew in what is left of its directory
+    input.mustExist = true;
+    worker.once('exit', () => void (closing || died()));
     return worker;
   };
+
+  function died(): void {
+    const now = performance.now();
+    deaths = [...deaths.filter((at) => now - at < 60_000), now];
+    if (deaths.length <= 5) {
+      log.error('the embedded database stopped; opening it again');
+      return openAgain(againMs);
+    }
+    log.fatal('the embedded database stopped again and again; CodecShift cannot go on without it');
+    const why =
+      'The embedded database stopped five times within a minute. Its log lines say why; the newest backup is in the data directory.';
+    current = Promise.reject(new PlainError(why));
+    // whoever asks for the next connection sees it too
+    current.catch(() => {});
+  }
+
+  /** A disk may be full or away just now. */
+  function openAgain(pauseMs: number): void {
+    current = start();
+    current.then(
+      () => log.info('the embedded database is open again'),
+      (error: unknown) => {
+        if (closing) return;
+        log.error({ err: error, againInMs: pauseMs }, 'the embedded database cannot be opened; it is tried again');
+        timer = setTimeout(() => openAgain(Math.min(2 * pauseMs, MOST_AGAIN_MS)), pauseMs);
+      },
+    );
+  }
 
   try {
     await requireOwnEngine(dataDir);
@@ -88,6 +115,7 @@ export async function openEmbedded(options: { dataDir: string; log: Log; unsafe?
     crash: async () => void (await (await current).terminate()),
     async close() {
       closing = true;
+      clearTimeout(timer);
       const worker = await current.catch(() => null);
       if (worker) await closeWorker(worker);
       lock.release();
@@ -125,9 +153,14 @@ type ReadyNote = Extract<WorkerNote, { note: 'ready' }>;
 function startWorker(code: URL, input: WorkerInput): Promise<{ worker: Worker; note: ReadyNote }> {
   const worker = new Worker(code, { workerData: input, name: 'database' });
   return new Promise((resolve, reject) => {
+    let failure: PlainError | null = null;
     const fail = (why: string, cause?: unknown): void => {
-      void worker.terminate();
-      reject(new PlainError(`The embedded database in ${input.directory} cannot be opened: ${why}`, { cause }));
+      failure ??= new PlainError(`The embedded database in ${input.directory} cannot be opened: ${why}`, {
+        cause,
+        retry: input.mustExist === true,
+      });
+      // two threads in one directory would destroy it
+      void worker.terminate().finally(() => reject(failure));
     };
     worker.once('message', (note: WorkerNote) => {
       if (note.note === 'ready') resolve({ worker, note });

@@ -70,6 +70,29 @@ test('a folder is taken for one certain root only when its marker says so, and n
   });
 });
 
+test('folders that are added at the same moment are all added and kept', async () => {
+  const roots = await loadRoots(dataDir);
+  const folders = await Promise.all(Array.from({ length: 8 }, (_, n) => library(`films-${n}`)));
+  const adopted = await Promise.all(folders.map(({ path }) => roots.adopt(path)));
+  assert.deepEqual(
+    adopted.map(({ rootId }) => rootId),
+    folders.map(({ id }) => id),
+  );
+  const again = await loadRoots(dataDir);
+  for (const { id, path } of folders) assert.equal(again.where(id), path);
+});
+
+test('a folder that could not be kept was not added, and can be once there is room again', async () => {
+  const films = await library('films');
+  const roots = await loadRoots(dataDir);
+  await mkdir(join(dataDir, 'roots.json.tmp')); // nothing can be written there, as on a full disk
+  await assert.rejects(roots.adopt(films.path), /^PlainError: \S+roots\.json, which .* cannot be written: /);
+  assert.equal(roots.where(films.id), null);
+  await rm(join(dataDir, 'roots.json.tmp'), { recursive: true });
+  await roots.adopt(films.path);
+  assert.equal((await loadRoots(dataDir)).where(films.id), films.path);
+});
+
 test(
   'a disk that does not answer counts as not mounted and holds up nobody',
   { skip: process.platform === 'win32' && 'Windows has no named pipes in folders' },

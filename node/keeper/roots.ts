@@ -23,6 +23,8 @@ export interface KeeperRoots {
    * @throws PlainError as `adoptRoot`, and `root-refused` for a second disk that carries the marker of a root known here
    */
   adopt(folder: string, only?: string | null): Promise<AdoptedFolder>;
+  /** where it lies as this machine knows, its disk here or away; null: it never was here */
+  where(id: string): string | null;
   /** @throws PlainError reason root-not-mounted, root-is-another, or when this node never offered such a root */
   open(id: string): Promise<Root>;
   report(): Promise<RootReport[]>;
@@ -60,11 +62,13 @@ export async function loadRoots(dataDir: string, options: RootsOptions = {}): Pr
   const free = new Map<string, number | null>();
   let seekAgain = 0;
   let seeking: Promise<string[]> | null = null;
+  let written: Promise<void> = Promise.resolve();
   return {
     async adopt(folder, only) {
       const adopted = await adoptRoot(folder, { dataDir, ...(only ? { only } : {}) });
       return await take(adopted, 'person');
     },
+    where: (id) => known.get(id)?.path ?? null,
     async open(id) {
       const root = known.get(id);
       if (!root) throw new PlainError('This machine does not have that library.', { reason: { code: 'root-not-mounted' }, retry: true });
@@ -137,10 +141,24 @@ export async function loadRoots(dataDir: string, options: RootsOptions = {}): Pr
       const why = `carries the marker of the library in ${first.path}, as a copy of it does; that one stays in use`;
       throw new PlainError(`${rootPath} ${why}.`, { reason: { code: 'root-refused', params: { path: rootPath, why } } });
     }
-    known.set(rootId, { path: rootPath, found });
-    looked.delete(rootId);
-    await writeMap(file, known);
+    await keep(rootId, { path: rootPath, found });
     return adopted;
+  }
+
+  /** What could not be written is not known either: else it would be forgotten by the next start, and nobody had been told. */
+  async function keep(id: string, now: Known): Promise<void> {
+    const before = known.get(id);
+    known.set(id, now);
+    looked.delete(id);
+    // one after the other: each write goes through the same file beside it
+    written = written.catch(() => {}).then(() => writeMap(file, known));
+    try {
+      await written;
+    } catch (cause) {
+      if (known.get(id) === now) known.delete(id);
+      if (before && !known.has(id)) known.set(id, before);
+      throw new PlainError(`${file}, which holds where this machine has its libraries, cannot be written: ${messageOf(cause)}.`, { cause });
+    }
   }
 
   async function seek(missing: string[], signal?: AbortSignal): Promise<string[]> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { PlainError } from '../errors.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { ProtocolRequest } from '../mesh/messages.ts';
 import { quietLog } from '../testing/database.ts';
+import { noOddDisks, smallDisk } from '../testing/odd-disks.ts';
 import { createWatcher, type WatcherParts } from './watcher.ts';
 
 const node = 'keeper-a';
@@ -19,6 +21,7 @@ type News = ProtocolRequest<'changed'>;
 async function stage(t: TestContext, change: Partial<WatcherParts> & { refuse?: number } = {}) {
   const directory = await mkdtemp(join(base, 'disk-'));
   await mkdir(join(directory, 'Films', 'One'), { recursive: true });
+  const place = { path: directory };
   const mesh = createLocalMesh(node, quietLog());
   const news: News[] = [];
   let refuse = change.refuse ?? 0;
@@ -31,7 +34,7 @@ async function stage(t: TestContext, change: Partial<WatcherParts> & { refuse?: 
   });
   const watcher = createWatcher({
     ...{ mesh, coordinator: () => node, log: quietLog(), watchable: async () => null, gatherMs: 5, restMs: 10 },
-    roots: { open: async (id) => ({ id, path: directory, writable: true }) as never },
+    roots: { open: async (id) => ({ id, path: place.path, writable: true }) as never, where: () => place.path },
     onState: () => wake(),
     ...change,
   });
@@ -43,7 +46,7 @@ async function stage(t: TestContext, change: Partial<WatcherParts> & { refuse?: 
       await new Promise<void>((resolve) => (wake = resolve));
     }
   };
-  return { directory, watcher, news, until };
+  return { directory, place, watcher, news, until };
 }
 
 test('a library is watched once it is wished, what changes is told by its folder, also after a refusal', async (t) => {
@@ -63,7 +66,7 @@ test('a disk that does not tell the truth is not watched, and it is said why; on
   s.watcher.wish([{ root, folder: '' }]);
   await s.until(() => s.watcher.state().length > 0);
   assert.deepEqual(s.watcher.state(), [{ root, folder: '', watching: false, why: 'it is a network disk' }]);
-  const away = await stage(t, { roots: { open: async () => Promise.reject(new PlainError('not here')) } });
+  const away = await stage(t, { roots: { open: async () => Promise.reject(new PlainError('not here')), where: () => null } });
   away.watcher.wish([{ root, folder: '' }]);
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual([away.watcher.state(), away.news], [[], []]);
@@ -78,4 +81,46 @@ test('a folder that went away is said, and when it is back the whole of it is lo
   await mkdir(join(s.directory, 'Films'));
   assert.deepEqual((await s.until(() => s.news.find((one) => one.folders.includes('Films')))).root, root);
   await s.until(() => s.watcher.state()[0]?.watching);
+});
+
+test(
+  'a root that was found at another place of this machine is watched there, the whole of it is looked at, and the old place is let go',
+  { timeout: 60_000 },
+  async (t) => {
+    const s = await stage(t);
+    s.watcher.wish([{ root, folder: 'Films' }]);
+    await s.until(() => s.watcher.state()[0]?.watching);
+    s.place.path = await mkdtemp(join(base, 'moved-'));
+    await mkdir(join(s.place.path, 'Films', 'Two'), { recursive: true });
+    s.watcher.wish([{ root, folder: 'Films' }]);
+    await s.until(() => s.news.find((one) => one.folders.includes('Films')));
+    await writeFile(join(s.directory, 'Films', 'One', 'film.mkv'), 'x');
+    await writeFile(join(s.place.path, 'Films', 'Two', 'film.mkv'), 'x');
+    await s.until(() => s.news.find((one) => one.folders.includes('Films/Two')));
+    assert.equal(
+      s.news.find((one) => one.folders.includes('Films/One')),
+      undefined,
+    );
+    s.watcher.wish([{ root, folder: 'Films' }]);
+    assert.equal(s.watcher.state()[0]?.watching, true, 'the same wish once more changes nothing');
+  },
+);
+
+test('a library whose disk is unmounted and mounted again is watched again', { timeout: 60_000, skip: noOddDisks() }, async (t) => {
+  const disk = smallDisk(t, '1m');
+  const where = () => disk.path;
+  const roots = { open: async (id: string) => ({ id, path: disk.path, writable: true }) as never, where };
+  const s = await stage(t, { roots, againMs: 5, lookMs: 5 });
+  s.watcher.wish([{ root, folder: '' }]);
+  await s.until(() => s.watcher.state()[0]?.watching);
+  execFileSync('umount', [disk.path]);
+  await s.until(() => s.watcher.state()[0]?.watching === false);
+  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', disk.path]);
+  await mkdir(join(disk.path, 'One'));
+  const hold = setInterval(() => void s.watcher.state(), 1000); // what looks now and then holds no program
+  await s.until(() => s.news.some((one) => one.folders.includes('One') || one.folders.includes('')));
+  await s.until(() => s.watcher.state()[0]?.watching);
+  await writeFile(join(disk.path, 'One', 'film.mkv'), 'x');
+  await s.until(() => s.news.some((one) => one.folders.includes('One')));
+  clearInterval(hold);
 });

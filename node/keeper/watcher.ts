@@ -38,7 +38,7 @@ export interface WatchState extends WatchedFolder {
 export interface WatcherParts {
   mesh: Mesh;
   coordinator: () => string | null;
-  roots: Pick<KeeperRoots, 'open'>;
+  roots: Pick<KeeperRoots, 'open' | 'where'>;
   /** a state changed: the coordinator should hear it */
   onState?: () => void;
   log: Log;
@@ -47,6 +47,7 @@ export interface WatcherParts {
   gatherMs?: number;
   againMs?: number;
   restMs?: number;
+  lookMs?: number;
 }
 
 const GATHER_MS = 2000;
@@ -57,6 +58,8 @@ const AGAIN_MS = 10 * 60_000;
 const MOST_FOLDERS = 100;
 
 interface Entry extends WatchState {
+  /** where the root was when it began; null: not on this machine */
+  at: string | null;
   tree: TreeWatch | null;
   /** folder below the root ─▶ when it may be told */
   changed: Map<string, number>;
@@ -76,7 +79,14 @@ export function createWatcher(parts: WatcherParts): Watcher {
     wish(folders) {
       const wanted = new Map(folders.map((one) => [`${one.root} ${one.folder}`, one]));
       for (const [key, entry] of entries) if (!wanted.has(key)) letGo(key, entry);
-      for (const [key, one] of wanted) if (!entries.has(key)) begin(key, one);
+      for (const [key, one] of wanted) {
+        const before = entries.get(key);
+        const at = parts.roots.where(one.root);
+        if (before?.at === at) continue;
+        if (before) letGo(key, before);
+        // a root that was moved on this machine may hold other films by now
+        begin(key, { ...one, at, lost: typeof before?.at === 'string' });
+      }
     },
     state: () =>
       [...entries.values()]
@@ -87,9 +97,9 @@ export function createWatcher(parts: WatcherParts): Watcher {
     },
   };
 
-  function begin(key: string, { root, folder }: WatchedFolder): void {
+  function begin(key: string, { root, folder, at, lost }: WatchedFolder & Pick<Entry, 'at' | 'lost'>): void {
     const entry: Entry = {
-      ...{ root, folder, watching: false, why: null, tree: null, over: false, lost: false, timer: null },
+      ...{ root, folder, at, lost, watching: false, why: null, tree: null, over: false, timer: null },
       changed: new Map<string, number>(),
       told: new Map<string, number>(),
     };
@@ -104,9 +114,12 @@ export function createWatcher(parts: WatcherParts): Watcher {
       const directory = path.join(top, ...entry.folder.split('/'));
       const why = await (parts.watchable ?? whyNotWatchable)(directory);
       if (why !== null) return stands(entry, why);
+      let ended = false;
       const tree = await watchTree(directory, {
+        ...(parts.lookMs === undefined ? {} : { lookMs: parts.lookMs }),
         onChange: (below) => note(entry, below === '' ? entry.folder : [entry.folder, below].filter(Boolean).join('/')),
         onEnd: (reason) => {
+          ended = true;
           entry.tree = null;
           entry.lost = true;
           stands(entry, reason);
@@ -114,7 +127,7 @@ export function createWatcher(parts: WatcherParts): Watcher {
         },
       });
       if (entry.over) return tree.close();
-      if (entry.why !== null) return;
+      if (ended) return;
       entry.tree = tree;
       stands(entry, null);
       // what changed while it was not; at a start the scans have seen to that
@@ -129,6 +142,7 @@ export function createWatcher(parts: WatcherParts): Watcher {
   }
 
   function stands(entry: Entry, why: string | null): void {
+    if (entry.over) return;
     const before = entry.watching;
     entry.watching = why === null;
     entry.why = why;
