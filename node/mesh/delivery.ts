@@ -2,7 +2,7 @@ import { PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { checkSpeaker, decode, encode } from './encoding.ts';
 import type { Mesh } from './mesh.ts';
-import { bounded, orAborted } from './patience.ts';
+import { orAborted } from './patience.ts';
 import { MAX_MESSAGE_BYTES, MAX_TOPIC_BYTES, protocols, topics, type Protocol, type Topic, type TopicMessage } from './messages.ts';
 
 type Handler = (body: never, from: string) => Promise<unknown>;
@@ -73,9 +73,8 @@ export async function askSelf(
   { delivery, self }: { delivery: Delivery; self: string },
   protocol: Protocol,
   body: unknown,
-  signal: AbortSignal | undefined,
+  limit: AbortSignal,
 ): Promise<never> {
-  const limit = bounded(signal);
   const asked = delivery.answer(protocol, encode(body, MAX_MESSAGE_BYTES), self);
   const answer = await orAborted(limit, asked).catch((error: unknown) => {
     if (!limit.aborted || error !== limit.reason) throw error;

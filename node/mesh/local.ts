@@ -4,6 +4,7 @@ import { askSelf, createDelivery } from './delivery.ts';
 import { encode } from './encoding.ts';
 import type { Mesh } from './mesh.ts';
 import { MAX_TOPIC_BYTES } from './messages.ts';
+import { bounded } from './patience.ts';
 
 /**
  * The mesh of a node that is alone: everything is delivered to oneself, through the same encoding, size limits and
@@ -14,9 +15,8 @@ export function createLocalMesh(self: string, log: Log): Mesh {
   return {
     self,
     async request(to, protocol, body, options) {
-      options?.signal?.throwIfAborted();
       if (to !== self) throw new PlainError(`The node ${to} cannot be reached.`, { retry: true });
-      return await askSelf({ delivery, self }, protocol, body, options?.signal);
+      return await bounded(options?.signal, (limit) => askSelf({ delivery, self }, protocol, body, limit));
     },
     handle: (protocol, handler) => delivery.handle(protocol, handler),
     publish(topic, message) {

@@ -4,7 +4,7 @@ import { askSelf, type Delivery } from './delivery.ts';
 import { encode } from './encoding.ts';
 import type { Link, Links } from './links.ts';
 import type { Mesh } from './mesh.ts';
-import { MAX_MESSAGE_BYTES } from './messages.ts';
+import { MAX_MESSAGE_BYTES, type Protocol } from './messages.ts';
 import { bounded } from './patience.ts';
 import { ask } from './rpc.ts';
 
@@ -31,20 +31,21 @@ export function createQuestions(parts: {
   const { self, delivery } = parts;
   const limit = createAskLimit();
   return {
-    async request(to, protocol, body, options) {
-      options?.signal?.throwIfAborted();
-      if (to === self) return await askSelf({ delivery, self }, protocol, body, options?.signal);
-      const text = encode(body, MAX_MESSAGE_BYTES);
-      const signal = bounded(options?.signal);
-      const name = parts.nameOf(to) ?? to;
-      return await limit.run(to, signal, async () => {
-        const link = await parts.links.find(to, ADMISSION_MS);
-        if (!link) throw new PlainError(`The node ${name} cannot be reached.`, { retry: true });
-        const why = parts.apart(link);
-        if (why !== null) throw new PlainError(why, { retry: true });
-        return (await ask(link.connection, protocol, text, signal, name)) as never;
-      });
-    },
+    request: (to, protocol, body, options) =>
+      bounded(options?.signal, (signal) =>
+        to === self ? askSelf({ delivery, self }, protocol, body, signal) : askOther(to, protocol, encode(body, MAX_MESSAGE_BYTES), signal),
+      ),
     forget: (node) => limit.forget(node),
   };
+
+  async function askOther(to: string, protocol: Protocol, text: string, signal: AbortSignal): Promise<never> {
+    const name = parts.nameOf(to) ?? to;
+    return await limit.run(to, signal, async () => {
+      const link = await parts.links.find(to, ADMISSION_MS);
+      if (!link) throw new PlainError(`The node ${name} cannot be reached.`, { retry: true });
+      const why = parts.apart(link);
+      if (why !== null) throw new PlainError(why, { retry: true });
+      return (await ask(link.connection, protocol, text, signal, name)) as never;
+    });
+  }
 }
