@@ -1,27 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { lockDirectory } from '../db/directory-lock.ts';
+import { codecshift } from '../testing/command-line.ts';
 import { temporaryDirectory } from '../testing/database.ts';
-import { repository } from '../testing/tools.ts';
-
-interface Said {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-function codecshift(...args: string[]): Promise<Said> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [join(repository, 'node', 'main.ts'), ...args], (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
-}
 
 const name = 'codecshift-backup-home-2026-11-30T09-00-00-manual.tar.gz';
 const nightly = 'codecshift-backup-home-2026-11-30T09-00-01-nightly.tar.gz';

@@ -1,27 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import { codecshift } from '../testing/command-line.ts';
 import { temporaryDirectory } from '../testing/database.ts';
 import { freePorts } from '../testing/free-ports.ts';
 import { startProgram, until } from '../testing/program.ts';
 import { startFront } from '../testing/front.ts';
-import { repository } from '../testing/tools.ts';
-
-interface Said {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-function codecshift(...args: string[]): Promise<Said> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [join(repository, 'node', 'main.ts'), ...args], (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
-}
 
 suite('stop', () => {
   test('ends the program in order and waits for its end', async (t) => {

@@ -4,11 +4,12 @@ import { readCluster } from '../db/cluster.ts';
 import { listWaiting, readJobRow } from '../db/job-lists.ts';
 import { readLibrary } from '../db/libraries.ts';
 import { readFile } from '../db/media-files.ts';
-import { createEvents, type EventMap, type Events } from '../events.ts';
+import { createEvents } from '../events.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import { alone } from '../testing/alone.ts';
 import { freshDatabase, oneDatabase, quietLog, type DatabaseKind } from '../testing/database.ts';
 import { helloOf } from '../testing/mesh-samples.ts';
+import { nextEvent } from '../testing/next-event.ts';
 import { aFingerprint, aLibrary, aProbe, claimed, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator } from './coordinator.ts';
 
@@ -29,7 +30,7 @@ async function house(t: TestContext, kind: DatabaseKind) {
     return { op: 'probed', fingerprint: aFingerprint(ask.path), probe: { ...aProbe(), sizeBytes: 1e9 }, readOnly: false };
   });
   const coordinator = createCoordinator({ ...alone(), ...{ mesh, db: database, events } });
-  const elected = next(events, 'coordinator.changed', ({ term }) => term !== null);
+  const elected = nextEvent(events, 'coordinator.changed', ({ term }) => term !== null);
   coordinator.start();
   t.after(() => coordinator.stop());
   const db = database.withTerm((await elected).term!);
@@ -39,16 +40,6 @@ async function house(t: TestContext, kind: DatabaseKind) {
   const order = async (): Promise<number[]> =>
     (await listWaiting(db)).rows.map(({ id }) => jobs.findIndex(({ jobId }) => jobId === id) + 1);
   return { db, events, asked, library, jobs, order, ids: jobs.map(({ jobId }) => jobId), press: coordinator.commands };
-}
-
-function next<K extends keyof EventMap>(events: Events, type: K, when: (event: EventMap[K]) => boolean = () => true): Promise<EventMap[K]> {
-  return new Promise((resolve) => {
-    const off = events.on(type, (event) => {
-      if (!when(event)) return;
-      off();
-      resolve(event);
-    });
-  });
 }
 
 oneDatabase((kind) => {
@@ -96,7 +87,7 @@ oneDatabase((kind) => {
 
   test('new rules of a library are those of everything that waits, and a library that goes takes its queue with it', async (t) => {
     const s = await house(t, kind);
-    const planned = next(s.events, 'queue.changed', ({ why }) => why === 'a profile changed');
+    const planned = nextEvent(s.events, 'queue.changed', ({ why }) => why === 'a profile changed');
     await s.press.changeLibrary(s.library.id, { name: 'Movies', profile: { minSizeMb: 5000 } }, ada);
     await planned;
     assert.deepEqual(await s.order(), []);

@@ -10,7 +10,7 @@ import type { Database } from '../db/connect.ts';
 import { readJobRow } from '../db/job-lists.ts';
 import { readNode } from '../db/nodes.ts';
 import { schedulingNodes } from '../db/schedule-facts.ts';
-import { createEvents, type EventMap, type Events } from '../events.ts';
+import { createEvents, type Events } from '../events.ts';
 import { createLog } from '../log.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import type { ConductReport } from '../mesh/messages.ts';
@@ -18,6 +18,7 @@ import type { Mesh } from '../mesh/mesh.ts';
 import { alone } from '../testing/alone.ts';
 import { oneDatabase, freshDatabase, type DatabaseKind } from '../testing/database.ts';
 import { helloOf, presenceOf } from '../testing/mesh-samples.ts';
+import { nextEvent } from '../testing/next-event.ts';
 import { aLibrary, claimed, someJobs, testNode } from '../testing/records.ts';
 import { createCoordinator } from './coordinator.ts';
 import { giveBack } from './excused.ts';
@@ -45,7 +46,7 @@ async function leading(t: TestContext, kind: DatabaseKind) {
     ...alone(),
     ...{ mesh, db: database, events },
   });
-  const elected = next(events, 'coordinator.changed', ({ term }) => term !== null);
+  const elected = nextEvent(events, 'coordinator.changed', ({ term }) => term !== null);
   coordinator.start();
   t.after(() => coordinator.stop());
   const { term } = await elected;
@@ -53,18 +54,8 @@ async function leading(t: TestContext, kind: DatabaseKind) {
   return { mesh, events, coordinator, db: database.withTerm(term!) };
 }
 
-function next<K extends keyof EventMap>(events: Events, type: K, when: (event: EventMap[K]) => boolean = () => true): Promise<EventMap[K]> {
-  return new Promise((resolve) => {
-    const off = events.on(type, (event) => {
-      if (!when(event)) return;
-      off();
-      resolve(event);
-    });
-  });
-}
-
 async function tell(s: { mesh: Mesh; events: Events }, conduct: ConductReport | null): Promise<void> {
-  const heard = next(s.events, 'node.changed');
+  const heard = nextEvent(s.events, 'node.changed');
   s.mesh.publish('presence', { ...presenceOf({ id: testNode, name: 'laptop' }), ...(conduct ? { conduct } : {}) });
   await heard;
 }
