@@ -219,7 +219,7 @@ export function createNetworkMesh(parts: NetworkParts): NetworkMesh {
 
   function onFound(node: string, addresses: string[]): void {
     if (ended) return;
-    if (node === self) return witness.ourselves(addresses, port);
+    if (node === self) return witness.ourselves(addresses, listening());
     if (!isMember(node)) return witness.announced(node, addresses);
     const silentMs = performance.now() - (heardOf.get(node) ?? -Infinity);
     heardOf.set(node, performance.now());

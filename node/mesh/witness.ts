@@ -1,7 +1,7 @@
 import type { Sighting } from '../core/standing.ts';
 import type { Log } from '../log.ts';
 import type { AddressBook } from './address-book.ts';
-import { formatAddress, isLoopback, ownInterfaces, parseAddress, type Target } from './addresses.ts';
+import { formatAddress, parseAddress, type Target } from './addresses.ts';
 import type { Sightings } from './sightings.ts';
 
 /** What happened around this node, put down as a sighting: who it was, what is wrong, and how it is known of. */
@@ -17,7 +17,7 @@ export interface Witness {
   /** multicast told of one that is no member; `addresses` are its word */
   announced(node: string, addresses: string[]): void;
   /** multicast told of this very node: at an address that is not its own a machine runs with a copy of its data */
-  ourselves(addresses: string[], ownPort: number): void;
+  ourselves(addresses: string[], own: readonly string[]): void;
   /** one that is no member came here, or was found where somebody else was looked for */
   stranger(node: string, address: string, direction: 'inbound' | 'outbound'): void;
   list(): Sighting[];
@@ -48,11 +48,10 @@ export function createWitness(parts: { self: string; sightings: Sightings; book:
       const texts = addresses.map((text) => parseAddress(text, 0)).filter((one) => one !== null);
       sightings.saw(node, { by: 'mdns', trouble: { state: 'not-approved', how: 'mdns' }, addresses: texts.map(formatAddress) });
     },
-    ourselves(addresses, ownPort) {
-      const hosts = new Set(['IPv4', 'IPv6'].flatMap((family) => ownInterfaces(family as 'IPv4').map(({ address }) => address)));
-      const ours = ({ host, port }: Target): boolean => port === ownPort && (isLoopback(host) || hosts.has(host));
-      const others = addresses.map((text) => parseAddress(text, 0)).filter((one) => one !== null && !ours(one)) as Target[];
-      const twin = others.map(formatAddress).filter((address) => performance.now() - firstHeard(address) > OWN_ECHO_MS);
+    ourselves(addresses, own) {
+      const heard = addresses.map((text) => parseAddress(text, 0)).filter((one) => one !== null);
+      const others = heard.map(formatAddress).filter((address) => !own.includes(address));
+      const twin = others.filter((address) => performance.now() - firstHeard(address) > OWN_ECHO_MS);
       if (twin.length === 0) return;
       sightings.saw(self, { by: 'mdns', trouble: { state: 'twin' }, addresses: twin });
       if (performance.now() - said < SAY_AGAIN_MS) return;
