@@ -50,7 +50,8 @@ import type { TlsWish } from './web/front/tls.ts';
  */
 export interface RunningNode {
   url: string;
-  stop(how: { how: 'cancel' | 'finish'; hurry: Promise<void> }): Promise<void>;
+  /** Resolves with the parts of it that did not end in time: then only the end of the process ends them. */
+  stop(how: { how: 'cancel' | 'finish'; hurry: Promise<void> }): Promise<string[]>;
 }
 
 /** Where this machine shall belong next: null asks whatever is found. */
@@ -88,10 +89,20 @@ export async function startNode(start: StartOptions): Promise<RunningNode> {
   try {
     await settleDatabase(options.dataDir, start.log);
     const node = await open({ ...start, options: await withDatabaseChoice(options) });
-    return { url: node.url, stop: (how) => node.stop(how).finally(() => lock.release()) };
+    return { url: node.url, stop: (how) => stopped(node.stop(how)) };
   } catch (error) {
     lock.release();
     throw error;
+  }
+
+  /** What hangs may have files of the directory open: then the next program comes in when this process is gone. */
+  async function stopped(stopping: Promise<string[]>): Promise<string[]> {
+    let left: string[] = [];
+    try {
+      return (left = await stopping);
+    } finally {
+      if (left.length === 0) lock.release();
+    }
   }
 }
 
@@ -234,7 +245,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
         begin(now);
       } catch (error) {
         // nobody else would: what still ran would keep the process alive
-        await now.stop({ how: 'cancel', hurry: Promise.resolve() });
+        await now.stop({ how: 'cancel', hurry: Promise.resolve(), leaving: true });
         throw error;
       }
       wanted = await ended(now);
@@ -268,7 +279,7 @@ async function open(start: StartOptions): Promise<RunningNode> {
     log.info({ why: ending.why }, 'this membership ended');
     choice = Promise.withResolvers();
     const cluster = now.standing();
-    await now.stop({ how: 'cancel', hurry: Promise.resolve() });
+    await now.stop({ how: 'cancel', hurry: Promise.resolve(), leaving: false });
     member = null;
     if (ending.why === 'revoked') return whenRevoked(cluster);
     if (ending.why === 'restore') return putBack(ending);
@@ -406,18 +417,20 @@ async function open(start: StartOptions): Promise<RunningNode> {
     throw new PlainError('This machine was given a database, and with it a cluster. Start it without --database-url to leave that.');
   }
 
-  async function stop(how: { how: 'cancel' | 'finish'; hurry: Promise<void> }): Promise<void> {
+  async function stop(how: Parameters<RunningNode['stop']>[0]): Promise<string[]> {
     const last = member;
+    const left: string[] = [];
     // a membership that is still coming up is waited for by `live`, which sees that the program stops
-    if (how.how === 'finish' && last) await last.stop(how);
+    if (how.how === 'finish' && last) left.push(...(await last.stop({ ...how, leaving: true })));
     stopped.abort();
-    if (how.how === 'cancel') await last?.stop(how);
+    if (how.how === 'cancel' && last) left.push(...(await last.stop({ ...how, leaving: true })));
     await Promise.race([life, new Promise((resolve) => setTimeout(resolve, 5000).unref())]).catch(() => {});
     encoders.stop();
     await front.stop();
     await withdrawRunning(options.dataDir);
     await rm(path.join(options.dataDir, 'setup-token'), { force: true });
-    if (isRunning) log.info('stopped');
+    if (isRunning) log.info(left.length > 0 ? { left } : {}, 'stopped');
+    return left;
   }
 
   function aborted(): Promise<null> {

@@ -15,6 +15,7 @@ import { createBackups } from './backups.ts';
 import { firstStart } from './first-start.ts';
 import type { House } from './house.ts';
 import { openOutward } from './outward.ts';
+import type { Undo } from './take-down.ts';
 
 /**
  * What of a member has the database in its hands: the coordinator, if it is elected, with its dashboard, its backups, and what
@@ -29,8 +30,6 @@ export interface Books {
   /** another program leads this database now: keys are exchanged with nobody any more */
   stepBack(): void;
 }
-
-export type Undo = (() => Promise<unknown> | void)[];
 
 export interface BooksParts {
   db: Database;
@@ -90,18 +89,18 @@ export async function openBooks(house: House, parts: BooksParts, undo: Undo): Pr
     backups,
     around: parts.others,
   });
-  undo.push(() => app.stop());
-  undo.push(events.on('coordinator.changed', ({ term }) => term !== null && lookWhoMayComeIn()));
+  undo.push({ part: 'dashboard', end: () => app.stop() });
+  undo.push({ part: 'who may come in', end: events.on('coordinator.changed', ({ term }) => term !== null && lookWhoMayComeIn()) });
   return {
     coordinator,
     local: () => (coordinator.term() === null ? null : app.fetch),
     start(later) {
       outward.start();
-      later.push(() => outward.stop());
+      later.push({ part: 'exchange of keys', end: () => outward.stop() });
       coordinator.start();
-      later.push(() => coordinator.stop());
+      later.push({ part: 'coordinator', end: () => coordinator.stop() });
       backups.start();
-      later.push(() => backups.stop());
+      later.push({ part: 'backups', end: () => backups.stop() });
     },
     stepBack() {
       outward.stop().catch((error: unknown) => log.debug({ why: messageOf(error) }, 'the exchange of keys did not stop cleanly'));

@@ -20,7 +20,7 @@ import type { LocalApp, Tunnel } from '../web/front/parts.ts';
 import { tunnelEntrance } from '../web/front/proxy.ts';
 import { namesOfSetting } from '../web/server.ts';
 import { answerForLog } from './log-answer.ts';
-import { openBooks, type Undo } from './books.ts';
+import { openBooks } from './books.ts';
 import type { Belonging } from './belonging.ts';
 import { dashboardWay } from './dashboard.ts';
 import { createDoorway } from './doorway.ts';
@@ -30,6 +30,7 @@ import type { House } from './house.ts';
 import { dropWorkForOthers } from './leftovers.ts';
 import { makeSupportBundle } from './support-bundle.ts';
 import { withData } from './surroundings.ts';
+import { takeDown, type Undo } from './take-down.ts';
 import { watchVersions } from './version-trouble.ts';
 
 /**
@@ -46,7 +47,8 @@ import { watchVersions } from './version-trouble.ts';
 export interface Member {
   /** resolves when this membership ends by itself */
   over: Promise<Ending>;
-  stop(how: { how: 'cancel' | 'finish'; hurry: Promise<void> }): Promise<void>;
+  /** `leaving`: this process ends afterwards (take-down.ts). Resolves with the parts that were left behind */
+  stop(how: { how: 'cancel' | 'finish'; hurry: Promise<void>; leaving: boolean }): Promise<string[]>;
   standing(): Standing;
   surroundings(): Surroundings;
   local(): LocalApp | null;
@@ -75,11 +77,11 @@ const SILENT_MS = 10_000;
 const NEWS_MS = 15_000;
 
 export async function startMember(house: House, belonging: Belonging, onChange: () => void): Promise<Member> {
-  const undo: Undo = [() => belonging.db?.close()];
+  const undo: Undo = [{ part: 'database', end: () => belonging.db?.close() }];
   try {
     return await assemble(house, belonging, onChange, undo);
   } catch (error) {
-    await takeDown(undo, house.log);
+    await takeDown(undo, { log: house.log, leaving: false });
     throw error;
   }
 }
@@ -128,7 +130,7 @@ async function assemble(
   });
   const hands = await createHands(house, { mesh, ordered, outbox, greeter, mbps: () => mbps });
   const { keeper, watcher, worker, sampler, household, pictures } = hands;
-  undo.push(() => watcher.stop());
+  undo.push({ part: 'watcher', end: () => watcher.stop() });
 
   let dataPort = 0;
   const books =
@@ -168,16 +170,16 @@ async function assemble(
   const way = dashboardWay({ mesh, coordinator: greeter.coordinator, hostOf: mesh.hostOf, onChange, log: room('web') });
 
   dataPort = await bulk.start();
-  undo.push(() => bulk.stop());
+  undo.push({ part: 'data plane', end: () => bulk.stop() });
   // a removed machine keeps neither a film nor the dashboard that it had open
-  undo.push(membership.onMembers(() => bulk.keepOnly(membership.isMember)));
+  undo.push({ part: 'members of the data plane', end: membership.onMembers(() => bulk.keepOnly(membership.isMember)) });
   await mesh.start();
-  undo.push(() => mesh.stop());
+  undo.push({ part: 'mesh', end: () => mesh.stop() });
   await dropWorkForOthers({ dataDir: options.dataDir, cluster: membership.cluster.id, workspace, log: room('worker') });
   await outbox.start();
-  undo.push(() => outbox.stop());
+  undo.push({ part: 'outbox', end: () => outbox.stop() });
   await keeper.start();
-  undo.push(() => keeper.stop());
+  undo.push({ part: 'keeper', end: () => keeper.stop() });
   greeter.onWelcome((welcome) => {
     mbps = welcome.wishes.mbps ?? 0;
     worker.welcome(welcome);
@@ -198,16 +200,19 @@ async function assemble(
     onChange();
   });
   mesh.onLost(() => onChange());
-  undo.push(membership.onMembers((members) => void (members.nodes.some((node) => node.id === id) || over.resolve({ why: 'revoked' }))));
-  undo.push(membership.onCertificate(() => (way.look(), versions.say(), onChange())));
+  undo.push({
+    part: 'members',
+    end: membership.onMembers((members) => void (members.nodes.some((node) => node.id === id) || over.resolve({ why: 'revoked' }))),
+  });
+  undo.push({ part: 'certificates', end: membership.onCertificate(() => (way.look(), versions.say(), onChange())) });
   greeter.start();
-  undo.push(() => greeter.stop());
-  undo.push(events.on('coordinator.changed', onChange));
+  undo.push({ part: 'greeter', end: () => greeter.stop() });
+  undo.push({ part: 'coordinator news', end: events.on('coordinator.changed', onChange) });
   books?.start(undo);
   await worker.start();
-  undo.push(() => worker.stop('cancel'));
+  undo.push({ part: 'worker', end: () => worker.stop('cancel') });
   await sampler.start();
-  undo.push(() => sampler.stop());
+  undo.push({ part: 'sampler', end: () => sampler.stop() });
   const presence = createPresence({
     mesh,
     name: options.name,
@@ -218,16 +223,16 @@ async function assemble(
   });
   household.onChange(presence.tell);
   presence.start();
-  undo.push(() => presence.stop());
+  undo.push({ part: 'presence', end: () => presence.stop() });
   way.start();
-  undo.push(() => way.stop());
+  undo.push({ part: 'way to the dashboard', end: () => way.stop() });
   await doorway.start();
-  undo.push(() => doorway.stop());
+  undo.push({ part: 'lobby', end: () => doorway.stop() });
   versions.say();
   if (!membership.isMember(id)) {
     // approved again, and started again: a lobby shows the list that says so
     const outside = setTimeout(() => membership.isMember(id) || over.resolve({ why: 'revoked' }), NEWS_MS).unref();
-    undo.push(() => clearTimeout(outside));
+    undo.push({ part: 'membership', end: () => clearTimeout(outside) });
   }
 
   return {
@@ -287,12 +292,12 @@ async function assemble(
   }
 
   /** The worker first, while there still is a coordinator to give its jobs back to. */
-  async function stop({ how, hurry }: { how: 'cancel' | 'finish'; hurry: Promise<void> }): Promise<void> {
+  async function stop({ how, hurry, leaving }: Parameters<Member['stop']>[0]): Promise<string[]> {
     if (how === 'finish') await Promise.race([worker.stop('finish').then(() => settled(outbox, 600_000)), hurry]);
-    await worker.stop('cancel');
+    const left = await takeDown([{ part: 'encodes', end: () => worker.stop('cancel') }], { log, leaving });
     await settled(outbox, 3000);
-    await takeDown(undo, log);
-    await membership.flush();
+    const rest: Undo = [{ part: 'list of members', end: () => membership.flush() }, ...undo.splice(0)];
+    return [...left, ...(await takeDown(rest, { log, leaving }))];
   }
 }
 
@@ -300,13 +305,6 @@ async function assemble(
 function portsOf({ listening }: Surroundings): number[] {
   const ports = listening.flatMap(({ addresses }) => addresses.map((address) => Number(/:(\d+)$/.exec(address)?.[1] ?? 0)));
   return [...ports, ...ports.map((port) => port + 1)];
-}
-
-async function takeDown(undo: Undo, log: Log): Promise<void> {
-  for (const step of undo.splice(0).toReversed())
-    await Promise.resolve()
-      .then(step)
-      .catch((error: unknown) => log.warn({ why: messageOf(error) }, 'a part did not stop cleanly'));
 }
 
 /** Waits until every report is in the books, at most so long. */

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { loadOptions, type RunOptions } from '../config/load.ts';
 import { nodeKeys, specOf } from '../config/schema.ts';
 import { codeOf, messageOf, PlainError } from '../errors.ts';
@@ -9,6 +10,7 @@ import { surviveTheNetwork } from '../mesh/last-resort.ts';
 import { keepSecret, keepSecretOfUrl } from '../redact.ts';
 import { version } from '../version.ts';
 import { command, nodeFlagHelp, nodeFlags } from './arguments.ts';
+import { leave } from './leave.ts';
 
 const help = `codecshift run [options]
 
@@ -54,9 +56,35 @@ export function run(args: string[]): Promise<number> {
     if (early) onToken(...(early as Parameters<typeof onToken>));
     const how = (await signals.first) ?? options.stop;
     process.stderr.write(how === 'finish' ? 'Finishing what runs. Press Ctrl-C again to give it up.\n' : 'Stopping.\n');
-    await node.stop({ how, hurry: signals.second });
+    await ended(node.stop({ how, hurry: signals.second }), how === 'finish' ? signals.second : Promise.resolve());
     return 0;
   });
+}
+
+/** Containers are given a minute to stop (docker-compose.yml). */
+const LIMIT_MS = 50_000;
+/** A process whose work is over ends by itself, unless something of it still hangs. */
+const LAST_MS = 5_000;
+
+/**
+ * Resolves when the program has stopped and its process is about to end by itself. What hangs, in a disk that is away, would keep
+ * it for ever: then it leaves, with what was being done begun anew by the next start, as after a crash.
+ * @param since from then on it is in a hurry
+ */
+async function ended(stopping: Promise<string[]>, since: Promise<void>): Promise<void> {
+  const over = new AbortController();
+  const late = since.then(() => pause(LIMIT_MS, null, { signal: over.signal }));
+  late.catch(() => {}); // it was in time
+  const left = await Promise.race([stopping, late]);
+  over.abort();
+  if (left === null) goWithout('the stop itself');
+  else if (left.length > 0) goWithout(left.join(', '));
+  else setTimeout(() => goWithout(process.getActiveResourcesInfo().join(', ')), LAST_MS).unref();
+}
+
+function goWithout(what: string): void {
+  process.stderr.write(`Something does not end (${what}). CodecShift leaves without it; the next start goes on where this one was.\n`);
+  leave(0);
 }
 
 function logOf(options: RunOptions): { log: Log; book: LogBook } {
@@ -114,7 +142,7 @@ function listenForStop(stopped: AbortController): Signals {
   const heard = (): void => {
     if (count === 0) begin(null);
     else if (++count === 2) second.resolve();
-    else process.exit(130);
+    else leave(130);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const) {
     try {

@@ -78,6 +78,8 @@ export function createInspector(parts: {
         }
       } catch (error) {
         if (ask.op === 'adopt') throw error;
+        // what breaks off because this program ends says nothing about the file
+        if (ending.signal.aborted) throw new PlainError('This machine stops.', { retry: true, cause: error });
         const why = ask.op === 'probe' ? await rootTrouble(parts.roots, ask.root, error) : error;
         return { op: 'refused', reason: bounded(why) };
       }
@@ -104,7 +106,7 @@ export function createInspector(parts: {
     const file = await resolveInRoot(root, relativePath);
     const before = await fingerprint(file);
     if (before.sizeBytes === 0) throw new PlainError(`${relativePath} is empty.`, { reason: { code: 'empty-file' } });
-    const said = await probeFile({ tools: parts.tools, path: file, timeoutMs: PROBE_TIMEOUT_MS });
+    const said = await probeFile({ tools: parts.tools, path: file, timeoutMs: PROBE_TIMEOUT_MS, signal: ending.signal });
     const writable = root.writable && (await mayWrite(path.dirname(file)));
     // a disk that went away just now looks read-only, and the film would be left alone for ever
     if (!writable) await parts.roots.open(rootId);

@@ -44,7 +44,7 @@ export async function startHost(parts: HostParts): Promise<{ host: Host; portTak
 }
 
 /** Ends the host in a given time, whatever hangs. */
-export async function stopHost(host: Host, withinMs: number, log: Log): Promise<void> {
+export async function stopHost(host: Pick<Libp2p, 'stop' | 'getConnections'>, withinMs: number, log: Log): Promise<void> {
   const late = Promise.withResolvers<void>();
   const timer = setTimeout(late.resolve, withinMs);
   const stopped = Promise.resolve(host.stop()).catch((error: unknown) => log.debug({ err: error }, 'the mesh stopped with an error'));

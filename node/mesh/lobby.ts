@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { formatAddress } from './addresses.ts';
+import { stopHost } from './host.ts';
 import { createLanMdns } from './lan-mdns.ts';
 import type { LanMdns } from './lan-mdns.ts';
 import { createAnnounced } from './lobby-announced.ts';
@@ -66,6 +67,7 @@ const EVERY_MS = { hurry: 1000, listened: 3000, idle: 15_000 } as const;
 const JOIN_MS = 12_000;
 const MAX_VISITS = 16;
 const TELL_MS = 200;
+const STOP_MS = 2500;
 
 export function createLobby(parts: LobbyParts): Lobby {
   const { log } = parts;
@@ -110,7 +112,7 @@ export function createLobby(parts: LobbyParts): Lobby {
       clearTimeout(timer);
       clearTimeout(telling);
       mdns?.stop();
-      await host?.stop();
+      if (host) await stopHost(host, STOP_MS, log);
     },
     addresses,
     around: () => neighbours.list(),

@@ -203,8 +203,11 @@ export function programRunner(): [string, ...string[]] {
   const slow = process.env['CODECSHIFT_TEST_SLOW_DISK']
     ? [`--import=${pathToFileURL(join(import.meta.dirname, 'slow-disk.ts')).href}`]
     : [];
-  return [process.execPath, '--liftoff-only', ...slow, join(repository, 'scripts', 'node.cjs')];
+  return [process.execPath, '--liftoff-only', ...onSignal, ...slow, join(repository, 'scripts', 'node.cjs')];
 }
+
+/** A program that does not end says on SIGUSR2 what it holds open (https://nodejs.org/api/report.html). */
+const onSignal = ['--report-on-signal', '--report-signal=SIGUSR2', '--report-filename=stdout', '--report-exclude-env'];
 
 /** The test's own settings for CodecShift must not leak into the program. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
@@ -215,16 +218,25 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 async function endBy(child: ChildProcess, ended: Promise<Ended>, signal: 'SIGTERM' | 'SIGKILL', dataDir: string): Promise<Ended> {
   child.kill(signal);
   const tooLong = new AbortController();
-  const late = pause(60_000, null, { signal: tooLong.signal, ref: false }).then(() => {
+  const late = pause(60_000, null, { signal: tooLong.signal, ref: false }).then(async () => {
+    child.kill('SIGUSR2');
+    await pause(5_000);
     child.kill('SIGKILL');
-    throw new Error(`The program on ${dataDir} did not end within a minute of ${signal}`);
+    throw new Error(`The program on ${dataDir} did not end within a minute of ${signal}:\n${(await ended).output}`);
   });
   try {
-    return await Promise.race([ended, late]);
+    return tellOfHangs(dataDir, await Promise.race([ended, late]));
   } finally {
     late.catch(() => undefined);
     tooLong.abort();
   }
+}
+
+/** It ended, but not as it should: seen in the output of the tests, where nobody would look for it otherwise. */
+function tellOfHangs(dataDir: string, end: Ended): Ended {
+  const hangs = end.output.split('\n').filter((line) => /did not stop in time|Something does not end/.test(line));
+  for (const line of hangs) console.log(`The program on ${dataDir} was stopped: ${line}`);
+  return end;
 }
 
 async function askApi<T>(request: Program['request'], path: string, body: unknown): Promise<T> {
