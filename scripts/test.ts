@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { pathToFileURL } from 'node:url';
+import { leave } from '../node/cli/leave.ts';
 import { findPostgres, startPostgres } from '../node/testing/postgres.ts';
 import type { TestPostgres } from '../node/testing/postgres.ts';
 import { repository } from '../node/testing/tools.ts';
@@ -35,7 +36,7 @@ const long = [
 const database = await startDatabase();
 // Also when the run is interrupted: a server of its own must not outlive it.
 process.once('exit', () => database?.stop());
-process.exitCode = await runTests(chosenFiles(), database ? { CODECSHIFT_TEST_DATABASE_URL: database.url } : {});
+leave(await runTests(chosenFiles(), database ? { CODECSHIFT_TEST_DATABASE_URL: database.url } : {}));
 
 function chosenFiles(): string[] {
   const all = globSync(['node/**/*.test.ts', 'scripts/**/*.test.ts'], { cwd: repository });

@@ -50,40 +50,33 @@ export function run(args: string[]): Promise<number> {
       process.stderr.write('Stopped before the start was complete.\n');
       return null;
     });
-    if (!node) return 0;
+    if (!node) leave(0);
     process.stdout.write(`CodecShift ${version}\nDashboard: ${node.url}\n`);
     say = onToken;
     if (early) onToken(...(early as Parameters<typeof onToken>));
     const how = (await signals.first) ?? options.stop;
     process.stderr.write(how === 'finish' ? 'Finishing what runs. Press Ctrl-C again to give it up.\n' : 'Stopping.\n');
-    await ended(node.stop({ how, hurry: signals.second }), how === 'finish' ? signals.second : Promise.resolve());
-    return 0;
+    return end(node.stop({ how, hurry: signals.second }), how === 'finish' ? signals.second : Promise.resolve());
   });
 }
 
 /** Containers are given a minute to stop (docker-compose.yml). */
 const LIMIT_MS = 50_000;
-/** A process whose work is over ends by itself, unless something of it still hangs. */
-const LAST_MS = 5_000;
+/** For what nobody waits for, such as a file that is removed. */
+const LAST_MS = 100;
 
 /**
- * Resolves when the program has stopped and its process is about to end by itself. What hangs, in a disk that is away, would keep
- * it for ever: then it leaves, with what was being done begun anew by the next start, as after a crash.
+ * Ends this process once the program has stopped. What hangs, in a disk that is away, would keep it for ever: then it leaves without
+ * that, and the next start goes on as after a crash.
  * @param since from then on it is in a hurry
  */
-async function ended(stopping: Promise<string[]>, since: Promise<void>): Promise<void> {
+async function end(stopping: Promise<string[]>, since: Promise<void>): Promise<never> {
   const over = new AbortController();
-  const late = since.then(() => pause(LIMIT_MS, null, { signal: over.signal }));
+  const late = since.then(() => pause(LIMIT_MS, ['the stop itself'], { signal: over.signal }));
   late.catch(() => {}); // it was in time
-  const left = await Promise.race([stopping, late]);
-  over.abort();
-  if (left === null) goWithout('the stop itself');
-  else if (left.length > 0) goWithout(left.join(', '));
-  else setTimeout(() => goWithout(process.getActiveResourcesInfo().join(', ')), LAST_MS).unref();
-}
-
-function goWithout(what: string): void {
-  process.stderr.write(`Something does not end (${what}). CodecShift leaves without it; the next start goes on where this one was.\n`);
+  const left = await Promise.race([stopping, late]).finally(() => over.abort());
+  if (left.length > 0) process.stderr.write(`What hangs is left behind (${left.join(', ')}); the next start goes on where this one was.\n`);
+  await pause(LAST_MS);
   leave(0);
 }
 

@@ -204,6 +204,24 @@ test('closing it while it cannot be opened ends the tries at once', { timeout: 6
   await (await open(s.dataDir)).close();
 });
 
+test('who waits for his turn when it closes is told so, and what has its turn comes to its end', { timeout: 60_000 }, async (t) => {
+  const db = await open(await readyDirectory(t));
+  await db.query('create table kept (n int)');
+  const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const having = db.tx(async (q) => {
+    begun.resolve();
+    await goOn.promise;
+    await q.query('insert into kept values (1)');
+  });
+  await begun.promise;
+  const waiting = assert.rejects(db.query('select count(*) from kept'), { name: 'PlainError', message: /this program stops/ });
+  const closing = db.close();
+  await waiting;
+  goOn.resolve();
+  await having;
+  await closing;
+});
+
 test('maintenance keeps the log from growing and repeats no work when nothing changed', async (t) => {
   const dataDir = await readyDirectory(t);
   const db = await connectDatabase({ url: null, dataDir, log: quietLog() });

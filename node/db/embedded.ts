@@ -174,6 +174,8 @@ function startWorker(code: URL, input: WorkerInput): Promise<{ worker: Worker; n
 function closeWorker(worker: Worker): Promise<void> {
   return new Promise((resolve) => {
     worker.once('exit', () => resolve());
+    // all is on the disk then; a thread that ends by itself waits for whatever else it may hold
+    worker.on('message', (note: WorkerNote | Uint8Array) => void ('note' in note && note.note === 'closed' && worker.terminate()));
     worker.postMessage('close');
   });
 }

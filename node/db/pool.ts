@@ -157,7 +157,7 @@ type Outcome<T> = { done: true; value: T } | { done: false; error: unknown; conn
 
 async function attempt<T>(shared: Shared, work: (client: pg.PoolClient) => Promise<T>, term: string): Promise<Outcome<T>> {
   // whoever still asks while the program stops is told so, and not that a pool was used after its end
-  if (shared.closing) return { done: false, error: new PlainError('The database is closed: this program stops.'), connected: false };
+  if (shared.closing) return { done: false, error: closed(), connected: false };
   let client: pg.PoolClient;
   try {
     client = await checkout(shared, term);
@@ -176,7 +176,7 @@ async function attempt<T>(shared: Shared, work: (client: pg.PoolClient) => Promi
 }
 
 async function checkout(shared: Shared, term: string): Promise<pg.PoolClient> {
-  const client = await shared.pool.connect();
+  const client = await connection(shared);
   if (shared.terms.get(client) === term) return client;
   try {
     // UTC, so that a time read as text is the same everywhere
@@ -187,6 +187,23 @@ async function checkout(shared: Shared, term: string): Promise<pg.PoolClient> {
     client.release(true);
     throw error;
   }
+}
+
+/** A pool that ends forgets who waits for a connection of it (pg-pool 3.14), and a page would be waited for by whoever closes the front. */
+function connection({ pool, stopped }: Shared): Promise<pg.PoolClient> {
+  return new Promise((resolve, reject) => {
+    const give = (): void => reject(closed());
+    stopped.signal.addEventListener('abort', give, { once: true });
+    const over = (): void => stopped.signal.removeEventListener('abort', give);
+    pool.connect().then(
+      (client) => (over(), stopped.signal.aborted ? client.release() : resolve(client)),
+      (error: unknown) => (over(), reject(error)),
+    );
+  });
+}
+
+function closed(): PlainError {
+  return new PlainError('The database is closed: this program stops.');
 }
 
 async function run<R>(client: pg.PoolClient, sql: string, params: unknown[]): Promise<R[]> {

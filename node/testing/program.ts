@@ -234,7 +234,7 @@ async function endBy(child: ChildProcess, ended: Promise<Ended>, signal: 'SIGTER
 
 /** It ended, but not as it should: seen in the output of the tests, where nobody would look for it otherwise. */
 function tellOfHangs(dataDir: string, end: Ended): Ended {
-  const hangs = end.output.split('\n').filter((line) => /did not stop in time|Something does not end/.test(line));
+  const hangs = end.output.split('\n').filter((line) => /did not stop in time|is left behind/.test(line));
   for (const line of hangs) console.log(`The program on ${dataDir} was stopped: ${line}`);
   return end;
 }

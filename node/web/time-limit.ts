@@ -25,7 +25,7 @@ export function answerMs(path: string): number {
 export function timeLimit(msOf: (path: string) => number = answerMs): MiddlewareHandler<Env> {
   return async (c, next) => {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(refuse('too-slow')), msOf(c.req.path))));
+    const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(refuse('too-slow')), msOf(c.req.path)).unref()));
     await Promise.race([next(), late]).finally(() => clearTimeout(timer));
   };
 }
