@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import type { Profile } from '../core/profile.ts';
 import { readCluster } from '../db/cluster.ts';
 import { listWaiting, readJobRow } from '../db/job-lists.ts';
 import { readLibrary } from '../db/libraries.ts';
@@ -99,6 +100,14 @@ oneDatabase((kind) => {
     await s.press.removeLibrary(s.library.id, ada);
     assert.equal(await readLibrary(s.db, s.library.id), null);
     assert.equal(await readFile(s.db, s.jobs[0]!.fileId), null);
+  });
+
+  test('two people who change two rules of a library at once both get theirs', async (t) => {
+    const s = await house(t, kind);
+    const change = (profile: Partial<Profile>): Promise<void> => s.press.changeLibrary(s.library.id, { profile }, ada);
+    await Promise.all([change({ minSizeMb: 5000 }), change({ minSavingPercent: 33 })]);
+    const { minSizeMb, minSavingPercent } = (await readLibrary(s.db, s.library.id))!.profile;
+    assert.deepEqual({ minSizeMb, minSavingPercent }, { minSizeMb: 5000, minSavingPercent: 33 });
   });
 
   test('the house gets another name, and a token that is taken back opens nothing', async (t) => {

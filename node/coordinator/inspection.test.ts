@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Probe } from '../core/media.ts';
 import { sentence } from '../core/reasons.ts';
 import { bringBackUnread } from '../db/file-standing.ts';
-import { readLibrary } from '../db/libraries.ts';
+import { changeLibrary, readLibrary } from '../db/libraries.ts';
 import { readFile, upsertListed } from '../db/media-files.ts';
 import { createLocalMesh } from '../mesh/local.ts';
 import { freshDatabase, oneDatabase, quietLog } from '../testing/database.ts';
@@ -90,6 +90,24 @@ oneDatabase((kind) => {
     const [added] = await upsertListed(db, id, listed.slice(2), { code: 'file-changed' });
     assert.equal(await look(added!.id), 'moved');
     assert.equal((await readFile(db, ids.get('One.mkv')!))?.path, 'New.mkv', 'what is new is where the missing one went');
+  });
+});
+
+oneDatabase((kind) => {
+  test('a film is decided by the rules of now, also when they changed since its scan began', async (t) => {
+    const db = await (await freshDatabase(t, kind)).lead();
+    const { id } = await aLibrary(db, 'Films');
+    const asOfTheScan = (await readLibrary(db, id))!;
+    const [film] = await upsertListed(db, id, [{ ...aFile, path: 'Film.mkv', title: 'Film' }], { code: 'file-changed' });
+    const mesh = createLocalMesh(testNode, quietLog());
+    mesh.handle('inspect', async ({ op }) => {
+      assert.equal(op, 'probe');
+      await changeLibrary(db, id, { profile: { minSizeMb: 5000 } });
+      return { op: 'probed', fingerprint: aFingerprint('Film.mkv'), probe: { ...probeOf('Film.mkv') }, readOnly: false };
+    });
+    const parts = { mesh, db, settings: createSettingsStore().current };
+    assert.equal(await inspectFile(parts, asOfTheScan, testNode, film!.id, AbortSignal.timeout(60_000)), 'skipped');
+    assert.equal((await readFile(db, film!.id))?.reason?.code, 'too-small');
   });
 });
 

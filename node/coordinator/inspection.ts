@@ -7,7 +7,7 @@ import { titleOf } from '../core/title.ts';
 import type { ClusterSettings } from '../config/schema.ts';
 import type { Database, Queryable } from '../db/connect.ts';
 import { enqueue } from '../db/jobs.ts';
-import type { Library } from '../db/libraries.ts';
+import { readLibrary, type Library } from '../db/libraries.ts';
 import { readFile, saveInspected, takerOfName, type MediaFile } from '../db/media-files.ts';
 import { itemRefusal } from '../db/source-files.ts';
 import { findByMadeHash, findMoved, moveFile } from '../db/moved-files.ts';
@@ -47,7 +47,9 @@ export async function inspectFile(
     await inspectFile(parts, library, keeper, movedFrom, signal);
     return 'moved';
   }
-  return plan(parts, library, file, fingerprint, answer.probe as unknown as Probe, answer.readOnly);
+  // a scan lasts for hours, and a person may have changed the rules since it began
+  const now = (await readLibrary(parts.db, library.id)) ?? library;
+  return plan(parts, now, file, fingerprint, answer.probe as unknown as Probe, answer.readOnly);
 }
 
 /** The same decision from what is already known, when a profile changed: no disk is touched. */

@@ -7,16 +7,15 @@ import { defaultProfile, type Profile } from '../core/profile.ts';
 import { parseSchedule } from '../core/scan-schedule.ts';
 import type { ClusterSettings } from '../config/schema.ts';
 import { addActivity } from '../db/activity.ts';
-import { prioritiseJobs, removeJobs } from '../db/jobs.ts';
+import { prioritiseJobs } from '../db/jobs.ts';
 import { establishCluster } from '../db/cluster.ts';
 import { addLibrary, changeLibrary, listLibraries, readLibrary, removeLibrary, type Library } from '../db/libraries.ts';
-import { filesToPlan } from '../db/replan.ts';
 import { believePath, upsertRoot } from '../db/roots.ts';
 import { runningJobs } from '../db/job-lists.ts';
-import { messageOf, PlainError } from '../errors.ts';
+import { PlainError } from '../errors.ts';
 import type { CoordinatorParts } from './coordinator.ts';
 import type { Term } from './term.ts';
-import { planAgain } from './inspection.ts';
+import { createReplanner } from './replanner.ts';
 
 /** Adding, changing and removing libraries. No file is ever touched by any of these. */
 export function libraryCommands(
@@ -25,6 +24,14 @@ export function libraryCommands(
 ): Pick<Commands, 'addLibrary' | 'changeLibrary' | 'removeLibrary' | 'measureLibrary' | 'cancelMeasure'> {
   const { mesh, events, log } = parts;
   const { db } = term;
+  const replanner = createReplanner({
+    ...{ mesh, db, log, signal: term.signal, settings: parts.settings.current },
+    onDone(libraryId) {
+      events.emit('queue.changed', { why: 'a profile changed' });
+      events.emit('library.changed', { libraryId });
+      term.offer();
+    },
+  });
 
   return {
     async addLibrary(wish, by) {
@@ -71,16 +78,18 @@ export function libraryCommands(
       const { profile: _partial, ...wish } = change;
       const changed = differences(library, { ...wish, ...(name ? { name } : {}), ...(profile ? { profile } : {}) });
       if (Object.keys(changed).length === 0) return;
-      const { priority, ...rest } = changed;
-      await changeLibrary(db, libraryId, { ...rest, ...(priority ? { priority: priorities.indexOf(priority) } : {}) });
+      const { priority, profile: whole, ...rest } = changed;
+      await changeLibrary(db, libraryId, {
+        ...rest,
+        ...(priority ? { priority: priorities.indexOf(priority) } : {}),
+        // what is wished and no more: somebody else may change another rule at this moment
+        ...(whole ? { profile: change.profile! } : {}),
+      });
       // only when it really changed: what a person gave single files a priority for stays
       if (priority) await prioritiseJobs(db, wholeLibrary(libraryId), priority);
       await addActivity(db, { kind: 'library-changed', libraryId, by: by.name, params: { library: library.name, ...described(changed) } });
       events.emit('library.changed', { libraryId });
-      if (changed.profile)
-        void replan(libraryId).catch((error: unknown) =>
-          log.warn({ library: library.name, why: messageOf(error) }, 'files could not be planned again'),
-        );
+      if (changed.profile) void replanner.again(library);
       if (changed.watch !== undefined || changed.enabled !== undefined) term.callForHello();
       if (change.enabled) term.offer();
     },
@@ -114,25 +123,6 @@ export function libraryCommands(
     const library = await readLibrary(db, libraryId);
     if (!library) throw new PlainError('This library does not exist any more.');
     return library;
-  }
-
-  /** The new profile is for everything that has not been encoded yet, so what waits is decided again. */
-  async function replan(libraryId: number): Promise<void> {
-    const library = await known(libraryId);
-    for (let after = 0; !term.signal.aborted;) {
-      const page = await filesToPlan(db, libraryId, after);
-      const last = page.at(-1);
-      if (!last) break;
-      for (const file of page) {
-        if (file.jobId !== null)
-          await removeJobs(db, { ids: [file.jobId] }, { reason: { code: 'superseded' }, excludedBy: null, fileStatus: 'new' });
-        await planAgain({ mesh, db, settings: parts.settings.current }, library, file);
-      }
-      after = last.id;
-    }
-    events.emit('queue.changed', { why: 'a profile changed' });
-    events.emit('library.changed', { libraryId });
-    term.offer();
   }
 }
 

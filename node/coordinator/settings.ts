@@ -12,10 +12,16 @@ export interface SettingsStore {
 /** The cluster's settings as this process knows them; read again after each change, at each election, and now and then. */
 export function createSettingsStore(): SettingsStore {
   let current = effectiveSettings(new Map());
+  let asked = 0;
+  let known = 0;
   return {
     current: () => current,
     async reload(q) {
+      const mine = ++asked;
       const rows = await readSettings(q);
+      // whoever asked later knows more, and may have been answered before
+      if (mine < known) return;
+      known = mine;
       current = effectiveSettings(new Map(rows.map((row) => [row.key, row.value])));
     },
   };

@@ -98,11 +98,11 @@ export async function readLibrary(q: Queryable, id: number): Promise<Library | n
 export async function changeLibrary(
   q: Queryable,
   id: number,
-  change: { name?: string; enabled?: boolean; priority?: number; profile?: Profile; schedule?: ScanSchedule; watch?: boolean },
+  change: { name?: string; enabled?: boolean; priority?: number; profile?: Partial<Profile>; schedule?: ScanSchedule; watch?: boolean },
 ): Promise<Library | null> {
   const rows = await q.query<Library>(
     `update libraries set name = coalesce($2, name), enabled = coalesce($3, enabled), priority = coalesce($4, priority),
-            profile = coalesce($5::jsonb, profile), schedule = coalesce($6::jsonb, schedule), watch = coalesce($7, watch),
+            profile = profile || coalesce($5::jsonb, '{}'), schedule = coalesce($6::jsonb, schedule), watch = coalesce($7, watch),
             looking = looking and not coalesce($3, false)
       where id = $1 returning ${columns}`,
     [

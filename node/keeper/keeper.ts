@@ -24,7 +24,7 @@ import { failureOf, limitTime, verify, type VerifyGrant } from './verify.ts';
  * the trash, restores. It acts on grants of the current term and on nothing else, and only in roots of its own.
  *
  *   inspect ─▶ answers at once
- *   grant   ─▶ accepted at once, worked on in the background, one check and one swap at a time
+ *   grant   ─▶ accepted at once, worked on in the background, one check at a time, and one swap on each disk
  *                (an output of another node is fetched first, while others are checked; one at a time from each node)
  *                verify ─▶ 'verified' | 'not-verified'      replace ─▶ 'replaced' | 'not-replaced'
  *                restore, put-back ─▶ 'restored' | 'not-restored'   expire ─▶ 'expired'      discard ─▶ (nothing to tell)
@@ -184,7 +184,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
     const lane = laneOf(grant);
     const enqueue = (): Promise<void> =>
       // a swap knows no way back in the middle, so nothing calls it off
-      lanes.enqueue(lane, () => carryOut(work, () => perform(work, grant)), lane === 'swap' ? undefined : work.abort.signal);
+      lanes.enqueue(lane, () => carryOut(work, () => perform(work, grant)), lane.startsWith('swap ') ? undefined : work.abort.signal);
     const remote = elsewhere(grant);
     const fetched = remote && inLine(remote.output.node, work.abort.signal, () => fetchNow(work, remote));
     const done = fetched ? fetched.then((here) => (here ? enqueue() : undefined)) : enqueue();
@@ -303,5 +303,5 @@ export function createKeeper(parts: KeeperParts): Keeper {
 
 function laneOf(grant: Grant): Lane {
   if (grant.op === 'recheck') return grant.low ? 'low' : 'verify';
-  return grant.op === 'verify' ? 'verify' : 'swap';
+  return grant.op === 'verify' ? 'verify' : `swap ${grant.root}`;
 }
