@@ -34,10 +34,11 @@ oneDatabase((kind) => {
       onDone: (id) => void done.push(id),
     });
     await changeLibrary(db, library.id, { profile: { minSizeMb: 6000 } });
-    const old = replanner.again(library);
+    const films = { id: library.id, name: 'Films' };
+    const old = replanner.again(films);
     await begun.promise;
     await changeLibrary(db, library.id, { profile: { minSizeMb: 1 } });
-    const fresh = replanner.again(library);
+    const fresh = replanner.again(films);
     goOn.resolve();
     await Promise.all([old, fresh]);
     assert.deepEqual(done, [library.id], 'only one of them came to its end');
