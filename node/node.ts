@@ -384,8 +384,9 @@ async function open(start: StartOptions): Promise<RunningNode> {
   function actions(): FrontActions {
     return {
       async askAgain(cluster) {
+        // one that seeks already would remember a second wish, and leave by it what it has just joined
         if (ways && cluster) ways.joining.choose(cluster);
-        else if (removedFrom) choice.resolve({ join: cluster ?? removedFrom.id });
+        else if (!ways && removedFrom) choice.resolve({ join: cluster ?? removedFrom.id });
         else throw new PlainError('This machine asks already, or has nothing to ask for.');
       },
       async foundOwn() {

@@ -182,8 +182,8 @@ export function createCommands(parts: CoordinatorParts, term: Term): Commands {
     try {
       await inspectFile({ mesh, db, settings: parts.settings.current }, library, keeper.nodeId, fileId, AbortSignal.timeout(120_000));
     } catch (error) {
-      // it could not be looked at, so what was known of it stays true
-      await setStatus(db, [fileId], before.status, before.reason);
+      // it could not be looked at, so what was known of it stays true, unless a scan has looked meanwhile
+      await setStatus(db, [fileId], before.status, before.reason, 'new');
       throw error;
     }
     const job = (await jobsOfFile(db, fileId)).find((j) => j.state === 'available' || j.state === 'running');

@@ -7,11 +7,18 @@ import { json, text } from './values.ts';
 
 const notRunning = `not exists (select 1 from jobs r where r.file_id = f.id and r.state = 'running')`;
 
-/** Sets status and reason of files that have no running job. Returns how many. */
-export async function setStatus(q: Queryable, ids: number[], status: FileStatus, reason: Reason | null): Promise<number> {
+/** Sets status and reason of files that have no running job; `from`: only where that is their status still. Returns how many. */
+export async function setStatus(
+  q: Queryable,
+  ids: number[],
+  status: FileStatus,
+  reason: Reason | null,
+  from: FileStatus | null = null,
+): Promise<number> {
   const rows = await q.query(
-    `update media_files f set status = $2, reason = $3, updated_at = now() where f.id = any($1::bigint[]) and ${notRunning} returning 1`,
-    [ids, status, json(reason)],
+    `update media_files f set status = $2, reason = $3, updated_at = now()
+      where f.id = any($1::bigint[]) and ($4::text is null or f.status = $4) and ${notRunning} returning 1`,
+    [ids, status, json(reason), from],
   );
   return rows.length;
 }

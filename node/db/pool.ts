@@ -67,7 +67,7 @@ function forTerm(shared: Shared, term: string): Database {
     impatient: (ms) => ({
       async query<R>(sql: string, params: unknown[] = []): Promise<R[]> {
         refuseInside(shared);
-        const outcome = await attempt(shared, (client) => runWithin<R>(client, sql, params, ms), term);
+        const outcome = await attempt(shared, (client) => runWithin<R>(client, sql, params, ms), term, ms);
         if (outcome.done) return outcome.value;
         throw outcome.error;
       },
@@ -155,12 +155,17 @@ async function persist<T>(shared: Shared, read: boolean, work: (client: pg.PoolC
 
 type Outcome<T> = { done: true; value: T } | { done: false; error: unknown; connected: boolean };
 
-async function attempt<T>(shared: Shared, work: (client: pg.PoolClient) => Promise<T>, term: string): Promise<Outcome<T>> {
+async function attempt<T>(
+  shared: Shared,
+  work: (client: pg.PoolClient) => Promise<T>,
+  term: string,
+  withinMs?: number,
+): Promise<Outcome<T>> {
   // whoever still asks while the program stops is told so, and not that a pool was used after its end
   if (shared.closing) return { done: false, error: closed(), connected: false };
   let client: pg.PoolClient;
   try {
-    client = await checkout(shared, term);
+    client = await checkout(shared, term, withinMs);
   } catch (error) {
     return { done: false, error, connected: false };
   }
@@ -175,12 +180,14 @@ async function attempt<T>(shared: Shared, work: (client: pg.PoolClient) => Promi
   }
 }
 
-async function checkout(shared: Shared, term: string): Promise<pg.PoolClient> {
+/** @param withinMs the connection may be dead without having said so, and is closed then */
+async function checkout(shared: Shared, term: string, withinMs?: number): Promise<pg.PoolClient> {
   const client = await connection(shared);
   if (shared.terms.get(client) === term) return client;
   try {
     // UTC, so that a time read as text is the same everywhere
-    await client.query(`select set_config('codecshift.term', $1, false), set_config('TimeZone', 'UTC', false)`, [term]);
+    const set = `select set_config('codecshift.term', $1, false), set_config('TimeZone', 'UTC', false)`;
+    await (withinMs === undefined ? client.query(set, [term]) : runWithin(client, set, [term], withinMs));
     shared.terms.set(client, term);
     return client;
   } catch (error) {

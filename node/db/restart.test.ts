@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import postgres from 'postgres';
-import { quietLog, dataDirectory } from '../testing/database.ts';
+import { dataDirectory, freshDatabase, havePostgres, quietLog } from '../testing/database.ts';
 import { findPostgres, startPostgres } from '../testing/postgres.ts';
 import { aLibrary, someJobs, testNode } from '../testing/records.ts';
 import { claim, renewLeases } from './claims.ts';
@@ -50,6 +51,47 @@ test(
     );
   },
 );
+
+test(
+  'a connection that is dead and does not say so holds an impatient question for no longer than it may take, and is used by nobody after it',
+  { skip: havePostgres() ? false : 'needs PostgreSQL', timeout: 30_000 },
+  async (t) => {
+    const real = await freshDatabase(t, 'postgres');
+    const line = await lineThatDies(t, real.url!);
+    const db = await connectDatabase({ url: line.url, dataDir: dataDirectory(t), log: quietLog(), migrations: null });
+    t.after(() => db.close());
+    await db.withTerm(7).query('select 1');
+    line.die();
+    await assert.rejects(db.impatient(200).query('select 1'), /read timeout/);
+    assert.deepEqual(await db.impatient(10_000).query('select 1 as n'), [{ n: 1 }]);
+  },
+);
+
+/** A cable that is pulled somewhere in between: what is connected hears nothing any more, whoever comes later gets through. */
+async function lineThatDies(t: TestContext, url: string): Promise<{ url: string; die(): void }> {
+  const target = new URL(url);
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const far = connect(Number(target.port), target.hostname);
+    for (const [one, other] of [
+      [client, far],
+      [far, client],
+    ] as const) {
+      sockets.add(one);
+      one.on('error', () => {});
+      one.on('close', () => (sockets.delete(one), other.destroy()));
+      one.on('data', (bytes) => other.write(bytes));
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const through = new URL(url);
+  through.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url: through.href, die: () => sockets.forEach((socket) => socket.pause()) };
+}
 
 interface Load {
   progressed(claims: number): Promise<void>;
