@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { temporaryDirectory } from './testing/database.ts';
 
 const run = promisify(execFile);
 const main = path.join(import.meta.dirname, 'main.ts');
@@ -26,6 +27,30 @@ test('help answers without loading anything but the argument parser', async () =
   assert.match(stdout, /codecshift <command> \[options\]/);
   assert.deepEqual(JSON.parse(stderr.trim()), []);
 });
+
+test(
+  'calls that hang in a disk stop no other one',
+  { skip: process.platform === 'win32' ? 'Windows has no such pipes' : false },
+  async (t) => {
+    const pipe = path.join(temporaryDirectory(t), 'hangs');
+    await run('mkfifo', [pipe]);
+    const script = `process.argv = [process.execPath, ${JSON.stringify(main)}, '--version'];
+    await import(${JSON.stringify(main)});
+    const { open, readFile } = await import('node:fs/promises');
+    for (let i = 0; i < 12; i++) void open(${JSON.stringify(pipe)}, 'r');
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20_000).unref();
+    await readFile(${JSON.stringify(main)});
+    console.log('read');
+    process.kill(process.pid, 'SIGTERM');`;
+    const ended = await run(process.execPath, ['--input-type=module', '-e', script]).catch(
+      ({ stdout, signal }: Record<string, string>) => ({
+        stdout,
+        signal,
+      }),
+    );
+    assert.match(String(ended.stdout), /read/);
+  },
+);
 
 for (const gone of ['stdout', 'stderr'] as const)
   test(`a reader of ${gone} that goes away ends no command in the middle`, async () => {

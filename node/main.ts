@@ -48,6 +48,10 @@ ${Object.entries(commands)
   --json                        answers of every command but run as JSON
 `;
 
+// A call that hangs in a disk holds one of libuv's threads until the disk answers, and there are four by default: one share that is away
+// would stop every other file of this process. Read when the first of them is needed; one that waits costs next to nothing.
+process.env['UV_THREADPOOL_SIZE'] ??= '32';
+
 // Whoever reads what is said may go away first: `head`, a closed terminal, a `tee` that was ended. That is no reason to break off in the
 // middle, least of all for a node that converts films.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
