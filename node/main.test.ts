@@ -20,9 +20,11 @@ async function codecshift(...args: string[]): Promise<{ code: number; stdout: st
 
 test('help answers without loading anything but the argument parser', async () => {
   const script = `process.argv = [process.execPath, ${JSON.stringify(main)}, '--help'];
-    await import(${JSON.stringify(main)});
-    const own = process.moduleLoadList.filter((m) => /NativeModule (http|https|http2|sqlite|child_process|dgram)$/.test(m));
-    console.error(JSON.stringify(own));`;
+    process.once('exit', () => {
+      const own = process.moduleLoadList.filter((m) => /NativeModule (http|https|http2|sqlite|child_process|dgram)$/.test(m));
+      console.error(JSON.stringify(own));
+    });
+    await import(${JSON.stringify(main)});`;
   const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', script]);
   assert.match(stdout, /codecshift <command> \[options\]/);
   assert.deepEqual(JSON.parse(stderr.trim()), []);
@@ -35,20 +37,18 @@ test(
     const pipe = path.join(temporaryDirectory(t), 'hangs');
     await run('mkfifo', [pipe]);
     const script = `process.argv = [process.execPath, ${JSON.stringify(main)}, '--version'];
-    await import(${JSON.stringify(main)});
-    const { open, readFile } = await import('node:fs/promises');
-    for (let i = 0; i < 12; i++) void open(${JSON.stringify(pipe)}, 'r');
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20_000).unref();
-    await readFile(${JSON.stringify(main)});
-    console.log('read');
-    process.kill(process.pid, 'SIGTERM');`;
-    const ended = await run(process.execPath, ['--input-type=module', '-e', script]).catch(
-      ({ stdout, signal }: Record<string, string>) => ({
-        stdout,
-        signal,
-      }),
-    );
-    assert.match(String(ended.stdout), /read/);
+    void import(${JSON.stringify(main)});
+    // as soon as the program says something, and before it ends
+    process.stdout.write = async () => {
+      const { open, readFile } = await import('node:fs/promises');
+      for (let i = 0; i < 12; i++) void open(${JSON.stringify(pipe)}, 'r');
+      setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20_000);
+      await readFile(${JSON.stringify(main)});
+      console.error('read');
+      process.kill(process.pid, 'SIGTERM');
+    };`;
+    const ended = await run(process.execPath, ['--input-type=module', '-e', script]).catch((error: { stderr: string }) => error);
+    assert.match(ended.stderr, /read/);
   },
 );
 

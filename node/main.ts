@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { leave } from './cli/leave.ts';
 
 /**
  * Reads which command is meant and loads only that one: `--help` must answer at once, so nothing else is imported here.
@@ -56,7 +57,9 @@ process.env['UV_THREADPOOL_SIZE'] ??= '32';
 // middle, least of all for a node that converts films.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
-process.exitCode = await main(process.argv.slice(2));
+const code = await main(process.argv.slice(2));
+for (const stream of [process.stdout, process.stderr]) await new Promise<void>((resolve) => stream.write('', () => resolve()));
+leave(code);
 
 async function main(argv: string[]): Promise<number> {
   const { positionals } = parseArgs({ args: argv, strict: false, allowPositionals: true });

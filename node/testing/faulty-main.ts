@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { command, nodeFlags } from '../cli/arguments.ts';
+import { leave } from '../cli/leave.ts';
 import { loadOptions } from '../config/load.ts';
 import { createLog } from '../log.ts';
 import { startNode } from '../node.ts';
@@ -14,13 +15,14 @@ const crashAt = process.env['CODECSHIFT_TEST_CRASH_AT'];
 const record = process.env['CODECSHIFT_TEST_POINTS'];
 const passed = new Map<string, number>();
 
-process.exitCode = await command(process.argv.slice(3), '', nodeFlags(), async ({ values }) => {
+const code = await command(process.argv.slice(3), '', nodeFlags(), async ({ values }) => {
   const options = loadOptions(values);
   const node = await startNode({ options, log: createLog({ level: options.logLevel, pretty: false }), fault });
   process.stdout.write(`Dashboard: ${node.url}\n`);
   await new Promise((resolve) => process.once('SIGTERM', resolve));
   await node.stop({ how: options.stop, hurry: new Promise(() => undefined) });
 });
+leave(code);
 
 function fault(point: string): void {
   if (point === 'swap:prepared') passed.clear(); // counted within one swap
