@@ -13,6 +13,7 @@ import { createInspector } from './inspect.ts';
 import { deliveriesOf, dropDelivery, letExpire, putBack, replace, throwAway, type ReplaceParts } from './replace.ts';
 import { arrive, arrivedAt, type FetchOutput } from './arrive.ts';
 import { createLanes, createLines, type Lane } from './lanes.ts';
+import { tellProgress, type Told } from './progress.ts';
 import { recheck } from './recheck.ts';
 import { answerPictures, takePictures } from './pictures.ts';
 import { rootTrouble, type KeeperRoots } from './roots.ts';
@@ -63,12 +64,9 @@ export interface KeeperParts {
 }
 
 type Grant = ProtocolRequest<'grant'>;
-type Numbers = { phase: 'delivering' | 'verifying' | 'replacing'; percent: number };
 
-interface Work {
-  grant: Grant;
+interface Work extends Told {
   abort: AbortController;
-  numbers: Numbers;
   ended: Promise<void>;
 }
 
@@ -100,7 +98,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
       await settling.now();
       arrivals = setInterval(() => void settling.now(), 20_000);
       arrivals.unref();
-      beat = setInterval(tellProgress, 1000);
+      beat = setInterval(() => tellProgress(mesh, working.values()), 1000);
       beat.unref();
     },
     async stop() {
@@ -274,29 +272,6 @@ export function createKeeper(parts: KeeperParts): Keeper {
       return await verify({ node: mesh.self, roots, tools, outputOf, onDelivered, onProgress, ...courtesy }, grant, work.abort.signal);
     } finally {
       unlimit();
-    }
-  }
-
-  /** Keeps the leases of what is worked on or waits its turn here, and the page alive. */
-  function tellProgress(): void {
-    for (const { grant, numbers } of working.values()) {
-      const jobWaits = grant.op === 'verify' || grant.op === 'replace' || (grant.op === 'recheck' && !grant.low);
-      if (!jobWaits) continue;
-      const percent = Math.min(100, Math.max(0, numbers.percent));
-      mesh.publish('progress', {
-        node: mesh.self,
-        job: grant.job,
-        attempt: grant.attempt,
-        phase: numbers.phase,
-        percent,
-        fps: null,
-        speed: null,
-        leftMs: null,
-        outputBytes: null,
-        expectedBytes: null,
-        paused: false,
-        encoder: null,
-      });
     }
   }
 }
