@@ -1,5 +1,4 @@
 import { parseArgs } from 'node:util';
-import { leave } from './cli/leave.ts';
 
 /**
  * Reads which command is meant and loads only that one: `--help` must answer at once, so nothing else is imported here.
@@ -59,7 +58,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 
 const code = await main(process.argv.slice(2));
 for (const stream of [process.stdout, process.stderr]) await new Promise<void>((resolve) => stream.write('', () => resolve()));
-leave(code);
+(await import('./cli/leave.ts')).leave(code);
 
 async function main(argv: string[]): Promise<number> {
   const { positionals } = parseArgs({ args: argv, strict: false, allowPositionals: true });

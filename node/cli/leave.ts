@@ -12,6 +12,7 @@ export function leave(code: number): never {
   if (process.platform !== 'win32' && process.execve) {
     try {
       flushCompileCache();
+      process.chdir('/'); // a shell complains of a folder that is gone
       process.execve('/bin/sh', ['sh', '-c', `exit ${process.exitCode ?? code}`], {});
     } catch {
       // no shell here
